@@ -1,0 +1,1 @@
+"""From paths to diagnostics: discovery, prefilter, cache, one-file run, workers."""
