@@ -1,0 +1,191 @@
+"""Sizes of axes: integers, or polynomials with integer coefficients over named unknowns.
+
+Two sizes are equal when their normal forms are; they contradict each other when they differ by a
+non-zero constant. Anything in between is unknown, and nothing is said about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+__all__ = [
+    "Atom",
+    "Dim",
+    "Poly",
+    "add",
+    "atom",
+    "contradict",
+    "divide",
+    "equal",
+    "floor_divide",
+    "mul",
+    "product",
+    "sub",
+]
+
+Monomial: TypeAlias = tuple["Atom", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """An unknown size. `key` is its identity; `name` is how a message says it.
+
+    `batch` marks the number of samples; `floor` is set for the floor of a quotient of polynomials.
+    """
+
+    key: object
+    name: str = field(compare=False)
+    batch: bool = field(default=False, compare=False)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __lt__(self, other: Atom) -> bool:
+        return (self.name, str(self.key)) < (other.name, str(other.key))
+
+
+@dataclass(frozen=True, slots=True)
+class Poly:
+    """A sum of integer multiples of products of atoms, in normal form (no zero terms, at least one atom)."""
+
+    terms: tuple[tuple[Monomial, int], ...]
+
+    @property
+    def atoms(self) -> frozenset[Atom]:
+        """The unknowns that occur."""
+        return frozenset(a for monomial, _ in self.terms for a in monomial)
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether the number of samples is a factor of some term."""
+        return any(a.batch for a in self.atoms)
+
+    def __str__(self) -> str:
+        parts = []
+        for monomial, factor in self.terms:
+            names = "*".join(a.name for a in monomial)
+            parts.append(str(factor) if not names else names if factor == 1 else f"{factor}*{names}")
+        return " + ".join(parts).replace("+ -", "- ")
+
+
+Dim: TypeAlias = int | Poly
+
+
+def atom(key: object, name: str, *, batch: bool = False) -> Poly:
+    """A fresh unknown as a dimension."""
+    return Poly((((Atom(key, name, batch),), 1),))
+
+
+def _terms(dim: Dim) -> dict[Monomial, int]:
+    if isinstance(dim, Poly):
+        return dict(dim.terms)
+    return {(): dim} if dim else {}
+
+
+def _normal(terms: dict[Monomial, int]) -> Dim:
+    kept = {m: c for m, c in terms.items() if c}
+    if not any(kept):
+        return kept.get((), 0)
+    return Poly(tuple(sorted(kept.items(), key=lambda item: (len(item[0]), [(a.name, str(a.key)) for a in item[0]]))))
+
+
+def add(left: Dim, right: Dim) -> Dim:
+    """The sum."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left + right
+    terms = _terms(left)
+    for monomial, factor in _terms(right).items():
+        terms[monomial] = terms.get(monomial, 0) + factor
+    return _normal(terms)
+
+
+def mul(left: Dim, right: Dim) -> Dim:
+    """The product."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left * right
+    terms: dict[Monomial, int] = {}
+    for a, x in _terms(left).items():
+        for b, y in _terms(right).items():
+            key = tuple(sorted(a + b))
+            terms[key] = terms.get(key, 0) + x * y
+    return _normal(terms)
+
+
+def sub(left: Dim, right: Dim) -> Dim:
+    """The difference."""
+    return add(left, mul(right, -1))
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """The product of all, 1 for none."""
+    total: Dim = 1
+    for dim in dims:
+        total = mul(total, dim)
+    return total
+
+
+def divide(left: Dim, right: Dim) -> Dim | None:
+    """The exact quotient, None where it is not a polynomial."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left // right if right and left % right == 0 else None
+    if right == 0:
+        return None
+    if isinstance(right, int):
+        terms = _terms(left)
+        if any(c % right for c in terms.values()):
+            return None
+        return _normal({m: c // right for m, c in terms.items()})
+    if len(right.terms) != 1:
+        return 1 if equal(left, right) else None
+    (monomial, factor), *_ = right.terms
+    result: dict[Monomial, int] = {}
+    for m, c in _terms(left).items():
+        rest = _without(m, monomial)
+        if rest is None or c % factor:
+            return None
+        result[rest] = c // factor
+    return _normal(result)
+
+
+def _without(monomial: Monomial, factors: Monomial) -> Monomial | None:
+    rest = list(monomial)
+    for factor in factors:
+        if factor not in rest:
+            return None
+        rest.remove(factor)
+    return tuple(rest)
+
+
+def floor_divide(left: Dim, right: Dim) -> Dim:
+    """The floor of the quotient: exact where it can be, else an atom of its own.
+
+    The part that divides evenly is taken out, so that `(2*h + 1) // 2` is `h`.
+    """
+    exact = divide(left, right)
+    if exact is not None:
+        return exact
+    if isinstance(right, int) and right > 0:
+        even: dict[Monomial, int] = {}
+        rest: dict[Monomial, int] = {}
+        for m, c in _terms(left).items():
+            quotient, remainder = divmod(c, right)
+            even[m], rest[m] = quotient, remainder
+        remainder_dim = _normal(rest)
+        if isinstance(remainder_dim, int):
+            return _normal(even)
+        whole = _normal(even)
+        return add(whole, atom(("floor", remainder_dim, right), f"({remainder_dim})//{right}"))
+    return atom(("floor", left, right), f"({left})//({right})")
+
+
+def equal(left: Dim, right: Dim) -> bool:
+    """Whether both are the same for every value of the unknowns."""
+    return left == right
+
+
+def contradict(left: Dim, right: Dim) -> bool:
+    """Whether they differ for every value of the unknowns."""
+    difference = sub(left, right)
+    return isinstance(difference, int) and difference != 0

@@ -1,0 +1,251 @@
+"""How an operation of torch is described: its spellings, its parameters, and what it does to a tensor.
+
+An operation has one canonical name however it is spelled: `F.relu(x)`, `torch.relu(x)`, `x.relu()`,
+`nn.ReLU()(x)` are all `relu`. Its *transfer function* receives the bound arguments and says what is
+known of the result; what it cannot say stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from aelint.semantics import dims
+from aelint.semantics.dims import Dim, Poly
+from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.values import ListValue, Object, Shape, Sym, Value
+
+if TYPE_CHECKING:
+    from aelint.rule import Site
+
+__all__ = [
+    "REQUIRED",
+    "Apply",
+    "Conflict",
+    "Facts",
+    "LayerSpec",
+    "Operation",
+    "Registry",
+    "facts_of",
+    "signature",
+    "to_dim",
+    "to_dims",
+    "to_int",
+]
+
+REQUIRED: Any = type("_Required", (), {"__repr__": lambda _: "REQUIRED"})()
+"""The default of a parameter that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two derived facts that contradict each other, so that torch raises or mixes what it should not.
+
+    `kind` is a stable word that rules select on; `facts` are the numbers and shapes a message needs.
+    """
+
+    kind: str
+    site: Site | None
+    operation: str
+    facts: dict[str, Any]
+    subject: Sym | None = None
+    layer: Object | None = None
+    stack: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one resulting tensor.
+
+    `shape` is None when the rank is unknown; `last` then holds the sizes of the last axes, as far as known.
+    """
+
+    shape: Shape | None = None
+    last: Shape = ()
+    range: Interval = ANY
+    kind: str | None = "float"
+    tensor: bool | None = True
+
+
+Result: TypeAlias = "Facts | tuple[Any, ...] | Value"
+"""Facts become a tensor, a tuple of them a tuple of tensors; any other value is returned as it is."""
+
+
+@dataclass(slots=True)
+class Apply:
+    """One application of an operation: arguments by canonical parameter name, and where to report contradictions."""
+
+    name: str
+    args: dict[str, Value]
+    site: Site | None = None
+    layer: Object | None = None
+    conflicts: list[Conflict] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Value:
+        return self.args.get(name)
+
+    def tensor(self, name: str = "input") -> Facts:
+        """What is known of the tensor argument `name`; numbers count as tensors of rank 0."""
+        return facts_of(self.args.get(name))
+
+    def int(self, name: str) -> int | None:
+        """The argument as a known integer."""
+        return to_int(self.args.get(name))
+
+    def dim(self, name: str) -> Dim | None:
+        """The argument as a size, symbolic if need be; None if it is none."""
+        return to_dim(self.args.get(name))
+
+    def conflict(self, kind: str, **facts: Any) -> None:
+        """Report that this application contradicts itself."""
+        subject = self.args.get("input")
+        subject = subject if isinstance(subject, Sym) else None
+        self.conflicts.append(Conflict(kind, self.site, self.name, facts, subject, self.layer))
+
+
+Transfer: TypeAlias = Callable[[Apply], Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A canonical operation: parameter names with defaults (first the tensor), and its transfer function."""
+
+    name: str
+    params: tuple[tuple[str, Any], ...]
+    transfer: Transfer
+    variadic: str = ""
+    """Name of the parameter that takes all further positional arguments (`view(*shape)`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSpec:
+    """A layer class: constructor parameters with defaults, forward parameters, and the operation it applies."""
+
+    qualname: str
+    operation: Operation
+    init: tuple[tuple[str, Any], ...]
+    stateful: bool
+    """Whether it holds parameters."""
+
+
+def signature(text: str) -> tuple[tuple[tuple[str, Any], ...], str]:
+    """Parse `"input, dim=None, *rest"` into parameters with defaults and the name of the variadic one.
+
+    A default is a Python literal; `a` without one is `REQUIRED`.
+    """
+    import ast  # noqa: PLC0415  # only while the tables are built
+
+    arguments = ast.parse(f"def f({text}): ...").body[0].args  # type: ignore[attr-defined]
+    positional = [a.arg for a in arguments.args]
+    defaults: list[Any] = [REQUIRED] * (len(positional) - len(arguments.defaults))
+    defaults += [ast.literal_eval(d) for d in arguments.defaults]
+    params = list(zip(positional, defaults, strict=True))
+    for arg, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        params.append((arg.arg, REQUIRED if default is None else ast.literal_eval(default)))
+    return tuple(params), arguments.vararg.arg if arguments.vararg else ""
+
+
+@dataclass(slots=True)
+class Registry:
+    """All operations by spelling. Each area of torch has a module that fills it when it is imported."""
+
+    functions: dict[str, Operation] = field(default_factory=dict)
+    """By qualified name: `torch.exp`, `torch.nn.functional.relu`."""
+    methods: dict[str, Operation] = field(default_factory=dict)
+    """By method name of a tensor: `exp`, `view`. In-place spellings (`exp_`) are found without the underscore."""
+    layers: dict[str, LayerSpec] = field(default_factory=dict)
+    """By qualified name of the class: `torch.nn.Conv2d`."""
+
+    def operation(self, name: str, params: str, *, functions: str = "", methods: str = "") -> Callable[[Transfer], Transfer]:
+        """Register a transfer function under space-separated spellings.
+
+        Spellings in `functions` are relative to torch: `exp nn.functional.relu`.
+        """
+        parsed, variadic = signature(params)
+
+        def register(transfer: Transfer) -> Transfer:
+            operation = Operation(name, parsed, transfer, variadic)
+            for spelling in functions.split():
+                self.functions[f"torch.{spelling}"] = operation
+            for spelling in methods.split():
+                self.methods[spelling] = operation
+            return transfer
+
+        return register
+
+    def layer(self, classes: str, init: str, forward: str = "input", *, name: str, stateful: bool = False) -> Callable[[Transfer], Transfer]:
+        """Register a layer class (spelling relative to `torch.nn`) with its constructor and forward parameters."""
+        constructor, _ = signature(init)
+        parsed, variadic = signature(forward)
+
+        def register(transfer: Transfer) -> Transfer:
+            operation = Operation(name, parsed, transfer, variadic)
+            for spelling in classes.split():
+                qualname = f"torch.nn.{spelling}"
+                self.layers[qualname] = LayerSpec(qualname, operation, constructor, stateful)
+            return transfer
+
+        return register
+
+
+def facts_of(value: Value) -> Facts:
+    """What is known of a value, taken as a tensor."""
+    match value:
+        case Sym():
+            return Facts(value.shape, value.last, value.range, value.kind, value.tensor)
+        case bool():
+            return Facts((), (), Interval(int(value), int(value)), "bool", tensor=False)
+        case int() | float():
+            return Facts((), (), Interval(value, value), "size", tensor=False)
+        case Poly():
+            return Facts((), (), Interval(0), "size", tensor=False)
+        case _:
+            return Facts(kind=None, tensor=None)
+
+
+def to_int(value: Value) -> int | None:
+    """A known integer, None for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def to_dim(value: Value) -> Dim | None:
+    """A value as a size of an axis: an integer, a polynomial, or an unknown of its own; None if it is no number."""
+    match value:
+        case bool():
+            return None
+        case int() | Poly():
+            return value
+        case float() if value.is_integer():
+            return int(value)
+        case Sym(op=op, inputs=(left, right)) if op in {"add", "sub", "mul", "floordiv"}:
+            a, b = to_dim(left), to_dim(right)
+            if a is None or b is None:
+                return None
+            match op:
+                case "add":
+                    return dims.add(a, b)
+                case "sub":
+                    return dims.sub(a, b)
+                case "mul":
+                    return dims.mul(a, b)
+                case _:
+                    return dims.floor_divide(a, b)
+        case Sym(op="int", inputs=(inner,)) if to_dim(inner) is not None:
+            return to_dim(inner)
+        case Sym() if value.tensor is not True:
+            return dims.atom(value.id, value.name or f"?{value.id}")
+        case _:
+            return None
+
+
+def to_dims(value: Value) -> tuple[Dim | None, ...] | None:
+    """A tuple or list of sizes, or one size alone; None if it is neither."""
+    match value:
+        case tuple():
+            return tuple(to_dim(v) for v in value)
+        case ListValue(complete=True):
+            return tuple(to_dim(v) for v in value.items)
+        case _:
+            dim = to_dim(value)
+            return None if dim is None else (dim,)
