@@ -1,0 +1,116 @@
+"""Bytes to text, keeping what is needed to write the same bytes back."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import tokenize
+from dataclasses import dataclass
+
+__all__ = ["SIZE_LIMIT", "Decoded", "UnreadableError", "decode_python", "decode_text"]
+
+SIZE_LIMIT = 20 * 1024 * 1024
+"""Larger files are generated or data; reading them costs memory in every worker."""
+
+
+class UnreadableError(Exception):
+    """Why a file is not Python that can be read, in words for the user.
+
+    Args:
+        message: What is wrong and what to do about it, without the file's name.
+        row: 1-based row of the fault in the file, or in the notebook cell `cell`.
+        column: 1-based column of the fault.
+        cell: 1-based index of the notebook's code cell.
+    """
+
+    def __init__(self, message: str, row: int = 1, column: int = 1, cell: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.row = row
+        self.column = column
+        self.cell = cell
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    r"""The text with its line ends normalised to "\n", and how it was stored."""
+
+    text: str
+    encoding: str = "utf-8"
+    bom: bool = False
+    newline: str = "\n"
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of `text` in the form in which the file was stored."""
+        body = text.replace("\n", self.newline) if self.newline != "\n" else text
+        return (codecs.BOM_UTF8 if self.bom else b"") + body.encode(self.encoding)
+
+
+def decode_python(data: bytes) -> Decoded:
+    """Python source as PEP 263 reads it.
+
+    Raises:
+        UnreadableError: The bytes are not text in the encoding that they declare.
+    """
+    _refuse_other_kinds(data)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        if "unknown encoding" in str(error) or "encoding problem" in str(error):
+            raise UnreadableError(
+                f"the encoding that it declares does not exist or does not fit ({error.msg})"
+            ) from error
+        encoding = "utf-8"
+    return _decoded(data, "utf-8" if encoding == "utf-8-sig" else encoding)
+
+
+def decode_text(data: bytes) -> Decoded:
+    """Prose or JSON: UTF-8, with or without a byte order mark.
+
+    Raises:
+        UnreadableError: The bytes are not UTF-8.
+    """
+    _refuse_other_kinds(data)
+    return _decoded(data, "utf-8")
+
+
+def _refuse_other_kinds(data: bytes) -> None:
+    if len(data) > SIZE_LIMIT:
+        raise UnreadableError(
+            f"the file has {len(data) / 2**20:.1f} MiB; files above {SIZE_LIMIT >> 20} MiB are not read"
+        )
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnreadableError("the file is UTF-16; Python reads UTF-8, so save it as UTF-8")
+    if (at := data.find(b"\0")) >= 0:
+        raise UnreadableError(
+            "the file contains a NUL byte: it is binary or damaged, not Python source", *_place(data, at)
+        )
+
+
+def _decoded(data: bytes, encoding: str) -> Decoded:
+    bom = data.startswith(codecs.BOM_UTF8)
+    body = data[len(codecs.BOM_UTF8) :] if bom else data
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError as error:
+        at = error.start
+        what = f"byte 0x{body[at]:02x} is not valid {encoding.upper()}"
+        advice = "save the file as UTF-8 or declare its encoding in the first line (`# -*- coding: latin-1 -*-`)"
+        raise UnreadableError(f"{what}; {advice}", *_place(body, at)) from error
+    newline = _newline(text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return Decoded(text, encoding, bom, newline)
+
+
+def _newline(text: str) -> str:
+    """The line end that the file uses: the first one decides, as in ruff and black."""
+    feed, carriage = text.find("\n"), text.find("\r")
+    if carriage < 0 or 0 <= feed < carriage:
+        return "\n"
+    return "\r\n" if feed == carriage + 1 else "\r"
+
+
+def _place(data: bytes, at: int) -> tuple[int, int]:
+    before = data[:at].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1
