@@ -1,0 +1,7 @@
+"""Written by tools/generate.py from the rule modules; do not edit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CATALOGUE: tuple[tuple[Any, ...], ...] = ()
