@@ -1,0 +1,156 @@
+"""One file from bytes to raw findings: nothing is filtered or silenced here, so the result can be cached."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from aelint.config import Settings
+from aelint.diagnostics import Diagnostic, Severity
+from aelint.engine.checkers import checker
+from aelint.engine.findings import diagnostic, unreadable
+from aelint.engine.prefilter import can_fire, carries_comments, deserves_parsing
+from aelint.engine.project import Project
+from aelint.engine.suppressions import Suppression, suppressions
+from aelint.registry import RuleInfo
+from aelint.sources.decode import SIZE_LIMIT, UnreadableError
+from aelint.sources.load import Source, load
+from aelint.sources.unit import SourceUnit
+
+if TYPE_CHECKING:
+    from aelint.semantics import Program
+    from aelint.semantics.project import ProjectFiles
+
+__all__ = ["Analyser", "FileReport", "Plan", "Understand", "read_bytes"]
+
+Understand = Callable[[SourceUnit, "ProjectFiles"], "Program"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every process of a run knows."""
+
+    settings: Settings
+    rules: tuple[RuleInfo, ...]
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Absolute path -> path as the user named it, for the files of the run."""
+    raises: bool = False
+    """A failing rule ends the run with its traceback (for those who write rules)."""
+
+    def display(self, path: str) -> str:
+        """How an absolute path is shown: as it was named, else relative to the working directory if below it."""
+        if named := self.shown.get(path):
+            return named
+        here = os.getcwd().rstrip(os.sep) + os.sep
+        return path.removeprefix(here)
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What the analysis of one file gave. Diagnostics may lie in files that it imports."""
+
+    path: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    failures: tuple[str, ...] = ()
+    """One line for each rule, or reading of a program, that failed on this file."""
+    lookups: Mapping[str, bool] = field(default_factory=dict)
+    """Files of the project that were asked for -> whether they were there."""
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of the file at `path`.
+
+    Raises:
+        UnreadableError: The operating system does not give it, or it is too large.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise UnreadableError(f"cannot be read: {error.strerror}") from error
+    if len(data) > SIZE_LIMIT:
+        raise UnreadableError(f"the file has more than {SIZE_LIMIT >> 20} MiB; such files are not read")
+    return data
+
+
+class Analyser:
+    """Runs the rules of a plan on one file after the other."""
+
+    def __init__(self, plan: Plan, understand: Understand | None = None) -> None:
+        self.plan = plan
+        self.project = Project(plan.display)
+        self._understand = understand
+
+    def analyse(self, path: str, data: bytes) -> FileReport:
+        """The report on the file at `path` with the content `data`."""
+        try:
+            source = load(path, data)
+        except UnreadableError as error:
+            return FileReport(path, (unreadable(path, error),))
+        comments = _silencers(source, data)
+        if not deserves_parsing(source.kind, data):
+            return FileReport(path, suppressions=comments)
+        found = [replace(unreadable(path, problem), severity=Severity.ADVICE) for problem in source.left_out]
+        failures: list[str] = []
+        with self.project.recording() as lookups:
+            for unit in source.units:
+                found += self._unit(unit, failures)
+        return FileReport(path, tuple(found), comments, tuple(failures), lookups)
+
+    def _unit(self, unit: SourceUnit, failures: list[str]) -> Iterator[Diagnostic]:
+        try:
+            program = self._program(unit)
+        except SyntaxError as error:
+            yield _syntax_error(unit, error)
+            return
+        except Exception as error:
+            if self.plan.raises:
+                raise
+            failures.append(f"{unit.path}: the program could not be followed ({_said(error)}); please report it")
+            return
+        texts = [part.text.lower() for part in getattr(program, "files", (unit,))]
+        for rule in self.plan.rules:
+            if rule.module and can_fire(rule, texts):
+                yield from self._rule(rule, program, unit, failures)
+
+    def _program(self, unit: SourceUnit) -> Program:
+        if self._understand is None:
+            from aelint.semantics import understand  # noqa: PLC0415 - the heavy half; a warm run does without it
+
+            self._understand = understand
+        return self._understand(unit, self.project)
+
+    def _rule(self, rule: RuleInfo, program: Program, unit: SourceUnit, failures: list[str]) -> list[Diagnostic]:
+        """The rule's diagnostics; a rule that fails says so in one line and costs nobody else's findings."""
+        found: list[Diagnostic] = []
+        try:
+            options = self.plan.settings.options_of(rule)
+            found.extend(diagnostic(rule, finding) for finding in checker(rule)(program, options))
+        except Exception as error:
+            if self.plan.raises:
+                raise
+            failures.append(f"{unit.path}: rule {rule.code} {rule.name} failed ({_said(error)}); please report it")
+        return found
+
+
+def _silencers(source: Source, data: bytes) -> tuple[Suppression, ...]:
+    if not carries_comments(data):
+        return ()
+    return tuple(suppression for unit in source.units for suppression in suppressions(unit))
+
+
+def _syntax_error(unit: SourceUnit, error: SyntaxError) -> Diagnostic:
+    """A file must parse; a fence of an article is often a sketch, so there it is advice only."""
+    origin = unit.origin(error.lineno or 1)
+    column = max(error.offset or 1, 1) + origin.indent
+    problem = UnreadableError(f"not valid Python: {error.msg}", origin.row, column, origin.cell)
+    found = unreadable(unit.path, problem)
+    return replace(found, severity=Severity.ADVICE) if unit.fragment else found
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

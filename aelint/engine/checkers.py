@@ -1,0 +1,33 @@
+"""Rule modules, imported when the first program comes that they could fire on."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from aelint.registry import RuleInfo
+from aelint.rule import Finding
+
+if TYPE_CHECKING:
+    from aelint.semantics import Program
+
+__all__ = ["Check", "checker"]
+
+Check = Callable[["Program", Mapping[str, int | float | str | bool]], Iterator[Finding]]
+
+
+@cache
+def _function(module: str) -> tuple[Callable[..., Iterator[Finding]], bool]:
+    function = importlib.import_module(module).check
+    return function, len(inspect.signature(function).parameters) > 1
+
+
+def checker(rule: RuleInfo) -> Check:
+    """The rule's `check`, called with its options if it takes any."""
+    function, takes_options = _function(rule.module)
+    if takes_options:
+        return function
+    return lambda program, _: function(program)

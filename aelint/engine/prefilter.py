@@ -1,0 +1,54 @@
+"""Looking at bytes before any parser: what cannot hold a finding is never parsed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from aelint.registry import RuleInfo
+from aelint.sources.load import Kind, kind_of
+
+__all__ = ["can_fire", "carries_comments", "deserves_parsing", "needs_analysis"]
+
+MARKERS = (b"aelint:", b"noqa")
+PYTHON_FENCE = re.compile(rb"(?:```|~~~)[ \t]*\{?\.?(?:py|ipy|code|sourcecode)", re.IGNORECASE)
+
+
+def needs_analysis(path: str, data: bytes) -> bool:
+    """Whether the file can hold a finding or a comment of interest, or Python that Python cannot read."""
+    kind = kind_of(path, data)
+    return deserves_parsing(kind, data) or MARKERS[0] in data or (kind is Kind.PYTHON and not _is_text(data))
+
+
+def deserves_parsing(kind: Kind, data: bytes) -> bool:
+    """Whether some rule could fire on the file.
+
+    Code of an article is a fragment whose imports may stand elsewhere, so a fence need not mention torch.
+    """
+    if kind is Kind.MARKDOWN:
+        return PYTHON_FENCE.search(data) is not None
+    return b"torch" in data.lower()
+
+
+def carries_comments(data: bytes) -> bool:
+    """Whether a comment in the file may silence a rule."""
+    return MARKERS[0] in data or MARKERS[1] in data.lower()
+
+
+def can_fire(rule: RuleInfo, texts: Iterable[str]) -> bool:
+    """Whether each of the rule's groups of tokens has one in some file of the program (`texts` in lower case)."""
+    texts = tuple(texts)
+    return all(any(token.lower() in text for token in group for text in texts) for group in rule.triggers)
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether the bytes can be decoded without a closer look; what cannot must be reported."""
+    if b"\0" in data:
+        return False
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""The other files of a project, found as Python would find them, read at most once in a while."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from aelint.sources.decode import SIZE_LIMIT, UnreadableError, decode_python
+from aelint.sources.unit import SourceUnit
+
+__all__ = ["Project"]
+
+KEPT_CHARACTERS = 8_000_000
+"""How much source text is kept; a package of a hundred modules fits."""
+HIGHEST = 8
+"""How many folders above a file may be a source root."""
+FOREIGN = frozenset({"site-packages", "dist-packages"})
+ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
+
+
+class Project:
+    """Resolves imports among the files of one run; satisfies `aelint.semantics.project.ProjectFiles`.
+
+    `lookups` tells afterwards which files an analysis asked for and whether they were there: a cached
+    result is valid as long as the answers stay the same.
+    """
+
+    def __init__(self, shown: Callable[[str], str] | None = None) -> None:
+        self.lookups: dict[str, bool] = {}
+        self._shown = shown or _relative_to_here
+        self._exists: dict[str, bool] = {}
+        self._roots: dict[str, tuple[str, ...]] = {}
+        self._units: OrderedDict[str, SourceUnit | None] = OrderedDict()
+        self._kept = 0
+
+    @contextmanager
+    def recording(self) -> Iterator[dict[str, bool]]:
+        """Record the lookups of one analysis."""
+        self.lookups = {}
+        yield self.lookups
+
+    def find(self, module: str, origin: SourceUnit, level: int = 0) -> SourceUnit | None:
+        """The unit that `module`, imported in `origin` with `level` leading dots, names; None if it is not here."""
+        parts = [part for part in module.split(".") if part]
+        if not all(part.isidentifier() for part in parts) or (level == 0 and not parts):
+            return None
+        for path in self._candidates(parts, os.path.dirname(os.path.abspath(origin.path)), level):
+            if self._is_file(path):
+                return self._read(path)
+        return None
+
+    def _candidates(self, parts: list[str], folder: str, level: int) -> Iterator[str]:
+        if level:
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            roots: tuple[str, ...] = (folder,)
+        else:
+            roots = () if parts[0] in sys.stdlib_module_names else self._roots_of(folder)
+        for root in roots:
+            base = os.path.join(root, *parts)
+            if parts:
+                yield base + ".py"
+            yield os.path.join(base, "__init__.py")
+
+    def _roots_of(self, folder: str) -> tuple[str, ...]:
+        """Where an absolute import made in `folder` may lead: itself, then the folders above it and their `src`.
+
+        The search ends at the project's root, or at what somebody installed.
+        """
+        if folder not in self._roots:
+            roots = [folder]
+            current = folder
+            for _ in range(HIGHEST):
+                if os.path.basename(current) in FOREIGN or self._is_project_root(current):
+                    break
+                parent = os.path.dirname(current)
+                if parent == current:
+                    break
+                current = parent
+                roots.append(current)
+            sources = [os.path.join(root, "src") for root in roots[::-1]]
+            self._roots[folder] = (*roots, *(source for source in sources if os.path.isdir(source)))
+        return self._roots[folder]
+
+    def _is_project_root(self, folder: str) -> bool:
+        return any(os.path.exists(os.path.join(folder, mark)) for mark in ROOT_MARKS)
+
+    def _is_file(self, path: str) -> bool:
+        exists = self._exists.get(path)
+        if exists is None:
+            exists = self._exists[path] = os.path.isfile(path)
+        self.lookups[path] = exists
+        return exists
+
+    def _read(self, path: str) -> SourceUnit | None:
+        if path in self._units:
+            self._units.move_to_end(path)
+            return self._units[path]
+        unit = self._units[path] = _unit(path, self._shown(path))
+        self._kept += len(unit.text) if unit else 0
+        while self._kept > KEPT_CHARACTERS and len(self._units) > 1:
+            _, oldest = self._units.popitem(last=False)
+            self._kept -= len(oldest.text) if oldest else 0
+        return unit
+
+
+def _unit(path: str, shown: str) -> SourceUnit | None:
+    try:
+        if os.path.getsize(path) > SIZE_LIMIT:
+            return None
+        with open(path, "rb") as file:
+            return SourceUnit(shown, decode_python(file.read()).text)
+    except (OSError, UnreadableError):
+        return None
+
+
+def _relative_to_here(path: str) -> str:
+    here = os.getcwd().rstrip(os.sep) + os.sep
+    return path.removeprefix(here)

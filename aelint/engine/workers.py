@@ -1,0 +1,82 @@
+"""Many files, in order: in this process, or in several when there is enough to do."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+
+from aelint.engine.analyse import Analyser, FileReport, Plan, read_bytes
+from aelint.engine.findings import unreadable
+from aelint.sources.decode import UnreadableError
+
+__all__ = ["analyse_files", "default_jobs"]
+
+WORTH_A_PROCESS = 150_000
+"""Bytes of relevant source below which starting a second process costs more than it gains."""
+CHUNK = 8
+"""Files per message to a worker."""
+
+_analyser: Analyser | None = None
+
+
+def default_jobs() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def analyse_files(
+    analyser: Analyser, paths: Sequence[str], *, size: int, jobs: int, started: Callable[[], None] | None = None
+) -> Iterator[FileReport]:
+    """The reports on the files, in their order.
+
+    Args:
+        analyser: Used in this process, and inherited by the workers where the system can fork.
+        paths: Files that passed the prefilter.
+        size: Their bytes together.
+        jobs: At most this many processes.
+        started: Called after each file.
+    """
+    jobs = min(jobs, size // WORTH_A_PROCESS, len(paths))
+    reports = _in_processes(analyser, paths, jobs) if jobs > 1 else (_one(analyser, path) for path in paths)
+    for report in reports:
+        if started is not None:
+            started()
+        yield report
+
+
+def _one(analyser: Analyser, path: str) -> FileReport:
+    try:
+        data = read_bytes(path)
+    except UnreadableError as error:
+        return FileReport(path, (unreadable(path, error),))
+    return analyser.analyse(path, data)
+
+
+def _in_processes(analyser: Analyser, paths: Sequence[str], jobs: int) -> Iterator[FileReport]:
+    global _analyser  # noqa: PLW0603 - what forked workers inherit without pickling
+    _analyser = analyser
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
+    pool = ProcessPoolExecutor(min(jobs, len(chunks)), multiprocessing.get_context(method), _prepare, (analyser.plan,))
+    try:
+        waiting: list[Future[list[FileReport]]] = [pool.submit(_chunk, chunk) for chunk in chunks]
+        waiting.reverse()
+        while waiting:  # each result is let go as soon as it is passed on
+            yield from waiting.pop().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        _analyser = None
+
+
+def _prepare(plan: Plan) -> None:
+    global _analyser  # noqa: PLW0603
+    if _analyser is None:  # a spawned worker inherits nothing
+        _analyser = Analyser(plan)
+
+
+def _chunk(paths: Sequence[str]) -> list[FileReport]:
+    if _analyser is None:
+        raise RuntimeError("the worker was not prepared")
+    return [_one(_analyser, path) for path in paths]
