@@ -110,6 +110,10 @@ class Heap:
                 self._levels[-1][key] = (thing, before)
         return changed
 
+    def abandon(self) -> None:
+        """Forget all open branches, after an interpretation was cut short."""
+        self._levels.clear()
+
     def join(self, branches: list[dict[int, tuple[Mutable, Any, Any]]], merge: Any) -> None:
         """Set everything that some branch changed to the join of its states over all branches.
 

@@ -1,0 +1,291 @@
+"""Reading and setting attributes and items."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+
+from aelint.semantics import calls, dims, imports, layers
+from aelint.semantics.apply import apply_named, apply_operation
+from aelint.semantics.joins import alternatives, merge
+from aelint.semantics.machine import Frame
+from aelint.semantics.operators import REGISTRY
+from aelint.semantics.scopes import Module
+from aelint.semantics.trace import MissingAttribute, Store
+from aelint.semantics.values import (
+    MISSING,
+    Bound,
+    ClassValue,
+    DictValue,
+    External,
+    Function,
+    Instance,
+    ListValue,
+    Object,
+    Partial,
+    Sym,
+    Value,
+)
+
+__all__ = ["builtin", "get", "item", "put", "set_item", "size_of"]
+
+_BUILTINS = frozenset(dir(builtins))
+_TENSOR_VIEWS = {"T": "t", "mT": "mT", "H": "t", "data": "detach", "real": "real", "grad": "grad"}
+
+
+def builtin(frame: Frame, name: str) -> Value:
+    """Python's own names, `MISSING` for any other."""
+    return frame.machine.external(f"builtins.{name}") if name in _BUILTINS else MISSING
+
+
+def get(frame: Frame, value: Value, name: str, node: ast.AST, *, calling: bool = False) -> Value:
+    """`value.name`; `calling` says that the attribute is about to be called."""
+    match value:
+        case Sym(op="phi"):
+            found = [get(frame, v, name, node, calling=calling) for v in alternatives(value) if v is not None]
+            return merge(found) if found and not calling else _first_callable(frame, value, found, name)
+        case Sym():
+            return Bound(value, name) if calling else _of_sym(frame, value, name, node)
+        case Module():
+            return imports.member(frame, value, name, node)
+        case External():
+            return frame.machine.external(f"{value.name}.{name}")
+        case Instance():
+            return _of_instance(frame, value, name, node, calling=calling)
+        case Object():
+            return _of_object(frame, value, name, node, calling=calling)
+        case ClassValue():
+            return _of_class(frame, value, name, node)
+        case calls.Super():
+            return _of_super(frame, value, name)
+        case DictValue() if not calling and name in value.items and value.site is None:
+            return value.items[name]
+        case Function() | Bound() | Partial() if not calling:
+            return frame.unknown("attr", value, node=node, name=name)
+        case _:
+            return Bound(value, name)
+
+
+def _first_callable(frame: Frame, joined: Sym, found: list[Value], name: str) -> Value:
+    if all(isinstance(f, Bound) and isinstance(f.method, str) and isinstance(f.receiver, Sym) for f in found):
+        return Bound(joined, name)
+    return merge(found) if found else frame.unknown("attr", joined, name=name)
+
+
+def _of_sym(frame: Frame, value: Sym, name: str, node: ast.AST) -> Value:
+    match name:
+        case "shape":
+            return value.shape if value.shape is not None else Sym("shape", (value,), {}, frame.site(node), tensor=False)
+        case "ndim":
+            return len(value.shape) if value.shape is not None else frame.unknown("ndim", value, node=node)
+        case "T" | "mT" | "H" | "data" | "real" if value.tensor is not False:
+            return apply_named(frame, _TENSOR_VIEWS[name], (value,), node)
+        case "device" | "dtype" | "is_cuda" | "requires_grad" | "grad_fn" | "names":
+            return Sym(name, (value,), {}, frame.site(node), kind="object", tensor=False)
+        case _:
+            stored = value.attrs.get(f".{name}", MISSING)
+            if stored is not MISSING:
+                return stored
+            result = Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
+            # Two reads of one attribute of an unknown object are the same value.
+            value.attrs[f".{name}"] = result
+            return result
+
+
+def _of_instance(frame: Frame, value: Instance, name: str, node: ast.AST, *, calling: bool) -> Value:
+    if name in value.attrs:
+        return value.attrs[name]
+    member = value.cls.find(name)
+    if member is not MISSING:
+        return _bind(frame, value, member, node)
+    if name == "__class__":
+        return value.cls
+    if value.base is not None:
+        inherited = _of_object(frame, value.base, name, node, calling=calling)
+        return Bound(value, name) if isinstance(inherited, Bound) else inherited
+    getter = value.cls.find("__getattr__")
+    if calling:
+        return Bound(value, name)
+    if getter is MISSING and not value.open and value.cls.fully_known and not name.startswith("__"):
+        machine = frame.machine
+        machine.record(MissingAttribute(frame.site(node), machine.context, machine.tick(), value, name))
+    result = Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
+    if getter is MISSING:
+        frame.machine.heap.touch(value)
+        value.attrs[name] = result
+    return result
+
+
+def _bind(frame: Frame, value: Instance, member: Value, node: ast.AST) -> Value:
+    match member:
+        case Function(decorators=decorators):
+            if "staticmethod" in decorators:
+                return member
+            if "classmethod" in decorators:
+                return Bound(value.cls, member)
+            if any(d in {"property", "functools.cached_property", "cached_property"} for d in decorators):
+                return calls.call_function(frame, member, (value,), {}, node)
+            return Bound(value, member)
+        case _:
+            return member
+
+
+def _of_class(frame: Frame, value: ClassValue, name: str, node: ast.AST) -> Value:
+    member = value.find(name)
+    match member:
+        case Function(decorators=decorators) if "classmethod" in decorators:
+            return Bound(value, member)
+        case _ if member is not MISSING:
+            return member
+        case _ if name == "__name__":
+            return value.name
+        case _:
+            return Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
+
+
+def _of_super(frame: Frame, value: calls.Super, name: str) -> Value:
+    order = value.instance.cls.mro() if isinstance(value.instance, Instance) else value.owner.mro()
+    after = order[order.index(value.owner) + 1 :] if value.owner in order else order
+    for cls in after:
+        if name in cls.namespace:
+            member = cls.namespace[name]
+            return Bound(value.instance, member) if isinstance(member, Function) else member
+    return Bound(value, name)
+
+
+def _of_object(frame: Frame, value: Object, name: str, node: ast.AST, *, calling: bool) -> Value:
+    if name in value.attrs:
+        return value.attrs[name]
+    if value.children is not None and name in value.children:
+        return value.children[name]
+    if not calling:
+        found = layers.attribute(frame, value, name, node)
+        if found is not MISSING:
+            return found
+        operation = REGISTRY.functions.get(f"{value.name}.{name}")
+        if operation is not None:
+            return apply_operation(frame, operation, (value,), {}, node)[0]
+        result = Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
+        value.attrs[name] = result
+        return result
+    return Bound(value, name)
+
+
+def put(frame: Frame, target: Value, name: str, value: Value, node: ast.AST) -> None:
+    """`target.name = value`."""
+    machine = frame.machine
+    machine.record(Store(frame.site(node), machine.context, machine.tick(), target, name, value))
+    match target:
+        case Instance() | Object():
+            machine.heap.touch(target)
+            target.attrs[name] = value
+            if isinstance(target, Object) and target.children is not None and name in target.children:
+                target.children[name] = value
+        case Sym():
+            target.attrs[f".{name}"] = value
+        case ClassValue():
+            target.namespace[name] = value
+        case Module():
+            machine.heap.touch(target.scope)
+            target.scope.names[name] = value
+        case DictValue() if target.site is None:
+            machine.heap.touch(target)
+            target.items[name] = value
+    if isinstance(value, Sym) and not value.name:
+        value.name = name
+
+
+def size_of(value: Sym, axis: int) -> Value:
+    """The size of one axis: known, or an unknown that is the same each time it is asked for."""
+    if value.shape is not None:
+        return value.shape[axis] if -len(value.shape) <= axis < len(value.shape) else MISSING
+    if axis < 0 and -axis <= len(value.last):
+        return value.last[axis]
+    return dims.atom((value.id, axis), f"{value.name or 'tensor'}.size({axis})", batch=axis == 0)
+
+
+def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
+    """`value[index]`."""
+    match value, index:
+        case Sym(op="phi"), _ if not value.tensor:
+            found = [item(frame, v, index, node) for v in alternatives(value) if v is not None]
+            return merge(found)
+        case Sym(op="shape", inputs=(tensor,)), int() if isinstance(tensor, Sym):
+            return size_of(tensor, index)
+        case (tuple() | ListValue() | str()), (int() | slice()):
+            return _of_sequence(frame, value, index, node)
+        case DictValue(), (str() | int() | bool() | None):
+            if index in value.items:
+                return value.items[index]
+            return frame.unknown("item", value, node=node, index=index)
+        case Instance(), _:
+            getter = value.cls.find("__getitem__")
+            if isinstance(getter, Function):
+                return calls.call(frame, Bound(value, getter), (index,), {}, node)
+            if value.base is not None:
+                return item(frame, value.base, index, node)
+        case Object(), _ if value.children is not None:
+            return layers.child(frame, value, index, node)
+        case Sym(), _ if value.tensor is not False and _indexes_tensor(value, index):
+            return apply_named(frame, "getitem", (value, index), node)
+        case (External() | ClassValue() | Function()), _:
+            return value  # List[int], Generic[T]
+    result = Sym("item", (value,), {"index": index}, frame.site(node))
+    if isinstance(index, str):
+        result.name = index
+    if isinstance(value, Sym) and isinstance(index, (str, int)):
+        # Two reads of one item of an unknown container are the same value.
+        return value.attrs.setdefault(f"[{index!r}]", result)
+    return result
+
+
+def _indexes_tensor(value: Sym, index: Value) -> bool:
+    return value.tensor is True or value.shape is not None or not isinstance(index, (int, str))
+
+
+def _of_sequence(frame: Frame, value: tuple[Value, ...] | ListValue | str, index: int | slice, node: ast.AST) -> Value:
+    items = value.items if isinstance(value, ListValue) else value
+    complete = value.complete if isinstance(value, ListValue) else True
+    if isinstance(index, int):
+        if not complete and not 0 <= index < len(items):
+            return merge(list(items)) if items else frame.unknown("item", value, node=node, index=index)
+        return items[index] if -len(items) <= index < len(items) else frame.unknown("item", value, node=node, index=index)
+    parts = (index.start, index.stop, index.step)
+    if not all(p is None or isinstance(p, int) for p in parts) or 0 in parts[2:]:
+        if isinstance(value, ListValue):
+            return ListValue(list(value.items), complete=False, site=frame.site(node))
+        return frame.unknown("item", value, node=node)
+    chosen = items[index]
+    if isinstance(value, ListValue):
+        return ListValue(list(chosen), complete, frame.site(node))
+    return chosen
+
+
+def set_item(frame: Frame, target: Value, index: Value, value: Value, node: ast.AST) -> Value:
+    """`target[index] = value`; the value that `target` stands for afterwards."""
+    machine = frame.machine
+    machine.record(Store(frame.site(node), machine.context, machine.tick(), target, "", value, index))
+    match target, index:
+        case DictValue(), (str() | int() | bool() | None):
+            machine.heap.touch(target)
+            target.items[index] = value
+        case DictValue(), _:
+            machine.heap.touch(target)
+            target.complete = False
+        case ListValue(), int() if -len(target.items) <= index < len(target.items):
+            machine.heap.touch(target)
+            target.items[index] = value
+        case ListValue(), _:
+            machine.heap.touch(target)
+            target.complete = False
+        case Instance(), _ if isinstance(target.cls.find("__setitem__"), Function):
+            calls.call(frame, Bound(target, target.cls.find("__setitem__")), (index, value), {}, node)
+        case Object(), _ if target.children is not None:
+            machine.heap.touch(target)
+            layers.set_child(target, index, value)
+        case Sym(), _:
+            changed = Sym("setitem", (target, value), {"index": index}, frame.site(node), target.shape, target.last)
+            changed.kind, changed.tensor, changed.name = target.kind, target.tensor, target.name
+            changed.names = set(target.names)
+            return changed
+    return target

@@ -1,0 +1,197 @@
+"""Calls of what lies outside of the project: Python's builtins, torch's functions, constructors, everything unknown."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TypeAlias
+
+from aelint.semantics import calls, layers, python_builtins
+from aelint.semantics.apply import apply_operation
+from aelint.semantics.machine import Frame
+from aelint.semantics.operators import REGISTRY
+from aelint.semantics.scopes import Module
+from aelint.semantics.values import (
+    Bound,
+    ClassValue,
+    DictValue,
+    External,
+    Function,
+    Instance,
+    ListValue,
+    Object,
+    Partial,
+    Sym,
+    Value,
+)
+
+__all__ = ["call_external", "canonical_name"]
+
+_ALIASES = {
+    "torch.nn.modules.": "torch.nn.",
+    "torch.functional.": "torch.",
+    "torch.special.expit": "torch.sigmoid",
+}
+_CONSTRUCTED = (
+    "torch.optim.",
+    "torch.utils.data.",
+    "torch.distributions.",
+    "torchvision.transforms.",
+    "torchvision.datasets.",
+    "sklearn.preprocessing.",
+)
+_IDENTITIES = frozenset(
+    {
+        "torch.compile", "torch.jit.script", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel",
+        "torch.nn.utils.spectral_norm", "torch.nn.utils.weight_norm", "torch.nn.utils.parametrizations.weight_norm",
+        "torch.nn.utils.parametrizations.spectral_norm", "copy.copy", "typing.cast",
+    }
+)  # fmt: skip
+
+
+def canonical_name(name: str) -> str:
+    """One name for the several paths under which torch exports the same thing."""
+    for old, new in _ALIASES.items():
+        if name.startswith(old):
+            rest = name[len(old) :]
+            return new + (rest.rsplit(".", 1)[-1] if old == "torch.nn.modules." else rest)
+    return name
+
+
+def call_external(
+    frame: Frame, callee: External, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
+    """The result of calling an external function or class."""
+    name = canonical_name(callee.name)
+    if name.startswith("builtins."):
+        return python_builtins.call_builtin(frame, name[9:], args, kwargs, node)
+    special = _SPECIAL.get(name)
+    if special is not None:
+        record = frame.called(node, name, callee, args, kwargs)
+        record.result = special(frame, args, kwargs, node)
+        return record.result
+    if layers.is_layer_class(name) or (name.startswith(_CONSTRUCTED) and name.rsplit(".", 1)[-1][:1].isupper()):
+        return layers.construct(frame, name, args, kwargs, node, callee=callee)
+    operation = REGISTRY.functions.get(name) or _numpy(name)
+    if operation is not None:
+        record = frame.called(node, operation.name, callee, args, kwargs)
+        record.result, record.bound = apply_operation(frame, operation, args, kwargs, node)
+        return record.result
+    if name in _IDENTITIES and args:
+        return args[-1] if name == "typing.cast" else args[0]
+    record = frame.called(node, name, callee, args, kwargs)
+    attrs = {"callee": callee, "args": args, "kwargs": kwargs}
+    record.result = Sym("call", (*args, *kwargs.values()), attrs, frame.site(node))
+    return record.result
+
+
+_NUMPY_AS_TORCH = frozenset(
+    "exp log log1p sqrt abs tanh clip sum mean std var concatenate stack zeros ones zeros_like ones_like "
+    "maximum minimum where matmul transpose square power".split()
+)
+_NUMPY_NAMES = {"concatenate": "cat", "clip": "clamp", "power": "pow"}
+
+
+def _numpy(name: str) -> object:
+    head, _, tail = name.rpartition(".")
+    if head == "numpy" and tail in _NUMPY_AS_TORCH:
+        return REGISTRY.functions.get(f"torch.{_NUMPY_NAMES.get(tail, tail)}")
+    return None
+
+
+Special: TypeAlias = Callable[[Frame, tuple[Value, ...], dict[str, Value], ast.AST], Value]
+
+
+def _partial(_frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], _node: ast.AST) -> Value:
+    return Partial(args[0], args[1:], kwargs) if args else None
+
+
+def _namespace(frame: Frame, _args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
+    found = Sym("namespace", (), {f".{k}": v for k, v in kwargs.items()}, frame.site(node), kind="object", tensor=False)
+    for name, value in kwargs.items():
+        found.attrs[f".{name}"] = value
+    return found
+
+
+def _ordered_dict(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
+    return python_builtins.call_builtin(frame, "dict", args, kwargs, node)
+
+
+def _deepcopy(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
+    match args:
+        case (Object() as original, *_):
+            fresh = Object(original.name, original.args, original.kwargs, dict(original.bound), frame.site(node))
+            fresh.attrs = dict(original.attrs)
+            fresh.children = None if original.children is None else dict(original.children)
+            fresh.complete = original.complete
+            return fresh
+        case (Instance() as original, *_):
+            clone = Instance(original.cls, dict(original.attrs), frame.site(node), original.base, original.arguments)
+            clone.open = original.open
+            return clone
+        case (ListValue() as original, *_):
+            return ListValue(list(original.items), original.complete, frame.site(node))
+        case (DictValue() as original, *_):
+            return DictValue(dict(original.items), original.complete, frame.site(node))
+        case (Sym() as original, *_):
+            return Sym("clone", (original,), {}, frame.site(node), original.shape, original.last, original.range)
+        case _:
+            return args[0] if args else None
+
+
+def _prod(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
+    from aelint.semantics import arithmetic  # noqa: PLC0415  # only this one fold needs it here
+
+    match args:
+        case (tuple() as items,) | (ListValue(items=items, complete=True),):
+            total: Value = 1
+            for item in items:
+                total = arithmetic.binary(frame, "Mult", total, item, node)
+            return total
+        case _:
+            return Sym("prod", args, {}, frame.site(node), kind="size", tensor=None)
+
+
+def _floor(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
+    return python_builtins.call_builtin(frame, "int", args, {}, node)
+
+
+def _parameter(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
+    data = args[0] if args else kwargs.get("data")
+    attrs = {"data": data, "requires_grad": kwargs.get("requires_grad", args[1] if len(args) > 1 else True)}
+    result = Sym("parameter", (data,) if data is not None else (), attrs, frame.site(node), kind="float", tensor=True)
+    if isinstance(data, Sym):
+        result.shape, result.last = data.shape, data.last
+    return result
+
+
+def _math(frame: Frame, name: str, args: tuple[Value, ...], node: ast.AST) -> Value:
+    import math  # noqa: PLC0415  # evaluated on constants only
+
+    if args and all(isinstance(a, (int, float)) for a in args):
+        try:
+            return getattr(math, name)(*args)
+        except (ValueError, OverflowError, TypeError):
+            pass
+    return Sym(name, args, {}, frame.site(node), kind="size", tensor=False)
+
+
+def _math_special(name: str) -> Special:
+    return lambda frame, args, _kwargs, node: _math(frame, name, args, node)
+
+
+_SPECIAL: dict[str, Special] = {
+    "functools.partial": _partial,
+    "types.SimpleNamespace": _namespace,
+    "argparse.Namespace": _namespace,
+    "collections.OrderedDict": _ordered_dict,
+    "collections.deque": lambda frame, args, kwargs, node: python_builtins.call_builtin(frame, "list", args[:1], {}, node),
+    "copy.deepcopy": _deepcopy,
+    "math.prod": _prod,
+    "numpy.prod": _prod,
+    "torch.nn.Parameter": _parameter,
+    "torch.nn.parameter.Parameter": _parameter,
+    **{f"math.{n}": _math_special(n) for n in "log log2 log10 exp sqrt ceil floor pow".split()},
+    "math.floor": _floor,
+}
+

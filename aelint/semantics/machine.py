@@ -1,0 +1,165 @@
+"""The state of one interpretation: modules, heap, trace, fuel, and the frame of each running call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aelint.rule import Site
+from aelint.semantics.joins import merge
+from aelint.semantics.operators import Conflict
+from aelint.semantics.project import ProjectFiles
+from aelint.semantics.scopes import Heap, Module, Scope
+from aelint.semantics.trace import Activation, Call, Context, Event, Guard, Loop, Trace
+from aelint.semantics.values import ClassValue, External, Function, Instance, Object, Sym, Value
+from aelint.sources.unit import SourceUnit
+
+__all__ = ["Frame", "Limits", "Machine", "OutOfFuelError"]
+
+
+class OutOfFuelError(Exception):
+    """The interpretation took more steps than allowed; what is known so far stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that keep every file cheap. Steps are expressions and statements."""
+
+    steps: int = 300_000
+    steps_per_root: int = 60_000
+    depth: int = 24
+    recursion: int = 2
+    unrolled: int = 64
+    modules: int = 60
+
+
+@dataclass(slots=True, eq=False)
+class Machine:
+    """One interpretation of one entry file and everything it imports from its project."""
+
+    project: ProjectFiles
+    limits: Limits = field(default_factory=Limits)
+    heap: Heap = field(default_factory=Heap)
+    trace: Trace = field(default_factory=Trace)
+    modules: dict[str, Module] = field(default_factory=dict)
+    context: Context = field(default_factory=Context)
+    steps: int = 0
+    root_limit: int = 0
+    order: int = 0
+    executed: set[int] = field(default_factory=set)
+    """Identities of the function nodes that were entered."""
+    classes: list[ClassValue] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    instances: list[Instance] = field(default_factory=list)
+    objects: list[Object] = field(default_factory=list)
+    globals: dict[str, External] = field(default_factory=dict)
+
+    def step(self) -> None:
+        """Spend one unit of fuel."""
+        self.steps += 1
+        if self.steps > self.root_limit:
+            raise OutOfFuelError
+
+    def external(self, name: str) -> External:
+        """The one value for an external qualified name."""
+        found = self.globals.get(name)
+        if found is None:
+            found = self.globals[name] = External(name)
+        return found
+
+    def record(self, event: Event) -> None:
+        """Append an event to the trace."""
+        self.trace.events.append(event)
+
+    def tick(self) -> int:
+        """The next event's number."""
+        self.order += 1
+        return self.order
+
+    def report(self, conflicts: list[Conflict]) -> None:
+        """Keep contradictions, with the context in which they arose."""
+        self.trace.conflicts.extend((c, self.context) for c in conflicts)
+
+    @contextmanager
+    def within(self, **changes: Any) -> Iterator[None]:
+        """Run under a changed context."""
+        before = self.context
+        self.context = replace(before, **changes)
+        try:
+            yield
+        finally:
+            self.context = before
+
+    def guarded(self, test: ast.AST, *, taken: bool) -> Any:
+        """Run under one more unknown condition."""
+        return self.within(guards=(*self.context.guards, Guard(test, taken)))
+
+    def looping(self, node: ast.AST, round_: int, iterable: Value) -> Any:
+        """Run one round of a loop."""
+        return self.within(loops=(*self.context.loops, Loop(node, round_, iterable)))
+
+    def running(self, function: Function, site: Site | None, receiver: Value) -> Any:
+        """Run inside a call of `function`."""
+        return self.within(stack=(*self.context.stack, Activation(function, site, receiver)))
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """Where evaluation stands: the module, the names in sight, and what the running function gave back."""
+
+    machine: Machine
+    module: Module
+    scope: Scope
+    function: Function | None = None
+    receiver: Value = None
+    returns: list[Value] = field(default_factory=list)
+    yields: list[Value] = field(default_factory=list)
+
+    @property
+    def unit(self) -> SourceUnit:
+        """The source that is being read."""
+        return self.module.unit
+
+    def site(self, node: ast.AST) -> Site:
+        """Where `node` is written."""
+        return Site(self.module.unit, node)
+
+    def bind(self, name: str, value: Value) -> None:
+        """Bind a name where Python would."""
+        scope = self.scope
+        if name in scope.globals_declared:
+            scope = self.module.scope
+        self.machine.heap.touch(scope)
+        if isinstance(value, Sym):
+            if not value.name:
+                value.name = name
+            value.names.add(name)
+        scope.names[name] = value
+
+    def unknown(self, op: str, *inputs: Value, node: ast.AST | None = None, **attrs: Value) -> Sym:
+        """A value of which only the origin is known."""
+        return Sym(op, tuple(inputs), dict(attrs), self.site(node) if node is not None else None)
+
+    def called(
+        self,
+        node: ast.AST,
+        name: str,
+        callee: Value,
+        args: tuple[Value, ...],
+        kwargs: dict[str, Value],
+        *,
+        receiver: Value = None,
+        method: str = "",
+    ) -> Call:
+        """Record a call; the caller fills in its result."""
+        machine = self.machine
+        call = Call(self.site(node), machine.context, machine.tick(), name, callee, args, kwargs, None, receiver, method)
+        machine.record(call)
+        return call
+
+    def result(self) -> Value:
+        """What the function returned, over all paths."""
+        return merge(self.returns) if self.returns else None

@@ -1,0 +1,102 @@
+"""What was understood of one file and everything it imports from its project: the façade that a rule receives."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from aelint.rule import Site
+from aelint.semantics.classes import is_network
+from aelint.semantics.machine import Machine
+from aelint.semantics.operators import Conflict
+from aelint.semantics.scopes import Module
+from aelint.semantics.trace import Binding, Call, Context, MissingAttribute, Return, Store
+from aelint.semantics.values import ClassValue, Function, Instance, Object
+from aelint.sources.unit import SourceUnit
+
+__all__ = ["Program"]
+
+
+@dataclass(eq=False)
+class Program:
+    """One interpreted program. All sequences are in the order in which things happened."""
+
+    unit: SourceUnit
+    tree: ast.Module
+    machine: Machine
+    entry: Module
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[SourceUnit]:
+        """The units that were read, the entry first."""
+        return [m.unit for m in self.machine.modules.values()]
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """Every call."""
+        return [e for e in self.machine.trace.events if isinstance(e, Call)]
+
+    def calls_to(self, *names: str) -> Iterator[Call]:
+        """The calls with one of the canonical names."""
+        for name in names:
+            yield from self._by_name.get(name, ())
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Call]]:
+        found: dict[str, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.name, []).append(call)
+        return found
+
+    @cached_property
+    def bindings(self) -> list[Binding]:
+        """Every binding of a name by an assignment or a loop."""
+        return [e for e in self.machine.trace.events if isinstance(e, Binding)]
+
+    @cached_property
+    def stores(self) -> list[Store]:
+        """Every assignment to an attribute or an item."""
+        return [e for e in self.machine.trace.events if isinstance(e, Store)]
+
+    @cached_property
+    def returns(self) -> list[Return]:
+        """Every end of a call of a project function."""
+        return [e for e in self.machine.trace.events if isinstance(e, Return)]
+
+    @cached_property
+    def missing_attributes(self) -> list[MissingAttribute]:
+        """Reads of attributes that a fully known class never sets."""
+        return [e for e in self.machine.trace.events if isinstance(e, MissingAttribute)]
+
+    def conflicts(self, *kinds: str) -> Iterator[tuple[Conflict, Context]]:
+        """Contradictions of the given kinds."""
+        for conflict, context in self.machine.trace.conflicts:
+            if conflict.kind in kinds:
+                yield conflict, context
+
+    @cached_property
+    def networks(self) -> list[Instance]:
+        """Every instance of a network class of the project."""
+        return [i for i in self.machine.instances if is_network(i.cls)]
+
+    @cached_property
+    def layers(self) -> list[Object]:
+        """Every external layer that was built."""
+        return [o for o in self.machine.objects if o.name.startswith("torch.nn.")]
+
+    @property
+    def classes(self) -> list[ClassValue]:
+        """Every class of the project that was defined."""
+        return self.machine.classes
+
+    @property
+    def functions(self) -> list[Function]:
+        """Every function of the project that was defined."""
+        return self.machine.functions
+
+    def site(self, module: Module, node: ast.AST) -> Site:
+        """A node of one of the program's files as a site."""
+        return Site(module.unit, node)

@@ -1,0 +1,128 @@
+"""From one unit of source to a `Program`: run the file, then everything that running it did not reach."""
+
+from __future__ import annotations
+
+import ast
+
+from aelint.semantics import calls, classes, statements
+from aelint.semantics.machine import Frame, Limits, Machine, OutOfFuelError
+from aelint.semantics.program import Program
+from aelint.semantics.project import NoProject, ProjectFiles
+from aelint.semantics.scopes import Module, Scope
+from aelint.semantics.trace import Context
+from aelint.semantics.values import Bound, ClassValue, Function, Instance, Sym, Value
+from aelint.sources.unit import SourceUnit
+
+__all__ = ["understand"]
+
+
+def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Limits | None = None) -> Program:
+    """Interpret a unit and what it imports from its project.
+
+    Raises:
+        SyntaxError: if the unit is no Python that this interpreter can read.
+    """
+    machine = Machine(project or NoProject(), limits or Limits())
+    tree = ast.parse(unit.text)
+    module = Module(unit, tree, Scope({"__name__": "__main__", "__file__": unit.path}))
+    machine.modules[unit.path] = module
+    program = Program(unit, tree, machine, module)
+    _root(machine, lambda: statements.execute(Frame(machine, module, module.scope), tree.body))
+    _run_unreached(machine, module)
+    program.notes = machine.trace.notes
+    return program
+
+
+def _root(machine: Machine, run: object) -> None:
+    machine.root_limit = min(machine.steps + machine.limits.steps_per_root, machine.limits.steps)
+    try:
+        run()  # type: ignore[operator]
+    except OutOfFuelError:
+        machine.trace.notes.append("stopped early: the program takes more steps than allowed")
+    except RecursionError:
+        machine.trace.notes.append("stopped early: nested too deeply")
+    finally:
+        machine.context = Context()
+        machine.heap.abandon()
+
+
+def _run_unreached(machine: Machine, module: Module) -> None:
+    """Enter every class and function of the file that nothing entered so far, with unknown arguments."""
+    own_classes = [c for c in machine.classes if c.module is module]
+    # A class that another one inherits from or builds is better seen there.
+    for cls in own_classes:
+        if not any(i.cls is cls for i in machine.instances) and not _is_abstract(cls, own_classes):
+            _root(machine, lambda c=cls: _build(machine, module, c))
+    for cls in own_classes:
+        instance = next((i for i in machine.instances if i.cls is cls), None)
+        if instance is not None:
+            _run_methods(machine, module, instance)
+    for function in [f for f in machine.functions if f.module is module and f.owner is None]:
+        if id(function.node) not in machine.executed:
+            _root(machine, lambda f=function: _enter(machine, module, f, None))
+
+
+def _is_abstract(cls: ClassValue, others: list[ClassValue]) -> bool:
+    return any(cls in other.mro()[1:] for other in others) and any(
+        "abstractmethod" in d for f in cls.namespace.values() if isinstance(f, Function) for d in f.decorators
+    )
+
+
+def _build(machine: Machine, module: Module, cls: ClassValue) -> None:
+    classes.symbolic_instance(Frame(machine, module, module.scope), cls, cls.node)
+
+
+_FIRST = ("forward", "training_step", "encode", "decode")
+
+
+def _run_methods(machine: Machine, module: Module, instance: Instance) -> None:
+    methods: dict[str, Function] = {}
+    for cls in reversed(instance.cls.mro()):
+        methods.update({n: f for n, f in cls.namespace.items() if isinstance(f, Function)})
+    ordered = sorted(methods, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST)))
+    for name in ordered:
+        function = methods[name]
+        if id(function.node) in machine.executed or name == "__init__" or "staticmethod" in function.decorators:
+            continue
+        _root(machine, lambda f=function: _enter(machine, module, f, instance))
+
+
+def _enter(machine: Machine, module: Module, function: Function, instance: Instance | None) -> None:
+    frame = Frame(machine, module, module.scope)
+    spec = function.node.args
+    names = [a for a in (*spec.posonlyargs, *spec.args)]
+    kwargs: dict[str, Value] = {}
+    is_forward = instance is not None and classes.is_network(instance.cls)
+    for position, arg in enumerate(names):
+        if position == 0 and instance is not None:
+            continue
+        default = function.defaults.get(arg.arg, arg)
+        if default is arg or default is None:
+            kwargs[arg.arg] = _argument(frame, arg, optional=default is None, tensor=is_forward)
+    for arg in spec.kwonlyargs:
+        default = function.defaults.get(arg.arg, arg)
+        if default is arg or default is None:
+            kwargs[arg.arg] = _argument(frame, arg, optional=default is None, tensor=False)
+    if instance is None:
+        calls.call(frame, function, (), kwargs, function.node)
+    else:
+        receiver: Value = instance.cls if "classmethod" in function.decorators else instance
+        calls.call(frame, Bound(receiver, function), (), kwargs, function.node)
+
+
+_TENSOR_TYPES = ("Tensor", "FloatTensor", "torch.Tensor")
+_SIZE_TYPES = {"int", "float"}
+
+
+def _argument(frame: Frame, arg: ast.arg, *, optional: bool, tensor: bool) -> Sym:
+    annotation = ast.unparse(arg.annotation) if arg.annotation is not None else ""
+    value = Sym("param", (), {"name": arg.arg, "root": True}, frame.site(arg), name=arg.arg)
+    if annotation in _TENSOR_TYPES or annotation.endswith(".Tensor"):
+        value.tensor = True
+    elif annotation in _SIZE_TYPES:
+        value.kind, value.tensor = "size", False
+    elif tensor and not annotation and not optional and arg.arg in {"x", "input", "inputs", "z", "images", "image"}:
+        value.tensor = True
+    return value
+
+
