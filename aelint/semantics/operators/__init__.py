@@ -5,6 +5,18 @@
 
 from __future__ import annotations
 
+from aelint.semantics.operators import (
+    activations,
+    arithmetic,
+    convolution,
+    joining,
+    linear,
+    losses,
+    normalization,
+    random,
+    reductions,
+    shapes,
+)
 from aelint.semantics.operators.api import Apply, Conflict, Facts, LayerSpec, Operation, Registry
 from aelint.semantics.operators.tables import REGISTRY
 

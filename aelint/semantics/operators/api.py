@@ -7,9 +7,12 @@ known of the result; what it cannot say stays unknown.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from aelint.semantics import dims
 from aelint.semantics.dims import Dim, Poly
@@ -27,12 +30,21 @@ __all__ = [
     "LayerSpec",
     "Operation",
     "Registry",
+    "Result",
+    "Transfer",
     "facts_of",
+    "fresh",
+    "is_float",
     "signature",
     "to_dim",
     "to_dims",
     "to_int",
+    "to_number",
+    "unknown",
 ]
+
+_ALIASES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "input"}
+"""Spellings of parameters that torch takes besides its own (numpy's)."""
 
 REQUIRED: Any = type("_Required", (), {"__repr__": lambda _: "REQUIRED"})()
 """The default of a parameter that has none."""
@@ -83,7 +95,10 @@ class Apply:
     conflicts: list[Conflict] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Value:
-        return self.args.get(name)
+        """The argument `name`, or the layer's constructor argument of that name; None if there is neither."""
+        if name in self.args or self.layer is None:
+            return self.args.get(name)
+        return self.layer.bound.get(name)
 
     def tensor(self, name: str = "input") -> Facts:
         """What is known of the tensor argument `name`; numbers count as tensors of rank 0."""
@@ -91,11 +106,25 @@ class Apply:
 
     def int(self, name: str) -> int | None:
         """The argument as a known integer."""
-        return to_int(self.args.get(name))
+        return to_int(self[name])
 
     def dim(self, name: str) -> Dim | None:
         """The argument as a size, symbolic if need be; None if it is none."""
-        return to_dim(self.args.get(name))
+        return to_dim(self[name])
+
+    def number(self, name: str) -> float | None:
+        """The argument as a known number."""
+        return to_number(self[name])
+
+    def flag(self, name: str) -> bool | None:
+        """The argument as a known truth value."""
+        value = self[name]
+        return bool(value) if isinstance(value, int) else None
+
+    def text(self, name: str) -> str | None:
+        """The argument as a known string."""
+        value = self[name]
+        return value if isinstance(value, str) else None
 
     def conflict(self, kind: str, **facts: Any) -> None:
         """Report that this application contradicts itself."""
@@ -105,6 +134,7 @@ class Apply:
 
 
 Transfer: TypeAlias = Callable[[Apply], Result]
+AnyTransfer = TypeVar("AnyTransfer", bound=Transfer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +146,28 @@ class Operation:
     transfer: Transfer
     variadic: str = ""
     """Name of the parameter that takes all further positional arguments (`view(*shape)`)."""
+
+    def bind(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> dict[str, Value] | None:
+        """Arguments by parameter name with defaults filled in; None where torch would not take them.
+
+        The variadic parameter becomes a tuple. Keywords that are no parameter (`out`, `dtype`) are kept.
+        """
+        bound = dict(zip((name for name, _ in self.params), args, strict=False))
+        rest = tuple(args[len(self.params) :])
+        if rest and not self.variadic:
+            return None
+        names = {name for name, _ in self.params}
+        for keyword, value in kwargs.items():
+            name = keyword if keyword in names else _ALIASES.get(keyword, keyword)
+            if name in bound:
+                return None
+            bound[name] = value
+        if self.variadic:
+            bound.setdefault(self.variadic, rest)
+        for name, default in self.params:
+            if bound.setdefault(name, default) is REQUIRED:
+                return None
+        return bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +209,16 @@ class Registry:
     layers: dict[str, LayerSpec] = field(default_factory=dict)
     """By qualified name of the class: `torch.nn.Conv2d`."""
 
-    def operation(self, name: str, params: str, *, functions: str = "", methods: str = "") -> Callable[[Transfer], Transfer]:
+    def operation(
+        self, name: str, params: str, *, functions: str = "", methods: str = ""
+    ) -> Callable[[AnyTransfer], AnyTransfer]:
         """Register a transfer function under space-separated spellings.
 
         Spellings in `functions` are relative to torch: `exp nn.functional.relu`.
         """
         parsed, variadic = signature(params)
 
-        def register(transfer: Transfer) -> Transfer:
+        def register(transfer: AnyTransfer) -> AnyTransfer:
             operation = Operation(name, parsed, transfer, variadic)
             for spelling in functions.split():
                 self.functions[f"torch.{spelling}"] = operation
@@ -174,12 +228,14 @@ class Registry:
 
         return register
 
-    def layer(self, classes: str, init: str, forward: str = "input", *, name: str, stateful: bool = False) -> Callable[[Transfer], Transfer]:
+    def layer(
+        self, classes: str, init: str, forward: str = "input", *, name: str, stateful: bool = False
+    ) -> Callable[[AnyTransfer], AnyTransfer]:
         """Register a layer class (spelling relative to `torch.nn`) with its constructor and forward parameters."""
         constructor, _ = signature(init)
         parsed, variadic = signature(forward)
 
-        def register(transfer: Transfer) -> Transfer:
+        def register(transfer: AnyTransfer) -> AnyTransfer:
             operation = Operation(name, parsed, transfer, variadic)
             for spelling in classes.split():
                 qualname = f"torch.nn.{spelling}"
@@ -189,19 +245,72 @@ class Registry:
         return register
 
 
+_fresh = itertools.count(1)
+
+
+def fresh(name: str, *, batch: bool = False) -> Dim:
+    """A size of which nothing is known, not even what it equals."""
+    return dims.atom(("fresh", next(_fresh)), name, batch=batch)
+
+
+def unknown(kind: str | None = None, bounds: Interval = ANY) -> Facts:
+    """A tensor whose shape is unknown."""
+    return Facts(kind=kind, range=bounds)
+
+
 def facts_of(value: Value) -> Facts:
     """What is known of a value, taken as a tensor."""
     match value:
+        case Sym(tensor=False, kind="size", shape=None):
+            return Facts((), (), value.range, "size", tensor=False)
         case Sym():
             return Facts(value.shape, value.last, value.range, value.kind, value.tensor)
         case bool():
             return Facts((), (), Interval(int(value), int(value)), "bool", tensor=False)
         case int() | float():
-            return Facts((), (), Interval(value, value), "size", tensor=False)
+            return Facts((), (), _point(value), "size", tensor=False)
         case Poly():
-            return Facts((), (), Interval(0), "size", tensor=False)
+            growing = all(factor > 0 for _, factor in value.terms)
+            return Facts((), (), Interval(0) if growing else ANY, "size", tensor=False)
         case _:
             return Facts(kind=None, tensor=None)
+
+
+def _point(value: float) -> Interval:
+    if value != value:  # noqa: PLR0124  # not a number
+        return ANY
+    limit = sys.float_info.max
+    return (
+        Interval(float(min(value, limit)), math.inf)
+        if value > limit
+        else (Interval(-math.inf, -limit) if value < -limit else Interval(float(value), float(value)))
+    )
+
+
+def is_float(value: Value) -> bool | None:
+    """Whether a value is of floating type when taken as a tensor; None if unknown."""
+    match value:
+        case bool() | int() | Poly():
+            return False
+        case float():
+            return True
+        case Sym(kind="float"):
+            return True
+        case Sym(kind="int" | "bool"):
+            return False
+        case _:
+            return None
+
+
+def to_number(value: Value) -> float | None:
+    """A known finite number, None for anything else."""
+    match value:
+        case bool():
+            return float(value)
+        case int() | float() if abs(value) <= sys.float_info.max:
+            return float(value)
+        case _:
+            return None
 
 
 def to_int(value: Value) -> int | None:

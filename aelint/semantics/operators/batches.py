@@ -1,0 +1,53 @@
+"""When a reshape puts elements of different samples into one row."""
+
+from __future__ import annotations
+
+from aelint.semantics import dims
+from aelint.semantics.dims import Dim, Poly
+from aelint.semantics.operators.api import Apply
+from aelint.semantics.operators.axes import differ
+from aelint.semantics.values import Shape
+
+__all__ = ["batch_axis", "check_samples"]
+
+
+def batch_axis(shape: Shape) -> int | None:
+    """The one axis that is the number of samples and nothing else."""
+    found = [i for i, d in enumerate(shape) if isinstance(d, Poly) and d.has_batch]
+    return found[0] if len(found) == 1 and _is_batch(shape[found[0]]) else None
+
+
+def _is_batch(size: Dim) -> bool:
+    match size:
+        case Poly(terms=(((only,), 1),)):
+            return only.batch
+        case _:
+            return False
+
+
+def check_samples(apply: Apply, shape: Shape, target: Shape) -> None:
+    """Report `mixes-batch`: an axis of `target` that provably holds elements of several samples.
+
+    Elements stay in row-major order, so a row of the result is a run of consecutive elements. It stays
+    within one sample when its length divides that of a sample, or when the result has a cut where a
+    sample ends (`(2n, d)` as `(2, n, d)`). Flattening everything mixes nothing that had rows.
+    """
+    axis = batch_axis(shape)
+    if axis is None or len(target) < 2:
+        return
+    sample = dims.product(shape[axis + 1 :])
+    tails = [dims.product(target[i:]) for i in range(1, len(target))]
+    if any(not _cannot_be(tail, sample) for tail in tails):
+        return
+    row = tails[0]
+    if _counts_samples(row) or (isinstance(row, int) and isinstance(sample, int) and sample % row and row % sample):
+        apply.conflict("mixes-batch", shape=shape, target=target, axis=axis, row=row, sample=sample)
+
+
+def _cannot_be(tail: Dim, sample: Dim) -> bool:
+    return _counts_samples(tail) or differ(tail, sample)
+
+
+def _counts_samples(size: Dim) -> bool:
+    """Whether a size is a multiple of the number of samples."""
+    return isinstance(size, Poly) and all(any(a.batch for a in monomial) for monomial, _ in size.terms)
