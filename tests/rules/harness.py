@@ -1,0 +1,78 @@
+"""Run rules on source text: what the tests of every rule share."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import aelint.rules
+from aelint.engine.checkers import checker  # noqa: F401  # the engine and the tests call rules in the same way
+from aelint.rule import Finding, Rule
+from aelint.semantics import Program, understand
+from aelint.sources.unit import SourceUnit
+
+FENCE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def rule_modules() -> list[ModuleType]:
+    """Every rule module of every family."""
+    found = []
+    for family in pkgutil.iter_modules(aelint.rules.__path__, "aelint.rules."):
+        package = importlib.import_module(family.name)
+        for one in pkgutil.iter_modules(package.__path__, family.name + "."):
+            module = importlib.import_module(one.name)
+            if hasattr(module, "RULE"):
+                found.append(module)
+    return sorted(found, key=lambda m: m.RULE.code)
+
+
+@dataclass(frozen=True)
+class Files:
+    """A project of several files, for `understand`: the first is the entry."""
+
+    units: dict[str, SourceUnit] = field(default_factory=dict)
+
+    def find(self, module: str, origin: SourceUnit, level: int = 0) -> SourceUnit | None:
+        return self.units.get(module.replace(".", "/") + ".py")
+
+
+def program(source: str | Mapping[str, str]) -> Program:
+    """Understand one file, or several by path (the first is the entry)."""
+    if isinstance(source, str):
+        return understand(SourceUnit("main.py", textwrap.dedent(source)))
+    units = {path: SourceUnit(path, textwrap.dedent(text)) for path, text in source.items()}
+    return understand(next(iter(units.values())), Files(units))
+
+
+def run(module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None) -> list[Finding]:
+    """The findings of one rule."""
+    rule: Rule = module.RULE
+    understood = program(source)
+    takes_options = module.check.__code__.co_argcount > 1
+    found: Iterator[Finding] = (
+        module.check(understood, {**rule.options, **(options or {})}) if takes_options else module.check(understood)
+    )
+    return list(found)
+
+
+def rows(module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None) -> list[int]:
+    """The distinct rows on which one rule reports, in order."""
+    return sorted({finding.site.row for finding in run(module, source, options)})
+
+
+def sections(module: ModuleType) -> dict[str, str]:
+    """The docstring of a rule by heading."""
+    text = ast.get_docstring(ast.parse(open(module.__file__, encoding="utf-8").read())) or ""
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    return {title.strip(): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def examples(module: ModuleType, heading: str) -> list[str]:
+    """The Python fences below one heading of a rule's page."""
+    return FENCE.findall(sections(module).get(heading, ""))
