@@ -1,0 +1,48 @@
+"""Which of a model's outputs is the reconstruction."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from pytest_aecheck.adapters.outputs import Leaf
+
+__all__ = ["Ambiguous", "reconstruction_among"]
+
+_NAMED = re.compile(r"recon|x_?hat|x_?rec|decoded|sample|output\b|logits|pred|x_?tilde|\bxr?\b", re.IGNORECASE)
+_NOT = re.compile(r"input|target|mask|mu\b|mean|log_?var|noise|latent|loss", re.IGNORECASE)
+
+
+class Ambiguous(LookupError):
+    """Several outputs could be the reconstruction, or none could; the message lists what was found."""
+
+
+def reconstruction_among(found: Sequence[Leaf], shape: Sequence[int], *, floating: bool) -> Leaf:
+    """The output that has the input's shape, or else its number of elements.
+
+    For integer input (tokens), scores over a vocabulary have one axis more than the input.
+    """
+    for fits in _criteria(floating):
+        candidates = [
+            leaf for leaf in found if leaf.tensor.is_floating_point() and fits(tuple(leaf.tensor.shape), tuple(shape))
+        ]
+        if candidates:
+            return _preferred(candidates)
+    listing = ", ".join(f"{leaf.path} {tuple(leaf.tensor.shape)}" for leaf in found) or "no tensor at all"
+    raise Ambiguous(f"no output looks like a reconstruction of an input of shape {tuple(shape)}; found {listing}")
+
+
+def _criteria(floating: bool):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    if floating:
+        return (lambda a, b: a == b, lambda a, b: a[:1] == b[:1] and math.prod(a) == math.prod(b))
+    return (
+        lambda a, b: a[:-1] == b or (len(a) == len(b) + 1 and a[:1] == b[:1] and a[2:] == b[1:]),
+        lambda a, b: len(a) >= 2 and math.prod(a[:-1]) == math.prod(b),
+    )
+
+
+def _preferred(candidates: Sequence[Leaf]) -> Leaf:
+    plain = [leaf for leaf in candidates if not _NOT.search(leaf.path.removeprefix("output"))] or list(candidates)
+    named = [leaf for leaf in plain if _NAMED.search(leaf.path.removeprefix("output"))]
+    return (named or plain)[0]

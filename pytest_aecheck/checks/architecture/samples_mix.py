@@ -1,0 +1,62 @@
+"""A sample's output depends on other samples of the batch.
+
+## What it does
+
+In evaluation mode, asks whether the output for sample i changes with sample j.
+
+## Why is this bad?
+
+A `view` that folds the batch into the features, a softmax or a normalisation over the wrong axis, or a
+recurrent layer with batch and time exchanged lets samples leak into each other. Training may look fine; the
+model then gives another answer for the same sample in another batch.
+
+## How it decides
+
+Two exact statements, for the first, a middle and the last sample: the gradient of sample i's output at every
+other sample's input is exactly zero; and replacing one sample under the same random state leaves every other
+output bitwise equal. Where two equal calls already differ (some accelerators), a change counts from ten times
+that difference.
+
+## Exemptions
+
+Outputs without exactly one axis of samples (averages, similarity matrices). Batch statistics in training
+mode are meant to mix, so only evaluation mode is looked at.
+
+## References
+
+- "Efficient BackProp" debugging practice: Karpathy, "A Recipe for Training Neural Networks" (2019), "use backprop to chart dependencies":
+  <https://karpathy.github.io/2019/04/25/recipe/>
+"""
+
+from __future__ import annotations
+
+from pytest_aecheck.observations import Observations
+from pytest_aecheck.verdicts import Check, Verdict
+
+CHECK = Check(
+    code="AEC107",
+    name="samples-mix",
+    summary="one sample's output depends on another sample of the batch",
+    needs=("mixing",),
+    cost="6F 3B on a small batch",
+)
+
+
+def judge(observations: Observations) -> Verdict:
+    """Fail on any influence that is not the machine's own noise."""
+    mixing = observations.mixing
+    tolerance = 10 * mixing.noise + 1e-6 * mixing.scale if mixing.noise else 0.0
+    if mixing.gradient > tolerance or mixing.change > tolerance:
+        evidence = (
+            f"the gradient of {mixing.leaf} for sample {mixing.sample} at the input of sample {mixing.other} is {mixing.gradient:.3g}"
+            if mixing.gradient > tolerance
+            else f"{mixing.leaf} for sample {mixing.sample} changes by {mixing.change:.3g} when sample {mixing.other} is replaced"
+        )
+        return CHECK.failed(
+            f"samples of one batch influence each other in evaluation mode: {evidence}; both should be exactly 0. "
+            "Look for a reshape that moves the batch axis, or a softmax, norm or recurrent layer over the wrong axis",
+            where=mixing.where,
+            gradient=mixing.gradient,
+            change=mixing.change,
+        )
+    return CHECK.passed(gradient=mixing.gradient, change=mixing.change)

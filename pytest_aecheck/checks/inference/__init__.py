@@ -1,0 +1,1 @@
+"""Modes, state and repeatability."""

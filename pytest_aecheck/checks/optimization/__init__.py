@@ -1,0 +1,1 @@
+"""Parameters, gradients and training steps."""

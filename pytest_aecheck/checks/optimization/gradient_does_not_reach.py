@@ -1,0 +1,77 @@
+"""The loss leaves parameters without gradient although the forward pass uses them.
+
+## What it does
+
+Backpropagates the loss on three batches, with small steps between, and notes which parameters ever received a
+non-zero gradient.
+
+## Why is this bad?
+
+A parameter that the loss does not reach keeps its random start for ever. The cause is a `detach`, a `no_grad`, a
+rounding or an argmax without straight-through gradient on the only path, or a result that is computed and never used.
+
+## How it decides
+
+A parameter fails if a recorded torch call used it, and its gradient was missing or exactly zero on all batches.
+Members of a list that take turns at random are tried until the chance of having missed one is below one in a
+million.
+
+## Exemptions
+
+Frozen parameters; parameters that the forward never touches (they only make a warning elsewhere) or touches only
+under `no_grad`; codebooks that the forward itself updates; layers that run on after a forward hook has taken the
+feature out; biases alone (a bias before a batch norm has no effect).
+
+## References
+
+- van den Oord et al., "Neural Discrete Representation Learning" (2017), section 3.2: <https://arxiv.org/abs/1711.00937>
+"""
+
+from __future__ import annotations
+
+from pytest_aecheck.observations import Observations, ParameterReach
+from pytest_aecheck.verdicts import Check, Verdict
+
+CHECK = Check(
+    code="AEC406",
+    name="gradient-does-not-reach",
+    summary="the loss leaves used parameters without gradient",
+    needs=("reach",),
+    cost="4F 3B",
+)
+
+_SHOWN = 4
+
+
+def judge(observations: Observations) -> Verdict:
+    """Fail on used parameters that no batch reached, and on gradients that are not finite."""
+    reach = observations.reach
+    if not reach.loss_has_gradient:
+        return CHECK.failed(
+            "the loss has no gradient at all: it was detached, or computed under no_grad, or made from new tensors"
+        )
+    broken = [p for p in reach.parameters if p.status == "non-finite"]
+    if broken:
+        return CHECK.failed(f"gradients are infinite or NaN at {_listing(broken)}", parameters=len(broken))
+    lost = [
+        p
+        for p in reach.parameters
+        if p.status in ("none", "zero") and p.used and not p.moved_by_forward and not p.after_hook
+    ]
+    weights = {p.name.rpartition(".")[0] for p in lost if not p.name.endswith("bias")}
+    lost = [p for p in lost if p.status == "none" or p.name.rpartition(".")[0] in weights]
+    if lost:
+        kind = "no gradient" if lost[0].status == "none" else "a gradient of exactly 0"
+        return CHECK.failed(
+            f"{len(lost)} of {len(reach.parameters)} parameters took part in the forward pass but get {kind} from the loss on "
+            f"{lost[0].tries} batches: {_listing(lost)}",
+            where=lost[0].name.rpartition(".")[0],
+            parameters=len(lost),
+        )
+    return CHECK.passed(parameters=len(reach.parameters))
+
+
+def _listing(parameters: list[ParameterReach]) -> str:
+    names = ", ".join(p.name for p in parameters[:_SHOWN])
+    more = len(parameters) - _SHOWN
+    return f"{names} and {more} more" if more > 0 else names

@@ -1,0 +1,417 @@
+"""What the probes saw: frozen records of plain numbers. No torch here, so that judging needs no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+__all__ = [
+    "Attempt",
+    "Dependence",
+    "Hygiene",
+    "LoaderFacts",
+    "Mixing",
+    "Objective",
+    "Observations",
+    "OperandPair",
+    "Output",
+    "ParameterReach",
+    "Posterior",
+    "Program",
+    "Reach",
+    "RoundTrip",
+    "StepFacts",
+    "Unavailable",
+    "Weights",
+]
+
+
+class Unavailable(Exception):  # noqa: N818 - not an error: the reason why something cannot be observed
+    """An observation cannot be made on this model; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to build, run or evaluate the loss of the model."""
+
+    what: str
+    samples: int
+    training: bool
+    error: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What happened on the declared batch and on other sizes."""
+
+    declared: tuple[Attempt, ...]
+    resized: tuple[Attempt, ...]
+    entry_points: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The forward pass in evaluation mode."""
+
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    input_device: str
+    input_floating: bool
+    found: tuple[str, ...]
+    """Each output tensor as `path shape`."""
+    shape: tuple[int, ...]
+    dtype: str
+    device: str
+    finite: bool
+    varies_over_input: bool
+    """Whether the input rows differ at all."""
+    relative_spread: float
+    """Largest deviation between rows over the largest absolute value."""
+    epsilon: float
+    distinct_error: float
+    """FVU of the reconstruction against the input; 0 means that the input is returned."""
+    mixing_leaf: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """Does the reconstruction change with the input? In training mode, by the gradient."""
+
+    connected: bool
+    """Autograd has a path from the reconstruction to the input."""
+    rows_without_gradient: int
+    rows: int
+    steps_tried: int
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mixing:
+    """Does one sample's output depend on another sample? In evaluation mode."""
+
+    leaf: str
+    sample: int
+    other: int
+    gradient: float
+    """Largest absolute gradient of a sample's output at another sample's input."""
+    change: float
+    """Largest change of a sample's output when another sample was replaced."""
+    noise: float
+    """The same, between two calls that should be equal."""
+    scale: float
+    rows_checked: tuple[int, ...]
+    where: str = ""
+    alone: float = 0.0
+    """Deviation between a sample alone and the same sample in the batch, relative to the outputs' scale."""
+    alone_comparable: bool = False
+    positional: str = ""
+    """The call that adds a different constant to each sample, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterReach:
+    """How far the loss's gradient came for one parameter, over several batches."""
+
+    name: str
+    status: str
+    """reached, zero, none, non-finite, frozen."""
+    used: bool
+    """A torch call with gradients on consumed it."""
+    moved_by_forward: bool
+    after_hook: bool
+    """It was only used after a module whose output is taken by a forward hook."""
+    siblings: int = 1
+    tries: int = 3
+    exempt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Gradient flow from the loss."""
+
+    parameters: tuple[ParameterReach, ...]
+    loss_has_gradient: bool
+    foreign: tuple[str, ...] = ()
+    """Trainable tensors that the loss reaches, held by the model but not registered."""
+    cut_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OperandPair:
+    """A prediction and what it is compared with, as the loss received them."""
+
+    function: str
+    prediction_last: str
+    prediction_low: float
+    prediction_high: float
+    target_low: float
+    target_high: float
+    share_outside: float
+    swapped: bool
+    same_shape: bool
+    prediction_shape: tuple[int, ...]
+    target_shape: tuple[int, ...]
+    target_noise: float
+    """Relative distance between the target and the clean input, where random noise was added to it."""
+    target_is_fed: bool
+    """The network received the very tensor that is the target."""
+    prediction_trained: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The loss on a few batches, and the comparisons inside it."""
+
+    values: tuple[float, ...]
+    finite: bool
+    gradients_finite: bool
+    where: str
+    pairs: tuple[OperandPair, ...]
+    weighted_after_reduction: str = ""
+    softmax_lengths: tuple[str, ...] = ()
+    duplicate_ratio: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Facts about the calls that the training forward made."""
+
+    last_operation: str
+    last_operation_training_only: bool
+    discarded: tuple[str, ...]
+    dropout_in_eval: str
+    code_blowup: float
+    """Largest value of a buffer that the forward updated, over the largest value that the pass saw."""
+    code_blowup_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """One place at which the model draws a latent: z = mean + scale × noise."""
+
+    where: str
+    law: str
+    """normal, uniform."""
+    noise_shape: tuple[int, ...]
+    latent_shape: tuple[int, ...]
+    same_noise_for_two_seeds: bool
+    reparameterized: bool
+    mean_equals_scale_head: bool
+    mean_low: float
+    mean_high: float
+    scale_low: float
+    scale_high: float
+    decoder_connected: bool
+    decoder_gradient: float
+    kl_connected: bool
+    """The loss has a path to mean or scale that does not pass the latent."""
+    kl_gradient: float
+    kl_weight: float
+    """c of `c · mean`, the gradient that a KL to N(0, I) leaves at the mean; NaN if the gradient has another form."""
+    mean_residual: float
+    kl_scale_meaning: str
+    """What the KL takes the scale head to be, if its gradient tells; empty if no known form fits."""
+    kl_scale_agrees: bool
+    """Whether that is the scale which multiplies the noise."""
+    variance_weight: float
+    log_weight: float
+    """Weights of the σ² and log σ² parts relative to the KL's; NaN if they do not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hygiene:
+    """What an evaluation forward left behind."""
+
+    mode_changed: tuple[str, ...]
+    grad_mode_changed: bool
+    input_modified: bool
+    state_changed: tuple[str, ...]
+    repeatable: bool
+    repeat_gap: float
+    draws: tuple[str, ...]
+    input_modified_in_training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """A second instance with the first one's state."""
+
+    error: str
+    missing: tuple[str, ...]
+    gap: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inverses:
+    """Pairs of methods that should undo each other, and how far they are from it."""
+
+    gaps: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Layers whose units all start equal."""
+
+    equal_units: tuple[str, ...]
+    still_equal_after_step: tuple[str, ...]
+    layers: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderFacts:
+    """Two epochs of a loader, as fingerprints."""
+
+    kind: str
+    error: str
+    batches: int
+    distinct_batches: int
+    samples: int
+    duplicate_share: float
+    """Largest share of repeated samples within one batch."""
+    same_order: bool
+    random_order: bool
+    aliased: bool
+    last_batch: int
+    constant_data: bool
+    stored_data_changed: str
+    """Which stored array of the data set changed while the loader was read, if one did."""
+    items_change: bool
+    """Whether the same item, read twice under one seed, differs."""
+    value_low: float
+    value_high: float
+    non_finite: int
+    has_batch_norm: bool
+    items_equal: bool = False
+    """Every item of the data set is the same although its indices differ."""
+    shared_with_eval: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """One and two training steps."""
+
+    error: str
+    moved: tuple[str, ...]
+    unmoved: tuple[str, ...]
+    """Trainable parameters that received a gradient and did not move."""
+    missing_from_optimizer: tuple[str, ...]
+    stepped: int
+    gradients_accumulate: bool
+    gradients_edited_after_step: bool
+    stepped_without_gradient: bool
+    step_before_backward: bool
+    cleared_before_step: bool
+    mode_left: bool
+    frozen_moved: tuple[str, ...] = ()
+
+
+class Observations:
+    """Everything that was, or can be, observed on one model. Attributes are made on first use.
+
+    Reading an attribute that cannot be observed raises `Unavailable`, which becomes a counted skip.
+    """
+
+    def __init__(self, observe: Callable[[str], Any]) -> None:
+        self._observe = observe
+        self._made: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, **made: Any) -> Observations:
+        """Ready-made observations, for judging without a model."""
+
+        def absent(name: str) -> Any:
+            raise Unavailable(f"{name} was not observed")
+
+        observations = cls(absent)
+        observations._made.update(made)
+        return observations
+
+    def get(self, name: str) -> Any:
+        """An observation by name. A failed attempt is remembered and raised again."""
+        if name not in self._made:
+            try:
+                self._made[name] = self._observe(name)
+            except Exception as error:  # noqa: BLE001 - kept, and raised again for every check that asks
+                self._made[name] = error
+        made = self._made[name]
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    @property
+    def spec(self) -> Any:
+        """The declaration (an `AESpec`)."""
+        return self.get("spec")
+
+    @property
+    def attempts(self) -> Attempts:
+        """Building, running, evaluating the loss."""
+        return cast("Attempts", self.get("attempts"))
+
+    @property
+    def output(self) -> Output:
+        """The evaluation forward."""
+        return cast("Output", self.get("output"))
+
+    @property
+    def dependence(self) -> Dependence:
+        """Input dependence in training mode."""
+        return cast("Dependence", self.get("dependence"))
+
+    @property
+    def mixing(self) -> Mixing:
+        """Independence of samples."""
+        return cast("Mixing", self.get("mixing"))
+
+    @property
+    def reach(self) -> Reach:
+        """Gradient reach per parameter."""
+        return cast("Reach", self.get("reach"))
+
+    @property
+    def objective(self) -> Objective:
+        """The loss and its operands."""
+        return cast("Objective", self.get("objective"))
+
+    @property
+    def program(self) -> Program:
+        """Calls of the training forward."""
+        return cast("Program", self.get("program"))
+
+    @property
+    def posteriors(self) -> tuple[Posterior, ...]:
+        """Every place at which a latent is drawn."""
+        return cast("tuple[Posterior, ...]", self.get("posteriors"))
+
+    @property
+    def hygiene(self) -> Hygiene:
+        """Side effects of an evaluation forward."""
+        return cast("Hygiene", self.get("hygiene"))
+
+    @property
+    def round_trip(self) -> RoundTrip:
+        """State into a second instance."""
+        return cast("RoundTrip", self.get("round_trip"))
+
+    @property
+    def inverses(self) -> Inverses:
+        """Methods that undo each other."""
+        return cast("Inverses", self.get("inverses"))
+
+    @property
+    def weights(self) -> Weights:
+        """Symmetry of the initialisation."""
+        return cast("Weights", self.get("weights"))
+
+    @property
+    def loader(self) -> LoaderFacts:
+        """The training loader."""
+        return cast("LoaderFacts", self.get("loader"))
+
+    @property
+    def step(self) -> StepFacts:
+        """The training step."""
+        return cast("StepFacts", self.get("step"))

@@ -1,0 +1,99 @@
+"""Does it run at all: building, forward and loss, on the declared batch and on other sizes."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from pytest_aecheck.observations import Attempt, Attempts, Unavailable
+from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
+from pytest_aecheck.probes.determinism import seeded
+
+__all__ = ["observe_attempts"]
+
+_ENTRY_POINTS = ("sample", "generate")
+_SHAPE_TROUBLE = (RuntimeError, IndexError)
+
+
+def observe_attempts(bench: Bench) -> Attempts:
+    """Try the declared batch in both modes, then 1, 2 and an odd number of samples in evaluation mode."""
+    try:
+        model = bench.model
+    except ModelRaised as error:
+        return Attempts(
+            (Attempt("building the model", 0, training=True, error=str(error.__cause__ and _said(error.__cause__))),),
+            (),
+        )
+    if not isinstance(model, torch.nn.Module):
+        raise Unavailable(f"the factory gives a {type(model).__name__}, not a module")
+    size = bench.spec.batch_size
+    declared = [_forward(bench, size, training=False), _forward(bench, size, training=True)]
+    if not any(attempt.error for attempt in declared):
+        declared.append(_loss(bench, size))
+    if any(attempt.error for attempt in declared):
+        return Attempts(tuple(declared), ())
+    sizes = (1, 2, size - 1) if bench.scales_with_n else ()
+    resized = tuple(_forward(bench, n, training=False) for n in sizes)
+    return Attempts(tuple(declared), resized, _entry_points(bench))
+
+
+def _tried(bench: Bench, what: str, n: int, training: bool, run: Callable[[Any, Any], object]) -> Attempt:
+    try:
+        batch = bench.batch(n, 0)
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises is the finding
+        return Attempt("making a batch", n, training, _said(error))
+    with bench.ready(training=training) as model, seeded(bench.spec.seed):
+        try:
+            run(model, batch)
+        except Unavailable:
+            return Attempt(what, n, training)
+        except Exception as error:  # noqa: BLE001
+            return Attempt(what, n, training, _said(error), _last_line(error))
+    return Attempt(what, n, training)
+
+
+def _last_line(error: BaseException) -> str:
+    """The last line of the user's own code in the traceback."""
+    frames = [
+        f
+        for f in traceback.extract_tb(error.__traceback__)
+        if "torch" not in f.filename and "pytest_aecheck" not in f.filename
+    ]
+    return f"{frames[-1].name}: {frames[-1].line}" if frames else ""
+
+
+def _forward(bench: Bench, n: int, *, training: bool) -> Attempt:
+    return _tried(bench, "forward", n, training, lambda model, batch: bench.call(model, batch))
+
+
+def _loss(bench: Bench, n: int) -> Attempt:
+    return _tried(bench, "the loss", n, True, lambda model, batch: bench.loss(model, batch))  # noqa: FBT003
+
+
+def _entry_points(bench: Bench) -> tuple[Attempt, ...]:
+    """Methods that generate and need no argument: do they run?"""
+    attempts = []
+    for name in _ENTRY_POINTS:
+        method = getattr(type(bench.model), name, None)
+        if method is None or not _callable_without_arguments(method):
+            continue
+        with bench.ready(training=False) as model, seeded(bench.spec.seed):
+            try:
+                getattr(model, name)()
+            except _SHAPE_TROUBLE as error:
+                if type(error) in _SHAPE_TROUBLE:
+                    attempts.append(Attempt(f"{name}()", 0, False, _said(error), _last_line(error)))  # noqa: FBT003
+            except Exception:  # noqa: BLE001 - not fitted, not implemented: not a fault of shapes
+                continue
+            else:
+                attempts.append(Attempt(f"{name}()", 0, False))  # noqa: FBT003
+    return tuple(attempts)
+
+
+def _callable_without_arguments(method: Any) -> bool:
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)

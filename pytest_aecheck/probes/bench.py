@@ -1,0 +1,218 @@
+"""The model on the bench: built once, called in known states, and left as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from pytest_aecheck.adapters.outputs import leaves
+from pytest_aecheck.adapters.roles import reconstruction_among
+from pytest_aecheck.observations import Unavailable
+from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.spec import AESpec
+
+__all__ = ["Bench", "ModelRaised", "tensors_of", "unwrapped"]
+
+
+class ModelRaised(Unavailable):
+    """The model or one of its hooks raised; the message holds what it said."""
+
+
+def unwrapped(model: Any) -> Any:
+    """The module inside `DataParallel`, `DistributedDataParallel` and `torch.compile` wrappers."""
+    while True:
+        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model = model.module
+        elif hasattr(model, "_orig_mod"):
+            model = model._orig_mod  # noqa: SLF001 - torch.compile offers no public way back
+        else:
+            return model
+
+
+def tensors_of(batch: Any) -> list[Any]:
+    """The tensors of a batch, in order."""
+    return [leaf.tensor for leaf in leaves(batch)]
+
+
+class Bench:
+    """Builds and calls what a spec declares.
+
+    The model is in training mode as built; every use goes through `ready`, which puts parameters, buffers,
+    gradients and modes back afterwards.
+    """
+
+    def __init__(self, spec: AESpec) -> None:
+        self.spec = spec
+
+    # --- building -----------------------------------------------------------------------------------
+
+    def build(self, seed: int) -> Any:
+        """A model of its own, with its random initialisation under `seed`."""
+        model = self.spec.model
+        if isinstance(model, nn.Module):
+            with contextlib.suppress(Exception):
+                return unwrapped(copy.deepcopy(model))
+            return unwrapped(model)
+        with seeded(seed):
+            try:
+                return unwrapped(model())
+            except Exception as error:
+                raise ModelRaised(f"building the model raised {_said(error)}") from error
+
+    @property
+    def has_factory(self) -> bool:
+        """Whether a second, independent instance can be built."""
+        return not isinstance(self.spec.model, nn.Module)
+
+    @cached_property
+    def model(self) -> Any:
+        """The instance under test, its lazy parameters filled in."""
+        model = self.build(self.spec.seed)
+        if not isinstance(model, nn.Module):
+            return model
+        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+            with preserved(), torch.no_grad():
+                self.call(model, self.batch(self.spec.batch_size, 0))
+        return model
+
+    @contextlib.contextmanager
+    def ready(self, *, training: bool) -> Iterator[Any]:
+        """The model in training or evaluation mode, restored on leaving."""
+        model = self.model
+        if not isinstance(model, nn.Module):
+            with preserved():
+                yield model
+            return
+        keep = _Snapshot(model)
+        try:
+            with preserved():
+                model.train(training)
+                yield model
+        finally:
+            keep.restore()
+
+    # --- data -----------------------------------------------------------------------------------------
+
+    def batch(self, n: int, seed: int) -> Any:
+        """n samples as the user gives them. A fixed tensor is cut, or repeated in a changed order."""
+        given = self.spec.batch
+        if callable(given) and not isinstance(given, torch.Tensor):
+            arguments = (n, seed)[: _positional(given, 2)]
+            with seeded(seed):
+                return given(*arguments)
+        size = tensors_of(given)[0].shape[0]
+        order = (torch.arange(n) + seed * max(1, n // 2)) % size
+        return torch.utils._pytree.tree_map(  # noqa: SLF001 - no public tree map
+            lambda item: item[order.to(item.device)].clone() if isinstance(item, torch.Tensor) and item.dim() else item,
+            given,
+        )
+
+    def primary(self, batch: Any) -> Any:
+        """The tensor of the batch that is to be reconstructed: the first."""
+        found = tensors_of(batch)
+        if not found:
+            raise Unavailable(f"the batch is a {type(batch).__name__} that holds no tensor")
+        return found[0]
+
+    @cached_property
+    def batch_axis(self) -> int:
+        """The axis along which samples are stacked: the one whose size follows n."""
+        few, more = self.primary(self.batch(3, 0)).shape, self.primary(self.batch(4, 0)).shape
+        if len(few) != len(more):
+            return 0
+        return next((axis for axis, (a, b) in enumerate(zip(few, more, strict=True)) if (a, b) == (3, 4)), 0)
+
+    @cached_property
+    def scales_with_n(self) -> bool:
+        """Whether batch(n, ·) really gives n samples."""
+        return bool(self.primary(self.batch(3, 0)).shape[self.batch_axis] == 3)
+
+    # --- calling ----------------------------------------------------------------------------------------
+
+    def call(self, model: Any, batch: Any) -> Any:
+        """The model's output on a batch, called as its signature wants."""
+        if self.spec.reconstruct is not None:
+            return self.spec.reconstruct(model, batch)
+        if isinstance(batch, Mapping):
+            return model(**batch)
+        if isinstance(batch, list | tuple):
+            forward = getattr(model, "forward", model)
+            return model(*batch[: _positional(forward, len(batch))])
+        return model(batch)
+
+    def loss(self, model: Any, batch: Any) -> Any:
+        """The training loss as one differentiable scalar."""
+        if self.spec.loss is None:
+            raise Unavailable("no loss was declared")
+        loss = self.spec.loss(model, batch)
+        if isinstance(loss, Mapping):
+            loss = (
+                loss["loss"]
+                if "loss" in loss
+                else sum(value for value in loss.values() if isinstance(value, torch.Tensor))
+            )
+        elif isinstance(loss, list | tuple):
+            loss = loss[0]
+        if not isinstance(loss, torch.Tensor):
+            raise Unavailable(f"the loss is a {type(loss).__name__}, not a tensor")
+        return loss.sum() if loss.dim() else loss
+
+    def reconstruction(self, output: Any, batch: Any) -> Any:
+        """The tensor of an output that stands for the input."""
+        x = self.primary(batch)
+        return reconstruction_among(leaves(output), x.shape, floating=x.is_floating_point()).tensor
+
+    def module_names(self) -> dict[int, str]:
+        """`id(module)` -> path for every registered module; the root is called "."."""
+        return {id(module): name or "." for name, module in self.model.named_modules()}
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else '(no message)'}"
+
+
+def _positional(function: Any, offered: int) -> int:
+    """How many of `offered` positional arguments a callable takes."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return offered
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return offered
+    return min(offered, sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters))
+
+
+class _Snapshot:
+    """Everything of a model that a call can change: values, gradients, flags and modes."""
+
+    def __init__(self, model: Any) -> None:
+        from pytest_aecheck.probes.modules import all_modules
+
+        self.modules = [
+            (module, module.training, dict(module._parameters), dict(module._buffers))  # noqa: SLF001 - also non-persistent buffers
+            for module in all_modules(model)
+        ]
+        tensors = {id(t): t for _, _, *held in self.modules for kept in held for t in kept.values() if t is not None}
+        self.values = [(t, t.detach().clone(), t.grad, t.requires_grad) for t in tensors.values()]
+
+    def restore(self) -> None:
+        for module, training, parameters, buffers in self.modules:
+            module.training = training
+            module._parameters.update(parameters)  # noqa: SLF001
+            module._buffers.update(buffers)  # noqa: SLF001
+        with torch.no_grad():
+            for tensor, value, grad, requires_grad in self.values:
+                if not requires_grad and tensor.grad_fn is not None:
+                    tensor.detach_()
+                tensor.copy_(value)
+                tensor.grad = grad
+                if tensor.is_leaf and tensor.requires_grad != requires_grad:
+                    tensor.requires_grad_(requires_grad)

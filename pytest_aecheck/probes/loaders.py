@@ -1,0 +1,169 @@
+"""Two epochs of a loader, seen through fingerprints."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.utils.data import RandomSampler, SequentialSampler
+
+from pytest_aecheck.adapters.outputs import leaves
+from pytest_aecheck.observations import LoaderFacts, Unavailable
+from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
+from pytest_aecheck.probes.determinism import preserved, seeded
+
+__all__ = ["fingerprints", "observe_loader"]
+
+_MOST_BATCHES = 64
+
+
+def fingerprints(batch: Any) -> tuple[int, ...]:
+    """One checksum per sample of a batch's first tensor."""
+    found = leaves(batch)
+    if not found:
+        raise Unavailable(f"the loader gives {type(batch).__name__} without a tensor")
+    tensor = found[0].tensor.detach().cpu().contiguous()
+    if not tensor.dim():
+        return (zlib.crc32(bytes(tensor.reshape(1).view(torch.uint8).tolist())),)
+    return tuple(zlib.crc32(row.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()) for row in tensor)
+
+
+def observe_loader(bench: Bench) -> LoaderFacts:
+    """Read (at most 64 batches of) two epochs; look for repeats, order, aliasing, and changes of the stored data."""
+    spec = bench.spec
+    if spec.loader is None:
+        raise Unavailable("no loader was declared")
+    with preserved():
+        try:
+            loader = spec.loader()
+            dataset = getattr(loader, "dataset", None)
+            stored = _stored(dataset)
+            first, low, high, bad, aliased = _epoch(loader)
+            second, *_ = _epoch(loader)
+            changed = _changed(stored, dataset)
+            items_change, items_equal = _items(dataset)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the loader raises is the finding
+            return _raised(_said(error))
+        shared = _shared(spec.eval_loader, first)
+    samples = [one for batch in first for one in batch]
+    full = [batch for batch in first if len(batch) > 1]
+    return LoaderFacts(
+        kind=type(loader).__name__,
+        error="",
+        batches=len(first),
+        distinct_batches=len(set(first)),
+        samples=len(samples),
+        duplicate_share=max((1 - len(set(batch)) / len(batch) for batch in full), default=0.0),
+        same_order=first == second and len(set(samples)) > 1,
+        random_order=not _sequential(loader),
+        aliased=aliased,
+        last_batch=len(first[-1]) if first else 0,
+        constant_data=len(set(samples)) <= 1,
+        stored_data_changed=changed,
+        items_change=items_change,
+        items_equal=items_equal,
+        value_low=low,
+        value_high=high,
+        non_finite=bad,
+        has_batch_norm=_has_batch_norm(bench),
+        shared_with_eval=shared,
+    )
+
+
+def _raised(error: str) -> LoaderFacts:
+    nan = float("nan")
+    return LoaderFacts(
+        kind="", error=error, batches=0, distinct_batches=0, samples=0, duplicate_share=0.0, same_order=False, random_order=False,
+        aliased=False, last_batch=0, constant_data=False, stored_data_changed="", items_change=False, value_low=nan,
+        value_high=nan, non_finite=0, has_batch_norm=False,
+    )  # fmt: skip
+
+
+def _epoch(loader: Iterable[Any]) -> tuple[tuple[tuple[int, ...], ...], float, float, int, bool]:
+    prints: list[tuple[int, ...]] = []
+    low, high, bad, aliased = float("inf"), float("-inf"), 0, False
+    previous: tuple[Any, tuple[int, ...]] | None = None
+    for batch in itertools.islice(iter(loader), _MOST_BATCHES):
+        if previous is not None and not aliased:
+            aliased = fingerprints(previous[0]) != previous[1]
+        prints.append(fingerprints(batch))
+        previous = (batch, prints[-1])
+        values = leaves(batch)[0].tensor
+        if values.numel():
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+            bad += int((~torch.isfinite(values)).sum()) if values.is_floating_point() else 0
+    return tuple(prints), low, high, bad, aliased
+
+
+def _sequential(loader: Any) -> bool:
+    return isinstance(getattr(loader, "sampler", None), SequentialSampler)
+
+
+def _stored(dataset: Any) -> dict[str, int]:
+    """Checksums of the arrays that a data set holds in its attributes."""
+    return {path: _checksum(array) for path, array in _arrays(dataset)}
+
+
+def _arrays(dataset: Any) -> Iterable[tuple[str, Any]]:
+    held = vars(dataset) if hasattr(dataset, "__dict__") else {}
+    for name, value in held.items():
+        items = enumerate(value[:32]) if isinstance(value, list | tuple) else [("", value)]
+        for index, item in items:
+            if isinstance(item, torch.Tensor) or (hasattr(item, "tobytes") and hasattr(item, "dtype")):
+                yield (f"{name}[{index}]" if index != "" else name), item
+
+
+def _checksum(array: Any) -> int:
+    data = array.detach().cpu().contiguous().numpy() if isinstance(array, torch.Tensor) else array
+    return zlib.crc32(data.tobytes())
+
+
+def _changed(before: dict[str, int], dataset: Any) -> str:
+    after = _stored(dataset)
+    return next((path for path, checksum in before.items() if path in after and after[path] != checksum), "")
+
+
+def _items(dataset: Any) -> tuple[bool, bool]:
+    """(the same item differs when it is read twice under one seed, all items are equal)."""
+    try:
+        size = len(dataset)
+        picked = [dataset[i] for i in ()]
+    except (TypeError, NotImplementedError):
+        return False, False
+    if size < 2:
+        return False, False
+    indices = sorted({0, size // 2, size - 1})
+    changes = False
+    prints = []
+    for index in indices:
+        with seeded(11):
+            picked = fingerprints([dataset[index]])
+        with seeded(11):
+            again = fingerprints([dataset[index]])
+        changes = changes or picked != again
+        prints.append(picked)
+    return changes, len(set(prints)) == 1
+
+
+def _shared(eval_loader: Any, first: tuple[tuple[int, ...], ...]) -> float:
+    """Share of the validation loader's samples that the training loader has too."""
+    if eval_loader is None:
+        return float("nan")
+    seen = {one for batch in first for one in batch}
+    held_out = {one for batch in _epoch(eval_loader())[0] for one in batch}
+    return len(seen & held_out) / len(held_out) if held_out else float("nan")
+
+
+def _has_batch_norm(bench: Bench) -> bool:
+    try:
+        model = bench.model
+    except ModelRaised:
+        return False
+    if not isinstance(model, torch.nn.Module):
+        return False
+    return any("BatchNorm" in type(module).__name__ for module in model.modules())

@@ -1,0 +1,246 @@
+"""The loss: its values, and what it compares with what."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from pytest_aecheck.observations import Objective, OperandPair, Unavailable
+from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.ranges import interval_of, through_views
+from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.trace import Call, Flow, Value
+from pytest_aecheck.probes.vocabulary import REDUCTIONS
+
+__all__ = ["ancestors", "observe_objective", "operand_pairs"]
+
+_LOSSES = frozenset(
+    {
+        "mse_loss",
+        "l1_loss",
+        "smooth_l1_loss",
+        "huber_loss",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+        "cross_entropy",
+        "nll_loss",
+        "kl_div",
+    }
+)
+_ASYMMETRIC = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "cross_entropy"})
+_AFTER_DIFFERENCE = frozenset({"pow", "square", "abs", "norm", "pow_", "vector_norm", "linalg_vector_norm", "mul"})
+_MARGIN = 1e-3
+
+
+def observe_objective(bench: Bench) -> Objective:
+    """Evaluate the loss on three batches in training mode; read the first run's trace."""
+    if bench.spec.loss is None:
+        raise Unavailable("no loss was declared")
+    values, gradients_finite, where = [], True, ""
+    with bench.ready(training=True) as model:
+        for number in range(3):
+            run = record(bench, model, bench.batch(bench.spec.batch_size, number), seed=bench.spec.seed + number)
+            values.append(float(run.loss.detach()))
+            if not math.isfinite(values[-1]) and not where:
+                where = _first_non_finite(run)
+            if number == 0:
+                pairs = operand_pairs(run)
+                weighted = _weighted_after_reduction(run)
+                lengths = _softmax_lengths(run)
+            if run.loss.requires_grad and gradients_finite and math.isfinite(values[-1]):
+                trained = [p for p in model.parameters() if p.requires_grad]
+                gradients = torch.autograd.grad(run.loss, trained, allow_unused=True) if trained else ()
+                gradients_finite = all(
+                    bool(torch.isfinite(g.coalesce().values() if g.is_sparse else g).all())
+                    for g in gradients
+                    if g is not None
+                )
+    return Objective(
+        values=tuple(values),
+        finite=all(math.isfinite(value) for value in values),
+        gradients_finite=gradients_finite,
+        where=where,
+        pairs=pairs,
+        weighted_after_reduction=weighted,
+        softmax_lengths=lengths,
+    )
+
+
+def ancestors(value: Value) -> set[int]:
+    """Indices of the calls from which a value was computed."""
+    found: set[int] = set()
+    stack = [value]
+    while stack:
+        call = stack.pop().producer
+        if call is not None and call.index not in found:
+            found.add(call.index)
+            stack.extend(call.inputs)
+    return found
+
+
+def _first_non_finite(run: Run) -> str:
+    for call in run.trace.calls:
+        for value in call.outputs:
+            if value.tensor.is_floating_point() and not bool(torch.isfinite(value.tensor.detach()).all()):
+                return f"{call.name} in {call.module or 'the loss'}"
+    return ""
+
+
+def operand_pairs(run: Run) -> tuple[OperandPair, ...]:
+    """Every comparison of a prediction with a target that the loss depends on."""
+    relevant = ancestors(run.trace.value(run.loss)) if run.loss is not None else set()
+    pairs = []
+    for call in run.trace.calls:
+        if call.index not in relevant:
+            continue
+        operands = _operands(call)
+        if operands is not None:
+            pairs.append(_pair(run, call, *operands))
+    return tuple(pairs)
+
+
+def _operands(call: Call) -> tuple[Value, Value] | None:
+    """(prediction, target) as passed: by position for losses, by who depends on parameters for differences."""
+    if call.name in _LOSSES and len(call.inputs) >= 2:
+        first = call.kwargs.get("input", call.args[0] if call.args else None)
+        second = call.kwargs.get("target", call.args[1] if len(call.args) > 1 else None)
+        found = {id(value.tensor): value for value in call.inputs}
+        if id(first) in found and id(second) in found:
+            return found[id(first)], found[id(second)]
+        return None
+    if call.name not in {"sub", "sub_", "rsub"} or len(call.inputs) != 2:
+        return None
+    if not any(following.name in _AFTER_DIFFERENCE for following in call.out.consumers):
+        return None
+    a, b = call.inputs
+    if a.tensor.numel() == 1 or b.tensor.numel() == 1:
+        return None
+    trained = [Flow.PARAMETER in v.flow for v in (a, b)]
+    if trained == [True, False] and Flow.INPUT in b.flow:
+        return a, b
+    if trained == [False, True] and Flow.INPUT in a.flow:
+        return b, a
+    return None
+
+
+def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair:
+    swapped = (
+        call.name in _ASYMMETRIC
+        and Flow.PARAMETER in target.flow
+        and Flow.PARAMETER not in prediction.flow
+        and Flow.INPUT in prediction.flow
+        and target.tensor.requires_grad
+    )
+    interval = interval_of(prediction)
+    values = target.tensor.detach()
+    low, high = (float(values.min()), float(values.max())) if values.numel() else (0.0, 0.0)
+    last = through_views(prediction).producer
+    noise, fed = _target_noise(run, prediction, target)
+    return OperandPair(
+        function=call.name,
+        prediction_last=last.name if last else "",
+        prediction_low=interval.low,
+        prediction_high=interval.high,
+        target_low=low,
+        target_high=high,
+        share_outside=_share_outside(values, interval.low, interval.high),
+        swapped=swapped,
+        same_shape=prediction.tensor.shape == target.tensor.shape,
+        prediction_shape=tuple(prediction.tensor.shape),
+        target_shape=tuple(target.tensor.shape),
+        target_noise=noise,
+        target_is_fed=fed,
+        prediction_trained=Flow.PARAMETER in prediction.flow and Flow.PARAMETER not in target.flow,
+    )
+
+
+def _share_outside(values: Any, low: float, high: float) -> float:
+    """Share of the target outside [low, high] by more than a thousandth of the interval's width."""
+    if not values.is_floating_point() or not values.numel():
+        return 0.0
+    width = high - low if math.isfinite(high - low) else float(values.max() - values.min())
+    margin = _MARGIN * max(width, 1e-12)
+    outside = (values < low - margin) | (values > high + margin)
+    return float(outside.double().mean())
+
+
+def _target_noise(run: Run, prediction: Value, target: Value) -> tuple[float, bool]:
+    """How far random noise moved the target from the clean input, and whether the network was fed the target."""
+    if Flow.NOISE not in target.flow or Flow.PARAMETER in target.flow:
+        return 0.0, False
+    source = through_views(target)
+    fed = any(
+        execution.name == "." and any(through_views(value) is source for value in execution.inputs)
+        for execution in run.trace.executions
+    ) or _feeds(source, prediction)
+    x, noisy = run.x.detach(), target.tensor.detach()
+    if x.numel() != noisy.numel() or not x.is_floating_point() or not noisy.is_floating_point():
+        return 0.0, fed
+    spread = float(x.double().std())
+    gap = float((x.double().reshape(-1) - noisy.double().reshape(-1)).pow(2).mean().sqrt())
+    return (gap / spread if spread else 0.0), fed
+
+
+def _feeds(source: Value, prediction: Value) -> bool:
+    """Whether the prediction was computed from the target's own tensor by trained layers."""
+    calls = ancestors(prediction)
+    return any(call.index in calls for call in source.consumers)
+
+
+def _weighted_after_reduction(run: Run) -> str:
+    """A scalar average times a tensor of weights, averaged again: the weights have lost what they weigh."""
+    relevant = ancestors(run.trace.value(run.loss))
+    for call in run.trace.calls:
+        if call.index not in relevant or call.name not in {"mul", "mul_"} or len(call.inputs) != 2:
+            continue
+        scalar, weights = sorted(call.inputs, key=lambda value: value.tensor.numel())
+        reduced = scalar.producer
+        if (
+            scalar.tensor.dim() == 0
+            and weights.tensor.numel() > 1
+            and Flow.PARAMETER in scalar.flow
+            and Flow.PARAMETER not in weights.flow
+            and Flow.INPUT in weights.flow
+            and reduced is not None
+            and reduced.name in REDUCTIONS
+            and reduced.inputs[0].tensor.shape == weights.tensor.shape
+            and any(following.name in {"mean", "sum"} for following in call.out.consumers)
+        ):
+            return f"{reduced.name} gives one number, which is then multiplied by weights of shape {tuple(weights.tensor.shape)}"
+    return ""
+
+
+def _softmax_lengths(run: Run) -> tuple[str, ...]:
+    """Softmaxes of the same logits, one with noise and one without, that normalise over different numbers."""
+    by_source: dict[int, list[tuple[bool, int]]] = {}
+    for call in run.trace.named("softmax", "log_softmax", "gumbel_softmax"):
+        if not call.inputs:
+            continue
+        dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 and isinstance(call.args[1], int) else -1)
+        if not isinstance(dim, int):
+            continue
+        length = call.inputs[0].tensor.shape[dim]
+        noisy = call.name == "gumbel_softmax" or Flow.NOISE in call.inputs[0].flow
+        source = _logits(call.inputs[0])
+        by_source.setdefault(id(source), []).append((noisy, length))
+    for uses in by_source.values():
+        drawn, plain = {n for noisy, n in uses if noisy}, {n for noisy, n in uses if not noisy}
+        if drawn and plain and not drawn & plain:
+            return (f"sampled over {min(drawn)} classes", f"its probabilities taken over {min(plain)}")
+    return ()
+
+
+def _logits(value: Value) -> Value:
+    """Undo temperature, noise and views on the way to a softmax."""
+    for _ in range(20):
+        value = through_views(value)
+        call = value.producer
+        if call is None or call.name not in {"add", "div", "mul", "sub"}:
+            return value
+        informed = [v for v in call.inputs if Flow.PARAMETER in v.flow]
+        if len(informed) != 1:
+            return value
+        value = informed[0]
+    return value

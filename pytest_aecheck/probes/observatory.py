@@ -1,0 +1,44 @@
+"""Which probe makes which observation. Each is made once per model, on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from pytest_aecheck.observations import Observations
+from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.spec import AESpec
+
+__all__ = ["observe"]
+
+_PROBES = {
+    "attempts": "attempts:observe_attempts",
+    "output": "forward:observe_output",
+    "hygiene": "forward:observe_hygiene",
+    "dependence": "dependence:observe_dependence",
+    "mixing": "mixing:observe_mixing",
+    "reach": "reach:observe_reach",
+    "objective": "objective:observe_objective",
+    "program": "program:observe_program",
+    "posteriors": "posterior:observe_posteriors",
+    "round_trip": "roundtrip:observe_round_trip",
+    "inverses": "roundtrip:observe_inverses",
+    "weights": "weights:observe_weights",
+    "loader": "loaders:observe_loader",
+    "step": "steps:observe_step",
+}
+
+
+def observe(spec: AESpec) -> Observations:
+    """Observations of one model, made when a check asks."""
+    bench = Bench(spec)
+
+    def make(name: str) -> Any:
+        if name == "spec":
+            return spec
+        module, function = _PROBES[name].split(":")
+        probe: Callable[[Bench], Any] = getattr(import_module(f"pytest_aecheck.probes.{module}"), function)
+        return probe(bench)
+
+    return Observations(make)

@@ -1,0 +1,216 @@
+"""Which parameters the loss's gradient reaches, over several batches with small steps between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from pytest_aecheck.observations import ParameterReach, Reach, Unavailable
+from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
+from pytest_aecheck.probes.determinism import seeded
+from pytest_aecheck.probes.dependence import sign_step
+from pytest_aecheck.probes.modules import unregistered
+from pytest_aecheck.probes.runs import Run, record
+
+__all__ = ["observe_reach"]
+
+_BATCHES = 3
+_MOST_TRIES = 96
+_RANK = {"none": 0, "zero": 1, "non-finite": 2, "reached": 3}
+
+
+def observe_reach(bench: Bench) -> Reach:
+    """Backward of the loss on three batches; more where a parameter is one of several that take turns."""
+    if bench.spec.loss is None:
+        raise Unavailable("no loss was declared")
+    with bench.ready(training=True) as model:
+        names = {name: parameter for name, parameter in model.named_parameters()}
+        before = {name: parameter.detach().clone() for name, parameter in names.items()}
+        run = record(bench, model, bench.batch(bench.spec.batch_size, 0), seed=bench.spec.seed)
+        if not run.loss.requires_grad:
+            return Reach((), loss_has_gradient=False)
+        moved = {name for name, parameter in names.items() if not torch.equal(parameter.detach(), before[name])}
+        late = _used_after_hooks(run, model)
+        used = {name: _used(run, parameter) for name, parameter in names.items()}
+        foreign = _foreign(run.loss, model)
+        status = dict.fromkeys(names, "none")
+        del run
+        for number in range(_BATCHES):
+            _merge(status, _statuses(bench, model, names, number))
+            if number + 1 < _BATCHES:
+                sign_step(bench, model, bench.batch(bench.spec.batch_size, number), number)
+        siblings = _siblings(model)
+        tries = _wait_for_turns(bench, model, names, status, used, siblings)
+    return Reach(
+        tuple(
+            ParameterReach(
+                name=name,
+                status="frozen" if not parameter.requires_grad else status[name],
+                used=used[name],
+                moved_by_forward=name in moved,
+                after_hook=name in late,
+                siblings=siblings.get(name, 1),
+                tries=tries,
+            )
+            for name, parameter in names.items()
+        ),
+        loss_has_gradient=True,
+        foreign=foreign,
+    )
+
+
+def _statuses(bench: Bench, model: Any, names: dict[str, Any], number: int) -> dict[str, str]:
+    batch = bench.batch(bench.spec.batch_size, number)
+    for parameter in names.values():
+        parameter.grad = None
+    try:
+        with seeded(bench.spec.seed + number):
+            loss = bench.loss(model, batch)
+            if loss.requires_grad:
+                loss.backward()
+    except Unavailable:
+        raise
+    except Exception as error:
+        raise ModelRaised(f"the loss or its backward raised {_said(error)}") from error
+    found = {name: _status(parameter.grad) for name, parameter in names.items()}
+    for parameter in names.values():
+        parameter.grad = None
+    return found
+
+
+def _status(gradient: Any) -> str:
+    if gradient is None:
+        return "none"
+    if gradient.is_sparse:
+        gradient = gradient.coalesce().values()
+    if not bool(torch.isfinite(gradient).all()):
+        return "non-finite"
+    return "reached" if bool((gradient != 0).any()) else "zero"
+
+
+def _merge(status: dict[str, str], found: dict[str, str]) -> None:
+    for name, one in found.items():
+        if _RANK[one] > _RANK[status[name]]:
+            status[name] = one
+
+
+def _used(run: Run, parameter: Any) -> bool:
+    value = run.trace.current.get(id(parameter))
+    return value is not None and any(call.grad for call in value.consumers)
+
+
+def _used_after_hooks(run: Run, model: Any) -> set[str]:
+    """Parameters that only run after a module whose output a forward hook takes, inside the same parent.
+
+    The rest of a backbone runs on after the feature that a hook has taken out; its result is dropped on purpose.
+    """
+    owners = dict(model.named_modules())
+    taken = [
+        execution
+        for execution in run.trace.executions
+        if execution.name in owners and execution.name != "." and owners[execution.name]._forward_hooks  # noqa: SLF001
+    ]
+    late: set[str] = set()
+    for name, parameter in model.named_parameters():
+        value = run.trace.current.get(id(parameter))
+        if value is None or not value.consumers:
+            continue
+        for execution in taken:
+            parent = execution.name.rpartition(".")[0]
+            if (
+                name.startswith(f"{parent}." if parent else "")
+                and min(c.index for c in value.consumers) >= execution.last
+            ):
+                late.add(name)
+    return late
+
+
+def _foreign(loss: Any, model: Any) -> tuple[str, ...]:
+    """Trainable tensors in the loss's graph that the model holds in plain containers."""
+    hidden = {id(p): f"{path}.{name}" for path, module in unregistered(model) for name, p in module.named_parameters()}
+    for owner_name, owner in model.named_modules():
+        for attribute, value in vars(owner).items():
+            if not attribute.startswith("_"):
+                prefix = f"{owner_name}.{attribute}" if owner_name else attribute
+                hidden.update({id(t): path for path, t in _plain_tensors(value, prefix)})
+    registered = {id(p) for p in model.parameters()}
+    reached = {id(variable): variable for variable in _graph_leaves(loss)}
+    return tuple(path for key, path in hidden.items() if key in reached and key not in registered)
+
+
+def _plain_tensors(value: Any, path: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, nn.Parameter):
+        yield path, value
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            if isinstance(item, nn.Parameter):
+                yield f"{path}[{index}]", item
+
+
+def _graph_leaves(loss: Any) -> Iterable[Any]:
+    seen, stack = set(), [loss.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            yield node.variable
+        stack.extend(following for following, _ in node.next_functions)
+
+
+def _siblings(model: Any) -> dict[str, int]:
+    """How many parameters share a parameter's place in a list of equals, so that chance may pass it by."""
+    counts: dict[str, int] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList | nn.ParameterList | nn.ModuleDict | nn.ParameterDict):
+            prefix = f"{name}." if name else ""
+            size = len(list(module.children())) or len(list(module.parameters()))
+            for inner, _ in module.named_parameters():
+                counts[f"{prefix}{inner}"] = max(size, counts.get(f"{prefix}{inner}", 1))
+    return counts
+
+
+def _wait_for_turns(
+    bench: Bench,
+    model: Any,
+    names: dict[str, Any],
+    status: dict[str, str],
+    used: dict[str, bool],
+    siblings: dict[str, int],
+) -> int:
+    """Try again while members of a list may only not have had their turn (chance below 1e-6)."""
+
+    def waiting() -> list[str]:
+        return [
+            n
+            for n, s in status.items()
+            if _RANK[s] < _RANK["reached"] and siblings.get(n, 1) > 1 and names[n].requires_grad
+        ]
+
+    if not waiting():
+        return _BATCHES
+    needed = min(_MOST_TRIES, 14 * max(siblings[name] for name in waiting()))
+    for number in range(_BATCHES, needed):
+        _merge(status, _statuses(bench, model, names, number))
+        if not waiting():
+            return number + 1
+    for name in waiting():
+        # in the first run chance may have passed it by; what evaluation uses counts as used
+        used[name] = used[name] or _used_in_evaluation(bench, model, names[name])
+    return needed
+
+
+def _used_in_evaluation(bench: Bench, model: Any, parameter: Any) -> bool:
+    training = model.training
+    model.eval()
+    try:
+        run = record(bench, model, bench.batch(bench.spec.batch_size, 0), seed=bench.spec.seed, with_loss=False)
+        return _used(run, parameter)
+    except Unavailable:
+        return False
+    finally:
+        model.train(training)

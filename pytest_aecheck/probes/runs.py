@@ -1,0 +1,86 @@
+"""One recorded run of the model and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pytest_aecheck.adapters.outputs import leaves
+from pytest_aecheck.adapters.roles import Ambiguous, reconstruction_among
+from pytest_aecheck.observations import Unavailable
+from pytest_aecheck.probes.bench import Bench, ModelRaised, _said, tensors_of
+from pytest_aecheck.probes.determinism import seeded
+from pytest_aecheck.probes.trace import Flow, Trace, Tracer, Value, watching_modules
+
+__all__ = ["Run", "zeros"]
+
+
+def zeros(_: int, drawn: Any) -> Any:
+    """Noise that is nothing."""
+    return torch.zeros_like(drawn)
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """What a recorded run left. `loss` is None where no loss is declared."""
+
+    trace: Trace
+    output: Any
+    loss: Any
+    batch: Any
+    x: Any
+
+    def reconstruction(self) -> Value:
+        """The reconstruction as a value of the trace."""
+        leaf = reconstruction_among(leaves(self.output), self.x.shape, floating=self.x.is_floating_point())
+        return self.trace.value(leaf.tensor)
+
+    def maybe_reconstruction(self) -> Value | None:
+        """The reconstruction, or None where no output has the shape of one."""
+        try:
+            return self.reconstruction()
+        except Ambiguous:
+            return None
+
+
+def record(
+    bench: Bench,
+    model: Any,
+    batch: Any,
+    *,
+    seed: int,
+    noise: Callable[[int, Any], Any] | None = None,
+    override: dict[tuple[int, int], Callable[[Any], Any]] | None = None,
+    with_loss: bool = True,
+) -> Run:
+    """Run the loss (or, without one, the model) under a tracer. The caller has set the mode."""
+    tracer = Tracer(noise=noise, override=override)
+    for parameter in model.parameters():
+        tracer.source(parameter, Flow.PARAMETER)
+    for tensor in tensors_of(batch):
+        tracer.source(tensor, Flow.INPUT)
+    seen: dict[str, Any] = {}
+
+    def keep(module: Any, args: Any, output: Any) -> None:  # noqa: ARG001
+        seen["output"] = output
+
+    handle = model.register_forward_hook(keep)
+    try:
+        with seeded(seed), watching_modules(tracer, bench.module_names()), tracer:
+            if with_loss and bench.spec.loss is not None:
+                loss = bench.loss(model, batch)
+            else:
+                loss = None
+                seen["output"] = bench.call(model, batch)
+    except Unavailable:
+        raise
+    except Exception as error:
+        raise ModelRaised(
+            f"the {'loss' if with_loss and bench.spec.loss else 'model'} raised {_said(error)}"
+        ) from error
+    finally:
+        handle.remove()
+    return Run(tracer.trace, seen.get("output"), loss, batch, bench.primary(batch))

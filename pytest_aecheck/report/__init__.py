@@ -1,0 +1,1 @@
+"""Where verdicts are written: the terminal, JSON, JUnit properties."""

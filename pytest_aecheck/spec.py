@@ -1,0 +1,85 @@
+"""What the user declares about an autoencoder. Declaring is cheap: nothing is built or run here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any
+
+from pytest_aecheck.verdicts import Stage
+
+__all__ = ["AESpec", "SpecError"]
+
+
+class SpecError(TypeError):
+    """The declaration contradicts itself; the message says which argument and what it should be."""
+
+
+@dataclass(frozen=True)
+class AESpec:
+    """An autoencoder under test.
+
+    Args:
+        model: a callable that builds the model (a class will do), or a built `nn.Module`. A callable is better:
+            checks that compare two instances need one.
+        batch: `batch(n, seed)` gives n samples; or a tensor (or tuple of tensors) of samples.
+        loss: `loss(model, batch)` gives the training loss.
+        loader: builds the training loader.
+        eval_loader: builds the validation loader.
+        optimizer: `optimizer(model)` builds the optimiser.
+        train_step: `train_step(model, batch)` or `train_step(model, optimizer, batch)` makes one update.
+        encode, decode, reconstruct: how to reach the parts, where the names in the model do not tell:
+            `encode(model, batch)`, `decode(model, code)`, `reconstruct(model, batch)`.
+        stage: `"fitted"` if the model is trained: this turns on the checks that mean nothing before.
+        batch_size: how many samples the probes use.
+        seed: where the random numbers of the probes start.
+        skips: the architecture passes the input around the code on purpose (a U-Net).
+        shuffled: whether the training loader is meant to change its order between epochs.
+        exempt: codes or names of checks that do not apply to this model.
+        expected_failures: check (code or name) -> why it is known to fail. It is an error if it passes.
+    """
+
+    model: Any
+    batch: Any
+    _: KW_ONLY
+    loss: Callable[..., Any] | None = None
+    loader: Callable[[], Any] | None = None
+    eval_loader: Callable[[], Any] | None = None
+    optimizer: Callable[..., Any] | None = None
+    train_step: Callable[..., Any] | None = None
+    encode: Callable[..., Any] | None = None
+    decode: Callable[..., Any] | None = None
+    reconstruct: Callable[..., Any] | None = None
+    stage: Stage | str = Stage.INIT
+    batch_size: int = 8
+    seed: int = 0
+    skips: bool = False
+    shuffled: bool = True
+    exempt: Collection[str] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not callable(self.model):
+            raise SpecError(f"model must be a module or a callable that builds one, not {type(self.model).__name__}")
+        for key in ("loss", "loader", "eval_loader", "optimizer", "train_step", "encode", "decode", "reconstruct"):
+            value = getattr(self, key)
+            if value is not None and not callable(value):
+                raise SpecError(f"{key} must be a callable or None, not {type(value).__name__}")
+        if self.batch is None:
+            raise SpecError("batch is missing: give batch(n, seed) or a tensor of samples")
+        if self.batch_size < 2:
+            raise SpecError(f"batch_size must be at least 2 to tell samples apart, got {self.batch_size}")
+        object.__setattr__(self, "stage", Stage(self.stage))
+
+    @property
+    def title(self) -> str:
+        """What to call the model in messages and test ids."""
+        if self.name:
+            return self.name
+        named = getattr(self.model, "__name__", None)
+        return str(named) if named else type(self.model).__name__
+
+    def but(self, **changes: Any) -> AESpec:
+        """A copy with some declarations changed."""
+        return replace(self, **changes)
