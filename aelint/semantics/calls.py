@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aelint.semantics import attributes, classes, containers, externals, layers, statements
 from aelint.semantics.apply import apply_operation
@@ -67,7 +68,11 @@ def call(frame: Frame, callee: Value, args: tuple[Value, ...], kwargs: dict[str,
         case External():
             return externals.call_external(frame, callee, args, kwargs, node)
         case Sym(op="phi"):
-            found = [call(frame, c, args, kwargs, node) for c in alternatives(callee) if c is not None and not is_constant(c)]
+            candidates = [c for c in alternatives(callee) if c is not None and not is_constant(c)]
+            if len(candidates) == 1:
+                return call(frame, candidates[0], args, kwargs, node)
+            with frame.machine.guessing():
+                found = [call(frame, c, args, kwargs, node) for c in candidates]
             return merge(found) if found else frame.unknown("call", callee, *args, node=node)
         case _:
             return _unknown_call(frame, callee, args, kwargs, node)
@@ -190,6 +195,7 @@ def call_function(
         return result
 
 
+@lru_cache(maxsize=4096)
 def _is_generator(node: ast.AST) -> bool:
     pending = list(ast.iter_child_nodes(node))
     while pending:

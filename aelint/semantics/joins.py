@@ -39,14 +39,16 @@ def alternatives(value: Value) -> list[Value]:
 
 def merge(values: Sequence[Value]) -> Value:
     """One value that stands for any of `values`."""
+    first = values[0]
+    if all(v is first for v in values):
+        return first
     distinct: list[Value] = []
     for value in values:
         for one in alternatives(value):
             if not any(same(one, other) for other in distinct):
                 distinct.append(one)
     if len(distinct) == 1:
-        # The joined value itself keeps its identity when nothing new came.
-        return values[0] if all(v is values[0] for v in values) else distinct[0]
+        return distinct[0]
     if all(isinstance(v, tuple) for v in distinct) and len({len(v) for v in distinct}) == 1:
         return tuple(merge(column) for column in zip(*distinct, strict=True))
     if all(isinstance(v, ListValue) for v in distinct):

@@ -28,8 +28,8 @@ class OutOfFuelError(Exception):
 class Limits:
     """Bounds that keep every file cheap. Steps are expressions and statements."""
 
-    steps: int = 300_000
-    steps_per_root: int = 60_000
+    steps: int = 160_000
+    steps_per_root: int = 40_000
     depth: int = 24
     recursion: int = 2
     unrolled: int = 64
@@ -81,6 +81,8 @@ class Machine:
 
     def report(self, conflicts: list[Conflict]) -> None:
         """Keep contradictions, with the context in which they arose."""
+        if self.context.speculative:
+            return
         self.trace.conflicts.extend((c, self.context) for c in conflicts)
 
     @contextmanager
@@ -97,9 +99,14 @@ class Machine:
         """Run under one more unknown condition."""
         return self.within(guards=(*self.context.guards, Guard(test, taken)))
 
-    def looping(self, node: ast.AST, round_: int, iterable: Value) -> Any:
+    def looping(self, node: ast.AST, round_: int, iterable: Value, *, speculative: bool = False) -> Any:
         """Run one round of a loop."""
-        return self.within(loops=(*self.context.loops, Loop(node, round_, iterable)))
+        loops = (*self.context.loops, Loop(node, round_, iterable))
+        return self.within(loops=loops, speculative=self.context.speculative or speculative)
+
+    def guessing(self) -> Any:
+        """Run one of several candidates."""
+        return self.within(speculative=True)
 
     def running(self, function: Function, site: Site | None, receiver: Value) -> Any:
         """Run inside a call of `function`."""

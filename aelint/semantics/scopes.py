@@ -157,4 +157,9 @@ def _merge_states(thing: Mutable, states: list[Any], merge: Any) -> Any:
 def _merge_dicts(dicts: list[dict[Any, Value]], merge: Any) -> dict[Any, Value]:
     keys = dict.fromkeys(k for d in dicts for k in d)
     # A name that only one branch binds keeps that value: reading it elsewhere would raise anyway.
-    return {k: merge([d[k] for d in dicts if d.get(k, MISSING) is not MISSING]) for k in keys}
+    merged: dict[Any, Value] = {}
+    for key in keys:
+        values = [d[key] for d in dicts if key in d]
+        first = values[0]
+        merged[key] = first if all(v is first for v in values) else merge(values)
+    return merged

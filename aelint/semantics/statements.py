@@ -13,7 +13,7 @@ from aelint.semantics.joins import merge
 from aelint.semantics.machine import Frame
 from aelint.semantics.trace import Binding
 from aelint.semantics.truth import truth
-from aelint.semantics.values import Bound, External, Function, Instance, ListValue, Sym, Value
+from aelint.semantics.values import Bound, External, Function, Instance, ListValue, Object, Sym, Value
 
 __all__ = ["Flow", "assign", "evaluate", "execute"]
 
@@ -222,7 +222,9 @@ def _unknown_rounds(frame: Frame, node: ast.For | ast.AsyncFor | ast.While, run:
     machine.heap.enter()
     for round_ in range(UNKNOWN_ROUNDS):
         machine.heap.enter()
-        with machine.looping(node, round_, iterable):
+        # Which of the blocks of an open list comes in which round is a guess.
+        guess = round_ > 0 or isinstance(iterable, (ListValue, Object, Instance, Sym)) and _holds_modules(iterable)
+        with machine.looping(node, round_, iterable, speculative=guess):
             flow = run(round_)
         states.append(machine.heap.leave(undo=False))
         if flow in {Flow.RETURN, Flow.RAISE, Flow.BREAK}:
@@ -233,6 +235,18 @@ def _unknown_rounds(frame: Frame, node: ast.For | ast.AsyncFor | ast.While, run:
     if flow is Flow.RETURN:
         return flow
     return execute(frame, node.orelse)
+
+
+def _holds_modules(iterable: Value) -> bool:
+    match iterable:
+        case ListValue(items=items):
+            return any(isinstance(i, (Object, Instance, tuple)) for i in items)
+        case Object(children=children):
+            return children is not None
+        case Instance(base=Object(children=children)):
+            return children is not None
+        case _:
+            return False
 
 
 def _after_first(first: dict[int, Any], total: dict[int, Any]) -> dict[int, Any]:

@@ -50,6 +50,8 @@ class Context:
     guards: tuple[Guard, ...] = ()
     stack: tuple[Activation, ...] = ()
     no_grad: bool = False
+    speculative: bool = False
+    """True while one of several candidates stands for all: what goes wrong there need not happen."""
 
     @property
     def function(self) -> Function | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REQUIRED",
+    "UNKNOWN",
     "Apply",
     "Conflict",
     "Facts",
@@ -48,6 +49,10 @@ _ALIASES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "input"
 
 REQUIRED: Any = type("_Required", (), {"__repr__": lambda _: "REQUIRED"})()
 """The default of a parameter that has none."""
+
+
+UNKNOWN: Any = type("_Unknown", (), {"__repr__": lambda _: "UNKNOWN"})()
+"""An argument of which not even its presence is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +100,23 @@ class Apply:
     conflicts: list[Conflict] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Value:
-        """The argument `name`, or the layer's constructor argument of that name; None if there is neither."""
-        if name in self.args or self.layer is None:
-            return self.args.get(name)
-        return self.layer.bound.get(name)
+        """The argument `name`, or the layer's constructor argument of that name.
+
+        None where neither has such a parameter, `UNKNOWN` where it may have been passed in a way that is not known.
+        """
+        if name in self.args:
+            return self.args[name]
+        layer = self.layer if isinstance(self.layer, Object) else getattr(self.layer, "base", None)
+        if isinstance(layer, Object) and name not in ("input", "target"):
+            if not layer.complete:
+                return layer.kwargs.get(name, UNKNOWN)
+            if name in layer.bound:
+                return layer.bound[name]
+        return UNKNOWN if "**" in self.args else None
 
     def tensor(self, name: str = "input") -> Facts:
         """What is known of the tensor argument `name`; numbers count as tensors of rank 0."""
-        return facts_of(self.args.get(name))
+        return facts_of(self[name])
 
     def int(self, name: str) -> int | None:
         """The argument as a known integer."""

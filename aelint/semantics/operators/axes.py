@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
+from types import EllipsisType
 
 from aelint.semantics import dims
 from aelint.semantics.dims import Dim, Poly
 from aelint.semantics.operators.api import Apply, Facts, facts_of, to_int
-from aelint.semantics.values import ListValue, Shape, Sym, Value
+from aelint.semantics.values import (
+    Bound,
+    ClassValue,
+    DictValue,
+    External,
+    Function,
+    Instance,
+    ListValue,
+    Object,
+    Partial,
+    Shape,
+    Sym,
+    Value,
+)
 
 __all__ = [
     "axes_of",
@@ -49,15 +63,22 @@ def _plain(key: object) -> bool:
     return not (isinstance(key, tuple) and key and key[0] == "floor")
 
 
+_COUNTABLE = (
+    bool | int | float | str | bytes | slice | EllipsisType | None | tuple | Poly | Sym | ListValue | DictValue | External
+    | Function | ClassValue | Instance | Object | Bound | Partial
+)  # fmt: skip
+
+
 def items(value: Value) -> tuple[Value, ...] | None:
-    """The elements of a tuple or list, None if they are not all known."""
+    """The elements of a tuple or list, None if they are not all known (something was spliced in)."""
     match value:
         case tuple():
-            return value
+            found = value
         case ListValue(complete=True):
-            return tuple(value.items)
+            found = tuple(value.items)
         case _:
             return None
+    return found if all(isinstance(v, _COUNTABLE) for v in found) else None
 
 
 def trailing(facts: Facts) -> Shape:

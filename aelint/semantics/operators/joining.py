@@ -143,10 +143,10 @@ def _split(apply: Apply) -> tuple[Facts, ...] | Value:
     if found is None or step is None or step == 0:
         return None
     place, size = found
-    count = dims.divide(size, step)
+    count = dims.divide(size, step) or 0
     if isinstance(size, int) and isinstance(step, int) and step > 0 and size // step <= 64:
         return tuple(_piece(apply, place, min(step, size - i)) for i in range(0, size, step))
-    return tuple(_piece(apply, place, step) for _ in range(count)) if isinstance(count, int) and count <= 64 else None
+    return tuple(_piece(apply, place, step) for _ in range(count)) if isinstance(count, int) and 0 < count <= 64 else None
 
 
 def _sections(apply: Apply, place: int, size: Dim, sizes: list[Dim]) -> tuple[Facts, ...] | Value:
@@ -177,8 +177,8 @@ def _unbind(apply: Apply) -> tuple[Facts, ...] | Value:
     found = _axis_and_size(apply, x)
     if found is None or x.shape is None or not isinstance(found[1], int) or found[1] > 64:
         return None
-    place, size = found
-    return (with_shape(apply, (*x.shape[:place], *x.shape[place + 1 :])),) * size
+    place, size = found[0], found[1]
+    return tuple(with_shape(apply, (*x.shape[:place], *x.shape[place + 1 :])) for _ in range(int(str(size))))
 
 
 @REGISTRY.operation("expand", "input, *sizes", methods="expand")

@@ -1,0 +1,119 @@
+"""Recurrent layers and cells. Packed sequences stay unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aelint.semantics import dims
+from aelint.semantics.dims import Dim
+from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh
+from aelint.semantics.operators.linear import check_features
+from aelint.semantics.operators.ranges import NONNEGATIVE, SIGNED_UNIT
+from aelint.semantics.operators.tables import REGISTRY
+from aelint.semantics.values import Shape, Sym, Value
+
+__all__: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Widths:
+    """Sizes of a recurrent layer: features of an output step, of a hidden state, of a cell state, and states per sample."""
+
+    output: Dim
+    hidden: Dim
+    cell: Dim
+    states: Dim
+
+
+def _widths(apply: Apply) -> _Widths:
+    hidden, layers = apply.dim("hidden_size"), apply.dim("num_layers")
+    both, projected = apply.flag("bidirectional"), apply.dim("proj_size")
+    cell = fresh("hidden_size") if hidden is None else hidden
+    directions = fresh("directions") if both is None else 2 if both else 1
+    width = cell if projected in {0, None} and apply["proj_size"] in (0, None) else projected
+    width = fresh("proj_size") if width is None else width
+    states = dims.mul(directions, fresh("num_layers") if layers is None else layers)
+    return _Widths(dims.mul(directions, width), width, cell, states)
+
+
+def _bounds(apply: Apply, kind: str) -> Interval:
+    """States are a tanh, or mixed from one and the initial state; ReLU and projections are not bounded."""
+    if kind == "RNN":
+        match apply["nonlinearity"]:
+            case "tanh" | None:
+                return SIGNED_UNIT
+            case "relu":
+                return NONNEGATIVE
+            case _:
+                return ANY
+    if kind == "LSTM":
+        return SIGNED_UNIT if apply["proj_size"] in (0, None) else ANY
+    start = apply["hx"]
+    return SIGNED_UNIT if start is None else SIGNED_UNIT.hull(facts_of(start).range)
+
+
+def _packed(value: Value) -> bool:
+    # Whatever is not known to be a tensor may be a packed sequence.
+    return not (isinstance(value, Sym) and value.tensor is True)
+
+
+def _register(kind: str) -> None:
+    extra = ", nonlinearity='tanh'" if kind == "RNN" else ""
+    init = (
+        f"input_size, hidden_size, num_layers=1{extra}, bias=True, batch_first=False, dropout=0.0, "
+        "bidirectional=False, proj_size=0, device=None, dtype=None"
+    )
+
+    @REGISTRY.layer(kind, init, "input, hx=None", name=kind.lower(), stateful=True)
+    def recurrent(apply: Apply) -> tuple[object, ...] | None:
+        x = apply.tensor()
+        if _packed(apply["input"]):
+            return None if x.shape is None else _outputs(apply, kind, x)
+        return _outputs(apply, kind, x)
+
+    @REGISTRY.layer(
+        f"{kind}Cell",
+        "input_size, hidden_size, bias=True" + extra + ", device=None, dtype=None",
+        "input, hx=None",
+        name=f"{kind.lower()}_cell",
+        stateful=True,
+    )
+    def cell(apply: Apply) -> Facts | tuple[Facts, Facts]:
+        x = apply.tensor()
+        check_features(apply, x, apply.dim("input_size"))
+        hidden = apply.dim("hidden_size")
+        width = fresh("hidden_size") if hidden is None else hidden
+        shape = None if x.shape is None or not x.shape else (*x.shape[:-1], width)
+        state = Facts(shape, () if shape is not None else (width,), _bounds(apply, kind))
+        return (state, Facts(state.shape, state.last)) if kind == "LSTM" else state
+
+
+def _outputs(apply: Apply, kind: str, x: Facts) -> tuple[object, ...]:
+    if x.shape is not None and len(x.shape) not in {2, 3}:
+        apply.conflict("rank", expected=(2, 3), shape=x.shape)
+        x = Facts()
+    check_features(apply, x, apply.dim("input_size"))
+    sizes, bounds = _widths(apply), _bounds(apply, kind)
+    if x.shape is None:
+        output = Facts(None, (sizes.output,), bounds)
+    else:
+        output = Facts((*x.shape[:-1], sizes.output), (), bounds)
+    hidden = _state(apply, x.shape, sizes.states, sizes.hidden, bounds)
+    if kind != "LSTM":
+        return output, hidden
+    return output, (hidden, _state(apply, x.shape, sizes.states, sizes.cell, ANY))
+
+
+def _state(apply: Apply, shape: Shape | None, states: Dim, width: Dim, bounds: Interval) -> Facts:
+    first = apply.flag("batch_first")
+    if shape is None:
+        return Facts(None, (width,), bounds)
+    if len(shape) == 2:
+        return Facts((states, width), (), bounds)
+    batch = fresh("batch", batch=True) if first is None else shape[0 if first else 1]
+    return Facts((states, batch, width), (), bounds)
+
+
+for _kind in ("RNN", "LSTM", "GRU"):
+    _register(_kind)
