@@ -142,8 +142,7 @@ class Apply:
 
     def conflict(self, kind: str, **facts: Any) -> None:
         """Report that this application contradicts itself."""
-        subject = self.args.get("input")
-        subject = subject if isinstance(subject, Sym) else None
+        subject = next((v for v in self.args.values() if isinstance(v, Sym)), None)
         self.conflicts.append(Conflict(kind, self.site, self.name, facts, subject, self.layer))
 
 

@@ -70,22 +70,27 @@ _LAYER = (
 @REGISTRY.layer(
     "TransformerEncoderLayer",
     _LAYER,
-    "input, src_mask=None, src_key_padding_mask=None, is_causal=False",
+    "src, src_mask=None, src_key_padding_mask=None, is_causal=False",
     name="transformer_encoder_layer",
     stateful=True,
 )
 @REGISTRY.layer(
     "TransformerDecoderLayer",
     _LAYER,
-    "input, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, "
+    "tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, "
     "tgt_is_causal=False, memory_is_causal=False",
     name="transformer_decoder_layer",
     stateful=True,
 )
 def _layer(apply: Apply) -> Facts:
-    x = apply.tensor()
+    x = _running(apply)
     _check_model_width(apply, x, apply.dim("d_model"))
     return Facts(x.shape, x.last)
+
+
+def _running(apply: Apply) -> Facts:
+    """The sequence that runs through the layers."""
+    return apply.tensor("tgt" if "tgt" in apply.args else "src")
 
 
 def _check_model_width(apply: Apply, x: Facts, width: Dim | None) -> None:
@@ -100,20 +105,20 @@ def _check_model_width(apply: Apply, x: Facts, width: Dim | None) -> None:
 @REGISTRY.layer(
     "TransformerEncoder",
     "encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True",
-    "input, mask=None, src_key_padding_mask=None, is_causal=None",
+    "src, mask=None, src_key_padding_mask=None, is_causal=None",
     name="transformer_encoder",
     stateful=True,
 )
 @REGISTRY.layer(
     "TransformerDecoder",
     "decoder_layer, num_layers, norm=None",
-    "input, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, "
+    "tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, "
     "tgt_is_causal=None, memory_is_causal=False",
     name="transformer_decoder",
     stateful=True,
 )
 def _stack(apply: Apply) -> Facts:
-    x = apply.tensor()
+    x = _running(apply)
     inner = apply["encoder_layer"] if apply["encoder_layer"] is not None else apply["decoder_layer"]
     bound = getattr(inner, "bound", {})
     width = Apply(apply.name, {"d_model": bound.get("d_model")}).dim("d_model")

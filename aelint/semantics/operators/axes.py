@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from types import EllipsisType
+from types import EllipsisType, NoneType
 
 from aelint.semantics import dims
 from aelint.semantics.dims import Dim, Poly
@@ -63,10 +63,10 @@ def _plain(key: object) -> bool:
     return not (isinstance(key, tuple) and key and key[0] == "floor")
 
 
-_COUNTABLE = (
-    bool | int | float | str | bytes | slice | EllipsisType | None | tuple | Poly | Sym | ListValue | DictValue | External
-    | Function | ClassValue | Instance | Object | Bound | Partial
-)  # fmt: skip
+_COUNTABLE: tuple[type, ...] = (
+    *(int, float, str, bytes, slice, EllipsisType, NoneType, tuple, Poly, Sym, ListValue, DictValue, External),
+    *(Function, ClassValue, Instance, Object, Bound, Partial),
+)
 
 
 def items(value: Value) -> tuple[Value, ...] | None:

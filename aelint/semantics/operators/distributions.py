@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aelint.semantics.intervals import ANY, Interval
-from aelint.semantics.operators.api import UNKNOWN, Apply, Facts, facts_of, signature, to_dims, unknown
+from aelint.semantics.operators.api import UNKNOWN, Apply, Facts, Transfer, facts_of, signature, to_dims, unknown
 from aelint.semantics.operators.axes import broadcast, items
 from aelint.semantics.operators.ranges import NONNEGATIVE, NONPOSITIVE, UNIT
 from aelint.semantics.operators.tables import REGISTRY
@@ -151,6 +152,11 @@ def _sample(apply: Apply) -> Facts:
     return Facts((*(d for d in extra if d is not None), *known[0], *known[1]), (), bounds, kind)
 
 
+def _several(apply: Apply) -> Facts:
+    bounds, kind, _ = _support(apply["self"])
+    return unknown(kind, bounds)
+
+
 def _log_prob(apply: Apply) -> Facts:
     _, _, mass = _support(apply["self"])
     bounds = NONPOSITIVE if mass else ANY
@@ -199,7 +205,7 @@ def _parameter(name: str) -> None:
             _each(family.module, family.name, name, "self")(transfer)
 
 
-def _each(module: str, cls: str, method: str, params: str) -> object:
+def _each(module: str, cls: str, method: str, params: str) -> Callable[[Transfer], Transfer]:
     spellings = " ".join(f"distributions.{path}{cls}.{method}" for path in ("", f"{module}."))
     return REGISTRY.operation(f"distributions.{method}", params, functions=spellings)
 
@@ -208,16 +214,16 @@ def _register(module: str, cls: str) -> None:
     for method, params, transfer in (
         ("sample", "self, sample_shape=()", _sample),
         ("rsample", "self, sample_shape=()", _sample),
-        ("sample_n", "self, n", lambda apply: unknown(_support(apply["self"])[1], _support(apply["self"])[0])),
+        ("sample_n", "self, n", _several),
         ("log_prob", "self, value", _log_prob),
-        ("cdf", "self, value", lambda apply: Facts(range=UNIT)),
+        ("cdf", "self, value", lambda _: Facts(range=UNIT)),
         ("entropy", "self", _entropy),
         ("mean", "self", _moment),
-        ("mode", "self", lambda apply: unknown(None, ANY)),
+        ("mode", "self", lambda _: unknown()),
         ("stddev", "self", _spread),
         ("variance", "self", _spread),
     ):
-        _each(module, cls, method, params)(transfer)  # type: ignore[operator]
+        _each(module, cls, method, params)(transfer)
 
 
 for _one in _FAMILIES:

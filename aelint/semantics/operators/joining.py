@@ -146,7 +146,9 @@ def _split(apply: Apply) -> tuple[Facts, ...] | Value:
     count = dims.divide(size, step) or 0
     if isinstance(size, int) and isinstance(step, int) and step > 0 and size // step <= 64:
         return tuple(_piece(apply, place, min(step, size - i)) for i in range(0, size, step))
-    return tuple(_piece(apply, place, step) for _ in range(count)) if isinstance(count, int) and 0 < count <= 64 else None
+    return (
+        tuple(_piece(apply, place, step) for _ in range(count)) if isinstance(count, int) and 0 < count <= 64 else None
+    )
 
 
 def _sections(apply: Apply, place: int, size: Dim, sizes: list[Dim]) -> tuple[Facts, ...] | Value:
@@ -175,10 +177,12 @@ def _tensor_split(apply: Apply) -> Value:
 def _unbind(apply: Apply) -> tuple[Facts, ...] | Value:
     x = apply.tensor()
     found = _axis_and_size(apply, x)
-    if found is None or x.shape is None or not isinstance(found[1], int) or found[1] > 64:
+    if found is None or x.shape is None:
         return None
-    place, size = found[0], found[1]
-    return tuple(with_shape(apply, (*x.shape[:place], *x.shape[place + 1 :])) for _ in range(int(str(size))))
+    place, size = found
+    if not isinstance(size, int) or size > 64:
+        return None
+    return tuple(with_shape(apply, (*x.shape[:place], *x.shape[place + 1 :])) for _ in range(size))
 
 
 @REGISTRY.operation("expand", "input, *sizes", methods="expand")
