@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from typing import Any
 
+# fmt: off
 CATALOGUE: tuple[tuple[Any, ...], ...] = ()

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from aelint.registry import RuleInfo
 
-__all__ = ["fences", "page", "sections"]
+__all__ = ["page"]
 
 ENGINE_PAGES = {
     "AEL000": (
@@ -31,31 +31,3 @@ def page(rule: RuleInfo) -> str:
         return rule.summary
     with open(spec.origin, encoding="utf-8") as file:  # noqa: PTH123 - one file, named by the import system
         return ast.get_docstring(ast.parse(file.read())) or rule.summary
-
-
-def sections(text: str) -> dict[str, str]:
-    """Heading -> body, for the level-two headings of a page; "" for what stands before the first."""
-    parts: dict[str, list[str]] = {"": []}
-    current, fenced = "", False
-    for line in text.split("\n"):
-        fenced ^= line.startswith("```")
-        if line.startswith("## ") and not fenced:
-            current = line[3:].strip()
-            parts[current] = []
-        else:
-            parts[current].append(line)
-    return {heading: "\n".join(lines).strip() for heading, lines in parts.items()}
-
-
-def fences(text: str) -> list[str]:
-    """The code of each fence in `text`."""
-    found: list[list[str]] = []
-    fenced = False
-    for line in text.split("\n"):
-        if line.startswith("```"):
-            fenced = not fenced
-            if fenced:
-                found.append([])
-        elif fenced:
-            found[-1].append(line)
-    return ["\n".join(lines) + "\n" for lines in found]

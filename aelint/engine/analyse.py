@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -106,6 +107,9 @@ class Analyser:
         except SyntaxError as error:
             yield _syntax_error(unit, error)
             return
+        except (RecursionError, MemoryError):
+            yield _syntax_error(unit, SyntaxError("nested too deeply for Python's parser"))
+            return
         except Exception as error:
             if self.plan.raises:
                 raise
@@ -121,7 +125,9 @@ class Analyser:
             from aelint.semantics import understand  # noqa: PLC0415 - the heavy half; a warm run does without it
 
             self._understand = understand
-        return self._understand(unit, self.project)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the compiler's opinions about the user's escapes and literals
+            return self._understand(unit, self.project)
 
     def _rule(self, rule: RuleInfo, program: Program, unit: SourceUnit, failures: list[str]) -> list[Diagnostic]:
         """The rule's diagnostics; a rule that fails says so in one line and costs nobody else's findings."""
