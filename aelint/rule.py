@@ -27,6 +27,9 @@ class Site:
     unit: SourceUnit
     node: ast.AST
 
+    def __repr__(self) -> str:
+        return f"{self.unit.path}:{self.row}"
+
     @property
     def row(self) -> int:
         """The row in the file on which the node starts, as a message should say it."""

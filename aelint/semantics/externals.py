@@ -6,17 +6,13 @@ import ast
 from collections.abc import Callable
 from typing import TypeAlias
 
-from aelint.semantics import calls, layers, python_builtins
+from aelint.semantics import configs, layers, python_builtins
 from aelint.semantics.apply import apply_operation
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY
-from aelint.semantics.scopes import Module
 from aelint.semantics.values import (
-    Bound,
-    ClassValue,
     DictValue,
     External,
-    Function,
     Instance,
     ListValue,
     Object,
@@ -181,6 +177,7 @@ def _math_special(name: str) -> Special:
 
 
 _SPECIAL: dict[str, Special] = {
+    "argparse.ArgumentParser": lambda frame, _args, _kwargs, node: configs.new_parser(frame, node),
     "functools.partial": _partial,
     "types.SimpleNamespace": _namespace,
     "argparse.Namespace": _namespace,

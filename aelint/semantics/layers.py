@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aelint.semantics import calls, dims, iteration, modules
+from aelint.semantics import calls, configs, dims, iteration, modules
 from aelint.semantics.apply import apply_operation, bind_parameters, syms_in
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY
@@ -214,6 +214,8 @@ def object_method(
         return call_object(frame, receiver, args, kwargs, node)
     if is_layer_class(receiver.name) and name in modules.METHODS:
         return module_method(frame, receiver, name, args, kwargs, node)
+    if receiver.name == "argparse.ArgumentParser":
+        return _parser_method(frame, receiver, name, args, kwargs, node)
     operation = REGISTRY.functions.get(f"{receiver.name}.{name}")
     record = frame.called(node, f"{receiver.name}.{name}", receiver, args, kwargs, receiver=receiver, method=name)
     if operation is not None:
@@ -222,6 +224,23 @@ def object_method(
     found = syms_in((receiver, args, tuple(kwargs.values())))
     record.result = Sym("call", tuple(found), {"callee": receiver, "method": name}, frame.site(node))
     return record.result
+
+
+def _parser_method(
+    frame: Frame, parser: Object, name: str, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
+    match name:
+        case "add_argument":
+            configs.add_argument(parser, args, kwargs)
+            return None
+        case "parse_args":
+            return configs.parse(frame, parser, node)
+        case "parse_known_args":
+            return (configs.parse(frame, parser, node), ListValue([], complete=False))
+        case "add_argument_group" | "add_mutually_exclusive_group":
+            return parser
+        case _:
+            return frame.unknown("call", parser, *args, node=node, method=name)
 
 
 def _container_method(frame: Frame, receiver: Object, name: str, args: tuple[Value, ...], node: ast.AST) -> Value:

@@ -56,6 +56,8 @@ class Machine:
     instances: list[Instance] = field(default_factory=list)
     objects: list[Object] = field(default_factory=list)
     globals: dict[str, External] = field(default_factory=dict)
+    assumptions: dict[str, Value] = field(default_factory=dict)
+    """Defaults of the command line that stand for what a user passes."""
 
     def step(self) -> None:
         """Spend one unit of fuel."""
@@ -139,6 +141,8 @@ class Frame:
         scope = self.scope
         if name in scope.globals_declared:
             scope = self.module.scope
+        elif name in scope.nonlocals_declared:
+            scope = scope.enclosing(name) or scope
         self.machine.heap.touch(scope)
         if isinstance(value, Sym):
             if not value.name:

@@ -22,7 +22,15 @@ class Scope:
     names: dict[str, Value] = field(default_factory=dict)
     parent: Scope | None = None
     globals_declared: set[str] = field(default_factory=set)
+    nonlocals_declared: set[str] = field(default_factory=set)
     is_class: bool = False
+
+    def enclosing(self, name: str) -> Scope | None:
+        """The nearest enclosing function scope that binds `name`."""
+        scope = self.parent
+        while scope is not None and name not in scope.names:
+            scope = scope.parent
+        return scope
 
     def lookup(self, name: str) -> Value:
         """The value of `name` here or in an enclosing scope, `MISSING` if it is not bound."""

@@ -338,6 +338,11 @@ def _global(frame: Frame, node: ast.Global) -> Flow:
     return Flow.NEXT
 
 
+def _nonlocal(frame: Frame, node: ast.Nonlocal) -> Flow:
+    frame.scope.nonlocals_declared.update(node.names)
+    return Flow.NEXT
+
+
 def _delete(frame: Frame, node: ast.Delete) -> Flow:
     for target in node.targets:
         match target:
@@ -413,7 +418,7 @@ _RUNNERS: dict[type[ast.stmt], Callable[[Frame, Any], Flow]] = {
     ast.Import: _import,
     ast.ImportFrom: _import,
     ast.Global: _global,
-    ast.Nonlocal: lambda _frame, _node: Flow.NEXT,
+    ast.Nonlocal: _nonlocal,
     ast.Delete: _delete,
     ast.Assert: _assert,
     ast.Match: _match,
