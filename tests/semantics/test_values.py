@@ -1,0 +1,157 @@
+"""Constants, containers and sizes: what Python computes, the interpreter folds."""
+
+import pytest
+
+from aelint.semantics.dims import Poly, atom, contradict, floor_divide
+from aelint.semantics.values import ListValue, Sym
+from tests.semantics.reading import read
+
+
+def plain(value):
+    """Values of the domain as Python's own."""
+    if isinstance(value, ListValue):
+        assert value.complete
+        return [plain(v) for v in value.items]
+    if isinstance(value, tuple):
+        return tuple(plain(v) for v in value)
+    return value
+
+
+FOLDED = {
+    "8 * 16 * 16": 2048,
+    "(7 // 2, 7 % 2, 2 ** 5, -3)": (3, 1, 32, -3),
+    "math.prod([2, 3, 4])": 24,
+    "np.prod((2, 3, 4))": 24,
+    "int(np.prod((2, 3)))": 6,
+    "len([1, 2, 3])": 3,
+    "list(range(3))": [0, 1, 2],
+    "[a * b for a, b in zip([1, 2, 3], [4, 5, 6])]": [4, 10, 18],
+    "[i for i, c in enumerate('abc') if i != 1]": [0, 2],
+    "list(reversed([1, 2]))": [2, 1],
+    "[1, 2, 3, 4][1:-1]": [2, 3],
+    "[*[1, 2], 3]": [1, 2, 3],
+    "[1] + [2] * 2": [1, 2, 2],
+    "f'layer{1 + 1}'": "layer2",
+    "'a' if 3 > 2 else 'b'": "a",
+    "{'hidden': 3}['hidden']": 3,
+    "{**{'a': 1}, 'b': 2}['b']": 2,
+    "dict(a=4).get('b', 5)": 5,
+    "max(3, 4) + min([1, 2]) + sum([1, 2])": 8,
+    "(lambda a, b=2: a * b)(3)": 6,
+    "math.ceil(math.log2(28))": 5,
+    "isinstance([1], list) and not isinstance(3, (tuple, list))": True,
+    "None or 5": 5,
+    "0 if None is None else 1": 0,
+}
+
+
+@pytest.mark.parametrize(("expression", "expected"), FOLDED.items(), ids=list(FOLDED))
+def test_folds(expression, expected):
+    assert plain(read(f"import math\nimport numpy as np\ny = {expression}")) == expected
+
+
+def test_list_methods_change_the_list_in_place():
+    source = """
+    y = [1, 2, 3]
+    z = y
+    z.append(4); z.extend([5, 6]); z.insert(0, 0); z.pop(); z.reverse()
+    """
+    assert plain(read(source)) == [5, 4, 3, 2, 1, 0]
+
+
+def test_a_list_that_grows_in_a_loop_of_unknown_length_is_open():
+    value = read(
+        """
+        y = []
+        for item in unknown():
+            y.append(item)
+        """
+    )
+    assert isinstance(value, ListValue)
+    assert not value.complete
+
+
+def test_mutable_default_that_is_none_is_replaced():
+    assert plain(read("def f(dims=None):\n    if dims is None:\n        dims = [1, 2]\n    return dims\ny = f()")) == [1, 2]
+
+
+def test_branches_on_the_unknown_are_joined():
+    value = read("if unknown():\n    y = 3\nelse:\n    y = 4\n")
+    assert isinstance(value, Sym)
+    assert set(value.inputs) == {3, 4}
+
+
+def test_branches_that_agree_stay_known():
+    assert read("if unknown():\n    y = 3\nelse:\n    y = 3\n") == 3
+
+
+def test_a_branch_that_raises_does_not_count():
+    assert read("y = 3\nif unknown():\n    y = 4\n    raise ValueError\n") == 3
+
+
+def test_early_return_is_one_of_the_results():
+    value = read("def f(a):\n    if a:\n        return 1\n    return 2\ny = f(unknown())")
+    assert set(value.inputs) == {1, 2}
+
+
+def test_global_and_nonlocal_names_are_written_where_they_live():
+    source = """
+    count = 0
+    def outer():
+        inner_count = 0
+        def inner():
+            global count
+            nonlocal inner_count
+            count = 5
+            inner_count = 7
+        inner()
+        return inner_count
+    z = outer()
+    y = (count, z)
+    """
+    assert read(source) == (5, 7)
+
+
+def test_generators_are_iterated():
+    assert plain(read("def g():\n    yield 1\n    yield 2\ny = [v for v in g()]")) == [1, 2]
+
+
+def test_configurations_of_every_kind():
+    source = """
+    import types, argparse
+    from dataclasses import dataclass, field
+    from typing import NamedTuple
+    @dataclass
+    class A:
+        width: int = 7
+        sizes: list = field(default_factory=lambda: [3, 4])
+    class B(NamedTuple):
+        depth: int
+        width: int = 2
+    class C:
+        size = 9
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--latent-dim", type=int, default=20)
+    parser.add_argument("--vae", action="store_true")
+    args = parser.parse_args()
+    ns = types.SimpleNamespace(k=6)
+    y = (A().width, A(width=8).width, A().sizes[1], B(5).depth, B(5).width, C.size, args.latent_dim, args.vae, ns.k)
+    """
+    assert read(source) == (7, 8, 4, 5, 2, 9, 20, False, 6)
+
+
+def test_recursion_and_endless_loops_end():
+    assert isinstance(read("def f(n):\n    return f(n + 1)\ny = f(0)"), Sym)
+    assert read("y = 1\nwhile True:\n    y = y + 1\n    if y > 3: break\n") is not None
+
+
+def test_sizes_are_compared_by_normal_form():
+    h = atom("h", "h")
+    assert floor_divide(2 * 3, 4) == 1
+    assert isinstance(h, Poly)
+    from aelint.semantics.dims import add, mul, sub
+
+    assert mul(add(h, 1), sub(h, 1)) == sub(mul(h, h), 1)
+    assert floor_divide(add(mul(h, 2), 1), 2) == h
+    assert contradict(add(h, 1), h)
+    assert not contradict(mul(h, 2), h)
