@@ -50,11 +50,11 @@ class Suppression:
             return True
         return self.cell == diagnostic.cell and self.first <= diagnostic.span.start.row <= self.last
 
-    def names(self, diagnostic: Diagnostic) -> str | None:
-        """The word of the comment that means the diagnostic's rule ("" for a comment without a list)."""
+    def meaning(self, diagnostic: Diagnostic) -> tuple[str, ...]:
+        """The words of the comment that mean the diagnostic's rule; "" stands for a comment without a list."""
         if self.words is None:
-            return ""
-        return next((word for word in self.words if word.lower() in {diagnostic.code.lower(), diagnostic.name}), None)
+            return ("",)
+        return tuple(word for word in self.words if word.lower() in {diagnostic.code.lower(), diagnostic.name})
 
 
 def suppressions(unit: SourceUnit) -> tuple[Suppression, ...]:

@@ -107,7 +107,7 @@ def _without_silenced(
     used: set[tuple[Suppression, str]] = set()
     kept = []
     for each in found:
-        silencing = [(c, word) for c in comments if c.covers(each) and (word := c.names(each)) is not None]
+        silencing = [(c, word) for c in comments if c.covers(each) for word in c.meaning(each)]
         if silencing and each.code not in FALLBACK:
             used.update(silencing)
         else:

@@ -1,0 +1,1 @@
+"""Rules so small that a test can say what they will find."""
