@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 
-from aelint.semantics import calls, dims, imports, layers
+from aelint.semantics import calls, dims, imports, layers, loaders
 from aelint.semantics.apply import apply_named, apply_operation
 from aelint.semantics.joins import alternatives, merge
 from aelint.semantics.machine import Frame
@@ -165,7 +165,7 @@ def _of_object(frame: Frame, value: Object, name: str, node: ast.AST, *, calling
         operation = REGISTRY.functions.get(f"{value.name}.{name}")
         if operation is not None:
             return apply_operation(frame, operation, (value,), {}, node)[0]
-        result = Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
+        result = loaders.attribute(frame, value, name, node) or Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
         value.attrs[name] = result
         return result
     return Bound(value, name)
@@ -226,6 +226,8 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
                 return item(frame, value.base, index, node)
         case Object(), _ if value.children is not None:
             return layers.child(frame, value, index, node)
+        case Object(), _ if not isinstance(index, slice) and (one := loaders.sample(frame, value, node, index)) is not None:
+            return one
         case Sym(), _ if value.tensor is not False and _indexes_tensor(value, index):
             return apply_named(frame, "getitem", (value, index), node)
         case (External() | ClassValue() | Function()), _:

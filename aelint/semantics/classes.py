@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aelint.semantics import calls, expressions, layers, statements
+from aelint.semantics import calls, expressions, layers, loaders, statements
 from aelint.semantics.machine import Frame
 from aelint.semantics.scopes import Scope
 from aelint.semantics.values import (
@@ -161,7 +161,7 @@ def _construct_base(
     frame: Frame, instance: Instance, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
 ) -> None:
     for base in instance.cls.external_bases():
-        if layers.is_layer_class(base) and base != "torch.nn.Module":
+        if base.startswith("torchvision.datasets.") or (layers.is_layer_class(base) and base != "torch.nn.Module"):
             instance.base = layers.construct(frame, base, args, kwargs, node)
             return
 
@@ -180,6 +180,9 @@ def external_super(
             return None
         case "forward" | "__call__" if instance.base is not None:
             return layers.call_object(frame, instance.base, args, kwargs, node)
+        case "__getitem__" if instance.base is not None and args:
+            found = loaders.sample(frame, instance.base, node, args[0])
+            return found if found is not None else frame.unknown("call", instance, *args, node=node)
         case "__setattr__" if len(args) == 2 and isinstance(args[0], str):
             frame.machine.heap.touch(instance)
             instance.attrs[args[0]] = args[1]

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import TypeAlias
 
-from aelint.semantics import configs, layers, python_builtins
+from aelint.semantics import configs, layers, loaders, python_builtins
 from aelint.semantics.apply import apply_operation
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY
@@ -41,6 +41,7 @@ _IDENTITIES = frozenset(
         "torch.compile", "torch.jit.script", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel",
         "torch.nn.utils.spectral_norm", "torch.nn.utils.weight_norm", "torch.nn.utils.parametrizations.weight_norm",
         "torch.nn.utils.parametrizations.spectral_norm", "copy.copy", "typing.cast",
+        "tqdm.tqdm", "tqdm.auto.tqdm", "tqdm.notebook.tqdm", "tqdm.std.tqdm", "tqdm.asyncio.tqdm", "rich.progress.track",
     }
 )  # fmt: skip
 
@@ -184,6 +185,8 @@ _SPECIAL: dict[str, Special] = {
     "collections.OrderedDict": _ordered_dict,
     "collections.deque": lambda frame, args, kwargs, node: python_builtins.call_builtin(frame, "list", args[:1], {}, node),
     "copy.deepcopy": _deepcopy,
+    "torch.utils.data.random_split": loaders.random_split,
+    "torch.utils.data.dataset.random_split": loaders.random_split,
     "math.prod": _prod,
     "numpy.prod": _prod,
     "torch.nn.Parameter": _parameter,

@@ -61,10 +61,30 @@ def element(frame: Frame, value: Value, node: ast.AST) -> Value:
             return Sym("element", (value,), {}, frame.site(node))
         case Object():
             return loaders.element(frame, value, node)
+        case Sym(op="iter", inputs=(inner, *_)):
+            items, _ = iterate(frame, inner, node)
+            return items[0]
+        case ListValue(items=[first, *_]):
+            return _another(first)
         case Sym():
             return _row(frame, value, node)
         case _:
             return Sym("element", (value,), {}, frame.site(node))
+
+
+def _another(item: Value) -> Value:
+    # Of an enumerated loader one item is known: the next one is like it, but not the same tensor.
+    match item:
+        case tuple():
+            return tuple(_another(part) for part in item)
+        case ListValue():
+            return ListValue([_another(part) for part in item.items], item.complete, item.site, item.kind)
+        case Sym():
+            other = Sym(item.op, item.inputs, item.attrs, item.site, item.shape, item.last, item.range, item.kind, item.tensor)
+            other.name, other.layer = item.name, item.layer
+            return other
+        case _:
+            return item
 
 
 def _first(frame: Frame, value: Value, node: ast.AST) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aelint.semantics import calls, configs, dims, iteration, modules
+from aelint.semantics import calls, configs, dims, iteration, modules, transforms
 from aelint.semantics.apply import apply_operation, bind_parameters, syms_in
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY
@@ -183,6 +183,9 @@ def call_object(
         record.result, record.bound = apply_operation(frame, spec.operation, args, kwargs, node, layer)
         return record.result
     record = frame.called(node, layer.name, layer, args, kwargs, receiver=layer)
+    if layer.name.startswith(transforms.PREFIX) and args:
+        record.result = transforms.transform(frame, layer, args[0], node)
+        return record.result
     record.result = Sym("call", (*syms_in(args), *syms_in(tuple(kwargs.values()))), {"callee": layer}, frame.site(node))
     record.result.layer = layer
     return record.result

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from aelint.semantics import calls, dims
+from aelint.semantics import calls, dims, transforms
 from aelint.semantics.datasets import PictureSize, argument, pictures_in
 from aelint.semantics.intervals import Interval
 from aelint.semantics.machine import Frame
-from aelint.semantics.transforms import transform
 from aelint.semantics.values import Bound, DictValue, Function, Instance, ListValue, Object, Sym, Value
 
 __all__ = ["attribute", "element", "loader_argument", "random_split", "sample"]
@@ -29,7 +28,9 @@ def element(frame: Frame, value: Object, node: ast.AST) -> Value:
     match value.name.rsplit(".", 1)[-1]:
         case "DataLoader":
             one = sample(frame, loader_argument(value, "dataset"), node)
-            return batched(value, one, frame, node) if one is not None else Sym("element", (value,), {}, frame.site(node))
+            return (
+                batched(value, one, frame, node) if one is not None else Sym("element", (value,), {}, frame.site(node))
+            )
         case _ if (one := sample(frame, value, node)) is not None:
             return one
         case _:
@@ -63,12 +64,14 @@ def sample(frame: Frame, data: Value, node: ast.AST, index: Value = None) -> Val
 
 
 def _labelled_picture(frame: Frame, data: Object, size: PictureSize, node: ast.AST) -> Value:
-    picture = Sym("picture", (data,), {"size": size}, frame.site(node), range=Interval(0, 255), kind="object", tensor=False)
+    picture = Sym(
+        "picture", (data,), {"size": size}, frame.site(node), range=Interval(0, 255), kind="object", tensor=False
+    )
     label = Sym("label", (data,), {}, frame.site(node), kind="size", tensor=False, name="label")
     target = argument(data, "target_transform")
     return (
-        transform(frame, argument(data, "transform"), picture, node),
-        label if target is None else transform(frame, target, label, node),
+        transforms.transform(frame, argument(data, "transform"), picture, node),
+        label if target is None else transforms.transform(frame, target, label, node),
     )
 
 
@@ -121,7 +124,9 @@ def batched(loader: Object, one: Value, frame: Frame, node: ast.AST) -> Value:
         case ListValue(complete=True, items=items) if items:
             return ListValue([batched(loader, part, frame, node) for part in items], site=frame.site(node))
         case DictValue(complete=True, items=items):
-            return DictValue({k: batched(loader, part, frame, node) for k, part in items.items()}, site=frame.site(node))
+            return DictValue(
+                {k: batched(loader, part, frame, node) for k, part in items.items()}, site=frame.site(node)
+            )
         case Sym(op="label"):
             return _stacked(loader, one, (), "int", frame, node)
         case Sym(op="picture"):
