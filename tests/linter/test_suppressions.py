@@ -90,7 +90,7 @@ def test_a_comment_for_a_rule_that_did_not_run_is_left_alone(aelint, files):
 
 def test_a_comment_that_silences_hidden_advice_is_of_use(aelint, files):
     files({"a.py": LOUD + "advised(1)  # aelint: ignore[AEL290]\n"})
-    assert aelint().code == 0
+    assert aelint("check").code == 0
 
 
 def test_noqa_belongs_to_other_tools_and_is_never_useless(found, files):
