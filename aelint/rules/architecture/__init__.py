@@ -1,1 +1,1 @@
-
+"""Layers and shapes that cannot fit, mix the batch, bypass or starve the bottleneck."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aelint.semantics import dims
 from aelint.semantics.dims import Dim, Poly
 from aelint.semantics.operators.api import Apply, Facts, fresh, to_dim, unknown
-from aelint.semantics.operators.axes import axes_of, axis_of, differ, items
+from aelint.semantics.operators.axes import axes_of, axis_of, batched, differ, items
 from aelint.semantics.operators.batches import check_samples
 from aelint.semantics.operators.tables import REGISTRY
 from aelint.semantics.values import External, Shape, Sym, Value
@@ -55,6 +57,8 @@ def _view(apply: Apply) -> Facts:
     if sum(1 for d in sizes if d == -1) > 1:
         return unknown(x.kind, x.range)
     if x.shape is None:
+        if not _fits_per_sample(apply, x.last, tuple(sizes), free):
+            return unknown(x.kind, x.range)
         return with_shape(apply, _guessed(apply, sizes, free))
     have, rest = dims.product(x.shape), dims.product(d for i, d in enumerate(sizes) if i != free)
     if not _fits(apply, x.shape, tuple(sizes), have, rest, exact=free is None):
@@ -63,6 +67,21 @@ def _view(apply: Apply) -> Facts:
         sizes[free] = _quotient(have, rest, batch=free == 0)
     check_samples(apply, x.shape, tuple(sizes))
     return with_shape(apply, tuple(sizes))
+
+
+def _fits_per_sample(apply: Apply, last: Shape, target: Shape, free: int | None) -> bool:
+    """Report sizes behind the batch that no whole number of rows of known size can fill, whatever the rank."""
+    first, *rest = target
+    have, want = dims.product(last), dims.product(rest)
+    counts_samples = isinstance(first, Poly) and first.has_batch and _single(first)
+    if free is not None or not last or not counts_samples or not isinstance(have, int) or not isinstance(want, int):
+        return True
+    if have == 0 or want % have == 0:
+        return True
+    apply.conflict(
+        "elements", shape=(..., *last), target=target, have=dims.mul(first, have), want=dims.mul(first, want)
+    )
+    return False
 
 
 def _guessed(apply: Apply, sizes: list[Dim], free: int | None) -> Shape:
@@ -157,6 +176,9 @@ def _unflatten(apply: Apply) -> Facts:
         return unknown(x.kind, x.range)
     sizes, free = _target(parts)
     axis = apply.int("dim")
+    if x.shape is None and axis == 1 and apply.layer is not None and len(x.last) == 1:
+        # `nn.Unflatten(1, ...)` stands behind a linear layer to undo a flattening: samples and features.
+        x = replace(x, shape=batched(apply["input"], 2))
     if x.shape is None:
         ends = axis in {1, -1} and free is None
         return with_shape(apply, None, tuple(sizes) if ends and axis == -1 else ())

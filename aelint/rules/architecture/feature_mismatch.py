@@ -1,0 +1,118 @@
+"""A layer is built for another number of features or channels than the tensor has that reaches it.
+
+## What it does
+
+Follows tensors through layers, functions and methods, and reports a layer whose `in_features`,
+`in_channels` or `num_features` differ from the size that arrives.
+
+## Why is this bad?
+
+torch raises `mat1 and mat2 shapes cannot be multiplied` or `expected input to have 4 channels` on the
+first batch. In a branch that only sampling or evaluation takes, that happens after the training.
+
+## Example
+
+```python
+import torch.nn as nn
+
+class AE(nn.Module):
+    def __init__(self, code=8):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 2 * code))
+        self.decoder = nn.Sequential(nn.Linear(code, 128), nn.ReLU(), nn.Linear(128, 784))
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+```
+
+## Use instead
+
+```python
+import torch.nn as nn
+
+class AE(nn.Module):
+    def __init__(self, code=8):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, code))
+        self.decoder = nn.Sequential(nn.Linear(code, 128), nn.ReLU(), nn.Linear(128, 784))
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+```
+
+## Known limits
+
+A size that passes a function outside of the project is unknown, and nothing is said behind it. An image
+batch that reaches a linear layer unflattened is `unflattened-input-to-linear`.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.contradictions import Contradiction, contradictions, owner_of, source_of_size, unflattened
+from aelint.semantics.values import Object, Sym
+from aelint.semantics.wording import layer_title, place, shape_text, size_text
+
+RULE = Rule(
+    code="AEL103",
+    name="feature-mismatch",
+    summary="a layer gets another number of features or channels than it was built for",
+    severity=Severity.ERROR,
+    triggers=(("torch",),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each layer that cannot take what reaches it."""
+    for found in contradictions(program, "features", "channels"):
+        if not unflattened(found.conflict):
+            yield _finding(program, found)
+
+
+def _finding(program: Program, found: Contradiction) -> Finding:
+    facts = found.conflict.facts
+    kind, actual = found.conflict.kind, facts["actual"]
+    taker = layer_title(program, found.conflict.layer)
+    reached = f"{taker} takes {size_text(facts['expected'])} {kind}, but {size_text(actual)} arrive"
+    source = source_of_size(found.conflict.subject, actual)
+    giver = source.layer if source is not None and isinstance(source.layer, Object) else None
+    if giver is not None and giver.site is not None and _broke_its_word(program, giver, facts["expected"], actual):
+        message = (
+            f"{layer_title(program, giver)} gives {size_text(actual)} {kind}, but its block was built to give "
+            f"{size_text(facts['expected'])}, which {taker} takes ({place(found.written, giver.site)})."
+        )
+        return Finding(giver.site, message, (Note(found.written, reached),))
+    origin, notes = _origin(program, found, source)
+    shape = shape_text(facts["shape"])
+    return Finding(
+        found.written, f"{reached}: the tensor has the shape {shape}{origin}. Make both sizes the same.", notes
+    )
+
+
+def _origin(program: Program, found: Contradiction, source: Sym | None) -> tuple[str, tuple[Note, ...]]:
+    if source is None:
+        return "", ()
+    site = source.layer.site if source.layer is not None and source.layer.site is not None else source.site
+    if site is None or site.node is found.written.node:
+        return "", ()
+    who = layer_title(program, source.layer) if source.layer is not None else f"`{source.op}`"
+    where = place(site, found.written)
+    return f" and comes from {who} ({where})", (Note(site, f"{who} gives this size"),)
+
+
+def _broke_its_word(program: Program, giver: Object, expected: object, actual: object) -> bool:
+    """Whether the block around `giver` was asked for the expected size by an argument, but gives another of its arguments."""
+    owner = owner_of(program, giver)
+    if owner is None or not isinstance(expected, int):
+        return False
+    asked = [v for v in owner.arguments.values() if isinstance(v, int) and not isinstance(v, bool)]
+    return expected in asked and actual in asked

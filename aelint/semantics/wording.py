@@ -1,0 +1,76 @@
+"""How messages name layers, sizes, shapes and places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aelint.rule import Site
+from aelint.semantics.dims import Atom, Dim, Poly
+from aelint.semantics.memo import per_program
+from aelint.semantics.modules import children_of
+from aelint.semantics.program import Program
+from aelint.semantics.values import Instance, Object, Value
+
+__all__ = ["layer_text", "layer_title", "place", "shape_text", "size_text"]
+
+LONGEST = 70
+
+
+def size_text(size: object) -> str:
+    """One size: a number, `N` for the number of samples, or the expression over the unknowns."""
+    match size:
+        case Poly(terms=((((Atom(batch=True)),), 1),)):
+            return "N"
+        case Poly(terms=terms):
+            return " + ".join(_term(m, c) for m, c in terms).replace("+ -", "- ")
+        case _ if size is ...:
+            return "..."
+        case _:
+            return str(size)
+
+
+def _term(monomial: tuple[Atom, ...], factor: int) -> str:
+    names = [size_text(Poly((((atom,), 1),))) if atom.batch else atom.name.replace("?", "size") for atom in monomial]
+    if not names:
+        return str(factor)
+    return "*".join(names if factor == 1 else [str(factor), *names])
+
+
+def shape_text(shape: Iterable[Dim | object]) -> str:
+    """A shape as Python would print it, unknown sizes by name."""
+    sizes = [size_text(size) for size in shape]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+@per_program
+def _attribute_names(program: Program) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for network in program.networks:
+        for name, child in children_of(network).items():
+            names.setdefault(id(child), name)
+    return names
+
+
+def layer_text(layer: Object | Instance) -> str:
+    """The layer as it is written, shortened to its class where that is long."""
+    short = layer.name.rsplit(".", 1)[-1] if isinstance(layer, Object) else layer.cls.name
+    text = layer.site.text if layer.site is not None else ""
+    fits = text and "\n" not in text and len(text) <= LONGEST
+    return text if fits and short in text else short
+
+
+def layer_title(program: Program, layer: Value) -> str:
+    """The layer's attribute name and how it is written: "`fc_mu` (`nn.Linear(16, 8)`)"."""
+    if not isinstance(layer, (Object, Instance)):
+        return "the operation"
+    name = _attribute_names(program).get(id(layer), "")
+    return f"`{name}` (`{layer_text(layer)}`)" if name else f"`{layer_text(layer)}`"
+
+
+def place(site: Site | None, seen_from: Site | None = None) -> str:
+    """The row, with the file where it is another one: "line 14", "line 14 of model.py"."""
+    if site is None:
+        return "elsewhere"
+    if seen_from is None or seen_from.unit is site.unit:
+        return f"line {site.row}"
+    return f"line {site.row} of {site.unit.path.rsplit('/', 1)[-1]}"

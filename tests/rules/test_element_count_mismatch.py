@@ -1,0 +1,52 @@
+from aelint.rules.architecture import element_count_mismatch as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\n"
+
+DECODER = (
+    HEAD
+    + """
+class Decoder(nn.Module):
+    def __init__(self, channels=8, side=4):
+        super().__init__()
+        self.channels, self.side = channels, side
+        self.fc = nn.Linear(16, channels * side ** 2)
+
+    def forward(self, z):
+        h = self.fc(z)
+        return {reshape}
+"""
+)
+
+
+def test_silent_when_the_product_fits():
+    assert rows(rule, DECODER.format(reshape="h.view(-1, self.channels, self.side, self.side)")) == []
+    assert rows(rule, DECODER.format(reshape="h.reshape(len(z), 8, 4, 4)")) == []
+
+
+def test_silent_with_a_free_batch_size():
+    # Half the channels and twice the samples: no contradiction in numbers, another rule's business.
+    assert rows(rule, DECODER.format(reshape="h.view(-1, 4, 4, 4)")) == []
+
+
+def test_silent_on_sizes_that_may_agree():
+    assert rows(rule, HEAD + "def f(x, n):\n    return torch.rand(4, 6).view(n, 3)\n") == []
+
+
+def test_fires_on_known_sizes_per_sample():
+    found = run(rule, DECODER.format(reshape="h.view(z.size(0), self.channels // 2, self.side, self.side)"))
+    assert [f.site.row for f in found] == [12]
+    assert "64*N elements" in found[0].message
+    assert "128*N" in found[0].message
+
+
+def test_fires_on_the_function_and_a_tuple():
+    assert rows(rule, DECODER.format(reshape="torch.reshape(h, (h.shape[0], 8, 5, 5))")) == [12]
+
+
+def test_fires_on_constants():
+    assert rows(rule, HEAD + "x = torch.rand(10, 784).view(10, 1, 28, 27)\n") == [3]
+
+
+def test_fires_on_a_split_that_does_not_add_up():
+    assert rows(rule, HEAD + "a, b = torch.rand(4, 10).split([4, 5], dim=1)\n") == [3]

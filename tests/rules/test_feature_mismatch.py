@@ -1,0 +1,116 @@
+from aelint.rules.architecture import feature_mismatch as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+
+AE = (
+    HEAD
+    + """
+class AE(nn.Module):
+    def __init__(self, code=8):
+        super().__init__()
+        self.encoder = nn.Linear(784, {given})
+        self.decoder = nn.Linear(code, 784)
+
+    def forward(self, x):
+        z = self.encoder(x.flatten(1))
+        {between}
+        return self.decoder(z)
+"""
+)
+
+
+def test_silent_on_equal_sizes_under_names():
+    assert rows(rule, AE.format(given="code", between="z = torch.relu(z)")) == []
+
+
+def test_silent_behind_a_split_head():
+    assert rows(rule, AE.format(given="2 * code", between="z, logvar = z.chunk(2, dim=1)")) == []
+
+
+def test_silent_behind_something_unknown():
+    source = AE.format(given="20", between="z = project(z)").replace(
+        "\nclass", "\nfrom elsewhere import project\nclass", 1
+    )
+    assert rows(rule, source) == []
+
+
+def test_silent_behind_a_concatenated_condition():
+    assert rows(rule, AE.format(given="6", between="z = torch.cat([z, torch.rand(len(z), 2)], dim=1)")) == []
+
+
+def test_silent_where_a_condition_asks_for_the_shape():
+    assert rows(rule, AE.format(given="6", between="if z.shape[1] != 8:\n            return z")) == []
+
+
+def test_silent_on_a_linear_layer_over_the_last_axis():
+    assert rows(rule, HEAD + "y = nn.Linear(8, 4)(torch.rand(2, 5, 8))\n") == []
+
+
+def test_fires_with_both_places_in_the_message():
+    found = run(rule, AE.format(given="20", between="z = F.relu(z)"))
+    assert [f.site.row for f in found] == [9]
+    assert "takes 8 features, but 20 arrive" in found[0].message
+    assert "(line 8)" in found[0].message
+    assert found[0].notes[0].site.row == 8
+
+
+def test_fires_in_a_sequential_of_convolutions():
+    source = (
+        HEAD
+        + "net = nn.Sequential(\n    nn.Conv2d(3, 16, 3),\n    nn.BatchNorm2d(16),\n    nn.ReLU(),\n    nn.Conv2d(32, 8, 3),\n)\nnet(torch.rand(2, 3, 32, 32))\n"
+    )
+    assert rows(rule, source) == [8]
+
+
+def test_fires_on_a_normalisation_of_another_width():
+    source = HEAD + "net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(32))\nnet(torch.rand(2, 3, 32, 32))\n"
+    assert rows(rule, source) == [4]
+
+
+def test_fires_after_flattening_known_maps():
+    source = (
+        HEAD
+        + "net = nn.Sequential(\n    nn.Conv2d(1, 8, 3, 2, 1),\n    nn.Flatten(),\n    nn.Linear(8 * 13 * 13, 4),\n)\nnet(torch.rand(2, 1, 28, 28))\n"
+    )
+    found = run(rule, source)
+    assert [f.site.row for f in found] == [7]
+    assert "takes 1352 features, but 1568 arrive" in found[0].message
+
+
+def test_blames_the_block_that_does_not_give_what_it_was_built_for():
+    source = (
+        HEAD
+        + """
+class Block(nn.Module):
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, n_in, 3, padding=1)
+
+    def forward(self, x):
+        return torch.relu(self.conv(x))
+
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Block(8, 4)
+        self.out = nn.Conv2d(4, 3, 1)
+
+    def forward(self, x):
+        return self.out(self.block(x))
+"""
+    )
+    assert rows(rule, source) == [8]
+
+
+def test_fires_across_files():
+    files = {
+        "main.py": "import torch.nn as nn\nfrom enc import Encoder\nclass AE(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.enc = Encoder(16)\n        self.dec = nn.Linear(8, 4)\n    def forward(self, x):\n        return self.dec(self.enc(x))\n",
+        "enc.py": "import torch.nn as nn\nclass Encoder(nn.Module):\n    def __init__(self, n):\n        super().__init__()\n"
+        "        self.fc = nn.Linear(32, n)\n    def forward(self, x):\n        return self.fc(x)\n",
+    }
+    found = run(rule, files)
+    assert [f.site.row for f in found] == [7]
+    assert "line 5 of enc.py" in found[0].message
