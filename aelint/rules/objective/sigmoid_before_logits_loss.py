@@ -1,0 +1,102 @@
+"""A loss that applies its own sigmoid or softmax receives values that went through one already.
+
+## What it does
+
+Reports `binary_cross_entropy_with_logits` (and `BCEWithLogitsLoss`) on the output of a sigmoid or
+softmax, and `cross_entropy` (and `CrossEntropyLoss`) on the output of a softmax or sigmoid.
+
+## Why is this bad?
+
+The loss squashes its input once more. Probabilities in [0, 1] become probabilities in [0.5, 0.73]: a pixel
+of 0 can never be reconstructed, the loss has a floor far above zero, and gradients shrink.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+decoder = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 784), nn.Sigmoid())
+
+
+def loss(z, x):
+    return F.binary_cross_entropy_with_logits(decoder(z), x)
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+decoder = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 784))
+
+
+def loss(z, x):
+    return F.binary_cross_entropy_with_logits(decoder(z), x)
+```
+
+## Known limits
+
+The network must be in sight. `cross_entropy` on a log-softmax is left alone: it changes nothing.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.lineage import origins
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Sym, Value
+from aelint.semantics.wording import place
+
+RULE = Rule(
+    code="AEL308",
+    name="sigmoid-before-logits-loss",
+    summary="a loss on logits receives the output of a sigmoid or softmax",
+    severity=Severity.ERROR,
+    triggers=(("with_logits", "withlogits", "cross_entropy", "crossentropy"),),
+)
+
+_LOSSES = {
+    "binary_cross_entropy_with_logits": ("sigmoid", "binary_cross_entropy"),
+    "cross_entropy": ("log-softmax", "nll_loss on its logarithm"),
+}
+_SQUASHED = frozenset({"sigmoid", "softmax"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each loss on logits whose input was squashed on every path."""
+    seen: set[int] = set()
+    for call in program.calls_to(*_LOSSES):
+        squashed = _squashed(call.bound.get("input"))
+        if squashed is None or call.context.speculative or id(call.site.node) in seen:
+            continue
+        seen.add(id(call.site.node))
+        yield _finding(call, squashed)
+
+
+def _squashed(value: Value) -> Sym | None:
+    found = origins(value)
+    if not found or not all(isinstance(o, Sym) and o.op in _SQUASHED for o in found):
+        return None
+    return found[0] if isinstance(found[0], Sym) else None
+
+
+def _finding(call: Call, squashed: Sym) -> Finding:
+    inner, instead = _LOSSES[call.name]
+    message = (
+        f"`{call.name}` applies a {inner} of its own, but its input is the output of a {squashed.op} "
+        f"({place(squashed.site, call.site)}). Drop the {squashed.op}, or use {instead}"
+    )
+    notes = (Note(squashed.site, f"the {squashed.op} that comes before the loss"),) if squashed.site else ()
+    return Finding(call.site, message, notes)

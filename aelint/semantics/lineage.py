@@ -1,0 +1,66 @@
+"""Where a tensor came from: through reshapes, along its inputs, over joined branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.semantics.joins import alternatives
+from aelint.semantics.values import Sym, Value
+
+__all__ = ["RESHAPES", "ancestors", "depends_on", "origins", "source", "through_reshapes"]
+
+RESHAPES = frozenset(
+    {
+        "view", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "expand",
+        "contiguous", "clone", "to", "cpu", "cuda", "float", "double", "half", "rearrange",
+    }
+)  # fmt: skip
+"""Operations that hand their tensor on with every value as it was."""
+
+
+def source(value: Value) -> Value:
+    """The tensor argument of an operation, None if it has none."""
+    if not isinstance(value, Sym):
+        return None
+    first = value.attrs.get("input")
+    return first if isinstance(first, Sym) else value.inputs[0] if value.inputs else None
+
+
+def through_reshapes(value: Value) -> Value:
+    """The tensor whose values this one holds, before it was only reshaped, copied or moved."""
+    while isinstance(value, Sym) and value.op in RESHAPES and isinstance(source(value), Sym):
+        value = source(value)
+    return value
+
+
+def origins(value: Value, limit: int = 8) -> list[Value]:
+    """`through_reshapes` over every branch that was joined."""
+    found: list[Value] = []
+    pending = [value]
+    while pending and len(found) < limit:
+        one = through_reshapes(pending.pop())
+        parts = alternatives(one)
+        if parts == [one] or any(p is one for p in parts):
+            found.append(one)
+        else:
+            pending.extend(parts)
+    return found
+
+
+def ancestors(value: Value, stop: frozenset[str] = frozenset()) -> Iterator[Sym]:
+    """The value and everything it was computed from, each once, nearest first; not beyond operations in `stop`."""
+    pending = [value] if isinstance(value, Sym) else []
+    seen: set[int] = set()
+    while pending:
+        one = pending.pop(0)
+        if one.id in seen:
+            continue
+        seen.add(one.id)
+        yield one
+        if one.op not in stop:
+            pending.extend(i for i in one.inputs if isinstance(i, Sym))
+
+
+def depends_on(value: Value, other: Sym) -> bool:
+    """Whether `other` takes part in the value."""
+    return any(one is other for one in ancestors(value))

@@ -1,0 +1,58 @@
+from aelint.rules.objective import sigmoid_before_logits_loss as rule
+from tests.rules.harness import rows, run
+
+HEAD = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+"""
+
+
+def test_logits_are_what_the_loss_wants():
+    assert not rows(
+        rule, HEAD + "def loss(h, x):\n    return F.binary_cross_entropy_with_logits(nn.Linear(4, 4)(h), x)\n"
+    )
+
+
+def test_probabilities_with_the_plain_loss():
+    assert not rows(rule, HEAD + "def loss(h, x):\n    return F.binary_cross_entropy(torch.sigmoid(h), x)\n")
+
+
+def test_log_softmax_before_cross_entropy_changes_nothing():
+    assert not rows(rule, HEAD + "def loss(h, y):\n    return F.cross_entropy(F.log_softmax(h, 1), y)\n")
+
+
+def test_sigmoid_on_one_branch_only():
+    source = "def loss(h, x, last):\n    if last:\n        h = torch.sigmoid(h)\n    return F.binary_cross_entropy_with_logits(h, x)\n"
+    assert not rows(rule, HEAD + source)
+
+
+def test_sigmoid_of_the_target():
+    assert not rows(
+        rule, HEAD + "def loss(h, t):\n    return F.binary_cross_entropy_with_logits(h, torch.sigmoid(t))\n"
+    )
+
+
+def test_sigmoid_layer_and_loss_module():
+    source = """
+    net = nn.Sequential(nn.Linear(4, 4), nn.Sigmoid())
+    criterion = nn.BCEWithLogitsLoss()
+    x = torch.rand(3, 4)
+    loss = criterion(net(x), x)
+    """
+    found = run(rule, "import torch\nfrom torch import nn\n" + "\n".join(s[4:] for s in source.splitlines()))
+    assert [f.site.row for f in found] == [7]
+    assert "line 4" in found[0].message or found[0].notes
+
+
+def test_flattened_output_of_a_sigmoid():
+    source = "def loss(h, x):\n    y = torch.sigmoid(h).view(-1, 784)\n    return F.binary_cross_entropy_with_logits(y, x.view(-1, 784))\n"
+    assert rows(rule, HEAD + source) == [7]
+
+
+def test_softmax_before_cross_entropy_in_another_file():
+    files = {
+        "train.py": "import torch\nimport torch.nn.functional as F\nfrom model import Net\nx = torch.rand(2, 4)\nF.cross_entropy(Net()(x), x.argmax(1))\n",
+        "model.py": "import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.f = nn.Linear(4, 4)\n    def forward(self, x):\n        return self.f(x).softmax(-1)\n",
+    }
+    assert rows(rule, files) == [5]
