@@ -21,24 +21,24 @@ class PictureSize:
 
 
 _SIZES = {
-    **dict.fromkeys("MNIST FashionMNIST KMNIST QMNIST EMNIST".split(), PictureSize(1, 28, 28)),
-    **dict.fromkeys("CIFAR10 CIFAR100 SVHN".split(), PictureSize(3, 32, 32)),
+    **dict.fromkeys(["MNIST", "FashionMNIST", "KMNIST", "QMNIST", "EMNIST"], PictureSize(1, 28, 28)),
+    **dict.fromkeys(["CIFAR10", "CIFAR100", "SVHN"], PictureSize(3, 32, 32)),
     "STL10": PictureSize(3, 96, 96),
     "CelebA": PictureSize(3, 218, 178),
     "USPS": PictureSize(1, 16, 16),
     "SEMEION": PictureSize(1, 16, 16),
     "Omniglot": PictureSize(1, 105, 105),
     **dict.fromkeys(
-        "ImageFolder ImageNet Flowers102 OxfordIIITPet Food101 LSUN Places365 StanfordCars EuroSAT DTD GTSRB".split(),
+        ["ImageFolder", "ImageNet", "Flowers102", "OxfordIIITPet", "Food101", "LSUN", "Places365", "StanfordCars", "EuroSAT", "DTD", "GTSRB"],
         PictureSize(3),
     ),
 }
 
 _SIGNATURES = {
     **dict.fromkeys(
-        "MNIST FashionMNIST KMNIST CIFAR10 CIFAR100 USPS".split(), "root train transform target_transform download"
+        ["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "USPS"], "root train transform target_transform download"
     ),
-    **dict.fromkeys("SVHN Flowers102 Food101 StanfordCars GTSRB".split(), "root split transform target_transform"),
+    **dict.fromkeys(["SVHN", "Flowers102", "Food101", "StanfordCars", "GTSRB"], "root split transform target_transform"),
     "EMNIST": "root split",
     "STL10": "root split folds transform target_transform",
     "CelebA": "root split target_type transform target_transform",

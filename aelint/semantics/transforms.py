@@ -225,8 +225,7 @@ _KNOWN: dict[str, Step] = {
     **dict.fromkeys(("Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop"), _sized),
     "Grayscale": _gray,
     **dict.fromkeys(
-        "RandomHorizontalFlip RandomVerticalFlip ColorJitter GaussianBlur RandomGrayscale RandomInvert RandomAutocontrast "
-        "RandomAdjustSharpness".split(),
+        ["RandomHorizontalFlip", "RandomVerticalFlip", "ColorJitter", "GaussianBlur", "RandomGrayscale", "RandomInvert", "RandomAutocontrast", "RandomAdjustSharpness"],
         _keep,
     ),
     **dict.fromkeys(("RandomRotation", "RandomAffine", "RandomPerspective", "RandomErasing"), _filled),
