@@ -71,10 +71,12 @@ def _view(apply: Apply) -> Facts:
 
 def _fits_per_sample(apply: Apply, last: Shape, target: Shape, free: int | None) -> bool:
     """Report sizes behind the batch that no whole number of rows of known size can fill, whatever the rank."""
+    if free is not None or not last or not target:
+        return True
     first, *rest = target
     have, want = dims.product(last), dims.product(rest)
     counts_samples = isinstance(first, Poly) and first.has_batch and _single(first)
-    if free is not None or not last or not counts_samples or not isinstance(have, int) or not isinstance(want, int):
+    if not counts_samples or not isinstance(have, int) or not isinstance(want, int):
         return True
     if have == 0 or want % have == 0:
         return True
