@@ -179,6 +179,7 @@ def put(frame: Frame, target: Value, name: str, value: Value, node: ast.AST) -> 
         case Instance() | Object():
             machine.heap.touch(target)
             target.attrs[name] = value
+            modules.register(frame, target, name, value)
             if isinstance(target, Object) and target.children is not None and name in target.children:
                 target.children[name] = value
         case Sym():
@@ -224,6 +225,8 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
                 return calls.call(frame, Bound(value, getter), (index,), {}, node)
             if value.base is not None:
                 return item(frame, value.base, index, node)
+            if isinstance(index, str) and index in value.attrs:
+                return value.attrs[index]
         case Object(), _ if value.children is not None:
             return layers.child(frame, value, index, node)
         case Object(), _ if not isinstance(index, slice) and (one := loaders.sample(frame, value, node, index)) is not None:

@@ -113,8 +113,15 @@ def instantiate(frame: Frame, cls: ClassValue, args: tuple[Value, ...], kwargs: 
         if isinstance(post, Function):
             calls.call_function(frame, post, (instance,), {}, node)
         return instance
+    if any(b.rsplit(".", 1)[-1] in _MAPPINGS for b in cls.external_bases()):
+        # Library outputs are dictionaries whose keys are attributes too.
+        instance.attrs.update({k: v for k, v in kwargs.items() if k != "**"})
+        instance.open = True
     _construct_base(frame, instance, args, kwargs, node)
     return instance
+
+
+_MAPPINGS = frozenset({"dict", "OrderedDict", "UserDict", "ModelOutput", "BaseOutput", "SimpleNamespace"})
 
 
 def _arguments(function: Function, args: tuple[Value, ...], kwargs: dict[str, Value]) -> dict[str, Value]:

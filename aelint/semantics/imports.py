@@ -82,7 +82,7 @@ def load(machine: Machine, unit: SourceUnit) -> Module | None:
     if len(machine.modules) >= machine.limits.modules:
         return None
     try:
-        tree = ast.parse(unit.text)
+        tree = unit.tree
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     module = Module(unit, tree, Scope())

@@ -30,6 +30,7 @@ class Limits:
 
     steps: int = 160_000
     steps_per_root: int = 40_000
+    steps_per_loop: int = 5_000
     depth: int = 24
     recursion: int = 2
     unrolled: int = 64

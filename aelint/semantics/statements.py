@@ -203,15 +203,26 @@ def _has_order_words(node: ast.AST) -> bool:
 
 
 def _known_rounds(frame: Frame, node: ast.For | ast.AsyncFor, items: list[Value], iterable: Value) -> Flow:
+    machine = frame.machine
+    started = machine.steps
+    machine.heap.enter()
+    flow = Flow.NEXT
     for round_, item in enumerate(items):
-        with frame.machine.looping(node, round_, iterable):
+        if round_ >= UNKNOWN_ROUNDS and machine.steps - started > machine.limits.steps_per_loop:
+            # Too dear to be followed to its end: what it changes is then only known to be one of its values.
+            total = machine.heap.leave(undo=True)
+            untouched = {key: (thing, before, before) for key, (thing, before, _) in total.items()}
+            machine.heap.join([untouched, total], merge)
+            return execute(frame, node.orelse)
+        with machine.looping(node, round_, iterable):
             assign(frame, node.target, item)
             flow = execute(frame, node.body)
-        if flow in {Flow.RETURN, Flow.RAISE}:
-            return flow
-        if flow is Flow.BREAK:
-            return Flow.NEXT
-    return execute(frame, node.orelse)
+        if flow in {Flow.RETURN, Flow.RAISE, Flow.BREAK}:
+            break
+    machine.heap.leave(undo=False)
+    if flow in {Flow.RETURN, Flow.RAISE}:
+        return flow
+    return Flow.NEXT if flow is Flow.BREAK else execute(frame, node.orelse)
 
 
 def _unknown_rounds(frame: Frame, node: ast.For | ast.AsyncFor | ast.While, run: Callable[[int], Flow], iterable: Value) -> Flow:

@@ -23,7 +23,7 @@ def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Li
         SyntaxError: if the unit is no Python that this interpreter can read.
     """
     machine = Machine(project or NoProject(), limits or Limits())
-    tree = ast.parse(unit.text)
+    tree = unit.tree
     module = Module(unit, tree, Scope({"__name__": "__main__", "__file__": unit.path}))
     machine.modules[unit.path] = module
     program = Program(unit, tree, machine, module)

@@ -38,6 +38,16 @@ class SourceUnit:
         """The rows of the text without their line ends, as the compiler counts them."""
         return self.text.split("\n")
 
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The compiler's tree, made once.
+
+        Raises:
+            SyntaxError: The text is no Python that this interpreter can read.
+            ValueError: It contains a NUL character.
+        """
+        return ast.parse(self.text)
+
     def origin(self, row: int) -> Origin:
         """Where the unit's 1-based `row` stands in the file."""
         if not self.origins:
