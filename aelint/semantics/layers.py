@@ -301,6 +301,8 @@ def is_instance(value: Value, kind: Value) -> bool | None:
         found = [is_instance(value, k) for k in kind]
         return True if True in found else (None if None in found else False)
     match kind:
+        case Sym(op=op, inputs=(left, right)) if op in {"or", "bitor", "bitwise_or"}:
+            return is_instance(value, (left, right))  # nn.Conv2d | nn.Linear
         case External(name=name) if name.startswith("builtins."):
             return _is_python(value, name[9:])
         case External(name=name) if name in {"torch.Tensor", "torch.FloatTensor"}:

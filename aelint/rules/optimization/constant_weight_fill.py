@@ -1,0 +1,138 @@
+"""Every weight of a layer is set to one and the same number.
+
+## What it does
+
+Reports linear and convolution layers whose whole weight is overwritten by one constant: with `fill_`,
+`torch.nn.init.constant_` or `ones_`, by assigning a constant tensor, in an initialiser given to
+`apply`, or in a loop over `parameters()`.
+
+## Why is this bad?
+
+All units of such a layer compute the same weighted sum and receive the same gradient. As far as their
+biases are equal too, they stay equal for ever: the layer has one unit, whatever its width. An encoder
+filled this way gives a code of rank one, and an autoencoder whose layers are all filled trains to
+little more than the mean of the data.
+
+## Example
+
+```python
+import torch.nn as nn
+
+
+class Autoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(784, 32)
+        self.decoder = nn.Linear(32, 784)
+        self.encoder.weight.data.fill_(0.001)
+        self.decoder.weight.data.fill_(0.001)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+```
+
+## Use instead
+
+```python
+import torch.nn as nn
+
+
+class Autoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(784, 32)
+        self.decoder = nn.Linear(32, 784)
+        nn.init.xavier_uniform_(self.encoder.weight)
+        nn.init.xavier_uniform_(self.decoder.weight)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+```
+
+## Known limits
+
+Zero is a sound start for the last layer of a residual branch and for many heads, so a zero fill is
+not reported. Norm layers and embeddings, layers with one output, depthwise convolutions, frozen
+weights and weights that are overwritten again are left alone.
+
+## References
+
+- Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010
+- Goodfellow, Bengio and Courville, "Deep Learning", section 8.4 (breaking symmetry)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Rule
+from aelint.semantics import Program
+from aelint.semantics.initialization import Filling, fillings, is_frozen, is_weighted
+from aelint.semantics.values import Object
+
+RULE = Rule(
+    code="AEL401",
+    name="constant-weight-fill",
+    summary="every weight of a layer is set to the same number, so its units stay equal",
+    severity=Severity.ERROR,
+    confidence=Confidence.HIGH,
+    triggers=(("fill_", "constant_", "ones", "full", "uniform_", "normal_", "copy_", "weight", "data"),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report each statement that fills a trainable weight with a constant."""
+    done = fillings(program)
+    constant = [
+        f
+        for f in done
+        if f.constant and not f.context.guards and f.weight.name == "weight" and _has_symmetric_units(f.weight.layer)
+    ]
+    lasting = [f for f in constant if not _is_overwritten(f, done) and not is_frozen(program, f.weight.layer)]
+    layers = {id(f.weight.layer) for f in lasting}
+    seen: set[int] = set()
+    for filling in lasting:
+        if id(filling.site.node) in seen:
+            continue
+        seen.add(id(filling.site.node))
+        together = [f for f in lasting if f.site.node is filling.site.node]
+        # One layer among others that break the symmetry costs width; several in a row leave one unit in all.
+        severity = Severity.ERROR if len(layers) > 1 else Severity.WARNING
+        yield Finding(filling.site, _message(filling, {id(f.weight.layer) for f in together}), severity=severity)
+
+
+def _message(filling: Filling, layers: set[int]) -> str:
+    layer = filling.weight.layer
+    row = layer.site.row if layer.site is not None else 0
+    kind = layer.name.rsplit(".", 1)[-1]
+    which = f"the {kind} of line {row}" if len(layers) == 1 else f"{len(layers)} layers (the first: {kind}, line {row})"
+    return (
+        f"every weight of {which} becomes {filling.constant:g}: its {_units(layer)} units compute the same sum and get the "
+        "same gradient, so nothing but their biases can tell them apart; draw the weights at random, "
+        "for example with `nn.init.xavier_uniform_`, or keep the layer's own initialisation"
+    )
+
+
+def _units(layer: Object) -> object:
+    return layer.bound.get("out_features", layer.bound.get("out_channels", "")) or "several"
+
+
+def _has_symmetric_units(layer: Object) -> bool:
+    if not is_weighted(layer):
+        return False
+    if _units(layer) == 1:
+        return False
+    groups = layer.bound.get("groups", 1)
+    # In a grouped convolution a unit sees inputs of its own, and a fixed filter is often meant.
+    return groups == 1 and layer.bound.get("in_features", layer.bound.get("in_channels")) != 1
+
+
+def _is_overwritten(filling: Filling, done: list[Filling]) -> bool:
+    return any(
+        f.order > filling.order
+        and f.weight.layer is filling.weight.layer
+        and f.weight.name == "weight"
+        and f.constant is None
+        for f in done
+    )

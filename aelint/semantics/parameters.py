@@ -1,0 +1,137 @@
+"""Which parameters a value stands for: an optimiser's argument, `model.parameters()`, a list or chain of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
+
+__all__ = ["NOTHING_KNOWN", "Held", "Weight", "held_by", "is_optimizer", "owner_of", "weight_of"]
+
+_LISTINGS = frozenset(
+    {"parameters", "named_parameters", "trainable_parameters", "modules", "named_modules", "children"}
+)
+_SAME_STORAGE = frozenset(
+    {"detach", "full", "zero", "ones", "view", "reshape", "flatten", "squeeze", "unsqueeze", "t", "setitem"}
+)
+_MAX_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A set of parameters, as identities of the modules and parameters that own them.
+
+    `known` is False when further parameters may belong to it.
+    """
+
+    owners: frozenset[int] = frozenset()
+    known: bool = True
+
+    def __or__(self, other: Held) -> Held:
+        return Held(self.owners | other.owners, self.known and other.known)
+
+    def may_share(self, other: Held) -> bool:
+        """Whether some parameter may be in both."""
+        return not (self.known and other.known) or bool(self.owners & other.owners)
+
+    def covers(self, other: Held) -> bool:
+        """Whether every parameter of `other` is certainly here too."""
+        return other.known and other.owners <= self.owners
+
+
+NOTHING_KNOWN = Held(known=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weight:
+    """The parameter `name` of a layer."""
+
+    layer: Object
+    name: str
+
+
+def is_optimizer(value: Value) -> bool:
+    """Whether the value is one of torch's optimisers."""
+    return isinstance(value, Object) and value.name.startswith("torch.optim.") and ".lr_scheduler." not in value.name
+
+
+def held_by(value: Value, depth: int = 0) -> Held:
+    """The parameters that `value` stands for."""
+    if depth > _MAX_DEPTH:
+        return NOTHING_KNOWN
+    match value:
+        case Object() if is_optimizer(value):
+            given = value.args[0] if value.args else value.kwargs.get("params")
+            return held_by(given, depth + 1)
+        case Instance() | Object() if is_module(value):
+            return _of_module(value)
+        case ListValue(items=items) | tuple(items):
+            return _union(list(items), depth)
+        case DictValue(items=items):
+            return held_by(items["params"], depth + 1) if "params" in items else _union(list(items.values()), depth)
+        case Sym():
+            return _of_sym(value, depth)
+        case _:
+            return NOTHING_KNOWN
+
+
+def _union(values: list[Value], depth: int) -> Held:
+    found = Held(known=bool(values))
+    for value in values:
+        if not isinstance(value, (str, Function)):
+            found |= held_by(value, depth + 1)
+    return found
+
+
+def _of_module(module: Instance | Object) -> Held:
+    owners = set()
+    for _, one in submodules(module):
+        owners.add(id(one))
+        owners.update(id(v) for v in getattr(one, "attrs", {}).values() if isinstance(v, Sym) and v.op == "parameter")
+    return Held(frozenset(owners))
+
+
+def _of_sym(value: Sym, depth: int) -> Held:
+    weight = weight_of(value)
+    if weight is not None:
+        return Held(frozenset({id(weight.layer)}))
+    match value:
+        case Sym(op="parameter"):
+            return Held(frozenset({id(value)}))
+        case Sym(op="call", attrs={"method": method}, inputs=(module, *_)) if method in _LISTINGS:
+            return held_by(module, depth + 1)
+        case Sym(op="call", attrs={"method": _}):
+            return NOTHING_KNOWN
+        case Sym(op="attr", attrs={"name": "param_groups"}, inputs=(optimizer, *_)):
+            return held_by(optimizer, depth + 1)
+        case Sym(op="call" | "phi" | "element" | "item" | "getitem", inputs=inputs) if inputs:
+            return _union([i for i in inputs if not isinstance(i, int)], depth)
+        case _:
+            return NOTHING_KNOWN
+
+
+def weight_of(value: Value) -> Weight | None:
+    """The layer's parameter behind a tensor, through views that share its memory and changes in place."""
+    for _ in range(_MAX_DEPTH):
+        match value:
+            case Sym(op="parameter", attrs={"layer": Object() as layer, "name": str() as name}):
+                return Weight(layer, name)
+            case Sym(op=op, inputs=(inner, *_)) if op in _SAME_STORAGE:
+                value = inner
+            case _:
+                return None
+    return None
+
+
+def owner_of(value: Value) -> Value:
+    """The module whose `parameters()` a loop variable or list comes from, None if it is none."""
+    for _ in range(_MAX_DEPTH):
+        match value:
+            case Sym(op="call", attrs={"method": method}, inputs=(module, *_)) if method in _LISTINGS:
+                return module
+            case Sym(op="element" | "item" | "detach" | "call", inputs=(inner, *_)):
+                value = inner
+            case _:
+                return None
+    return None

@@ -1,0 +1,126 @@
+"""AEL401: constants in weights, and the constants that are sound."""
+
+import pytest
+
+from aelint.diagnostics import Severity
+from aelint.rules.optimization import constant_weight_fill as rule
+from tests.rules.harness import rows, run
+
+TWO_LAYERS = """
+import torch
+import torch.nn as nn
+
+
+class Autoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(784, 32)
+        self.decoder = nn.Linear(32, 784)
+        {fill}
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+"""
+
+HEALTHY = {
+    "zero starts a residual branch as the identity": "nn.init.zeros_(self.decoder.weight)",
+    "zero by constant_": "nn.init.constant_(self.decoder.weight, 0)",
+    "a constant bias is the usual start": "nn.init.constant_(self.encoder.bias, 0.1)",
+    "a random draw": "nn.init.normal_(self.encoder.weight, 0.0, 0.02)",
+    "overwritten by a random draw": "self.encoder.weight.data.fill_(1.0); nn.init.xavier_normal_(self.encoder.weight)",
+    "a norm's scale starts at one": "self.norm = nn.BatchNorm1d(32); self.norm.weight.data.fill_(1.0)",
+    "an embedding row is looked up, not summed": "self.table = nn.Embedding(10, 4); self.table.weight.data.fill_(0.5)",
+    "one output has no other unit to equal": "self.gate = nn.Linear(32, 1); nn.init.constant_(self.gate.weight, 0.5)",
+    "depthwise filters are fixed means": "self.blur = nn.Conv2d(3, 3, 3, groups=3); self.blur.weight.data.fill_(1 / 9)",
+    "one input channel is scaled, not summed": "self.box = nn.Conv2d(1, 4, 3); self.box.weight.data.fill_(1 / 9)",
+    "a frozen filter is a constant on purpose": "nn.init.ones_(self.encoder.weight); self.encoder.weight.requires_grad = False",
+    "gradients are cleared": "self.encoder.weight.grad = torch.ones(32, 784)",
+    "a buffer is a mask": "self.register_buffer('mask', torch.ones(32, 784)); self.mask.fill_(1)",
+    "loaded weights vary": "self.encoder.weight.data.copy_(torch.load('w.pt'))",
+    "a choice of the user": "nn.init.ones_(self.encoder.weight) if flag else None",
+    "a slice of a weight": "self.encoder.weight.data[0] = 1.0",
+}
+
+
+@pytest.mark.parametrize("fill", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(fill):
+    assert rows(rule, TWO_LAYERS.format(fill=fill)) == []
+
+
+FAULTS = {
+    "data": "self.encoder.weight.data.fill_(0.001)",
+    "no grad": "self.encoder.weight.detach().fill_(0.001)",
+    "init": "nn.init.constant_(self.encoder.weight, 0.01)",
+    "keyword": "nn.init.constant_(self.encoder.weight, val=0.01)",
+    "ones": "torch.nn.init.ones_(self.decoder.weight)",
+    "parameter": "self.encoder.weight = nn.Parameter(torch.full((32, 784), 0.1))",
+    "data is assigned": "self.encoder.weight.data = 0.01 * torch.ones(32, 784)",
+    "copied": "self.encoder.weight.data.copy_(torch.ones(32, 784))",
+    "all items": "self.encoder.weight.data[:] = 0.3",
+    "no spread": "nn.init.normal_(self.encoder.weight, 0.1, 0.0)",
+    "uniform without width": "nn.init.uniform_(self.encoder.weight, 0.2, 0.2)",
+}
+
+
+@pytest.mark.parametrize("fill", FAULTS.values(), ids=FAULTS.keys())
+def test_fires_on_every_spelling(fill):
+    found = run(rule, TWO_LAYERS.format(fill=fill))
+    assert [f.site.row for f in found] == [11]
+    assert found[0].severity is Severity.WARNING
+
+
+def test_loop_over_all_parameters_is_an_error():
+    fill = "for p in self.parameters():\n            p.data.fill_(0.05)"
+    found = run(rule, TWO_LAYERS.format(fill=fill))
+    assert [(f.site.row, f.severity) for f in found] == [(12, Severity.ERROR)]
+    assert "2 layers" in found[0].message
+
+
+def test_initialiser_given_to_apply_in_another_file():
+    files = {
+        "train.py": """
+            from model import Autoencoder
+            from weights import start
+
+            model = Autoencoder()
+            model.apply(start)
+            """,
+        "model.py": """
+            import torch.nn as nn
+
+
+            class Autoencoder(nn.Module):
+                def __init__(self, width=64):
+                    super().__init__()
+                    self.net = nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.ConvTranspose2d(width, 3, 3))
+
+                def forward(self, x):
+                    return self.net(x)
+            """,
+        "weights.py": """
+            from torch import nn
+
+            START = 0.02
+
+
+            def start(m):
+                if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
+                    nn.init.constant_(m.weight, START)
+                    m.bias.data.zero_()
+            """,
+    }
+    found = run(rule, files)
+    assert [(f.site.unit.path, f.site.row) for f in found] == [("weights.py", 9)]
+    assert "0.02" in found[0].message
+
+
+def test_union_of_types_is_no_constant_for_other_layers():
+    source = """
+        import torch.nn as nn
+
+        net = nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4), nn.Linear(4, 8))
+        for m in net.modules():
+            if isinstance(m, nn.BatchNorm1d | nn.GroupNorm):
+                nn.init.constant_(m.weight, 1)
+        """
+    assert rows(rule, source) == []
