@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 
-from aelint.semantics import calls, dims, imports, layers, loaders
+from aelint.semantics import calls, dims, imports, layers, loaders, modules
 from aelint.semantics.apply import apply_named, apply_operation
 from aelint.semantics.joins import alternatives, merge
 from aelint.semantics.machine import Frame

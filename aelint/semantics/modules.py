@@ -8,7 +8,7 @@ from aelint.semantics import calls
 from aelint.semantics.machine import Frame
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 
-__all__ = ["METHODS", "children_of", "method", "submodules"]
+__all__ = ["METHODS", "children_of", "method", "register", "submodules"]
 
 _SELF = frozenset(
     "to cuda cpu float double half bfloat16 train eval requires_grad_ share_memory type xpu to_empty compile".split()
@@ -109,9 +109,18 @@ def _set(frame: Frame, receiver: Instance | Object, key: str, value: Value) -> N
     if isinstance(receiver, Object) and receiver.children is not None and is_module(value):
         receiver.children[key] = value
     else:
+        register(frame, receiver, key, value)
         receiver.attrs[key] = value
         if isinstance(value, Sym) and not value.name:
             value.name = key
+
+
+def register(frame: Frame, receiver: Instance | Object, key: str, value: Value) -> None:
+    """A module that an attribute of a `Sequential` (or another container) by inheritance holds is one of its children."""
+    base = receiver.base if isinstance(receiver, Instance) else None
+    if base is not None and base.children is not None and is_module(value):
+        frame.machine.heap.touch(base)
+        base.children[key] = value
 
 
 def _listing(frame: Frame, receiver: Instance | Object, name: str, node: ast.AST) -> ListValue:
