@@ -1,138 +1,233 @@
-"""Formulae in normal form: sums of multiples of products of powers.
+"""Tensors as formulae over other tensors, elementwise: what is computed, whatever the spelling.
 
-Two ways of writing one formula have the same normal form: `exp(0.5 * logvar) ** 2` is `exp(logvar)`,
-`log(std ** 2)` is `2 * log(std)`, parentheses are gone. What is opaque (the output of a layer) is a `Leaf`.
+`logvar.mul(0.5).exp()`, `torch.sqrt(logvar.exp())` and `torch.exp(logvar) ** 0.5` have one form, `exp(0.5 * logvar)`.
+Shapes are left aside: what only moves, copies, bounds or casts elements is passed through, and so are sums and
+means over axes. Two tensors that are computed in the same way from the same operands are the same leaf.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-__all__ = [
-    "ONE",
-    "Exp",
-    "Form",
-    "Generator",
-    "Leaf",
-    "Log",
-    "Monomial",
-    "exponential",
-    "logarithm",
-    "multiply",
-    "power",
-    "times",
-]
+from aelint.semantics import formulas
+from aelint.semantics.dims import Poly
+from aelint.semantics.formulas import ONE, Form, Leaf, Monomial
+from aelint.semantics.memo import per_program
+from aelint.semantics.program import Program
+from aelint.semantics.values import External, Instance, Object, Sym, Value
 
-NEGLIGIBLE = 1e-4
-"""Constants below this guard logarithms and quotients against zero; they are no part of the formula."""
-LARGEST_FORM = 64
+__all__ = ["Algebra", "algebra_of", "close", "dominant", "is_wrapper"]
 
+GUARD = 2e-3
+"""Constants up to this size beside something else guard a division or a logarithm; they carry no meaning."""
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """Something that is not taken apart, known by its key."""
-
-    key: object
-
-
-@dataclass(frozen=True, slots=True)
-class Exp:
-    """The exponential of a product."""
-
-    of: Monomial
+_PASS = frozenset(
+    {
+        "to", "clone", "contiguous", "detach", "data", "cpu", "cuda", "requires_grad", "retain_grad", "numpy", "pin_memory",
+        "clamp", "nan_to_num", "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "repeat", "tile",
+        "permute", "transpose", "t", "mT", "movedim", "pos", "sum", "mean", "dropout", "real",
+    }
+)  # fmt: skip
+_UNREPEATABLE = frozenset(
+    {
+        "randn", "rand", "normal", "uniform", "bernoulli", "randint", "random", "randperm", "poisson", "multinomial",
+        "exponential", "log_normal", "cauchy", "geometric", "empty", "param", "phi", "call", "name", "parameter",
+        "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "gumbel_softmax", "setitem",
+    }
+)  # fmt: skip
+"""Operations of which two calls with the same operands are two values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """The logarithm of a leaf."""
-
-    of: Leaf
+def close(left: float, right: float) -> bool:
+    """Whether two coefficients are the same but for rounding."""
+    return math.isclose(left, right, rel_tol=1e-4, abs_tol=1e-9)
 
 
-Generator: TypeAlias = Leaf | Exp | Log
-Monomial: TypeAlias = "frozenset[tuple[Generator, float]]"
-"""A product: each factor with its exponent."""
-Form: TypeAlias = Mapping[Monomial, float]
-"""A sum: each product with its coefficient."""
-
-ONE: Monomial = frozenset()
-
-
-def times(left: Monomial, right: Monomial) -> Monomial:
-    """The product of two products."""
-    powers = dict(left)
-    for generator, exponent in right:
-        powers[generator] = powers.get(generator, 0.0) + exponent
-    return frozenset((g, e) for g, e in powers.items() if abs(e) > 1e-12)
-
-
-def multiply(left: Form, right: Form) -> Form | None:
-    """The product of two sums; None where it grows too large."""
-    if len(left) * len(right) > LARGEST_FORM:
+def dominant(form: Form | None) -> tuple[Monomial, float] | None:
+    """The only product of a sum and its coefficient, tiny constants left out; None where there are several."""
+    if form is None:
         return None
-    product: dict[Monomial, float] = {}
-    for a, x in left.items():
-        for b, y in right.items():
-            key = times(a, b)
-            product[key] = product.get(key, 0.0) + x * y
-    return product
+    terms = [(m, c) for m, c in form.items() if c and not (m == ONE and abs(c) <= GUARD and len(form) > 1)]
+    return terms[0] if len(terms) == 1 else None
 
 
-def power(form: Form, exponent: float) -> Form | None:
-    """A constant power: of a product always, of a sum where the exponent is 1 or 2."""
-    terms = [(m, c) for m, c in form.items() if c]
-    if len(terms) == 1:
-        (monomial, factor), *_ = terms
-        if factor < 0 and not float(exponent).is_integer():
+def is_wrapper(value: Sym) -> bool:
+    """Whether it is a call that returns its argument, such as the `Variable` of old torch."""
+    callee = value.attrs.get("callee")
+    return value.op == "call" and isinstance(callee, External) and callee.name.endswith(".Variable")
+
+
+@dataclass(slots=True, eq=False)
+class Algebra:
+    """The forms of one program's tensors, each derived once."""
+
+    _forms: dict[int, Form] = field(default_factory=dict)
+    _leaves: dict[int, Sym] = field(default_factory=dict)
+    _known: dict[object, Sym] = field(default_factory=dict)
+
+    def leaf(self, value: Sym) -> Sym:
+        """The first tensor that is computed in the same way from the same operands."""
+        found = self._leaves.get(value.id)
+        if found is None:
+            self._leaves[value.id] = value
+            structure = self._structure(value)
+            found = value if structure is None else self._known.setdefault(structure, value)
+            self._leaves[value.id] = found
+        return found
+
+    def _structure(self, value: Sym) -> object:
+        if value.op in _UNREPEATABLE or value.op.startswith("distributions.") or not value.inputs:
             return None
-        scaled = frozenset((g, e * exponent) for g, e in monomial)
-        try:
-            return {scaled: float(factor**exponent)}
-        except (OverflowError, ZeroDivisionError):
-            return None
-    if exponent == 1:
-        return form
-    return multiply(form, form) if exponent == 2 and terms else None
+        layer = value.layer.id if isinstance(value.layer, (Object, Instance)) else None
+        operands = tuple(self.leaf(i).id if isinstance(i, Sym) else repr(i) for i in value.inputs)
+        settings = tuple((k, repr(v)) for k, v in value.attrs.items() if k[:1] not in {".", "["} and _is_setting(v))
+        return value.op, layer, operands, settings
 
-
-def exponential(form: Form) -> Form | None:
-    """Exponential of a sum: the product of the exponentials of its terms."""
-    monomial, factor = ONE, 1.0
-    for term, coefficient in form.items():
-        if term == ONE:
-            try:
-                factor = math.exp(coefficient)
-            except OverflowError:
+    def form(self, value: Value) -> Form | None:
+        """The form of a number or tensor; None for anything else."""
+        match value:
+            case bool():
                 return None
-        else:
-            monomial = times(monomial, _exponential_of(term, coefficient))
-    return {monomial: factor}
+            case int() | float():
+                return {ONE: float(value)} if value and math.isfinite(value) else {}
+            case Poly():
+                return {frozenset({(Leaf(("size", value)), 1.0)}): 1.0}
+            case Sym():
+                found = self._forms.get(value.id)
+                if found is None:
+                    # A value that is computed from itself (by a loop) is a leaf.
+                    whole = self._forms[value.id] = {frozenset({(Leaf(self.leaf(value)), 1.0)}): 1.0}
+                    derived = self._derive(value)
+                    found = self._forms[value.id] = whole if derived is None or not _fits(derived) else derived
+                return found
+            case _:
+                return None
+
+    def _derive(self, value: Sym) -> Form | None:
+        if value.op in _PASS or is_wrapper(value):
+            return self.form(_operand(value, "input", 0))
+        rule = _RULES.get(value.op)
+        return rule(self, value) if rule is not None else None
 
 
-def _exponential_of(term: Monomial, coefficient: float) -> Monomial:
-    if len(term) == 1:
-        ((generator, exponent),) = term
-        if isinstance(generator, Log) and exponent == 1:
-            return frozenset({(generator.of, coefficient)})
-    return frozenset({(Exp(term), coefficient)})
+def _is_setting(value: Value) -> bool:
+    return value is None or isinstance(value, (int, float, str, tuple, slice))
 
 
-def logarithm(form: Form) -> Form | None:
-    """Logarithm of a product: the sum of the logarithms of its factors; None for a sum."""
-    terms = [(m, c) for m, c in form.items() if m != ONE or abs(c) > NEGLIGIBLE]
-    if len(terms) != 1 or terms[0][1] <= 0:
+def _fits(form: Form) -> bool:
+    return len(form) <= formulas.LARGEST_FORM and all(math.isfinite(c) for c in form.values())
+
+
+def _operand(value: Sym, name: str, index: int) -> Value:
+    if name in value.attrs:
+        return value.attrs[name]
+    return value.inputs[index] if index < len(value.inputs) else None
+
+
+Rule: TypeAlias = Callable[[Algebra, Sym], "Form | None"]
+
+
+def _added(left: Form | None, right: Form | None, factor: float = 1.0) -> Form | None:
+    if left is None or right is None:
         return None
-    (monomial, factor), *_ = terms
-    result: dict[Monomial, float] = {ONE: math.log(factor)} if factor != 1 else {}
-    for generator, exponent in monomial:
-        match generator:
-            case Exp(of=inner):
-                result[inner] = result.get(inner, 0.0) + exponent
-            case Leaf():
-                result[frozenset({(Log(generator), 1.0)})] = exponent
-            case Log():
-                return None
-    return result
+    total = dict(left)
+    for monomial, coefficient in right.items():
+        total[monomial] = total.get(monomial, 0.0) + factor * coefficient
+    return {m: c for m, c in total.items() if not close(c, 0.0)}
+
+
+def _multiplied(left: Form | None, right: Form | None) -> Form | None:
+    return None if left is None or right is None else formulas.multiply(left, right)
+
+
+def _plus(sign: float) -> Rule:
+    def rule(algebra: Algebra, value: Sym) -> Form | None:
+        left, right = algebra.form(_operand(value, "input", 0)), algebra.form(_operand(value, "other", 1))
+        alpha = value.attrs.get("alpha", 1)
+        return _added(left, right, sign * alpha) if isinstance(alpha, (int, float)) else None
+
+    return rule
+
+
+def _times(algebra: Algebra, value: Sym) -> Form | None:
+    return _multiplied(algebra.form(_operand(value, "input", 0)), algebra.form(_operand(value, "other", 1)))
+
+
+def _over(algebra: Algebra, value: Sym) -> Form | None:
+    divisor = dominant(algebra.form(_operand(value, "other", 1)))
+    if divisor is None or value.attrs.get("rounding_mode") is not None:
+        return None
+    return _multiplied(algebra.form(_operand(value, "input", 0)), formulas.power(dict([divisor]), -1))
+
+
+def _power(algebra: Algebra, base: Value, exponent: Value) -> Form | None:
+    if isinstance(exponent, bool) or not isinstance(exponent, (int, float)):
+        growth = algebra.form(exponent) if isinstance(base, (int, float)) and base > 0 else None
+        return formulas.exponential(_multiplied(growth, {ONE: math.log(base)}) or {}) if growth else None
+    form = algebra.form(base)
+    single = dominant(form)
+    if form is None:
+        return None
+    return formulas.power(dict([single]) if single is not None else form, float(exponent))
+
+
+def _to_the(exponent: float) -> Rule:
+    return lambda algebra, value: _power(algebra, _operand(value, "input", 0), exponent)
+
+
+def _exp(base: float) -> Rule:
+    def rule(algebra: Algebra, value: Sym) -> Form | None:
+        form = _multiplied(algebra.form(_operand(value, "input", 0)), {ONE: math.log(base)})
+        return formulas.exponential(form) if form is not None else None
+
+    return rule
+
+
+def _log(base: float) -> Rule:
+    def rule(algebra: Algebra, value: Sym) -> Form | None:
+        single = dominant(algebra.form(_operand(value, "input", 0)))
+        form = formulas.logarithm(dict([single])) if single is not None else None
+        return _multiplied(form, {ONE: 1 / math.log(base)})
+
+    return rule
+
+
+def _addcmul(algebra: Algebra, value: Sym) -> Form | None:
+    first, second, weight = (algebra.form(value.attrs.get(n)) for n in ("tensor1", "tensor2", "value"))
+    return _added(algebra.form(value.attrs.get("input")), _multiplied(_multiplied(first, second), weight))
+
+
+def _lerp(algebra: Algebra, value: Sym) -> Form | None:
+    start, end, weight = (algebra.form(value.attrs.get(n)) for n in ("input", "end", "weight"))
+    return _added(start, _multiplied(_added(end, start, -1.0), weight))
+
+
+_RULES: dict[str, Rule] = {
+    "add": _plus(1.0),
+    "sub": _plus(-1.0),
+    "neg": lambda algebra, value: _multiplied(algebra.form(_operand(value, "input", 0)), {ONE: -1.0}),
+    "mul": _times,
+    "truediv": _over,
+    "pow": lambda algebra, value: _power(algebra, _operand(value, "input", 0), _operand(value, "exponent", 1)),
+    "square": _to_the(2.0),
+    "sqrt": _to_the(0.5),
+    "rsqrt": _to_the(-0.5),
+    "reciprocal": _to_the(-1.0),
+    "exp": _exp(math.e),
+    "exp2": _exp(2.0),
+    "expm1": lambda algebra, value: _added(_exp(math.e)(algebra, value), {ONE: -1.0}),
+    "log": _log(math.e),
+    "log2": _log(2.0),
+    "log10": _log(10.0),
+    "addcmul": _addcmul,
+    "lerp": _lerp,
+}
+
+
+@per_program
+def algebra_of(_program: Program) -> Algebra:
+    """The forms of one program, shared by everyone who asks."""
+    return Algebra()
