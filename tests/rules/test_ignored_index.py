@@ -1,0 +1,60 @@
+import pytest
+
+from aelint.rules.data import ignored_index as rule
+from tests.rules.harness import rows, run
+
+DATA = """
+class Data(Dataset):
+    def __init__(self, images, labels=None):
+        self.images, self.labels, self.cache = images, labels, None
+    def __len__(self):
+        return {length}
+    def __getitem__(self, index):
+        {body}
+"""
+
+
+def source(body, length="len(self.images)"):
+    return DATA.format(body=body, length=length)
+
+
+SILENT = {
+    "the index is used": source("return self.images[index]"),
+    "the index goes to a helper": source("return self.load(index)"),
+    "abstract": source("raise NotImplementedError"),
+    "random synthetic data": source("return torch.rand(self.images.shape[1:])"),
+    "a random sample": source("return self.images[torch.randint(0, 9, (1,)).item()]"),
+    "a fixed picture is corrupted at random": source("return self.images[0] + torch.randn(3)"),
+    "one sample only": source("return self.images[0], self.labels", "1"),
+    "a set of one fitted picture": source("return self.coordinates, self.pixels", "1"),
+    "a wrapper around a stream": source("return next(self.stream)"),
+    "the next one of a cursor": source("self.at += 1\n        return self.images[self.at]"),
+    "an entry by key": source("return torch.zeros(self.images['size'])", "self.count"),
+    "nothing is known of the data": source("return self.images", "self.count"),
+    "a fixed template beside the sample": source("return self.images[index], self.labels[0]"),
+}
+
+
+@pytest.mark.parametrize("text", SILENT.values(), ids=SILENT)
+def test_silent(text):
+    assert rows(rule, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        (source("return self.images[0]"), 8),
+        (source("x = self.images[0]\n        return self.transform(x), self.labels[0]"), 8),
+        (source("if index >= len(self):\n            raise IndexError\n        return self.images[-1]"), 10),
+        (source("return self.images[:32].float()"), 8),
+        (source("return self.images, self.labels", "self.images.shape[0]"), 8),
+    ],
+    ids=["first", "transformed", "bounds check", "slice", "whole set"],
+)
+def test_fixed_sample(text, row):
+    assert rows(rule, text) == [row]
+
+
+def test_fix_takes_the_index():
+    (found,) = run(rule, source("return self.images[0]"))
+    assert found.rewrite.replacements[0][1] == "self.images[index]"
