@@ -168,7 +168,9 @@ def test_a_name_of_the_project_shadows_torch():
 
 
 def test_spellings_of_one_operation_have_one_name():
-    found = names("x = torch.rand(2)\na = F.relu(x)\nb = torch.relu(x)\nc = x.relu()\nd = nn.ReLU()(x)\ne = x.clone().relu_()")
+    found = names(
+        "x = torch.rand(2)\na = F.relu(x)\nb = torch.relu(x)\nc = x.relu()\nd = nn.ReLU()(x)\ne = x.clone().relu_()"
+    )
     assert {found[n].op for n in "abcde"} == {"relu"}
 
 

@@ -72,7 +72,10 @@ def test_a_list_that_grows_in_a_loop_of_unknown_length_is_open():
 
 
 def test_mutable_default_that_is_none_is_replaced():
-    assert plain(read("def f(dims=None):\n    if dims is None:\n        dims = [1, 2]\n    return dims\ny = f()")) == [1, 2]
+    assert plain(read("def f(dims=None):\n    if dims is None:\n        dims = [1, 2]\n    return dims\ny = f()")) == [
+        1,
+        2,
+    ]
 
 
 def test_branches_on_the_unknown_are_joined():

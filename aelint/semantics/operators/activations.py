@@ -132,10 +132,11 @@ def _constant(interval: Interval) -> Image:
     return lambda _, __: interval
 
 
-def _pointwise(image: Image, *, keeps_kind: bool = False) -> Transfer:
+def _pointwise(image: Image, *, floats: bool = False) -> Transfer:
     def transfer(apply: Apply) -> Facts:
         x = apply.tensor()
-        kind = x.kind if keeps_kind or x.kind is None else "float"
+        # Some keep integers, some refuse them.
+        kind = "float" if x.kind == "float" or (floats and x.kind is not None) else None
         return Facts(x.shape, x.last, image(apply, x.range), kind)
 
     return transfer
@@ -175,7 +176,7 @@ _ACTIVATIONS: list[tuple[str, Image, str, str, str, str, str]] = [
 ]  # fmt: skip
 
 for _name, _image, _init, _class, _params, _functions, _methods in _ACTIVATIONS:
-    _transfer = _pointwise(_image)
+    _transfer = _pointwise(_image, floats=_name in {"sigmoid", "tanh"})
     REGISTRY.layer(_class, _init, name=_name, stateful=_name == "prelu")(_transfer)
     REGISTRY.operation(_name, ", ".join(filter(None, ("input", _params))), functions=_functions, methods=_methods)(
         _transfer

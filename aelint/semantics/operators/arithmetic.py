@@ -238,6 +238,9 @@ def unary(name: str, image: Image, *, keeps_kind: bool = False, functions: str =
         if x.tensor is False:
             return Facts((), (), image(apply, x.range), "size", tensor=False)
         kind = x.kind if keeps_kind or x.kind is None else "float"
+        if kind == "bool":
+            # Truth values are counted by some of these functions and refused by others.
+            kind = None
         return Facts(x.shape, x.last, image(apply, x.range), kind)
 
 

@@ -109,12 +109,9 @@ def _indexed(apply: Apply, shape: Shape, parts: tuple[Value, ...]) -> Shape | No
     gathered: list[Facts] = []
     place: int | None = None
     axis, apart, previous = 0, False, False
-    tensors = any(_kind(p) == "tensor" for p in parts)
     for part in parts:
         kind = _kind(part)
-        # Next to index tensors an integer counts as one of them.
-        advanced = kind == "tensor" or (kind == "int" and tensors)
-        if advanced:
+        if kind == "tensor":
             apart = apart or (place is not None and not previous)
             place = len(result) if place is None else place
             gathered.append(_positions(part))
@@ -124,7 +121,8 @@ def _indexed(apply: Apply, shape: Shape, parts: tuple[Value, ...]) -> Shape | No
             result.append(_sliced(shape[axis], part))
         elif kind == "int" and _outside(apply, shape, axis, part):
             return None
-        previous = advanced
+        # Integers take their axis away before index tensors come to bear, so they do not part them.
+        previous = kind == "tensor" or (kind == "int" and previous)
         axis += _consumed(part)
     if not gathered:
         return tuple(result)
@@ -137,7 +135,7 @@ def _indexed(apply: Apply, shape: Shape, parts: tuple[Value, ...]) -> Shape | No
 
 
 def _positions(part: Value) -> Facts:
-    facts = _gathered(part) if _kind(part) == "tensor" else Facts((), kind="int")
+    facts = _gathered(part)
     return Facts((fresh("selected"),)) if facts.kind == "bool" else facts
 
 

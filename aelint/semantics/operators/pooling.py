@@ -122,8 +122,8 @@ def _with_indices(apply: Apply, result: Facts) -> Facts | tuple[Facts, Facts] | 
 
 
 def _adapted(apply: Apply, rank: int) -> Shape | None:
-    shape = spatial_input(apply, rank)
-    if shape is None:
+    shape = batched(apply["input"], rank + 2)
+    if shape is None or len(shape) not in {rank + 1, rank + 2}:
         return None
     wanted = items(apply["output_size"])
     sizes = (apply["output_size"],) * rank if wanted is None else wanted

@@ -24,7 +24,9 @@ def near(draw: Draw, value: int) -> int:
 
 def axis(draw: Draw, rank: int, *, extra: int = 0) -> int:
     reach = rank + extra
-    return draw(st.integers(-reach - (reach == 0), max(reach - 1, 0)) if draw(st.integers(0, 9)) else st.integers(-6, 6))
+    return draw(
+        st.integers(-reach - (reach == 0), max(reach - 1, 0)) if draw(st.integers(0, 9)) else st.integers(-6, 6)
+    )
 
 
 def new(draw: Draw, world: World, shape: tuple[int, ...], kind: str = "float") -> Ref:
@@ -36,19 +38,10 @@ def new(draw: Draw, world: World, shape: tuple[int, ...], kind: str = "float") -
     return Ref(len(world.tensors) - 1)
 
 
-UNARY = (
-    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square abs reciprocal sin cos tan sinh cosh asin acos atan asinh "
-    "erf erfc floor ceil trunc round frac sign neg isnan isfinite logical_not sigmoid tanh relu sinc erfinv lgamma"
-).split()
-ACTIVATIONS = (
-    "relu relu6 elu selu celu leaky_relu gelu silu mish softplus softsign hardtanh hardsigmoid hardswish logsigmoid tanhshrink "
-    "softshrink hardshrink sigmoid tanh"
-).split()
-LAYERS = (
-    "ReLU ReLU6 ELU SELU CELU LeakyReLU GELU SiLU Mish Softplus Softsign Hardtanh Hardsigmoid Hardswish LogSigmoid Tanhshrink "
-    "Softshrink Hardshrink Sigmoid Tanh PReLU RReLU Identity Flatten Dropout AlphaDropout GLU Softmax2d"
-).split()
-BINARY = "add sub mul div pow maximum minimum floor_divide remainder fmod lt le gt ge eq ne logical_and logaddexp xlogy atan2 true_divide rsub".split()
+UNARY = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "square", "abs", "reciprocal", "sin", "cos", "tan", "sinh", "cosh", "asin", "acos", "atan", "asinh", "erf", "erfc", "floor", "ceil", "trunc", "round", "frac", "sign", "neg", "isnan", "isfinite", "logical_not", "sigmoid", "tanh", "relu", "sinc", "erfinv", "lgamma"]
+ACTIVATIONS = ["relu", "relu6", "elu", "selu", "celu", "leaky_relu", "gelu", "silu", "mish", "softplus", "softsign", "hardtanh", "hardsigmoid", "hardswish", "logsigmoid", "tanhshrink", "softshrink", "hardshrink", "sigmoid", "tanh"]
+LAYERS = ["ReLU", "ReLU6", "ELU", "SELU", "CELU", "LeakyReLU", "GELU", "SiLU", "Mish", "Softplus", "Softsign", "Hardtanh", "Hardsigmoid", "Hardswish", "LogSigmoid", "Tanhshrink", "Softshrink", "Hardshrink", "Sigmoid", "Tanh", "PReLU", "RReLU", "Identity", "Flatten", "Dropout", "AlphaDropout", "GLU", "Softmax2d"]
+BINARY = ["add", "sub", "mul", "div", "pow", "maximum", "minimum", "floor_divide", "remainder", "fmod", "lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logaddexp", "xlogy", "atan2", "true_divide", "rsub"]
 
 
 def elementwise(draw: Draw, world: World) -> Step:
@@ -63,7 +56,12 @@ def elementwise(draw: Draw, world: World) -> Step:
         case 4:
             low, high = sorted(draw(st.tuples(st.floats(-3, 3), st.floats(-3, 3))))
             choice = draw(st.integers(0, 3))
-            kwargs: dict[str, Any] = [{"min": low}, {"max": high}, {"min": low, "max": high}, {"min": low, "max": high}][choice]
+            kwargs: dict[str, Any] = [
+                {"min": low},
+                {"max": high},
+                {"min": low, "max": high},
+                {"min": low, "max": high},
+            ][choice]
             if choice == 3:
                 return Step("", (Ref(i),), made=Made("nn.Hardtanh", (), {"min_val": low, "max_val": high}))
             return Step("clamp", (Ref(i),), kwargs)
@@ -196,7 +194,11 @@ def pooling(draw: Draw, world: World) -> Step:
     where = {"batched_rank": rank + 2}
     match draw(st.integers(0, 4)):
         case 0:
-            made = Made(f"nn.MaxPool{rank}d", (kernel, stride, padding), {"ceil_mode": ceil, "return_indices": draw(st.booleans())})
+            made = Made(
+                f"nn.MaxPool{rank}d",
+                (kernel, stride, padding),
+                {"ceil_mode": ceil, "return_indices": draw(st.booleans())},
+            )
         case 1:
             made = Made(f"nn.AvgPool{rank}d", (kernel, stride, padding), {"ceil_mode": ceil})
         case 2:
@@ -233,7 +235,11 @@ def resampling(draw: Draw, world: World) -> Step:
             return Step("", (Ref(i),), made=Made(f"nn.{kind}{rank}d", (_window(draw, 2 * rank, 0, 2),)))
         case 6:
             kernel = _window(draw, 2, 1, 3)
-            return Step("nn.functional.unfold", (Ref(i), kernel), {"stride": draw(st.integers(1, 2)), "padding": draw(st.integers(0, 1))})
+            return Step(
+                "nn.functional.unfold",
+                (Ref(i), kernel),
+                {"stride": draw(st.integers(1, 2)), "padding": draw(st.integers(0, 1))},
+            )
         case _:
             kernel = draw(st.sampled_from([1, 2, 3]))
             columns = new(draw, world, (2, channels * kernel * kernel, near(draw, (4 // kernel) ** 2)))
@@ -261,7 +267,11 @@ def normalization(draw: Draw, world: World) -> Step:
         case 4:
             return Step("nn.functional.layer_norm", (Ref(i), [near(draw, shape[-1] if shape else 2)]))
         case _:
-            return Step("nn.functional.normalize", (Ref(i),), {"dim": axis(draw, len(shape)), "p": draw(st.sampled_from([1.0, 2.0]))})
+            return Step(
+                "nn.functional.normalize",
+                (Ref(i),),
+                {"dim": axis(draw, len(shape)), "p": draw(st.sampled_from([1.0, 2.0]))},
+            )
 
 
 def recurrent(draw: Draw, world: World) -> Step:
@@ -349,11 +359,23 @@ def shapes(draw: Draw, world: World) -> Step:
             counts = tuple(draw(st.integers(1, 2)) for _ in range(max(rank + draw(st.sampled_from([0, 0, 1, -1])), 0)))
             return Step(draw(st.sampled_from(["repeat", "tile"])), (Ref(i), *counts), method=True)
         case 11:
-            return Step("repeat_interleave", (Ref(i), draw(st.integers(1, 3))), {"dim": draw(st.sampled_from([None, axis(draw, rank)]))})
+            return Step(
+                "repeat_interleave",
+                (Ref(i), draw(st.integers(1, 3))),
+                {"dim": draw(st.sampled_from([None, axis(draw, rank)]))},
+            )
         case 12:
             return Step("movedim", (Ref(i), axis(draw, rank), axis(draw, rank)))
         case 13:
-            return Step(draw(st.sampled_from(["t", "tril", "triu", "clone", "detach", "contiguous", "float", "long", "bool", "ravel"])), (Ref(i),), method=True)
+            return Step(
+                draw(
+                    st.sampled_from(
+                        ["t", "tril", "triu", "clone", "detach", "contiguous", "float", "long", "bool", "ravel"]
+                    )
+                ),
+                (Ref(i),),
+                method=True,
+            )
         case 14:
             return Step("view_as", (Ref(i), Ref(pick(draw, world))), method=True)
         case _:
@@ -372,9 +394,19 @@ def joining(draw: Draw, world: World) -> Step:
             if -rank <= k < rank:
                 other[k] = draw(st.integers(1, 3))
             other = [near(draw, d) for d in other] if draw(st.integers(0, 5)) == 0 else other
-            return Step("cat", ((Ref(i), new(draw, world, tuple(other)), Ref(pick(draw, world)))[: draw(st.sampled_from([2, 2, 3]))], k))
+            return Step(
+                "cat",
+                (
+                    (Ref(i), new(draw, world, tuple(other)), Ref(pick(draw, world)))[
+                        : draw(st.sampled_from([2, 2, 3]))
+                    ],
+                    k,
+                ),
+            )
         case 2:
-            return Step("stack", ((Ref(i), new(draw, world, tuple(near(draw, d) for d in shape))), axis(draw, rank, extra=1)))
+            return Step(
+                "stack", ((Ref(i), new(draw, world, tuple(near(draw, d) for d in shape))), axis(draw, rank, extra=1))
+            )
         case 3:
             return Step("chunk", (Ref(i), draw(st.integers(1, 3)), k))
         case 4:
@@ -410,7 +442,7 @@ def indexing(draw: Draw, world: World) -> Step:
         elif choice == 9:
             parts.append(new(draw, world, (2,), "zero"))
         else:
-            parts.append(draw(st.one_of(st.integers(-size, size - 1), whole, whole)))
+            parts.append(draw(st.one_of(st.integers(-size, max(size - 1, 0)), whole, whole)))
     if draw(st.integers(0, 3)) == 0:
         parts.insert(draw(st.integers(0, len(parts))), None)
     if draw(st.integers(0, 3)) == 0:
@@ -421,7 +453,7 @@ def indexing(draw: Draw, world: World) -> Step:
     return Step("__getitem__", (Ref(i), index), method=True)
 
 
-REDUCTIONS = "sum mean prod amax amin all any argmax argmin logsumexp std var norm".split()
+REDUCTIONS = ["sum", "mean", "prod", "amax", "amin", "all", "any", "argmax", "argmin", "logsumexp", "std", "var", "norm"]
 
 
 def reductions(draw: Draw, world: World) -> Step:
@@ -438,7 +470,11 @@ def reductions(draw: Draw, world: World) -> Step:
         case 3:
             return Step(draw(st.sampled_from(["max", "min", "median"])), (Ref(i), one, draw(st.booleans())))
         case 4:
-            return Step(draw(st.sampled_from(["cumsum", "cumprod", "sort", "argsort", "cummax", "diff"])), (Ref(i),), {"dim": one})
+            return Step(
+                draw(st.sampled_from(["cumsum", "cumprod", "sort", "argsort", "cummax", "diff"])),
+                (Ref(i),),
+                {"dim": one},
+            )
         case 5:
             return Step("topk", (Ref(i), draw(st.integers(1, 3))), {"dim": one})
         case _:
@@ -469,7 +505,17 @@ def makers(draw: Draw, world: World) -> Step:
             return Step(draw(st.sampled_from(["new_zeros", "new_ones"])), (Ref(i), *size), method=True)
 
 
-FAMILIES = {"Normal": 2, "Laplace": 2, "LogNormal": 2, "Bernoulli": 1, "Categorical": 1, "Exponential": 1, "OneHotCategorical": 1, "Uniform": 2, "Dirichlet": 1}
+FAMILIES = {
+    "Normal": 2,
+    "Laplace": 2,
+    "LogNormal": 2,
+    "Bernoulli": 1,
+    "Categorical": 1,
+    "Exponential": 1,
+    "OneHotCategorical": 1,
+    "Uniform": 2,
+    "Dirichlet": 1,
+}
 
 
 def distributions(draw: Draw, world: World) -> Step:
@@ -487,7 +533,9 @@ def distributions(draw: Draw, world: World) -> Step:
         made = Made("distributions.Independent", (made, draw(st.integers(0, 2))))
     match draw(st.integers(0, 4)):
         case 0 | 1:
-            return Step(draw(st.sampled_from(["sample", "rsample"])), draw(st.sampled_from([(), ((),), ((2,),)])), made=made)
+            return Step(
+                draw(st.sampled_from(["sample", "rsample"])), draw(st.sampled_from([(), ((),), ((2,),)])), made=made
+            )
         case 2:
             return Step("log_prob", (new(draw, world, shape, draw(st.sampled_from(["unit", "zero"]))),), made=made)
         case 3:
@@ -517,9 +565,15 @@ def losses(draw: Draw, world: World) -> Step:
             target = new(draw, world, tuple(draw(st.sampled_from([shape, shape[:-1]]))), "unit")
             return Step("", (Ref(i), target), made=Made("nn.CrossEntropyLoss", (), reduction))
         case 2:
-            return Step("nn.functional.cosine_similarity", (Ref(i), new(draw, world, shape)), {"dim": axis(draw, len(shape))})
+            return Step(
+                "nn.functional.cosine_similarity", (Ref(i), new(draw, world, shape)), {"dim": axis(draw, len(shape))}
+            )
         case 3:
-            return Step("nn.functional.gaussian_nll_loss", (Ref(i), new(draw, world, shape), new(draw, world, shape, "positive")), reduction)
+            return Step(
+                "nn.functional.gaussian_nll_loss",
+                (Ref(i), new(draw, world, shape), new(draw, world, shape, "positive")),
+                reduction,
+            )
         case _:
             name = draw(st.sampled_from(sorted(LOSSES)))
             other = draw(st.sampled_from([shape, shape, shape, shape[:-1], (*shape, 1), shape[1:]]))
@@ -538,5 +592,5 @@ LARGEST = 20_000
 
 
 def manageable(world: World) -> bool:
-    """Whether the tensors are still small enough for thousands of programs."""
-    return all(t.numel() <= LARGEST and t.dim() <= 6 and not torch.is_complex(t) for t in world.tensors)
+    """Whether the tensors are small enough for thousands of programs, and hold something: sizes are taken to be above 0."""
+    return all(0 < t.numel() <= LARGEST and t.dim() <= 6 and not torch.is_complex(t) for t in world.tensors)

@@ -31,7 +31,9 @@ def _values(draw: Callable[[Any], Any], shape: tuple[int, ...], kind: str) -> tu
         case "above":
             low, high = 1.1, 3.0
         case _:
-            low, high = sorted(draw(st.tuples(st.sampled_from([-9, -3, -1, -0.5, 0, 1]), st.sampled_from([-1, 0, 0.5, 1, 4]))))
+            low, high = sorted(
+                draw(st.tuples(st.sampled_from([-9, -3, -1, -0.5, 0, 1]), st.sampled_from([-1, 0, 0.5, 1, 4])))
+            )
     if kind == "int":
         low, high = int(low), int(high)
         return torch.randint(low, high + 1, shape, generator=generator), Interval(low, high)
@@ -39,7 +41,12 @@ def _values(draw: Callable[[Any], Any], shape: tuple[int, ...], kind: str) -> tu
 
 
 def described(
-    draw: Callable[[Any], Any], world: World, shape: tuple[int, ...], *, kind: str = "float", forms: tuple[str, ...] = FORMS
+    draw: Callable[[Any], Any],
+    world: World,
+    shape: tuple[int, ...],
+    *,
+    kind: str = "float",
+    forms: tuple[str, ...] = FORMS,
 ) -> tuple[torch.Tensor, Sym]:
     """A tensor of this shape, and a Sym that says more or less of it, always truly."""
     tensor, interval = _values(draw, shape, kind)

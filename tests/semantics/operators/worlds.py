@@ -183,6 +183,9 @@ class World:
             return False
         wrong = [c for c in applied.conflicts if c.kind not in SILENT_KINDS]
         assert not wrong, f"torch ran what was said to raise: {wrong}"
+        if step.spelling == "chunk" and isinstance(predicted, tuple) and len(result) < len(predicted):
+            # An axis of unknown size is taken to be long enough for the chunks asked for.
+            return False
         self._compare(predicted, result)
         self._check_silent(applied, step)
         return True
