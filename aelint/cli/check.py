@@ -1,19 +1,19 @@
-"""`aelint check`: lint and report."""
+"""`aelint check`: lint, mend if asked to, and report."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from aelint._version import VERSION
 from aelint.cli.settings import settings
+from aelint.cli.summary import fixes, statistics, summary
 from aelint.cli.terminal import colours, complain, say
 from aelint.config import ConfigError, Settings
-from aelint.diagnostics import Diagnostic
-from aelint.engine.run import Outcome, lint_bytes, lint_files
+from aelint.engine.fixing import Fixed, fix
+from aelint.engine.run import Run
 from aelint.registry import UnknownRuleError
 from aelint.reporters import Presentation, reporter
 
@@ -29,79 +29,88 @@ def run(args: argparse.Namespace) -> int:
     if STDIN in paths and len(paths) > 1:
         complain("standard input (`-`) cannot be linted together with other files")
         return 2
-    named = [args.stdin_filename or "stdin.py"] if paths == [STDIN] else paths
+    stdin = (args.stdin_filename or "stdin.py") if paths == [STDIN] else None
     try:
-        chosen = settings(args, named)
+        chosen = settings(args, paths if stdin is None else [stdin])
     except (ConfigError, UnknownRuleError) as error:
         complain(str(error))
         return 2
-    if paths == [STDIN]:
-        data = sys.stdin.buffer.read()
-        outcome, texts = lint_bytes(named[0], data, chosen), {named[0]: data}
-    else:
-        outcome, texts = lint_files(paths, chosen, jobs=args.jobs), {}
-    try:
-        _report(args, outcome, _presentation(args, chosen, texts))
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        complain(f"{args.output_file}: cannot be written: {error.strerror}")
+    texts = {} if stdin is None else {str(Path(stdin).absolute()): sys.stdin.buffer.read()}
+    files = Run(paths, chosen, jobs=args.jobs, stdin=stdin)
+    if not (args.fix or args.diff or args.fix_only):
+        return _finish(args, Fixed(files.lint(texts)), chosen, texts)
+    fixed = fix(files, texts, unsafe=args.unsafe_fixes)
+    return _mend(args, fixed, chosen, texts, is_stdin=stdin is not None)
+
+
+def _mend(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict[str, bytes], *, is_stdin: bool) -> int:
+    """Show or write what fixing changes, then report what is left."""
+    if args.diff:
+        from aelint.cli.difference import difference  # noqa: PLC0415 - only here
+
+        for line in difference(fixed, coloured=colours(args.color)):
+            say(line)
+        return _finish_quietly(fixed, changed=bool(fixed.after))
+    if is_stdin:
+        for text in fixed.after.values() or texts.values():
+            sys.stdout.buffer.write(text)
+        sys.stdout.flush()
+        return _finish_quietly(fixed, changed=bool(fixed.outcome.diagnostics) and not args.exit_zero)
+    if not _write(fixed):
         return 2
-    return _exit_code(args, outcome)
+    if args.fix_only:
+        return _finish_quietly(fixed, changed=False)
+    return _finish(args, fixed, chosen, {})
 
 
-def _presentation(args: argparse.Namespace, chosen: Settings, texts: dict[str, bytes]) -> Presentation:
+def _write(fixed: Fixed) -> bool:
+    from aelint.fixes.write import replace_file  # noqa: PLC0415 - only here
+
+    success = True
+    for path, after in fixed.after.items():
+        try:
+            replace_file(path, fixed.before[path], after)
+        except OSError as error:
+            complain(f"{path}: not fixed: {error.strerror or error}")
+            success = False
+    return success
+
+
+def _finish_quietly(fixed: Fixed, *, changed: bool) -> int:
+    for line in fixed.outcome.notes:
+        complain(line, "note")
+    for line in fixed.outcome.failures:
+        complain(line)
+    return 2 if fixed.outcome.failures else int(changed)
+
+
+def _finish(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict[str, bytes]) -> int:
+    """Report what was found; the exit code."""
+    outcome = fixed.outcome
     coloured = not args.output_file and args.output_format in FOR_PEOPLE and colours(args.color)
-    return Presentation(VERSION, chosen.root, coloured, texts)
-
-
-def _report(args: argparse.Namespace, outcome: Outcome, presentation: Presentation) -> None:
-    lines: Iterable[str]
+    presentation = Presentation(VERSION, chosen.root, coloured, texts)
     if args.statistics:
-        lines = _statistics(outcome.diagnostics)
+        lines: Iterable[str] = statistics(outcome.diagnostics)
     else:
         lines = reporter(args.output_format)(outcome.diagnostics, presentation)
-    if args.output_file:
-        Path(args.output_file).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    else:
-        for line in lines:
-            say(line)
-    for line in outcome.notes:
-        complain(line, "note")
-    for line in outcome.failures:
-        complain(line)
-    if args.output_format in FOR_PEOPLE and not args.quiet:
-        say(_summary(outcome))
-
-
-def _statistics(diagnostics: Sequence[Diagnostic]) -> Iterable[str]:
-    counts = Counter((each.code, each.name) for each in diagnostics)
-    width = len(str(max(counts.values(), default=0)))
-    for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        yield f"{count:>{width}}  {code}  {name}"
-
-
-def _summary(outcome: Outcome) -> str:
-    files = _counted(outcome.files, "file")
-    silenced = f" ({_counted(outcome.silenced, 'finding')} silenced)" if outcome.silenced else ""
-    if not outcome.diagnostics:
-        return f"No faults found in {files}{silenced}."
-    levels = Counter(str(each.severity) for each in outcome.diagnostics)
-    parts = [_counted(levels[level], level) for level in ("error", "warning", "advice") if levels[level]]
-    where = len({each.filename for each in outcome.diagnostics})
-    codes = sorted({each.code for each in outcome.diagnostics})
-    explained = f"`aelint rule {codes[0]}` explains a rule."
-    return f"Found {' and '.join(parts)} in {where} of {files}{silenced}. {explained}"
-
-
-def _counted(number: int, noun: str) -> str:
-    if noun == "advice":
-        noun = "piece of advice" if number == 1 else "pieces of advice"
-        return f"{number} {noun}"
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _exit_code(args: argparse.Namespace, outcome: Outcome) -> int:
-    if outcome.failures:
+    try:
+        _print(lines, args.output_file)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        complain(f"{args.output_file}: cannot be written: {error.strerror}")
         return 2
-    return 1 if outcome.diagnostics and not args.exit_zero else 0
+    code = _finish_quietly(fixed, changed=bool(outcome.diagnostics) and not args.exit_zero)
+    if args.output_format in FOR_PEOPLE and not args.quiet:
+        for line in fixes(fixed.applied) if args.show_fixes else ():
+            say(line)
+        say(summary(outcome, len(fixed.applied)))
+    return code
+
+
+def _print(lines: Iterable[str], file: str | None) -> None:
+    if file:
+        Path(file).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="backslashreplace")
+        return
+    for line in lines:
+        say(line)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from aelint.cli.terminal import complain, say
-from aelint.engine.analyse import read_bytes
 from aelint.engine.project import Project
+from aelint.engine.reading import Reader
 from aelint.semantics import understand
 from aelint.semantics.inspect import render
 from aelint.sources.decode import UnreadableError
@@ -18,7 +18,7 @@ __all__ = ["run"]
 def run(args: argparse.Namespace) -> int:
     """Print the semantic model of each unit of the file."""
     try:
-        source = load(args.file, read_bytes(args.file))
+        source = load(args.file, Reader().read(args.file))
         for unit in source.units:
             say(render(understand(unit, Project())))
     except UnreadableError as error:

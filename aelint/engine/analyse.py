@@ -14,9 +14,10 @@ from aelint.engine.checkers import checker
 from aelint.engine.findings import diagnostic, unreadable
 from aelint.engine.prefilter import can_fire, carries_comments, deserves_parsing
 from aelint.engine.project import Project
+from aelint.engine.reading import Reader
 from aelint.engine.suppressions import Suppression, suppressions
 from aelint.registry import RuleInfo
-from aelint.sources.decode import SIZE_LIMIT, UnreadableError
+from aelint.sources.decode import UnreadableError
 from aelint.sources.load import Source, load
 from aelint.sources.unit import SourceUnit
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from aelint.semantics import Program
     from aelint.semantics.project import ProjectFiles
 
-__all__ = ["Analyser", "FileReport", "Plan", "Understand", "read_bytes"]
+__all__ = ["Analyser", "FileReport", "Plan", "Understand"]
 
 Understand = Callable[[SourceUnit, "ProjectFiles"], "Program"]
 
@@ -37,6 +38,7 @@ class Plan:
     rules: tuple[RuleInfo, ...]
     shown: Mapping[str, str] = field(default_factory=dict)
     """Absolute path -> path as the user named it, for the files of the run."""
+    reader: Reader = field(default_factory=Reader)
     raises: bool = False
     """A failing rule ends the run with its traceback (for those who write rules)."""
 
@@ -61,28 +63,12 @@ class FileReport:
     """Files of the project that were asked for -> whether they were there."""
 
 
-def read_bytes(path: str) -> bytes:
-    """The content of the file at `path`.
-
-    Raises:
-        UnreadableError: The operating system does not give it, or it is too large.
-    """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise UnreadableError(f"cannot be read: {error.strerror}") from error
-    if len(data) > SIZE_LIMIT:
-        raise UnreadableError(f"the file has more than {SIZE_LIMIT >> 20} MiB; such files are not read")
-    return data
-
-
 class Analyser:
     """Runs the rules of a plan on one file after the other."""
 
     def __init__(self, plan: Plan, understand: Understand | None = None) -> None:
         self.plan = plan
-        self.project = Project(plan.display)
+        self.project = Project(plan.display, plan.reader)
         self._understand = understand
 
     def analyse(self, path: str, data: bytes) -> FileReport:

@@ -37,6 +37,11 @@ class Discovery:
                 found.setdefault(os.path.abspath(file), file)
         return list(found.values())
 
+    def unsaved(self, path: str) -> list[str]:
+        """The path of text that need not be saved, unless it is excluded."""
+        is_excluded = self.settings.force_exclude and self._excluded.match(self.relative(path))
+        return [] if is_excluded else [path]
+
     def relative(self, path: str) -> str:
         """The path as patterns see it: relative to the root, with "/"."""
         absolute = os.path.abspath(path)

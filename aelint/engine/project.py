@@ -8,7 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from aelint.sources.decode import SIZE_LIMIT, UnreadableError, decode_python
+from aelint.engine.reading import Reader
+from aelint.sources.decode import UnreadableError, decode_python
 from aelint.sources.unit import SourceUnit
 
 __all__ = ["Project"]
@@ -28,9 +29,10 @@ class Project:
     result is valid as long as the answers stay the same.
     """
 
-    def __init__(self, shown: Callable[[str], str] | None = None) -> None:
+    def __init__(self, shown: Callable[[str], str] | None = None, reader: Reader | None = None) -> None:
         self.lookups: dict[str, bool] = {}
         self._shown = shown or _relative_to_here
+        self._reader = reader or Reader()
         self._exists: dict[str, bool] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
         self._units: OrderedDict[str, SourceUnit | None] = OrderedDict()
@@ -91,7 +93,7 @@ class Project:
     def _is_file(self, path: str) -> bool:
         exists = self._exists.get(path)
         if exists is None:
-            exists = self._exists[path] = os.path.isfile(path)
+            exists = self._exists[path] = self._reader.exists(path)
         self.lookups[path] = exists
         return exists
 
@@ -99,22 +101,18 @@ class Project:
         if path in self._units:
             self._units.move_to_end(path)
             return self._units[path]
-        unit = self._units[path] = _unit(path, self._shown(path))
+        unit = self._units[path] = self._unit(path)
         self._kept += len(unit.text) if unit else 0
         while self._kept > KEPT_CHARACTERS and len(self._units) > 1:
             _, oldest = self._units.popitem(last=False)
             self._kept -= len(oldest.text) if oldest else 0
         return unit
 
-
-def _unit(path: str, shown: str) -> SourceUnit | None:
-    try:
-        if os.path.getsize(path) > SIZE_LIMIT:
+    def _unit(self, path: str) -> SourceUnit | None:
+        try:
+            return SourceUnit(self._shown(path), decode_python(self._reader.read(path)).text)
+        except UnreadableError:
             return None
-        with open(path, "rb") as file:
-            return SourceUnit(shown, decode_python(file.read()).text)
-    except (OSError, UnreadableError):
-        return None
 
 
 def _relative_to_here(path: str) -> str:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aelint.config import Settings
 from aelint.diagnostics import Diagnostic
-from aelint.engine.analyse import Analyser, FileReport, Plan, Understand, read_bytes
+from aelint.engine.analyse import Analyser, FileReport, Plan, Understand
 from aelint.engine.discovery import Discovery
 from aelint.engine.findings import unreadable
 from aelint.engine.prefilter import needs_analysis
+from aelint.engine.reading import Reader
 from aelint.engine.verdict import Verdict
 from aelint.engine.workers import analyse_files, default_jobs
 from aelint.sources.decode import UnreadableError
 
-__all__ = ["Outcome", "lint_bytes", "lint_files"]
+__all__ = ["Outcome", "Run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,11 @@ class Outcome:
     failures: tuple[str, ...] = ()
     """What could not be done; the run is incomplete."""
     silenced: int = 0
+    """Findings that comments silenced."""
 
 
-def lint_files(
-    paths: Sequence[str],
-    settings: Settings,
-    *,
-    jobs: int | None = None,
-    understand: Understand | None = None,
-    raises: bool = False,
-) -> Outcome:
-    """Lint files and folders.
+class Run:
+    """The files that the paths mean, found once, and linted as often as their content changes.
 
     Args:
         paths: Files, or folders that are searched.
@@ -50,41 +45,50 @@ def lint_files(
         understand: In place of `aelint.semantics.understand`.
         raises: Let a failing rule raise.
     """
-    discovery = Discovery(settings)
-    files = discovery.files(paths)
-    plan = _plan(settings, {os.path.abspath(file): file for file in files}, raises=raises)
-    reports, todo, size = _gate(files)
-    analyser = Analyser(plan, understand)
-    reports += analyse_files(analyser, todo, size=size, jobs=default_jobs() if jobs is None else jobs)
-    place = {file: index for index, file in enumerate(files)}
-    reports.sort(key=lambda report: place[report.path])
-    missing = [f"{path}: no such file or folder" for path in discovery.missing]
-    return _outcome(reports, files, discovery, failures=missing)
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        settings: Settings,
+        *,
+        jobs: int | None = None,
+        understand: Understand | None = None,
+        raises: bool = False,
+        stdin: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._discovery = Discovery(settings)
+        self._jobs = default_jobs() if jobs is None else jobs
+        self._understand = understand
+        self._raises = raises or bool(os.environ.get("AELINT_RAISE"))
+        self.files = self._discovery.files(paths) if stdin is None else self._discovery.unsaved(stdin)
+
+    def lint(self, texts: Mapping[str, bytes] | None = None) -> Outcome:
+        """Lint the files; `texts` (by absolute path) hides what the disk holds."""
+        reader = Reader(texts or {})
+        reports, todo, size = _gate(self.files, reader)
+        shown = {os.path.abspath(file): file for file in self.files}
+        rules = tuple(self._settings.chosen().values())
+        analyser = Analyser(Plan(self._settings, rules, shown, reader, self._raises), self._understand)
+        reports += analyse_files(analyser, todo, size=size, jobs=self._jobs)
+        place = {file: index for index, file in enumerate(self.files)}
+        reports.sort(key=lambda report: place[report.path])
+        return self._outcome(reports)
+
+    def _outcome(self, reports: Sequence[FileReport]) -> Outcome:
+        verdict = Verdict(self._settings, self._discovery.relative)
+        diagnostics = tuple(verdict.decide(reports, self.files))
+        missing = [f"{path}: no such file or folder" for path in self._discovery.missing]
+        failures = (*missing, *(line for report in reports for line in report.failures))
+        return Outcome(diagnostics, len(self.files), tuple(self._discovery.problems), failures, verdict.silenced)
 
 
-def lint_bytes(
-    path: str, data: bytes, settings: Settings, *, understand: Understand | None = None, raises: bool = False
-) -> Outcome:
-    """Lint text that need not be saved, as if it stood at `path`."""
-    discovery = Discovery(settings)
-    if settings.force_exclude and not discovery.files([path]) and os.path.exists(path):
-        return Outcome()
-    analyser = Analyser(_plan(settings, {os.path.abspath(path): path}, raises=raises), understand)
-    reports = [analyser.analyse(path, data)] if needs_analysis(path, data) else []
-    return _outcome(reports, [path], discovery)
-
-
-def _plan(settings: Settings, shown: dict[str, str], *, raises: bool) -> Plan:
-    raises = raises or bool(os.environ.get("AELINT_RAISE"))
-    return Plan(settings, tuple(settings.chosen().values()), shown, raises)
-
-
-def _gate(files: Sequence[str]) -> tuple[list[FileReport], list[str], int]:
+def _gate(files: Sequence[str], reader: Reader) -> tuple[list[FileReport], list[str], int]:
     """Read every file once: reports on what cannot be read, the files worth analysing, and their bytes."""
     reports, todo, size = [], [], 0
     for path in files:
         try:
-            data = read_bytes(path)
+            data = reader.read(path)
         except UnreadableError as error:
             reports.append(FileReport(path, (unreadable(path, error),)))
             continue
@@ -92,12 +96,3 @@ def _gate(files: Sequence[str]) -> tuple[list[FileReport], list[str], int]:
             todo.append(path)
             size += len(data)
     return reports, todo, size
-
-
-def _outcome(
-    reports: Sequence[FileReport], files: Sequence[str], discovery: Discovery, failures: Sequence[str] = ()
-) -> Outcome:
-    verdict = Verdict(discovery.settings, discovery.relative)
-    diagnostics = tuple(verdict.decide(reports, files))
-    failed = (*failures, *(line for report in reports for line in report.failures))
-    return Outcome(diagnostics, len(files), tuple(discovery.problems), failed, verdict.silenced)

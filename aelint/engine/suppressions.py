@@ -31,6 +31,8 @@ class Suppression:
     words: tuple[str, ...] | None
     span: Span
     """Where the comment stands in the file."""
+    gap: int
+    """Spaces between it and what stands before it, which go with it; 0 if more of the comment follows."""
     text: str
     first: int
     last: int
@@ -111,8 +113,12 @@ def _placed(
     if match["list"] is not None:
         words = tuple(word.strip() for word in re.split(r"[,\s]+", match["words"].strip()) if word.strip())
     span = Span(Position(origin.row, column), Position(origin.row, column + len(text)))
+    before = (
+        token.line[: token.start[1] + match.start()] if not token.string[match.start() + len(text) :].strip() else ""
+    )
+    gap = len(before) - len(before.rstrip())
     is_alone = alone and text == token.string.rstrip()
-    return Suppression(verb, words, span, text, origin.row, origin.row, origin.cell, is_alone)
+    return Suppression(verb, words, span, gap, text, origin.row, origin.row, origin.cell, is_alone)
 
 
 def _covering(unit: SourceUnit, suppression: Suppression, first: int, last: int) -> Suppression:

@@ -138,9 +138,11 @@ def _removal(comment: Suppression, remaining: tuple[str, ...]) -> Fix:
             comment.text[comment.text.index("[") : comment.text.index("]") + 1], _list(remaining)
         )
         return Fix("Name only the rules that speak here", (Edit(span, content, comment.cell),), Applicability.SAFE)
+    row, column = span.start.row, span.start.column
     if comment.alone:
-        row = span.start.row
         span = Span(Position(row, 1), Position(row + 1, 1))
+    else:
+        span = Span(Position(row, column - comment.gap), span.end)
     return Fix("Remove the comment", (Edit(span, "", comment.cell),), Applicability.SAFE)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 
-from aelint.engine.analyse import Analyser, FileReport, Plan, read_bytes
+from aelint.engine.analyse import Analyser, FileReport, Plan
 from aelint.engine.findings import unreadable
 from aelint.sources.decode import UnreadableError
 
@@ -48,7 +48,7 @@ def analyse_files(
 
 def _one(analyser: Analyser, path: str) -> FileReport:
     try:
-        data = read_bytes(path)
+        data = analyser.plan.reader.read(path)
     except UnreadableError as error:
         return FileReport(path, (unreadable(path, error),))
     return analyser.analyse(path, data)

@@ -26,7 +26,7 @@ class Presentation:
     """The folder to which machine-readable formats make paths relative."""
     colours: bool = False
     texts: Mapping[str, bytes] = field(default_factory=dict)
-    """Content that stands in for a file's (standard input)."""
+    """Content, by absolute path, that stands in for a file's (standard input)."""
     _texts: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def lines(self, path: str, cell: int | None = None) -> list[str]:
@@ -47,7 +47,7 @@ class Presentation:
 
     def _parts(self, path: str) -> tuple[str, ...]:
         try:
-            data = self.texts.get(path)
+            data = self.texts.get(os.path.abspath(path))
             if data is None:
                 with open(path, "rb") as file:
                     data = file.read()

@@ -60,6 +60,11 @@ def test_indented_fence_in_a_list_keeps_the_articles_columns():
     assert place(unit, "name") == (5, 8)
 
 
+def test_fence_that_begins_in_the_line_of_its_list_item():
+    (unit,) = units("- one\n10. ```python\n    if x:\n        name\n    ```\n")
+    assert place(unit, "name") == (4, 9)
+
+
 def test_method_without_its_class_is_read():
     (unit,) = units("```python\n    def forward(self, x):\n        return name\n```\n")
     assert place(unit, "name") == (3, 16)

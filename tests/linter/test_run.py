@@ -5,7 +5,7 @@ import pytest
 from aelint.config import Settings
 from aelint.engine import workers
 from aelint.engine.prefilter import can_fire, needs_analysis
-from aelint.engine.run import lint_files
+from aelint.engine.run import Run
 from aelint.registry import find
 
 
@@ -15,7 +15,7 @@ def never(unit, project):
 
 def test_files_that_do_not_speak_of_torch_are_never_parsed(here, files):
     files({"a.py": "loud(1)\n", "b.md": "# loud\n```js\nloud(1)\n```\n", "c.ipynb": '{"cells": []}'})
-    assert lint_files(["."], Settings(), understand=never, raises=True).diagnostics == ()
+    assert Run(["."], Settings(), understand=never, raises=True).lint().diagnostics == ()
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_files_keep_the_order_in_which_they_were_named(found, files):
 def test_several_processes_say_the_same_in_the_same_order(here, files, monkeypatch):
     files({f"d{i % 3}/m{i}.py": f"import torch\n{'# padding' * i}\nloud({i + 1})\n" for i in range(40)})
     files({"d0/bad.py": "import torch\nx = = 1\n", "d1/wrong.py": "import torch\nexplode()\n"})
-    alone = lint_files(["."], Settings(), jobs=1)
+    alone = Run(["."], Settings(), jobs=1).lint()
     monkeypatch.setattr(workers, "WORTH_A_PROCESS", 10)
     started = []
     pool = workers.ProcessPoolExecutor
     monkeypatch.setattr(workers, "ProcessPoolExecutor", lambda *args: started.append(args[0]) or pool(*args))
-    together = lint_files(["."], Settings(), jobs=2)
+    together = Run(["."], Settings(), jobs=2).lint()
     assert started == [2]
     assert together == alone
     assert len(together.diagnostics) == 41
@@ -89,12 +89,12 @@ def test_several_processes_say_the_same_in_the_same_order(here, files, monkeypat
 def test_one_process_is_enough_for_little(here, files, monkeypatch):
     monkeypatch.setattr(workers, "ProcessPoolExecutor", None)
     files({"a.py": "import torch\nloud(1)\n", "b.py": "import torch\n"})
-    assert len(lint_files(["."], Settings(), jobs=8).diagnostics) == 1
+    assert len(Run(["."], Settings(), jobs=8).lint().diagnostics) == 1
 
 
 def test_a_rule_that_fails_costs_no_other_finding(here, files):
     files({"a.py": "import torch\nexplode()\nloud(1)\n"})
-    outcome = lint_files(["."], Settings())
+    outcome = Run(["."], Settings()).lint()
     assert [each.code for each in outcome.diagnostics] == ["AEL190"]
     (line,) = outcome.failures
     assert line == "a.py: rule AEL390 failing-rule failed (ValueError: no idea about a.py); please report it"
@@ -103,7 +103,7 @@ def test_a_rule_that_fails_costs_no_other_finding(here, files):
 def test_a_rule_that_fails_raises_for_its_author(here, files):
     files({"a.py": "import torch\nexplode()\n"})
     with pytest.raises(ValueError, match="no idea"):
-        lint_files(["."], Settings(), raises=True)
+        Run(["."], Settings(), raises=True).lint()
 
 
 def test_a_program_that_cannot_be_followed_is_one_line(here, files):
@@ -112,7 +112,7 @@ def test_a_program_that_cannot_be_followed_is_one_line(here, files):
     def lost(unit, project):
         raise KeyError("lost\nin detail")
 
-    outcome = lint_files(["."], Settings(), understand=lost)
+    outcome = Run(["."], Settings(), understand=lost).lint()
     assert len(outcome.failures) == 2
     assert (
         "a.py: the program could not be followed (KeyError: 'lost\\nin detail'); please report it" in outcome.failures
