@@ -1,4 +1,4 @@
-"""Formulae in normal form: sums of multiples of products of powers.
+"""Formulas in normal form: sums of multiples of products of powers.
 
 Two ways of writing one formula have the same normal form: `exp(0.5 * logvar) ** 2` is `exp(logvar)`,
 `log(std ** 2)` is `2 * log(std)`, parentheses are gone. What is opaque (the output of a layer) is a `Leaf`.
@@ -24,6 +24,7 @@ __all__ = [
     "multiply",
     "power",
     "times",
+    "without_guards",
 ]
 
 NEGLIGIBLE = 1e-4
@@ -95,7 +96,13 @@ def power(form: Form, exponent: float) -> Form | None:
             return None
     if exponent == 1:
         return form
-    return multiply(form, form) if exponent == 2 and terms else None
+    guarded = without_guards(form)
+    return multiply(guarded, guarded) if exponent == 2 and terms else None
+
+
+def without_guards(form: Form) -> Form:
+    """The sum without the small constant that keeps a logarithm or quotient finite."""
+    return {m: c for m, c in form.items() if m != ONE or abs(c) > NEGLIGIBLE} or form
 
 
 def exponential(form: Form) -> Form | None:
@@ -122,7 +129,7 @@ def _exponential_of(term: Monomial, coefficient: float) -> Monomial:
 
 def logarithm(form: Form) -> Form | None:
     """Logarithm of a product: the sum of the logarithms of its factors; None for a sum."""
-    terms = [(m, c) for m, c in form.items() if m != ONE or abs(c) > NEGLIGIBLE]
+    terms = list(without_guards(form).items())
     if len(terms) != 1 or terms[0][1] <= 0:
         return None
     (monomial, factor), *_ = terms

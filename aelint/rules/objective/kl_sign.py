@@ -1,0 +1,120 @@
+"""The KL divergence and the reconstruction loss enter one sum with opposite signs.
+
+## What it does
+
+Reports a loss in which a KL divergence, recognised by its closed form or as `kl_divergence(...)`, has the
+opposite sign of the reconstruction loss beside it.
+
+## Why is this bad?
+
+Whatever is minimised then pushes the posterior away from the prior (or the reconstruction away from the
+input). The KL has no upper bound, so the total falls without limit while nothing useful is learned.
+
+## Example
+
+```python
+import torch
+import torch.nn.functional as F
+
+
+def vae_loss(recon, x, mu, logvar):
+    bce = F.binary_cross_entropy(recon, x, reduction="sum")
+    kld = 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+    return bce + kld
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn.functional as F
+
+
+def vae_loss(recon, x, mu, logvar):
+    bce = F.binary_cross_entropy(recon, x, reduction="sum")
+    kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+    return bce + kld
+```
+
+## Known limits
+
+Both terms must be in sight, and both in the same sum. Terms that are known by their name alone are not judged.
+
+## References
+
+- Kingma and Welling, Auto-Encoding Variational Bayes, 2014: https://arxiv.org/abs/1312.6114
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.objectives import objectives, summands
+from aelint.semantics.terms import Term, divergences, reconstructions
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL304",
+    name="kl-sign",
+    summary="the KL divergence and the reconstruction loss have opposite signs",
+    severity=Severity.ERROR,
+    triggers=(("exp", "log", "kl_div"), ("loss", "cross_entropy", "mse", "pow", "**", "square", "backward")),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each KL whose sign in a loss is not that of the reconstruction loss."""
+    seen: set[int] = set()
+    for objective in objectives(program):
+        losses = [t for t in reconstructions(objective) if not t.by_name]
+        signs = {t.factor > 0 for t in losses}
+        if len(signs) != 1:
+            continue
+        for kl in divergences(objective):
+            if kl.by_name or (kl.factor > 0) in signs or kl.factor == 0 or any(_is_unknown(t) for t in (kl, *losses)):
+                continue
+            finding = _finding(kl, losses[0])
+            if finding is not None and id(finding.site.node) not in seen:
+                seen.add(id(finding.site.node))
+                yield finding
+
+
+def _is_unknown(term: Term) -> bool:
+    """Whether the sign hangs on a factor that is not in sight and is no plain weight."""
+    return len(term.weights) > 1
+
+
+def _finding(kl: Term, loss: Term) -> Finding | None:
+    site = _turned(kl) or _turned(loss)
+    if site is None or loss.leaf is None or loss.leaf.site is None:
+        return None
+    message = (
+        f"In this loss the KL divergence has the factor {kl.factor:g} and the reconstruction loss {loss.factor:g}: "
+        "minimising the one maximises the other. Both belong there with the same sign"
+    )
+    return Finding(site, message, (Note(loss.leaf.site, "the reconstruction loss"),))
+
+
+def _turned(term: Term) -> Site | None:
+    """The operation that makes the term negative: inside of the term, else the first one outside."""
+    outside, inside = term.outside, term.inside
+    found: Sym | None = None
+    for one in inside:
+        if _factor(one, term) >= 0:
+            break
+        found = one
+    if found is None:
+        found = next((one for one in reversed(outside) if _factor(one, term) < 0), None)
+    return found.site if found is not None else None
+
+
+def _factor(value: Sym, term: Term) -> float:
+    """The factor of the term inside of one of the operations that lead to it."""
+    lead = term.lead
+    if lead is None:
+        return 0.0
+    found = [s.factor for s in summands(value) if s.path[-1:] == lead.path[-1:] and s.product <= lead.product]
+    return found[0] if found else 0.0

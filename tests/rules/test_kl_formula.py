@@ -1,0 +1,103 @@
+import pytest
+
+from aelint.rules.objective import kl_formula as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import math\nimport torch\nimport torch.nn.functional as F\n\n\ndef kl_loss(mu, logvar):\n"
+
+RIGHT = {
+    "the paper's form": "return -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())",
+    "signs turned round": "return 0.5 * (mu ** 2 + logvar.exp() - logvar - 1).sum(dim=1).mean()",
+    "an in-place chain": "return mu.pow(2).add_(logvar.exp()).mul_(-1).add_(1).add_(logvar).sum().mul_(-0.5)",
+    "negated and subtracted": "kl = 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())\n    return 0 - kl",
+    "terms summed one by one": "return 0.5 * (mu.pow(2).sum(1) + logvar.exp().sum(1) - logvar.sum(1) - (1 + 0 * logvar).sum(1))",
+    "std and its logarithm": "std = torch.exp(0.5 * logvar)\n    return torch.sum(-torch.log(std) + 0.5 * (std ** 2 + mu ** 2 - 1))",
+    "log-std semantics": "return torch.sum(0.5 * (mu ** 2 + torch.exp(2 * logvar)) - logvar - 0.5)",
+    "a guarded logarithm": "v = F.softplus(logvar)\n    return 0.5 * torch.sum(mu ** 2 + v - torch.log(v + 1e-8) - 1)",
+    "no constant": "return 0.5 * torch.sum(mu ** 2 + logvar.exp() - logvar)",
+    "no mean, on a normalised code": "return -0.5 * torch.sum(1 + logvar - logvar.exp())",
+    "a weight of its own": "return -0.0005 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())",
+    "the energy of the code": "return (mu ** 2 + logvar.exp()).sum()",
+    "constant outside of a mean": "return 0.5 * torch.mean(mu ** 2 + logvar.exp() - logvar) - 0.5",
+    "a wider prior": "return torch.sum(0.5 * (mu ** 2 + logvar.exp()) / 4 - 0.5 * logvar + math.log(2) - 0.5)",
+}
+
+
+@pytest.mark.parametrize("body", RIGHT.values(), ids=RIGHT.keys())
+def test_right_formula(body):
+    assert not rows(rule, HEAD + "    " + body + "\n")
+
+
+WRONG = {
+    "squared log-variance": ("return -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.pow(2))", "squared"),
+    "sign of the mean": ("return -0.5 * torch.sum(1 + logvar + mu.pow(2) - logvar.exp())", "opposite sign"),
+    "sign of the variance": ("return -0.5 * torch.sum(1 + logvar - mu ** 2 + torch.exp(logvar))", "the variance"),
+    "log-std beside a variance": ("return -0.5 * torch.sum(1 + 2 * logvar - mu ** 2 - logvar.exp())", "2 times"),
+    "half of one term": ("return torch.sum(-0.5 * (1 + logvar - mu ** 2) + torch.exp(logvar))", "2 times"),
+    "parenthesis": ("return (-0.5 * torch.sum(1 + logvar - mu ** 2) + 0.5 * logvar.exp()).mean()", "outside"),
+    "no variance": ("return -0.5 * (1 + logvar - mu ** 2).sum(1).mean()", "missing"),
+    "no logarithm": ("return 0.5 * (mu ** 2 + logvar.exp() - 1).sum(1).mean()", "missing"),
+    "sign of the constant": ("return 0.5 * (mu ** 2 + logvar.exp() - logvar + 1).sum(1).mean()", "constant"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_formula(body, said):
+    found = run(rule, HEAD + "    " + body + "\n")
+    assert [f.site.row for f in found] == [7]
+    assert said in found[0].message
+
+
+def test_constant_outside_of_the_sum_over_known_dimensions():
+    source = """
+    import torch
+    from torch import nn
+
+    fc = nn.Linear(16, 20)
+
+    def loss(x):
+        mu, logvar = fc(x).chunk(2, 1)
+        return (0.5 * torch.sum(mu ** 2 + logvar.exp() - logvar, 1) - {}).mean()
+
+    loss(torch.rand(4, 16))
+    """
+    assert rows(rule, source.format("0.5")) == [9]
+    assert not rows(rule, source.format("5.0"))
+
+
+def test_posteriors_that_share_a_scale():
+    body = "m = F.relu(mu)\n    return 0.5 * torch.sum(mu ** 2 + logvar.exp() - logvar - 1) + 0.5 * torch.sum(m ** 2 + logvar.exp() - logvar - 1)"
+    assert not rows(rule, HEAD + "    " + body + "\n")
+
+
+CATEGORICAL = """
+import math
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+fc = nn.Linear(16, 10)
+
+
+def kl_loss(x):
+    q = F.softmax(fc(x), dim=-1)
+    log_q = torch.log(q + 1e-20)
+    return torch.sum(q * (log_q {}))
+
+
+kl_loss(torch.rand(4, 16))
+"""
+
+
+@pytest.mark.parametrize("prior", ["- math.log(1.0 / 10)", "+ math.log(10)", "", "- torch.log(torch.tensor(1.0 / 10))"])
+def test_categorical_formula(prior):
+    assert not rows(rule, CATEGORICAL.format(prior))
+
+
+@pytest.mark.parametrize(
+    ("prior", "said"), [("- 1.0 / 10", "logarithm"), ("- math.log(10)", "sign"), ("+ 10", "itself")]
+)
+def test_wrong_categorical_prior(prior, said):
+    found = run(rule, CATEGORICAL.format(prior))
+    assert [f.site.row for f in found] == [13]
+    assert said in found[0].message

@@ -1,0 +1,58 @@
+import pytest
+
+from aelint.rules.objective import kl_sign as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nimport torch.nn.functional as F\n\n\ndef loss(recon, x, mu, logvar, beta):\n"
+
+RIGHT = {
+    "both added": "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) + kl",
+    "negative KL subtracted": "kl = 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) - kl",
+    "negated lower bound": "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    elbo = -F.mse_loss(recon, x) - kl\n    return -elbo",
+    "weight of unknown sign": "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) + beta * kl",
+    "the KL alone": "return 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())",
+    "names alone": "return recon_loss - kl_loss",
+    "a distance between models": "return F.mse_loss(recon, x) - F.l1_loss(mu, logvar)",
+}
+
+
+@pytest.mark.parametrize("body", RIGHT.values(), ids=RIGHT.keys())
+def test_same_sign(body):
+    assert not rows(rule, HEAD + "    " + body + "\n")
+
+
+WRONG = {
+    "missing minus": (
+        "kl = 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) + kl",
+        6,
+    ),
+    "subtracted": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return ((recon - x) ** 2).sum() - kl",
+        7,
+    ),
+    "weighted": (
+        "kl = 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) + beta * kl",
+        6,
+    ),
+    "reconstruction turned": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return kl - F.mse_loss(recon, x)",
+        7,
+    ),
+    "library call": (
+        "q, p = torch.distributions.Normal(mu, logvar.exp()), torch.distributions.Normal(0.0, 1.0)\n    return F.mse_loss(recon, x) - torch.distributions.kl_divergence(q, p).mean()",
+        7,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "row"), WRONG.values(), ids=WRONG.keys())
+def test_opposite_sign(body, row):
+    assert rows(rule, HEAD + "    " + body + "\n") == [row]
+
+
+def test_loss_and_divergence_in_two_functions_of_two_files():
+    files = {
+        "train.py": "import torch.nn.functional as F\nfrom losses import kl\ndef loss(y, x, m, v):\n    return F.mse_loss(y, x) + kl(m, v)\n",
+        "losses.py": "import torch\ndef kl(m, v):\n    return 0.5 * torch.sum(1 + v - m ** 2 - v.exp())\n",
+    }
+    assert rows(rule, files) == [3]
