@@ -16,6 +16,10 @@ from aelint.semantics.values import Function, Object, Sym, Value
 __all__ = ["Action", "Kind", "actions", "following_round", "is_unconditional", "optimizers", "same_round"]
 
 
+ROUNDS = 3
+"""Rounds of a loop that are looked at: later ones only repeat the order of the second."""
+
+
 class Kind(Enum):
     """What a training action does to gradients or parameters."""
 
@@ -57,7 +61,8 @@ class Action:
 @lru_cache(maxsize=2)
 def actions(program: Program) -> tuple[Action, ...]:
     """Every training action of the program, in order."""
-    return tuple(a for e in program.machine.trace.events if (a := _action(e)) is not None)
+    events = (e for e in program.machine.trace.events if all(loop.round < ROUNDS for loop in e.context.loops))
+    return tuple(a for e in events if (a := _action(e)) is not None)
 
 
 def optimizers(program: Program) -> Iterator[Object]:
@@ -137,7 +142,15 @@ def _is_called(value: Value, part: str) -> bool:
     return isinstance(value, Sym) and any(part in n.lower() for n in (value.name, *value.names))
 
 
-_HARMLESS = ("torch.optim.", "torch.nn.", "torch.save", "copy.", "torch.utils.", "torch.distributed.")
+_HARMLESS = (
+    "torch.optim.",
+    "torch.nn.",
+    "torch.save",
+    "copy.",
+    "torch.utils.",
+    "torch.distributed.",
+    "torch.autograd.grad",
+)
 _BUILTIN = frozenset(
     [
         "print",

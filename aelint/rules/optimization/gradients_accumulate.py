@@ -1,0 +1,88 @@
+"""Gradients are added up over the batches: nothing clears them between two steps.
+
+## What it does
+
+Reports a loop that computes gradients and takes optimiser steps and in which no `zero_grad` (nor any
+other way of clearing) reaches the parameters of that optimiser between one step and the next.
+
+## Why is this bad?
+
+`backward` adds to the gradients that are already there. Without clearing, every step follows the sum
+of the gradients of all batches so far: the step grows without bound, the direction belongs to
+parameters that no longer exist, and the loss soon oscillates or diverges.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for step in range(1000):
+    x = torch.randn(32, 20)
+    loss = nn.functional.mse_loss(model(x), x)
+    loss.backward()
+    optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for step in range(1000):
+    x = torch.randn(32, 20)
+    loss = nn.functional.mse_loss(model(x), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Known limits
+
+The loop must be in the program: a training function that nobody calls in a loop is not judged.
+Accumulation over several batches that is cleared with the step, closures, and code that cannot be
+read but receives the optimiser or the model are taken as clearing.
+
+## References
+
+- https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.steps import accumulating
+
+RULE = Rule(
+    code="AEL403",
+    name="gradients-accumulate",
+    summary="no gradient is cleared between two optimiser steps of a loop",
+    severity=Severity.ERROR,
+    confidence=Confidence.HIGH,
+    triggers=(("backward",), ("step",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report the backward pass whose gradients are added to those of the round before."""
+    seen: set[int] = set()
+    for found in accumulating(program):
+        site, step = found.backward.event.site, found.step.event.site
+        if id(step.node) in seen:
+            continue
+        seen.add(id(step.node))
+        yield Finding(
+            site,
+            f"gradients are added up from round to round: between two runs of `{step.text}` (line {step.row}) nothing clears "
+            "the gradients of that optimiser; call its `zero_grad()` before this `backward`",
+            (Note(step, "the step that uses the sum"),),
+        )

@@ -1,0 +1,86 @@
+"""Gradients are cleared between the backward pass and the step that should use them.
+
+## What it does
+
+Reports a `zero_grad` that certainly runs after `backward` and before the `step` of the same optimiser.
+
+## Why is this bad?
+
+The step finds no gradients. The parameters stay as they are (or drift by weight decay and momentum
+alone), and the loss never falls.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for step in range(1000):
+    x = torch.randn(32, 20)
+    loss = nn.functional.mse_loss(model(x), x)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for step in range(1000):
+    x = torch.randn(32, 20)
+    loss = nn.functional.mse_loss(model(x), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Known limits
+
+Clearing only some of the parameters, or under a condition (a skipped batch), is not reported.
+
+## References
+
+- https://pytorch.org/docs/stable/optim.html#taking-an-optimization-step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.steps import cleared_early
+from aelint.semantics.training import same_round
+
+RULE = Rule(
+    code="AEL404",
+    name="gradients-cleared-before-step",
+    summary="gradients are cleared after the backward pass and before the step",
+    severity=Severity.ERROR,
+    confidence=Confidence.HIGH,
+    triggers=(("backward",), ("step",), ("grad",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report the clearing that stands between a backward pass and its step."""
+    seen: set[int] = set()
+    for found in cleared_early(program):
+        clear, step, backward = found.action.event.site, found.step.event.site, found.backward.event.site
+        if id(clear.node) in seen or not same_round(found.backward.context, found.step.context):
+            continue
+        seen.add(id(clear.node))
+        yield Finding(
+            clear,
+            f"`{clear.text}` throws away what `{backward.text}` (line {backward.row}) computed before `{step.text}` "
+            f"(line {step.row}) can use it; clear the gradients before the backward pass",
+            (Note(backward, "gradients are computed"), Note(step, "the step finds none")),
+        )

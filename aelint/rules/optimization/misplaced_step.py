@@ -1,0 +1,157 @@
+"""A step of the optimiser or of the schedule, or gradient clipping, stands at the wrong place of the loop.
+
+## What it does
+
+Reports
+
+- a step behind the batch loop, while gradients are computed and cleared in every round of it,
+- a step before the backward pass, so that it only sees cleared gradients,
+- `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit,
+- a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch, and
+- a schedule that is advanced before the first step of its optimiser.
+
+## Why is this bad?
+
+A step behind the loop uses one batch of the whole epoch; a step before the backward pass uses none.
+Clipping after the step limits nothing. A decay of 0.9 per epoch that runs per batch is 0.00003 after
+a hundred batches: training stops in the first epoch without saying so. A schedule that is advanced
+first skips the initial learning rate.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for step in range(1000):
+    x = torch.randn(32, 20)
+    optimizer.zero_grad()
+    nn.functional.mse_loss(model(x), x).backward()
+    optimizer.step()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+```
+
+```python
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for epoch in range(10):
+    for x in DataLoader(torch.randn(1000, 20), batch_size=50):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), x).backward()
+    optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)
+for epoch in range(10):
+    for x in DataLoader(torch.randn(1000, 20), batch_size=50):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), x).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    scheduler.step()
+```
+
+## Known limits
+
+Schedules that are made for batches (`OneCycleLR`, warm-up lambdas, slow exponential decay) are not
+judged. The loop must be in the program.
+
+## References
+
+- https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+- https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules
+from aelint.semantics.steps import cleared_early, late_clips, steps_behind_the_loop
+from aelint.semantics.training import same_round
+
+RULE = Rule(
+    code="AEL405",
+    name="misplaced-step",
+    summary="a step, a clipping or a schedule stands at the wrong place of the training loop",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("backward", "scheduler"), ("step",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report each misplaced call once."""
+    seen: set[int] = set()
+    for finding in _findings(program):
+        if id(finding.site.node) not in seen:
+            seen.add(id(finding.site.node))
+            yield finding
+
+
+def _findings(program: Program) -> Iterator[Finding]:
+    for found in steps_behind_the_loop(program):
+        backward = found.backward.event.site
+        message = (
+            f"{_said(found.step.event.site)} runs once behind the loop that computes (line {backward.row}) and clears gradients in "
+            "every round: all batches but the last are lost; move the step into the loop, behind the backward pass"
+        )
+        yield Finding(found.step.event.site, message, (Note(backward, "gradients are computed"),))
+    for found in cleared_early(program):
+        if not same_round(found.backward.context, found.step.context):
+            backward = found.backward.event.site
+            message = (
+                f"{_said(found.step.event.site)} runs before the backward pass (line {backward.row}) and after the gradients are "
+                f"cleared (line {found.action.event.site.row}), so it moves nothing; move it behind the backward pass"
+            )
+            yield Finding(
+                found.step.event.site, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR
+            )
+    for found in late_clips(program):
+        message = (
+            f"gradients are clipped after {_said(found.step.event.site)} (line {found.step.event.site.row}) has used them, so the "
+            "update is not limited; clip between `backward` and `step`"
+        )
+        yield Finding(
+            found.action.event.site, message, (Note(found.step.event.site, "the step"),), severity=Severity.ERROR
+        )
+    yield from _schedules(program)
+
+
+def _schedules(program: Program) -> Iterator[Finding]:
+    for decay in decays_per_batch(program):
+        kind = decay.scheduler.name.rsplit(".", 1)[-1]
+        message = (
+            f"{_said(decay.action.event.site)} advances the {kind} after every batch: after {MANY_BATCHES} batches {decay.left:.0e} "
+            "of the learning rate is left; call it once per epoch, behind the batch loop"
+        )
+        notes = (Note(decay.scheduler.site, "the schedule"),) if decay.scheduler.site is not None else ()
+        yield Finding(decay.action.event.site, message, notes)
+    for schedule, step in early_schedules(program):
+        message = (
+            f"{_said(schedule.event.site)} runs before the first {_said(step.event.site)} (line {step.event.site.row}), so the "
+            "initial learning rate is skipped; advance the schedule behind the optimiser"
+        )
+        yield Finding(schedule.event.site, message, (Note(step.event.site, "the optimiser's step"),))
+
+
+def _said(site: Site) -> str:
+    return f"`{site.text}`"

@@ -1,0 +1,100 @@
+"""How fast a learning-rate schedule runs: what decays per call, and in which loop it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Loop
+from aelint.semantics.training import Action, Kind, actions, scheduled
+from aelint.semantics.values import ListValue, Object, Sym, Value
+
+__all__ = ["Decay", "decays_per_batch", "early_schedules"]
+
+MANY_BATCHES = 1000
+"""Batches after which a schedule made for batches has not yet come to its end."""
+NOTHING_LEFT = 1e-3
+MAX_WRAPPERS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decay:
+    """A schedule that is advanced per batch, and the share of the learning rate that `MANY_BATCHES` leave."""
+
+    action: Action
+    scheduler: Object
+    left: float
+
+
+def decays_per_batch(program: Program) -> Iterator[Decay]:
+    """Schedules meant for epochs that are advanced after every batch."""
+    for action in actions(program):
+        if action.kind is not Kind.SCHEDULE or not isinstance(action.of, Object) or action.context.guards:
+            continue
+        if not _runs_per_batch(action):
+            continue
+        left = _left_after(action.of, MANY_BATCHES)
+        if left is not None and left < NOTHING_LEFT:
+            yield Decay(action, action.of, left)
+
+
+def _runs_per_batch(action: Action) -> bool:
+    # Inside an epoch loop, in a loop over batches.
+    loops = action.context.loops
+    return len(loops) > 1 and _is_over_batches(loops[-1])
+
+
+def _is_over_batches(loop: Loop) -> bool:
+    return _comes_from_loader(loop.iterable, 0)
+
+
+def _comes_from_loader(value: Value, depth: int) -> bool:
+    # `enumerate(loader)` and `tqdm(loader)` are loops over batches too.
+    if depth > MAX_WRAPPERS:
+        return False
+    match value:
+        case Object(name=name):
+            return name == "torch.utils.data.DataLoader"
+        case Sym(op="batch"):
+            return True
+        case ListValue(items=items) | tuple(items):
+            return any(_comes_from_loader(i, depth + 1) for i in items)
+        case Sym(inputs=inputs):
+            named = any("loader" in n.lower() for n in (value.name, *value.names))
+            return named or any(_comes_from_loader(i, depth + 1) for i in inputs)
+        case _:
+            return False
+
+
+def _left_after(scheduler: Object, calls: int) -> float | None:
+    given = dict(zip(_parameters(scheduler.name), scheduler.args[1:], strict=False)) | scheduler.kwargs
+    gamma, size = given.get("gamma", 0.1), given.get("step_size", 1)
+    match scheduler.name.rsplit(".", 1)[-1]:
+        case "ExponentialLR" if isinstance(gamma, float) and 0 < gamma < 1:
+            return float(gamma**calls)
+        case "StepLR" if isinstance(gamma, float) and isinstance(size, int) and 0 < gamma < 1 and size > 0:
+            return float(gamma ** (calls / size))
+        case _:
+            return None
+
+
+def _parameters(name: str) -> tuple[str, ...]:
+    return {"ExponentialLR": ("gamma",), "StepLR": ("step_size", "gamma")}.get(name.rsplit(".", 1)[-1], ())
+
+
+def early_schedules(program: Program) -> Iterator[tuple[Action, Action]]:
+    """Schedules that are advanced in a loop before the first step of their optimiser."""
+    done = actions(program)
+    seen: set[int] = set()
+    for schedule in done:
+        if schedule.kind is not Kind.SCHEDULE or not isinstance(schedule.of, Object) or id(schedule.of) in seen:
+            continue
+        seen.add(id(schedule.of))
+        optimizer = scheduled(schedule.of)
+        loops = schedule.context.loops
+        steps = [a for a in done if a.kind is Kind.STEP and a.of is optimizer]
+        if not loops or schedule.context.guards or not steps or steps[0].order < schedule.order:
+            continue
+        if steps[0].context.loops[: len(loops)] == loops:
+            yield schedule, steps[0]

@@ -1,0 +1,187 @@
+"""AEL403: loops that never clear gradients, and loops that clear them in their own way."""
+
+import pytest
+
+from aelint.rules.optimization import gradients_accumulate as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(20, 4), nn.Linear(4, 20)
+model = nn.Sequential(encoder, decoder)
+critic = nn.Linear(20, 1)
+opt = torch.optim.Adam(model.parameters())
+opt_critic = torch.optim.Adam(critic.parameters())
+"""
+
+HEALTHY = {
+    "cleared after the step": """
+for _ in range(9):
+    x = torch.randn(8, 20)
+    loss = (model(x) - x).pow(2).mean()
+    loss.backward()
+    opt.step()
+    opt.zero_grad()
+""",
+    "the model is cleared": """
+for _ in range(9):
+    x = torch.randn(8, 20)
+    model.zero_grad()
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+""",
+    "accumulation that is cleared with the step": """
+for i in range(90):
+    x = torch.randn(8, 20)
+    (model(x) - x).pow(2).mean().backward()
+    if i % 4 == 0:
+        opt.step()
+        opt.zero_grad()
+""",
+    "accumulation in an inner loop": """
+for _ in range(9):
+    opt.zero_grad()
+    for _ in range(4):
+        x = torch.randn(8, 20)
+        (model(x) - x).pow(2).mean().backward()
+    opt.step()
+""",
+    "gradients are set to None one by one": """
+for _ in range(9):
+    x = torch.randn(8, 20)
+    for p in model.parameters():
+        p.grad = None
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+""",
+    "gradients are zeroed one by one": """
+for _ in range(9):
+    x = torch.randn(8, 20)
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+    for p in model.parameters():
+        p.grad.data.zero_()
+""",
+    "a closure clears": """
+for _ in range(9):
+    x = torch.randn(8, 20)
+    def closure():
+        opt.zero_grad()
+        loss = (model(x) - x).pow(2).mean()
+        loss.backward()
+        return loss
+    opt.step(closure)
+""",
+    "a method that cannot be read may clear": """
+from trainer import reset_grad
+for _ in range(9):
+    x = torch.randn(8, 20)
+    reset_grad()
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+""",
+    "one step of a training function, whose loop is elsewhere": """
+def train_step(x):
+    loss = (model(x) - x).pow(2).mean()
+    loss.backward()
+    opt.step()
+""",
+    "two players, both cleared by the model that holds them": """
+both = nn.ModuleList([model, critic])
+for _ in range(9):
+    x = torch.randn(8, 20)
+    both.zero_grad()
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+    both.zero_grad()
+    critic(model(x).detach()).mean().backward()
+    opt_critic.step()
+""",
+}
+
+
+@pytest.mark.parametrize("loop", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(loop):
+    assert rows(rule, SETUP + loop) == []
+
+
+def test_loop_without_any_clearing():
+    loop = """
+for _ in range(9):
+    x = torch.randn(8, 20)
+    loss = (model(x) - x).pow(2).mean()
+    loss.backward()
+    opt.step()
+"""
+    assert rows(rule, SETUP + loop) == [14]
+
+
+def test_clearing_outside_of_the_batch_loop():
+    loop = """
+def train(loader):
+    for epoch in range(9):
+        opt.zero_grad()
+        for x in loader:
+            loss = (model(x) - x).pow(2).mean()
+            loss.backward()
+            opt.step()
+train(torch.utils.data.DataLoader(torch.randn(100, 20), batch_size=10))
+"""
+    assert rows(rule, SETUP + loop) == [16]
+
+
+def test_only_the_other_player_is_cleared():
+    loop = """
+for _ in range(9):
+    x = torch.randn(8, 20)
+    opt.zero_grad()
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+    critic(model(x).detach()).mean().backward()
+    opt_critic.step()
+"""
+    assert rows(rule, SETUP + loop) == [16]
+
+
+def test_step_through_a_gradient_scaler():
+    loop = """
+scaler = torch.cuda.amp.GradScaler()
+for _ in range(9):
+    x = torch.randn(8, 20)
+    scaler.scale((model(x) - x).pow(2).mean()).backward()
+    scaler.step(opt)
+    scaler.update()
+"""
+    assert rows(rule, SETUP + loop) == [14]
+
+
+def test_step_function_in_another_file():
+    files = {
+        "main.py": """
+            import torch
+            from torch import nn
+            from steps import Trainer
+
+            trainer = Trainer(nn.Sequential(nn.Linear(9, 3), nn.Linear(3, 9)))
+            for i in range(100):
+                trainer.update(torch.randn(4, 9))
+            """,
+        "steps.py": """
+            import torch.nn.functional as F
+            from torch import optim
+
+
+            class Trainer:
+                def __init__(self, net):
+                    self.net = net
+                    self.optimizer = optim.SGD(net.parameters(), lr=0.1)
+
+                def update(self, x):
+                    loss = F.mse_loss(self.net(x), x)
+                    loss.backward()
+                    self.optimizer.step()
+            """,
+    }
+    assert rows(rule, files) == [13]

@@ -1,0 +1,83 @@
+"""AEL404: gradients lost between backward and step."""
+
+import pytest
+
+from aelint.rules.optimization import gradients_cleared_before_step as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 4), nn.Linear(4, 20))
+critic = nn.Linear(20, 1)
+opt = torch.optim.Adam(model.parameters())
+opt_critic = torch.optim.Adam(critic.parameters())
+for i in range(9):
+    x = torch.randn(8, 20)
+    loss = (model(x) - x).pow(2).mean()
+"""
+
+HEALTHY = {
+    "cleared after the step": ["loss.backward()", "opt.step()", "opt.zero_grad()"],
+    "the other player is cleared": ["opt.zero_grad()", "loss.backward()", "opt_critic.zero_grad()", "opt.step()"],
+    "a skipped batch": ["opt.zero_grad()", "loss.backward()", "if loss.isnan(): opt.zero_grad()", "opt.step()"],
+    "computed again": [
+        "loss.backward()",
+        "opt.zero_grad()",
+        "critic(model(x)).mean().backward()",
+        "opt.step()",
+    ],
+    "gradients are set by hand": [
+        "loss.backward()",
+        "g = [p.grad.clone() for p in model.parameters()]",
+        "opt.zero_grad()",
+        "for p, q in zip(model.parameters(), g): p.grad = q",
+        "opt.step()",
+    ],
+}
+
+
+def body(lines):
+    return SETUP + "\n".join("    " + line for line in lines)
+
+
+@pytest.mark.parametrize("lines", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(lines):
+    assert rows(rule, body(lines)) == []
+
+
+FAULTS = {
+    "optimiser": ["loss.backward()", "opt.zero_grad()", "opt.step()"],
+    "model": ["loss.backward()", "model.zero_grad()", "opt.step()"],
+    "clipped between": [
+        "loss.backward()",
+        "opt.zero_grad()",
+        "nn.utils.clip_grad_norm_(model.parameters(), 1)",
+        "opt.step()",
+    ],
+}
+
+
+@pytest.mark.parametrize("lines", FAULTS.values(), ids=FAULTS.keys())
+def test_fires(lines):
+    assert rows(rule, body(lines)) == [13]
+
+
+def test_the_clearing_hides_in_a_function():
+    source = """
+        import torch
+        from torch import nn
+
+        def apply_gradients(optimizer):
+            optimizer.zero_grad(set_to_none=True)
+            optimizer.step()
+
+        net = nn.Linear(3, 3)
+        optimizer = torch.optim.RMSprop(net.parameters())
+        while True:
+            x = torch.rand(5, 3)
+            nn.functional.l1_loss(net(x), x).backward()
+            apply_gradients(optimizer)
+        """
+    assert rows(rule, source) == [6]

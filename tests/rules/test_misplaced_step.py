@@ -1,0 +1,223 @@
+"""AEL405: steps, clipping and schedules, each at its right and its wrong place."""
+
+import pytest
+
+from aelint.diagnostics import Severity
+from aelint.rules.optimization import misplaced_step as rule
+from tests.rules.harness import rows, run
+
+SETUP = """
+import torch
+from torch import nn
+from torch.optim import lr_scheduler as schedules
+
+model = nn.Sequential(nn.Linear(20, 4), nn.Linear(4, 20))
+critic = nn.Linear(20, 1)
+opt = torch.optim.Adam(model.parameters())
+opt_critic = torch.optim.Adam(critic.parameters())
+loader = torch.utils.data.DataLoader(torch.randn(100, 20), batch_size=10)
+
+def clip(limit=1.0):
+    nn.utils.clip_grad_norm_(model.parameters(), limit)
+
+def loss_of(x):
+    return (model(x) - x).pow(2).mean()
+"""
+
+HEALTHY = {
+    "clipped before the step": """
+for x in loader:
+    opt.zero_grad()
+    loss_of(x).backward()
+    clip()
+    opt.step()
+""",
+    "the second player is clipped after the first one's step": """
+for x in loader:
+    opt.zero_grad()
+    opt_critic.zero_grad()
+    (loss_of(x) + critic(model(x)).mean()).backward()
+    nn.utils.clip_grad_norm_(critic.parameters(), 1.0)
+    opt_critic.step()
+    clip()
+    opt.step()
+""",
+    "accumulation over the loop": """
+opt.zero_grad()
+for x in loader:
+    loss_of(x).backward()
+opt.step()
+""",
+    "a diagonal of squared gradients is collected before training": """
+fisher = 0
+for x in loader:
+    opt.zero_grad()
+    loss_of(x).backward()
+    fisher = fisher + model[0].weight.grad.pow(2)
+for x in loader:
+    opt.zero_grad()
+    loss_of(x).backward()
+    opt.step()
+""",
+    "cleared behind the step, for the next round": """
+for x in loader:
+    loss_of(x).backward()
+    opt.step()
+    opt.zero_grad()
+""",
+    "the critic's gradients from the generator's loss are thrown away": """
+for x in loader:
+    opt_critic.zero_grad()
+    critic(model(x).detach()).mean().backward()
+    opt_critic.step()
+    opt.zero_grad()
+    critic(model(x)).mean().backward()
+    opt.step()
+""",
+    "a schedule per epoch": """
+s = schedules.ExponentialLR(opt, 0.9)
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+    s.step()
+""",
+    "a slow decay per batch": """
+s = schedules.ExponentialLR(opt, 0.9999)
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+        s.step()
+""",
+    "a schedule in a loop of single steps": """
+s = schedules.StepLR(opt, step_size=100, gamma=0.5)
+for step in range(10000):
+    opt.zero_grad()
+    loss_of(torch.randn(9, 20)).backward()
+    opt.step()
+    s.step()
+""",
+    "a schedule for batches": """
+s = schedules.OneCycleLR(opt, max_lr=0.1, total_steps=1000)
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+        s.step()
+""",
+}
+
+
+@pytest.mark.parametrize("loop", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(loop):
+    assert rows(rule, SETUP + loop) == []
+
+
+FAULTS = {
+    "step behind the loop": (
+        """
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+    opt.step()
+""",
+        22,
+    ),
+    "step before backward": (
+        """
+for x in loader:
+    opt.zero_grad()
+    loss = loss_of(x)
+    opt.step()
+    loss.backward()
+""",
+        21,
+    ),
+    "clipped after the step": (
+        """
+for x in loader:
+    opt.zero_grad()
+    loss_of(x).backward()
+    opt.step()
+    nn.utils.clip_grad_value_(model.parameters(), 1.0)
+""",
+        22,
+    ),
+    "decay per batch": (
+        """
+s = schedules.ExponentialLR(opt, gamma=0.95)
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+        s.step()
+""",
+        24,
+    ),
+    "steps of the decay counted in batches": (
+        """
+s = schedules.StepLR(opt, 10, gamma=0.1)
+for epoch in range(9):
+    for i, x in enumerate(loader):
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+        s.step()
+""",
+        24,
+    ),
+    "schedule first": (
+        """
+s = schedules.StepLR(opt, 10)
+for epoch in range(9):
+    s.step()
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+""",
+        20,
+    ),
+}
+
+
+@pytest.mark.parametrize(("loop", "row"), FAULTS.values(), ids=FAULTS.keys())
+def test_fires(loop, row):
+    assert rows(rule, SETUP + loop) == [row]
+
+
+def test_clipping_in_a_method_of_another_file():
+    files = {
+        "main.py": """
+            import torch
+            from torch import nn
+            from fit import Fitter
+
+            fitter = Fitter(nn.Linear(5, 5))
+            for i in range(10):
+                fitter.step(torch.randn(3, 5))
+            """,
+        "fit.py": """
+            import torch
+
+
+            class Fitter:
+                def __init__(self, net):
+                    self.net = net
+                    self.opt = torch.optim.SGD(net.parameters(), lr=1.0)
+
+                def step(self, x):
+                    self.opt.zero_grad()
+                    torch.nn.functional.mse_loss(self.net(x), x).backward()
+                    self.opt.step()
+                    torch.nn.utils.clip_grad_norm_(self.net.parameters(), max_norm=1.0)
+            """,
+    }
+    found = run(rule, files)
+    assert [(f.site.row, f.severity) for f in found] == [(14, Severity.ERROR)]
