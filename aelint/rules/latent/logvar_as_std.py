@@ -1,0 +1,156 @@
+"""A sample scales its noise by a standard deviation that contradicts the divergence.
+
+## What it does
+
+Follows the output of the encoder's scale head to the two places where it gets a meaning: the sample
+`mean + scale * noise` and the KL divergence. Reports a head that the two read differently, for example
+`exp(logvar)` as the standard deviation of the sample while the KL takes the same tensor for a log-variance.
+Both are derived from the formulas, through functions and files; names play no part.
+
+## Why is this bad?
+
+With `h = log s^2` the standard deviation is `exp(h / 2)`. A sample with `exp(h)` squares it: the noise that the decoder
+sees is not the noise that the KL pays for. Training runs, but the bound is no bound, small scales vanish
+and large ones explode.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar = nn.Linear(784, 20), nn.Linear(784, 20)
+        self.decoder = nn.Linear(20, 784)
+
+    def forward(self, x):
+        mean, logvar = self.mean(x), self.logvar(x)
+        z = mean + torch.exp(logvar) * torch.randn_like(mean)
+        kl = -0.5 * torch.sum(1 + logvar - mean.pow(2) - logvar.exp())
+        return self.decoder(z), kl
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar = nn.Linear(784, 20), nn.Linear(784, 20)
+        self.decoder = nn.Linear(20, 784)
+
+    def forward(self, x):
+        mean, logvar = self.mean(x), self.logvar(x)
+        z = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
+        kl = -0.5 * torch.sum(1 + logvar - mean.pow(2) - logvar.exp())
+        return self.decoder(z), kl
+```
+
+## Known limits
+
+A sample whose divergence is in a file that this one does not import is not judged: `exp(h)` is right where
+`h` is the log of the standard deviation.
+
+## References
+
+- Kingma and Welling, Auto-Encoding Variational Bayes, 2014, section 2.4 and appendix B
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Applicability, Severity
+from aelint.rule import Finding, Note, Rewrite, Rule, Site
+from aelint.semantics.consistency import Contradiction, contradictions, spoken
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.program import Program
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL203",
+    name="logvar-as-std",
+    summary="the noise of a sample is scaled by a head that the divergence reads differently",
+    severity=Severity.ERROR,
+    triggers=(("rand", "normal"), ("exp", "log", "softplus")),
+)
+
+_RIGHT = {"logvar": "exp(0.5 * {})", "logstd": "exp({})", "std": "{}", "var": "sqrt({})"}
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Samples that contradict the divergence, and are the ones at fault."""
+    seen: set[object] = set()
+    for one in contradictions(program):
+        site = _place(one)
+        if one.in_sample and site.node not in seen:
+            seen.add(site.node)
+            yield _finding(one, site)
+
+
+def _finding(one: Contradiction, site: Site) -> Finding:
+    reading = one.reading.law
+    assert reading is not None
+    name = reading.head.name or "the head"
+    kind = one.law.kind
+    used = _used(one, name)
+    message = (
+        f"this sample scales its noise by `{used}`, but the {_divergence(one)} on line {one.reading.site.row} takes "
+        f"`{name}` for {spoken(reading.kind)}; the standard deviation is then `{_RIGHT[reading.kind].format(name)}`"
+    )
+    notes = (Note(one.reading.site, f"`{name}` is {spoken(reading.kind)} here"),)
+    rewrite = _rewrite(one, site) if (kind, reading.kind) == ("logstd", "logvar") else None
+    return Finding(site, message, notes, rewrite)
+
+
+def _divergence(one: Contradiction) -> str:
+    return "KL formula" if one.reading.how == "formula" else "`Normal`"
+
+
+def _used(one: Contradiction, name: str) -> str:
+    law = one.law
+    if one.through not in {"", "exp"}:
+        return f"{one.through}({name})"
+    factor = "" if law.factor == 1 else f"{law.factor:g} * "
+    power = "" if law.power == 1 else f"{law.power:g} * "
+    if law.exponential:
+        return f"{factor}exp({power}{name})"
+    return f"{factor}{name}" if law.power == 1 else f"{factor}{name} ** {law.power:g}"
+
+
+def _place(one: Contradiction) -> Site:
+    """The exponential that makes the scale, else the sample."""
+    made = _exponential(one)
+    return made.site if made is not None and made.site is not None else one.posterior.site
+
+
+def _exponential(one: Contradiction) -> Sym | None:
+    if not one.law.exponential or one.posterior.scale is None:
+        return None
+    chain = ancestors(one.posterior.scale, stop=frozenset({"exp"}))
+    return next((s for s in chain if s.op == "exp"), None)
+
+
+def _rewrite(one: Contradiction, site: Site) -> Rewrite | None:
+    made = _exponential(one)
+    if made is None or one.law.factor != 1:
+        return None
+    argument = made.attrs.get("input")
+    text = site.text
+    if not isinstance(argument, Sym) or argument is not one.law.head:
+        return None
+    for opening in ("torch.exp(", "exp("):
+        if text.startswith(opening) and text.endswith(")") and text[len(opening) : -1].isidentifier():
+            fixed = f"{opening}0.5 * {text[len(opening) : -1]})"
+            return Rewrite("take half of the log-variance", ((site, fixed),), Applicability.UNSAFE)
+    if text.endswith(".exp()") and text[: -len(".exp()")].isidentifier():
+        fixed = f"(0.5 * {text[: -len('.exp()')]}).exp()"
+        return Rewrite("take half of the log-variance", ((site, fixed),), Applicability.UNSAFE)
+    return None

@@ -1,0 +1,133 @@
+"""How a program's divergences and densities read a scale: as a log-variance, a log standard deviation, a scale itself.
+
+A Gaussian term holds the logarithm of the variance and the variance: `c * (s^2 - log s^2)` in a KL divergence
+(Kingma and Welling 2014, appendix B), `c * (d^2 / s^2 + log s^2)` in a likelihood. With the term `exp(k * h)` the
+logarithm must be `k * h`; with `h ** p` it must be `p * log h`. What fits that pattern is a reading, under any name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics import formulas, graph
+from aelint.semantics.algebra import Algebra, algebra_of, close, dominant
+from aelint.semantics.formulas import Exp, Form, Generator, Leaf, Log, Monomial
+from aelint.semantics.memo import per_program
+from aelint.semantics.operators.distributions import constructor_arguments
+from aelint.semantics.posteriors import Law, law_of
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Object, Sym
+
+__all__ = ["Reading", "readings"]
+
+_SUMS = frozenset({"add", "sub", "addcmul"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One use of a head as a Gaussian's scale.
+
+    Attributes:
+        law: how the standard deviation follows from the head; None where the head is itself an exponential.
+        inner: what stands for the logarithm of the scale (times a constant), or for the scale, as a product.
+        node: the tensor in which the term is complete.
+        site: where that is.
+        how: "formula" or "Normal".
+        distribution: the distribution, for "Normal".
+    """
+
+    law: Law | None
+    inner: Monomial
+    node: Sym | None
+    site: Site
+    how: str
+    distribution: Object | None = None
+
+    @property
+    def exponentiated_twice(self) -> bool:
+        """Whether what the formula takes for a logarithm is already an exponential."""
+        return self.how == "formula" and any(isinstance(g, Exp) for g, _ in self.inner)
+
+
+@per_program
+def readings(program: Program) -> tuple[Reading, ...]:
+    """Every reading of the program, each head and law once, formulae first."""
+    algebra = algebra_of(program)
+    found: dict[object, Reading] = {}
+    for node in graph.nodes(program):
+        if node.op in _SUMS and node.site is not None:
+            for inner, law in _in_formula(algebra.form(node) or {}):
+                key = (inner, law.power, law.exponential) if law is not None else inner
+                found.setdefault(key, Reading(law, inner, node, node.site, "formula"))
+    return (*found.values(), *_in_distributions(program, algebra))
+
+
+def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:
+    if not 2 <= len(form) <= formulas.LARGEST_FORM:
+        return
+    for term, coefficient in form.items():
+        for factor, exponent in term:
+            rest = formulas.times(term, frozenset({(factor, -exponent)}))
+            for variance, weight in form.items():
+                power = _power_of_variance(variance, (factor, exponent), rest)
+                if power is not None and close(coefficient, -power * weight):
+                    yield frozenset({(factor, exponent)}), _law(factor, exponent, abs(power) / 2)
+
+
+def _power_of_variance(variance: Monomial, factor: tuple[Generator, float], rest: Monomial) -> float | None:
+    """The power of the scale in `variance`, where `rest * factor` is the logarithm of that scale."""
+    generator, exponent = factor
+    wanted: Generator
+    match generator:
+        case Log(of=leaf) if exponent == 1:
+            wanted = leaf
+        case Leaf() | Exp() if exponent > 0:
+            wanted = Exp(frozenset({factor}))
+        case _:
+            return None
+    power = dict(variance).get(wanted)
+    if power is None:
+        return None
+    extra = dict(formulas.times(formulas.times(variance, frozenset({(wanted, -power)})), _inverse(rest)))
+    return power if not any(g in extra for g, _ in rest) else None
+
+
+def _inverse(product: Monomial) -> Monomial:
+    return frozenset((g, -e) for g, e in product)
+
+
+def _law(generator: Generator, exponent: float, power: float) -> Law | None:
+    match generator:
+        case Log(of=Leaf(key=Sym() as head)):
+            return Law(head, False, power, 1.0)
+        case Leaf(key=Sym() as head) if exponent == 1:
+            return Law(head, True, power, 1.0)
+        case _:
+            return None
+
+
+def _in_distributions(program: Program, algebra: Algebra) -> Iterator[Reading]:
+    """The scales of the `Normal`s that are compared or whose density is taken."""
+    for call in program.calls_to("distributions.kl_divergence", "distributions.log_prob", "distributions.entropy"):
+        for drawn in _normals(call):
+            scale = constructor_arguments(drawn).get("scale")
+            law = law_of(algebra, scale)
+            single = dominant(algebra.form(scale))
+            if law is not None and single is not None and drawn.site is not None:
+                node = scale if isinstance(scale, Sym) else None
+                yield Reading(law, single[0], node, drawn.site, "Normal", drawn)
+
+
+def _normals(call: Call) -> Iterator[Object]:
+    for value in (*call.args, *call.kwargs.values(), call.receiver):
+        inner = value
+        while isinstance(inner, Object) and inner.name.endswith(".Independent"):
+            inner = inner.args[0] if inner.args else inner.kwargs.get("base_distribution")
+        if isinstance(inner, Object) and inner.name in {
+            "torch.distributions.Normal",
+            "torch.distributions.normal.Normal",
+        }:
+            yield inner

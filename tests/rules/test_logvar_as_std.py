@@ -1,0 +1,107 @@
+"""A scale head that the sample and the divergence read differently."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.latent import logvar_as_std as rule
+from tests.rules.harness import rows, run
+
+MODEL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.distributions import Normal, kl_divergence
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(30, 16), nn.ReLU())
+        self.mean, self.scale = nn.Linear(16, 4), nn.Linear(16, 4)
+
+    def forward(self, x):
+        h = self.body(x)
+        return self.mean(h), self.scale(h)
+
+def divergence(m, h):
+    return {kl}
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = Encoder(), nn.Linear(4, 30)
+
+    def forward(self, x):
+        m, h = self.encoder(x)
+        z = {sample}
+        return F.mse_loss(self.decoder(z), x) + divergence(m, h)
+"""
+KL_LOGVAR = "-0.5 * torch.sum(1 + h - m.pow(2) - h.exp(), dim=1).mean()"
+KL_LOGSTD = "0.5 * (m ** 2 + torch.exp(2 * h) - 1 - 2 * h).sum(1).mean()"
+KL_INPLACE = "m.pow(2).add_(h.exp()).mul_(-1).add_(1).add_(h).sum().mul_(-0.5)"
+KL_TORCH = "kl_divergence(Normal(m, (0.5 * h).exp()), Normal(0, 1)).sum()"
+KL_STD = "0.5 * (m ** 2 + h ** 2 - 1).sum() - torch.log(h).sum()"
+
+
+def source(sample: str, kl: str) -> str:
+    return MODEL.format(sample=sample, kl=kl)
+
+
+@pytest.mark.parametrize(
+    ("sample", "kl"),
+    [
+        pytest.param("m + torch.exp(h / 2) * torch.randn_like(m)", KL_LOGVAR, id="half-log-variance"),
+        pytest.param("m + h.exp().sqrt() * torch.randn_like(m)", KL_INPLACE, id="root-of-variance"),
+        pytest.param("m + torch.exp(h) * torch.randn_like(m)", KL_LOGSTD, id="log-std-that-the-divergence-shares"),
+        pytest.param("Normal(m, torch.exp(0.5 * h)).rsample()", KL_LOGVAR, id="distribution"),
+        pytest.param("Normal(m, h.exp() ** 0.5).rsample()", KL_TORCH, id="both-are-distributions"),
+        pytest.param("m + torch.exp(h) * torch.randn_like(m)", "(m ** 2).sum()", id="one-use-is-no-proof"),
+        pytest.param("m + torch.exp(0.5 * h).clamp(1e-3) * torch.randn_like(m)", KL_LOGVAR, id="clamped"),
+        pytest.param("m + 0.7 * torch.exp(0.5 * h) * torch.randn_like(m)", KL_LOGVAR, id="temperature"),
+        pytest.param("x[:, :4] + 0.1 * torch.randn(4)", KL_LOGVAR, id="corruption"),
+    ],
+)
+def test_silent(sample: str, kl: str) -> None:
+    assert rows(rule, source(sample, kl)) == []
+
+
+@pytest.mark.parametrize(
+    ("sample", "kl"),
+    [
+        pytest.param("m + torch.exp(h) * torch.randn_like(m)", KL_LOGVAR, id="exp"),
+        pytest.param("torch.randn_like(m).mul(h.exp()).add_(m)", KL_INPLACE, id="in-place"),
+        pytest.param("torch.addcmul(m, torch.randn(4), torch.exp(h))", KL_TORCH, id="addcmul"),
+        pytest.param("Normal(m, h.exp()).rsample()", KL_LOGVAR, id="variance-for-normal"),
+        pytest.param("m + 0.5 * torch.exp(h) * torch.randn_like(m)", KL_LOGVAR, id="half-of-the-variance"),
+        pytest.param("m + torch.exp(0.5 * h) * torch.randn_like(m)", KL_LOGSTD, id="half-of-a-log-std"),
+        pytest.param("m + h * torch.randn_like(m)", KL_LOGVAR, id="log-variance-itself"),
+        pytest.param("m + F.softplus(h) * torch.randn_like(m)", KL_LOGVAR, id="softplus"),
+        pytest.param("m + torch.exp(0.5 * h) * torch.randn_like(m)", KL_STD, id="divergence-of-a-raw-std"),
+    ],
+)
+def test_fires(sample: str, kl: str) -> None:
+    assert rows(rule, source(sample, kl)) == [27]
+
+
+def test_the_scale_may_be_made_elsewhere() -> None:
+    files = {
+        "train.py": "from model import Model\nimport torch\nmodel = Model()\n"
+        "mean, logvar, out = model(torch.rand(8, 30))\n"
+        "kl = -0.5 * torch.mean(1 + logvar - mean ** 2 - torch.exp(logvar))\n",
+        "model.py": "import torch\nfrom torch import nn\n\ndef reparameterize(mean, logvar):\n"
+        "    std = torch.exp(logvar)\n    eps = torch.empty_like(std).normal_()\n    return eps * std + mean\n\n"
+        "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.e, self.d = nn.Linear(30, 8), nn.Linear(4, 30)\n\n    def forward(self, x):\n"
+        "        mean, logvar = self.e(x).chunk(2, dim=1)\n"
+        "        return mean, logvar, self.d(reparameterize(mean, logvar))\n",
+    }
+    (finding,) = run(rule, files)
+    assert finding.site.row == 5
+    assert finding.site.unit.path == "model.py"
+    assert "exp(0.5 * logvar)" in finding.message
+
+
+def test_the_fix_halves_the_log_variance() -> None:
+    (finding,) = run(rule, source("m + torch.exp(h) * torch.randn_like(m)", KL_LOGVAR))
+    assert finding.rewrite is not None
+    assert [text for _, text in finding.rewrite.replacements] == ["torch.exp(0.5 * h)"]
