@@ -62,7 +62,9 @@ def call(frame: Frame, callee: Value, args: tuple[Value, ...], kwargs: dict[str,
         case Instance():
             return _call_instance(frame, callee, args, kwargs, node)
         case Object():
-            return layers.call_object(frame, callee, args, kwargs, node)
+            result = layers.call_object(frame, callee, args, kwargs, node)
+            _run_hooks(frame, callee, args, result, node)
+            return result
         case Partial():
             return call(frame, callee.function, (*callee.args, *args), {**callee.kwargs, **kwargs}, node)
         case External():
@@ -183,7 +185,9 @@ def call_function(
     scope = Scope(parent=function.scope)
     inner = Frame(machine, function.module, scope, function, args[0] if args else None)
     _bind_arguments(inner, function, args, kwargs)
-    with machine.running(function, site, args[0] if function.owner is not None and args else None):
+    receiver = args[0] if function.owner is not None and args else None
+    no_grad = machine.context.no_grad or not statements.NO_GRAD.isdisjoint(function.decorators)
+    with machine.running(function, site, receiver), machine.within(no_grad=no_grad):
         if isinstance(function.node, ast.Lambda):
             return statements.evaluate(inner, function.node.body)
         statements.execute(inner, function.node.body)

@@ -15,13 +15,13 @@ from aelint.semantics.trace import Binding
 from aelint.semantics.truth import truth
 from aelint.semantics.values import Bound, External, Function, Instance, ListValue, Object, Sym, Value
 
-__all__ = ["Flow", "assign", "evaluate", "execute"]
+__all__ = ["NO_GRAD", "Flow", "assign", "evaluate", "execute"]
 
 UNKNOWN_ROUNDS = 2
 """Rounds of a loop whose length is unknown: the second shows what the first left behind."""
 
 _ORDER_WORDS = frozenset({"backward", "step", "zero_grad", "manual_backward", "training_step"})
-_NO_GRAD = frozenset({"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"})
+NO_GRAD = frozenset({"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"})
 
 
 class Flow(Enum):
@@ -292,7 +292,7 @@ def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> Flow:
 def _disables_grad(manager: Value) -> bool:
     match manager:
         case Sym(op="call", attrs={"callee": External(name=name)}):
-            return name in _NO_GRAD
+            return name in NO_GRAD
         case Sym(op="call", attrs={"callee": Sym(name=name)}):
             return name in {"no_grad", "inference_mode"}
         case _:
