@@ -1,0 +1,128 @@
+"""No gradient reaches layers that an optimiser is meant to train.
+
+## What it does
+
+Follows each loss that `backward` is called on back through the program. Reports layers that stand in
+the optimiser and that the losses depend on only through `detach`, `.data`, `.item()`, a trip through
+numpy or `torch.tensor`, or an operation whose derivative is zero (`round`, `floor`, `sign`, `argmax`);
+and single loss terms that reach nothing that the following step trains, because of such a cut.
+
+## Why is this bad?
+
+The layers keep their random weights while the rest learns around them: a decoder learns to make the
+most of random features. With `round` the gradients exist and are exactly zero, so nothing even warns.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(20, 4), nn.Linear(4, 20)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+for step in range(1000):
+    x = torch.randn(32, 20)
+    code = torch.round(encoder(x))
+    loss = nn.functional.mse_loss(decoder(code), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(20, 4), nn.Linear(4, 20)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+for step in range(1000):
+    x = torch.randn(32, 20)
+    code = encoder(x)
+    code = code + (torch.round(code) - code).detach()
+    loss = nn.functional.mse_loss(decoder(code), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Known limits
+
+The optimiser, the loss and the model must be in the program. A part that another loss trains, that is
+frozen, averaged, loaded or named as a target or teacher, or that runs under `no_grad`, is left alone.
+
+## References
+
+- Bengio, Léonard and Courville, "Estimating or Propagating Gradients Through Stochastic Neurons", 2013
+- https://pytorch.org/docs/stable/generated/torch.Tensor.detach.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.gradients import is_flat
+from aelint.semantics.severed import Severed, severed_parts, severed_terms
+
+RULE = Rule(
+    code="AEL406",
+    name="severed-gradient",
+    summary="a cut on every path keeps the gradient from layers that are being trained",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("backward",), ("step",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report the operation that cuts a gradient path."""
+    seen: set[int] = set()
+    for found, what in ((severed_parts, _part), (severed_terms, _term)):
+        for severed in found(program):
+            site = severed.cut.site
+            if site is None or id(site.node) in seen:
+                continue
+            seen.add(id(site.node))
+            severity = Severity.ERROR if is_flat(severed.cut) else Severity.WARNING
+            yield Finding(site, what(severed, site), _notes(severed), severity=severity)
+
+
+def _part(severed: Severed, site: Site) -> str:
+    why = "has a derivative of zero" if is_flat(severed.cut) else "takes the tensor out of the graph"
+    return (
+        f"`{_shown(site)}` {why} and stands on every path from the loss of line {severed.update.backward.event.site.row} to "
+        f"{_layers(severed)}: `{severed.step.event.site.text}` (line {severed.step.event.site.row}) never changes them; "
+        f"{'pass the gradient straight through' if is_flat(severed.cut) else 'keep the tensor in the graph'}"
+    )
+
+
+def _term(severed: Severed, site: Site) -> str:
+    return (
+        f"`{_shown(site)}` keeps one term of the loss of line {severed.update.backward.event.site.row} from {_layers(severed)}, the "
+        f"only part of that term which `{severed.step.event.site.text}` (line {severed.step.event.site.row}) trains: the term has "
+        "no effect; keep the tensor in the graph here"
+    )
+
+
+def _layers(severed: Severed) -> str:
+    first = severed.layers[0]
+    kind, row = first.name.rsplit(".", 1)[-1], first.site.row if first.site is not None else 0
+    return (
+        f"the {kind} of line {row}"
+        if len(severed.layers) == 1
+        else f"{len(severed.layers)} layers (the first: {kind}, line {row})"
+    )
+
+
+def _shown(site: Site) -> str:
+    text = " ".join(site.text.split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _notes(severed: Severed) -> tuple[Note, ...]:
+    sites = [layer.site for layer in severed.layers[:3] if layer.site is not None]
+    return tuple(Note(site, "no gradient arrives here") for site in sites)

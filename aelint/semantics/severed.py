@@ -1,0 +1,102 @@
+"""Parts of a model that are trained by an optimiser and that no gradient of any loss reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.semantics.gradients import Reach, Update, reach, terms, updates
+from aelint.semantics.initialization import is_frozen, is_weighted
+from aelint.semantics.parameters import held_by, owner_of, weight_of
+from aelint.semantics.program import Program
+from aelint.semantics.training import Action
+from aelint.semantics.values import Object, Sym
+
+__all__ = ["Severed", "severed_parts", "severed_terms"]
+
+_KEPT_ELSEWHERE = ("target", "ema", "teacher", "momentum", "frozen", "pretrained")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Severed:
+    """Layers behind a cut, the step that should train them, and the backward pass that does not reach them."""
+
+    cut: Sym
+    layers: tuple[Object, ...]
+    update: Update
+    step: Action
+
+
+def severed_parts(program: Program) -> Iterator[Severed]:
+    """Layers in an optimiser that losses depend on through cuts alone."""
+    known = [(u, reach(u.backward.of)) for u in updates(program)]
+    if any(r.everything for _, r in known):
+        return
+    live = frozenset[int]().union(*(r.live for _, r in known))
+    layers = {id(o): o for o in program.layers}
+    for update, reached in known:
+        for step in update.steps:
+            if step.held.known:
+                behind = _by_cut(reached, step, layers, live)
+                for cut, parts in behind:
+                    if not any(_is_kept_elsewhere(program, p) for p in parts):
+                        yield Severed(cut, tuple(parts), update, step)
+
+
+def severed_terms(program: Program) -> Iterator[Severed]:
+    """Terms of a loss that reach no parameter of any step behind it, and would but for a cut."""
+    layers = {id(o): o for o in program.layers}
+    for update in updates(program):
+        if not all(s.held.known for s in update.steps):
+            continue
+        parts = terms(update.backward.of)
+        for term in parts if len(parts) > 1 else ():
+            reached = reach(term)
+            if reached.everything or not reached.live or any(reached.live & s.held.owners for s in update.steps):
+                continue
+            for step in update.steps:
+                for cut, behind in _by_cut(reached, step, layers, frozenset()):
+                    yield Severed(cut, tuple(behind), update, step)
+
+
+def _by_cut(
+    reached: Reach, step: Action, layers: dict[int, Object], live: frozenset[int]
+) -> list[tuple[Sym, list[Object]]]:
+    found: dict[int, tuple[Sym, list[Object]]] = {}
+    for owner, cut in reached.severed.items():
+        layer = layers.get(owner)
+        if layer is not None and is_weighted(layer) and owner in step.held.owners and owner not in live:
+            found.setdefault(cut.id, (cut, []))[1].append(layer)
+    return list(found.values())
+
+
+def _is_kept_elsewhere(program: Program, layer: Object) -> bool:
+    if is_frozen(program, layer) or _is_named_for_it(program, layer):
+        return True
+    changed = [
+        c.receiver
+        for c in program.calls
+        if c.method in {"copy_", "lerp_", "mul_", "load_state_dict", "eval", "requires_grad_"}
+    ]
+    changed += [s.target for s in program.stores if s.name == "data"]
+    for target in changed:
+        weight, owner = weight_of(target), owner_of(target)
+        if weight is not None and weight.layer is layer:
+            return True
+        module = owner if owner is not None else target
+        if not isinstance(module, Sym) and id(layer) in held_by(module).owners and not _is_whole_model(program, module):
+            return True
+    return False
+
+
+def _is_whole_model(program: Program, module: object) -> bool:
+    # `model.eval()` concerns everything: it says nothing about one part.
+    return any(module is n for n in program.networks) and not any(module in n.attrs.values() for n in program.networks)
+
+
+def _is_named_for_it(program: Program, layer: Object) -> bool:
+    for network in program.networks:
+        for name, child in network.attrs.items():
+            if any(word in name.lower() for word in _KEPT_ELSEWHERE) and id(layer) in held_by(child).owners:
+                return True
+    return False

@@ -1,0 +1,140 @@
+"""AEL406: cuts on the only path, and the many cuts that are meant."""
+
+import pytest
+
+from aelint.diagnostics import Severity
+from aelint.rules.optimization import severed_gradient as rule
+from tests.rules.harness import rows, run
+
+SETUP = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+encoder, decoder, critic = nn.Linear(20, 4), nn.Linear(4, 20), nn.Linear(20, 1)
+both = [*encoder.parameters(), *decoder.parameters()]
+opt = torch.optim.Adam(both)
+opt_critic = torch.optim.Adam(critic.parameters())
+
+def update(loss, *optimizers):
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    loss.backward()
+    for optimizer in optimizers:
+        optimizer.step()
+
+for i in range(100):
+    x = torch.randn(8, 20)
+"""
+
+HEALTHY = {
+    "straight through": [
+        "z = encoder(x)",
+        "z = z + (z.round() - z).detach()",
+        "update(F.mse_loss(decoder(z), x), opt)",
+    ],
+    "the critic sees a detached sample": [
+        "fake = decoder(encoder(x))",
+        "update(critic(fake.detach()).mean() - critic(x).mean(), opt_critic)",
+        "update(F.mse_loss(fake, x) - critic(fake).mean(), opt)",
+    ],
+    "one backward pass for two players": [
+        "fake = decoder(encoder(x))",
+        "update(F.mse_loss(fake, x) + critic(fake.detach()).mean(), opt, opt_critic)",
+    ],
+    "commitment and codebook terms": [
+        "z = encoder(x)",
+        "q = decoder(z).detach()",
+        "update(F.mse_loss(decoder(z), x) + F.mse_loss(decoder(z.detach()), q), opt)",
+    ],
+    "an earlier loss trains the encoder": [
+        "z = encoder(x)",
+        "update(z.pow(2).mean(), opt)",
+        "update(F.mse_loss(decoder(z.detach()), x), opt)",
+    ],
+    "frozen on purpose": [
+        "for p in encoder.parameters(): p.requires_grad = False",
+        "update(F.mse_loss(decoder(encoder(x).detach()), x), opt)",
+    ],
+    "frozen in evaluation mode": ["encoder.eval()", "update(F.mse_loss(decoder(encoder(x).detach()), x), opt)"],
+    "loaded weights": [
+        "encoder.load_state_dict(torch.load('encoder.pt'))",
+        "update(F.mse_loss(decoder(encoder(x).detach()), x), opt)",
+    ],
+    "under no_grad": [
+        "with torch.no_grad(): z = encoder(x)",
+        "update(F.mse_loss(decoder(z), x), opt)",
+    ],
+    "a value is logged": ["loss = F.mse_loss(decoder(encoder(x)), x)", "print(loss.item())", "update(loss, opt)"],
+    "a loss that cannot be read": ["from losses import total", "update(total(encoder, decoder, x), opt)"],
+}
+
+
+def program(lines):
+    return SETUP + "\n".join("    " + line for line in lines)
+
+
+@pytest.mark.parametrize("lines", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(lines):
+    assert rows(rule, program(lines)) == []
+
+
+FAULTS = {
+    "round": (["z = torch.round(encoder(x))", "update(F.mse_loss(decoder(z), x), opt)"], 20, Severity.ERROR),
+    "sign as a method": (["z = encoder(x).sign()", "update(F.mse_loss(decoder(z), x), opt)"], 20, Severity.ERROR),
+    "detach": (["z = encoder(x).detach()", "update(F.mse_loss(decoder(z), x), opt)"], 20, Severity.WARNING),
+    "data": (["z = encoder(x).data", "update(F.mse_loss(decoder(z), x), opt)"], 20, Severity.WARNING),
+    "a new tensor": (["z = torch.tensor(encoder(x))", "update(F.mse_loss(decoder(z), x), opt)"], 20, Severity.WARNING),
+    "a term of the generator": (
+        [
+            "fake = decoder(encoder(x))",
+            "adversarial = -critic(fake.detach()).mean()",
+            "update(F.mse_loss(fake, x) + 0.1 * adversarial, opt)",
+        ],
+        21,
+        Severity.WARNING,
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "row", "severity"), FAULTS.values(), ids=FAULTS.keys())
+def test_fires(lines, row, severity):
+    found = run(rule, program(lines))
+    assert [(f.site.row, f.severity) for f in found] == [(row, severity)]
+
+
+def test_features_taken_by_a_hook_in_another_file():
+    files = {
+        "train.py": """
+            import torch
+            from model import Net
+
+            net = Net()
+            opt = torch.optim.AdamW(net.parameters())
+            for i in range(10):
+                x = torch.randn(4, 16)
+                opt.zero_grad()
+                (net(x) - x).pow(2).mean().backward()
+                opt.step()
+            """,
+        "model.py": """
+            from torch import nn
+
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.encoder = nn.Sequential(nn.Linear(16, 8), nn.LayerNorm(8))
+                    self.decoder = nn.Linear(8, 16)
+                    self.encoder[1].register_forward_hook(self.keep)
+
+                def keep(self, module, inputs, output):
+                    self.features = output.detach()
+
+                def forward(self, x):
+                    self.encoder(x)
+                    return self.decoder(self.features)
+            """,
+    }
+    found = run(rule, files)
+    assert [(f.site.unit.path, f.site.row) for f in found] == [("model.py", 13)]
