@@ -203,7 +203,7 @@ for _name, _class, _interval in (
     REGISTRY.operation(
         _name,
         "input, dim=None, _stacklevel=3, dtype=None",
-        functions=f"nn.functional.{_name} special.{_name}" + ("" if _name == "softmin" else f" {_name}"),
+        functions=f"nn.functional.{_name}" + ("" if _name == "softmin" else f" special.{_name} {_name}"),
         methods="" if _name == "softmin" else _name,
     )(_transfer)
 
@@ -227,7 +227,7 @@ def _softmax2d(apply: Apply) -> Facts:
 
 
 @REGISTRY.layer("GLU", "dim=-1", name="glu")
-@REGISTRY.operation("glu", "input, dim=-1", functions="nn.functional.glu", methods="glu")
+@REGISTRY.operation("glu", "input, dim=-1", functions="nn.functional.glu")
 def _glu(apply: Apply) -> Facts:
     x = apply.tensor()
     size = x.range.hull(Interval(0, 0))

@@ -326,9 +326,13 @@ def to_number(value: Value) -> float | None:
             return None
 
 
+_LARGEST_SIZE = 2**63
+"""What torch holds sizes in; no program means a larger one."""
+
+
 def to_int(value: Value) -> int | None:
     """A known integer, None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_SIZE else None
 
 
 def to_dim(value: Value) -> Dim | None:
@@ -336,10 +340,12 @@ def to_dim(value: Value) -> Dim | None:
     match value:
         case bool():
             return None
-        case int() | Poly():
+        case int():
+            return to_int(value)
+        case Poly():
             return value
         case float() if value.is_integer():
-            return int(value)
+            return to_int(int(value))
         case Sym(op=op, inputs=(left, right)) if op in {"add", "sub", "mul", "floordiv"}:
             a, b = to_dim(left), to_dim(right)
             if a is None or b is None:

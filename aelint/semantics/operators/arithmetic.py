@@ -287,7 +287,7 @@ def _sign(_: Apply, x: Interval) -> Interval:
 
 
 def _round(apply: Apply, x: Interval) -> Interval:
-    if apply["decimals"] not in {None, 0}:
+    if apply["decimals"] not in (None, 0):
         return sane(x.low - 1, x.high + 1) if (apply.int("decimals") or -1) > 0 else ANY
     return _steps(round)(apply, x)
 
@@ -300,7 +300,7 @@ def _unchanged(_: Apply, x: Interval) -> Interval:
     return x
 
 
-unary("exp", _increasing(_exp), functions="special.exp")
+unary("exp", _increasing(_exp))
 unary("exp2", _increasing(lambda x: 2.0**x), functions="special.exp2")
 unary("expm1", _increasing(math.expm1), functions="special.expm1")
 unary("log", _log(math.log))

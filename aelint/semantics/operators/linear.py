@@ -70,6 +70,12 @@ def _bilinear(apply: Apply) -> Facts:
     return _replaced_last(left if left.shape is not None else right, apply.dim("out_features"))
 
 
+@REGISTRY.operation("bilinear", "input1, input2, weight, bias=None", functions="bilinear nn.functional.bilinear")
+def _functional_bilinear(apply: Apply) -> Facts:
+    left, weight = apply.tensor("input1"), apply.tensor("weight").shape
+    return _replaced_last(left, weight[0] if weight is not None and len(weight) == 3 else None)
+
+
 @REGISTRY.layer("Identity", "*args, **kwargs", name="identity")
 def _identity(apply: Apply) -> Facts:
     return apply.tensor()

@@ -121,10 +121,16 @@ _ELEMENTWISE = (
 )
 
 
+_TOP_LEVEL = {name: name for name in ("hinge_embedding_loss", "kl_div", "poisson_nll_loss")}
+"""Losses that `torch` itself exports too."""
+
+
 def _elementwise(loss: _Elementwise) -> None:
     @REGISTRY.layer(loss.layer, loss.module, "input, target", name=loss.name)
     @REGISTRY.operation(
-        loss.name, f"input, target, {loss.function}", functions=f"nn.functional.{loss.name} {loss.name}"
+        loss.name,
+        f"input, target, {loss.function}",
+        functions=f"nn.functional.{loss.name} {_TOP_LEVEL.get(loss.name, '')}",
     )
     def transfer(apply: Apply) -> Facts:
         # A weight takes part in the broadcast of torch's newer versions; its absence is the common case.

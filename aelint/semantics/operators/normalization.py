@@ -43,7 +43,7 @@ def _register(dimensions: int) -> None:
         return _by_channel(apply, ranks, 1, apply.dim("num_features"))
 
     @REGISTRY.layer(f"InstanceNorm{dimensions}d", f"num_features, {instance}", name="instance_norm", stateful=True)
-    @REGISTRY.layer(f"LazyInstanceNorm{dimensions}d", instance, name="instance_norm", stateful=True)
+    @REGISTRY.layer(f"LazyInstanceNorm{dimensions}d", batch, name="instance_norm", stateful=True)
     def instance_norm(apply: Apply) -> Facts:
         # Without parameters a wrong number of channels only draws a warning.
         expected = apply.dim("num_features") if apply["affine"] is True else None

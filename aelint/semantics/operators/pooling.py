@@ -71,7 +71,9 @@ def _register_pools(rank: int) -> None:
 
     @REGISTRY.layer(f"AvgPool{rank}d", average, name=f"avg_pool{rank}d")
     @REGISTRY.operation(
-        f"avg_pool{rank}d", f"input, {average}", functions=f"nn.functional.avg_pool{rank}d avg_pool{rank}d"
+        f"avg_pool{rank}d",
+        f"input, {average}",
+        functions=f"nn.functional.avg_pool{rank}d" + (" avg_pool1d" if rank == 1 else ""),
     )
     def avg_pool(apply: Apply) -> Facts:
         # Padding counts as zeros; with another divisor the mean is no mean.

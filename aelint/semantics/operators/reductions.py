@@ -309,7 +309,7 @@ def _diff(apply: Apply) -> Facts:
     if axis is None:
         return unknown(x.kind)
     left = dims.sub(x.shape[axis], n)
-    reach = absolute(x.range).high * 2.0**n
+    reach = absolute(x.range).high * 2.0 ** min(max(n, 0), 64) if n <= 64 else math.inf
     size = max(left, 0) if isinstance(left, int) else left
     return Facts(
         (*x.shape[:axis], size, *x.shape[axis + 1 :]), (), sane(-reach, reach), x.kind if x.kind != "bool" else None
