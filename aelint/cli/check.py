@@ -88,7 +88,7 @@ def _finish(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dic
     """Report what was found; the exit code."""
     outcome = fixed.outcome
     coloured = not args.output_file and args.output_format in FOR_PEOPLE and colours(args.color)
-    presentation = Presentation(VERSION, chosen.root, coloured, texts)
+    presentation = Presentation(VERSION, chosen.root, coloured, outcome.failures, texts)
     if args.statistics:
         lines: Iterable[str] = statistics(outcome.diagnostics)
     else:

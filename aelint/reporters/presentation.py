@@ -25,6 +25,8 @@ class Presentation:
     root: str = "."
     """The folder to which machine-readable formats make paths relative."""
     colours: bool = False
+    failures: tuple[str, ...] = ()
+    """What the run could not do."""
     texts: Mapping[str, bytes] = field(default_factory=dict)
     """Content, by absolute path, that stands in for a file's (standard input)."""
     _texts: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
