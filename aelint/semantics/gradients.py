@@ -9,7 +9,6 @@ from functools import lru_cache
 from aelint.semantics.apply import syms_in
 from aelint.semantics.modules import is_module, submodules
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Call
 from aelint.semantics.training import Action, Kind, actions
 from aelint.semantics.values import External, Instance, Object, Sym, Value
 
@@ -19,7 +18,7 @@ _FLAT = frozenset(
     {"round", "floor", "ceil", "trunc", "sign", "argmax", "argmin", "heaviside", "gt", "ge", "lt", "le", "eq", "ne"}
 )
 """Operations whose derivative is zero wherever it exists."""
-_SEVERING = frozenset({"detach", "numpy", "tolist"})
+_SEVERING = frozenset({"detach", "numpy", "tolist", "tensor", "as_tensor", "from_numpy"})
 _REMADE = frozenset({"torch.tensor", "torch.as_tensor", "torch.from_numpy", "torch.Tensor", "torch.FloatTensor"})
 
 
@@ -97,14 +96,8 @@ def reach(tensor: Value) -> Reach:
             live.update(id(one) for module in given for _, one in submodules(module))
             unread |= bool(given)
         behind = cut or (value if _is_cut(value) else None)
-        pending.extend((s, behind) for i in _sources(value) for s in syms_in(i))
+        pending.extend((s, behind) for i in value.inputs for s in syms_in(i))
     return Reach(frozenset(live), {k: v for k, v in severed.items() if k not in live}, unread)
-
-
-def _sources(value: Sym) -> tuple[Value, ...]:
-    if value.op == "setitem":
-        return value.inputs
-    return value.inputs
 
 
 def terms(loss: Value) -> list[Sym]:
@@ -154,10 +147,3 @@ def _steps_after(following: tuple[Action, ...]) -> Iterator[Action]:
 
 MANY = 6
 """Clearings and steps after which a backward pass is history."""
-
-
-def calls_without_gradient(program: Program) -> set[int]:
-    """Identities of the results that were computed while gradients were off."""
-    return {
-        c.result.id for c in program.calls if c.context.no_grad and isinstance(c, Call) and isinstance(c.result, Sym)
-    }
