@@ -1,0 +1,132 @@
+"""A codebook or commitment term has its `detach` on the wrong side, or is computed on the straight-through output.
+
+## What it does
+
+Works out, for every term that measures the distance between quantised vectors and their latents, which
+side gets a gradient and in which direction, and reports
+
+- terms that push the encoder or the codebook *away* from the other,
+- codebooks that get a gradient from no term at all and are not updated by hand either,
+- two terms that both move the codebook, so that nothing commits the encoder.
+
+## Why is this bad?
+
+`q = z + (q - z).detach()` has the value of `q` but the gradient of `z`. A codebook term computed on it
+afterwards never reaches the codebook, and moves the encoder in the wrong direction.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codebook = nn.Parameter(torch.randn(32, 8))
+
+    def forward(self, z):
+        q = self.codebook[torch.cdist(z, self.codebook).argmin(-1)]
+        q = z + (q - z).detach()
+        commitment = ((q.detach() - z) ** 2).mean()
+        codebook = ((q - z.detach()) ** 2).mean()
+        return q, codebook + 0.25 * commitment
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codebook = nn.Parameter(torch.randn(32, 8))
+
+    def forward(self, z):
+        q = self.codebook[torch.cdist(z, self.codebook).argmin(-1)]
+        commitment = ((q.detach() - z) ** 2).mean()
+        codebook = ((q - z.detach()) ** 2).mean()
+        q = z + (q - z).detach()
+        return q, codebook + 0.25 * commitment
+```
+
+## Known limits
+
+Terms without any `detach` are the sum of both terms with equal weights, and are left alone. Codebooks
+that are joined from several branches are not followed.
+
+## References
+
+- van den Oord, Vinyals, Kavukcuoglu: Neural Discrete Representation Learning, 2017, equation 3,
+  https://arxiv.org/abs/1711.00937
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.quantizers import Difference, differences, lookups, reaches_gradient, rewritten
+
+RULE = Rule(
+    code="AEL702",
+    name="misplaced-stop-gradient",
+    summary="A codebook or commitment term moves the wrong side, or nothing",
+    severity=Severity.ERROR,
+    triggers=(("argmin", "argmax", ".min("), ("detach", ".data", "no_grad")),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield findings for terms that go the wrong way, else for codebooks that nothing moves."""
+    terms = [t for t in differences(program) if t.node.site is not None]
+    reported: set[int] = set()
+    for term in terms:
+        fault = _direction(term)
+        if fault is not None and term.node.site is not None and id(term.node.site.node) not in reported:
+            reported.add(id(term.node.site.node))
+            yield Finding(term.node.site, fault, _notes(term))
+    if not reported:
+        yield from _unmoved(program, terms)
+
+
+def _direction(term: Difference) -> str | None:
+    vectors, latent = term.vectors, term.latent
+    if latent.value * latent.gradient < 0 and not vectors.gradient:
+        return (
+            "this term is computed on the straight-through output: the codebook gets no gradient from it, and the encoder "
+            "is pushed away from its code; compute it on the vectors as they were taken from the codebook"
+        )
+    if vectors.value * vectors.gradient < 0:
+        return "this term pushes the codebook away from the latents: the gradients of its two sides have the wrong sign"
+    return None
+
+
+def _unmoved(program: Program, terms: list[Difference]) -> Iterator[Finding]:
+    """Codebooks that no term moves, and encoders that no term commits."""
+    tables = {id(t.lookup.table): t.lookup.table for t in terms if t.lookup.trainable}
+    for key, table in tables.items():
+        mine = [t for t in terms if id(t.lookup.table) == key]
+        places = {id(t.node.site.node): t for t in mine if t.node.site is not None}
+        if rewritten(program, table):
+            continue
+        last = list(places.values())[-1]
+        assert last.node.site is not None
+        if not any(reaches_gradient(program, one) for one in lookups(program) if one.table is table):
+            message = (
+                "no term gives the codebook a gradient, and nothing else updates it: the quantised vectors are detached "
+                "wherever they are compared; detach the latent, not the vectors, in the codebook term"
+            )
+            yield Finding(last.node.site, message, _notes(last))
+        elif len(places) > 1 and all(t.vectors.gradient and not t.latent.gradient for t in mine):
+            message = "both terms detach the latent and move the codebook: nothing commits the encoder to its code"
+            yield Finding(last.node.site, message, _notes(last))
+
+
+def _notes(term: Difference) -> tuple[Note, ...]:
+    site = term.lookup.node.site
+    return () if site is None else (Note(site, "the vectors are taken from the codebook here"),)

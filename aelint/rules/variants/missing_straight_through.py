@@ -1,0 +1,168 @@
+"""The decoder gets quantised vectors through which no gradient passes back to the encoder.
+
+## What it does
+
+Follows the vectors that a quantiser takes from its codebook to the layer that consumes them, and reports
+
+- vectors that go there as they were taken,
+- straight-through expressions whose gradients cancel, or whose values do,
+- rounding applied on top of a straight-through expression.
+
+## Why is this bad?
+
+An index has no derivative. Without `z + (q - z).detach()` the reconstruction loss reaches the decoder and
+the codebook only; the encoder learns from the commitment term alone, if there is one, and drifts to codes
+that say nothing about the input.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+class VQVAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+        self.codebook = nn.Embedding(32, 8)
+
+    def forward(self, x):
+        z = self.encoder(x)
+        index = torch.cdist(z, self.codebook.weight).argmin(-1)
+        return self.decoder(self.codebook(index))
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+class VQVAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+        self.codebook = nn.Embedding(32, 8)
+
+    def forward(self, x):
+        z = self.encoder(x)
+        index = torch.cdist(z, self.codebook.weight).argmin(-1)
+        q = self.codebook(index)
+        return self.decoder(z + (q - z).detach()), (q - z.detach()).pow(2).mean(), (q.detach() - z).pow(2).mean()
+```
+
+## Known limits
+
+Speaks only where encoder, codebook and decoder are seen in one program, not under `no_grad`, and not
+about a codebook that is used with a straight-through expression elsewhere.
+
+## References
+
+- van den Oord, Vinyals, Kavukcuoglu: Neural Discrete Representation Learning, 2017, section 3.2,
+  https://arxiv.org/abs/1711.00937
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.graph import nodes
+from aelint.semantics.lineage import source
+from aelint.semantics.quantizers import Linear, Lookup, is_encoded, latent_gradient, linear, lookups
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL701",
+    name="missing-straight-through",
+    summary="Quantised vectors reach the decoder without a gradient for the encoder",
+    severity=Severity.ERROR,
+    triggers=(("argmin", "argmax", "round", ".min("),),
+)
+
+_CONSUMERS = ("linear", "conv", "lstm", "gru", "rnn", "multihead", "transformer", "batch_norm", "group_norm", "layer_norm")
+_STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield one finding for each quantiser whose encoder is cut off."""
+    yield from _rounded(program)
+    taken = [one for one in lookups(program) if any(is_encoded(z) for z in one.latents)]
+    passed = {id(one.table) for node in nodes(program) if taken and node.op in {"add", "sub"} for one in _passes(node, taken)}
+    seen: set[int] = set()
+    for call in program.calls if taken else ():
+        given = call.args[0] if call.args else None
+        if call.context.no_grad or not call.name.startswith(_CONSUMERS) or not isinstance(given, Sym):
+            continue
+        form = linear(given)
+        for one in taken if form else ():
+            fault = _fault(form or {}, one)
+            if fault is None or id(one.table) in passed or id(one.node.site.node if one.node.site else one) in seen:
+                continue
+            if one.node.site is not None:
+                seen.add(id(one.node.site.node))
+                yield _finding(one, given, fault, call)
+
+
+def _passes(node: Sym, taken: list[Lookup]) -> Iterator[Lookup]:
+    """The look-ups that the node hands on as they should be: their value, with the latent's gradient."""
+    form = linear(node) or {}
+    for one in taken:
+        mine = form.get(one.node.id)
+        rest = sum(form[z.id].value for z in one.latents if z.id in form)
+        if mine is not None and mine.value > 0 and not rest and latent_gradient(form, one) > 0:
+            yield one
+
+
+def _fault(form: Linear, one: Lookup) -> str | None:
+    mine = form.get(one.node.id)
+    if mine is None:
+        return None
+    latents = [form[z.id] for z in one.latents if z.id in form]
+    gradient = latent_gradient(form, one)
+    if not latents and not gradient:
+        return "are consumed as they were taken"
+    if mine.value and gradient <= 0:
+        cancels = "cancels" if gradient == 0 else "has the wrong sign"
+        return f"are in a straight-through expression in which the latent's gradient {cancels}"
+    if not mine.value and gradient == 0 and sum(c.value for c in latents) > 0:
+        return "cancel out: the decoder gets the continuous latent, and its gradient goes to the codebook"
+    return None
+
+
+def _finding(one: Lookup, given: Sym, fault: str, call: Call) -> Finding:
+    site = _expression(given, one) or one.node.site
+    assert site is not None
+    notes = [Note(call.site, "the decoder starts here")]
+    if one.chosen.site is not None:
+        notes.insert(0, Note(one.chosen.site, "the index has no derivative"))
+    name = one.node.name or "the quantised vectors"
+    message = f"the vectors of `{name}` {fault}, so that the encoder gets no gradient from the reconstruction; "
+    return Finding(site, message + "hand on `z + (q - z).detach()`", tuple(notes))
+
+
+def _expression(given: Sym, one: Lookup) -> Site | None:
+    """The expression that should have been a straight-through one, behind reshapes."""
+    value: object = given
+    while isinstance(value, Sym) and value is not one.node:
+        if value.op in {"add", "sub"}:
+            return value.site
+        value = source(value)
+    return None
+
+
+def _rounded(program: Program) -> Iterator[Finding]:
+    seen: set[int] = set()
+    for call in program.calls_to(*_STEPS):
+        given = source(call.result)
+        form = linear(given) if isinstance(given, Sym) and given.op in {"add", "sub"} else None
+        if not form or call.context.no_grad or id(call.site.node) in seen:
+            continue
+        # The mark of a straight-through estimator: a tensor that adds nothing to the value, but gets the gradient.
+        if any(abs(c.value) < 1e-9 < c.gradient for c in form.values()):
+            seen.add(id(call.site.node))
+            message = f"`{call.name}` stands around a straight-through expression: its derivative is zero, so no gradient"
+            yield Finding(call.site, f"{message} passes; apply it inside of the part that is detached")

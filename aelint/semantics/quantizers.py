@@ -1,0 +1,315 @@
+"""Vector quantisers by dataflow: which vector of a codebook is taken for which latent, and who gets gradients.
+
+A quantiser is a look-up in a table at the argmin (or argmax) of something that was computed from the same
+table and a latent. No name matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from aelint.semantics.graph import consumers, nodes
+from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
+from aelint.semantics.memo import per_program
+from aelint.semantics.operators.api import to_number
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Object, Sym, Value
+
+__all__ = [
+    "Coefficients",
+    "Difference",
+    "Linear",
+    "Lookup",
+    "differences",
+    "is_encoded",
+    "latent_gradient",
+    "linear",
+    "lookups",
+    "reaches_gradient",
+    "rewritten",
+]
+
+_LAYERS = ("linear", "conv", "lstm", "gru", "rnn", "batch_norm", "attention", "transformer")
+_MEASURES = frozenset(
+    {
+        "pow", "square", "sum", "mean", "matmul", "mul", "add", "sub", "neg", "cdist", "norm", "abs", "sqrt", "einsum", "t",
+        "detach", "normalize", "truediv", "addmm", "baddbmm", "item", "reshape", "data", "linear", "rearrange", "repeat",
+    }
+) | RESHAPES  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """Vectors taken from a codebook at the index of the nearest one."""
+
+    node: Sym
+    """The vectors."""
+    chosen: Sym
+    """The argmin (or argmax)."""
+    measure: Sym
+    """What the argmin is taken of."""
+    table: Object | Sym
+    """The codebook: an embedding layer, a parameter or a buffer."""
+    latents: tuple[Sym, ...]
+    """What the codebook is compared with, before reshapes."""
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the codebook is a parameter that an optimiser may change."""
+        match self.table:
+            case Object(bound=bound):
+                return bound.get("_freeze") is not True
+            case Sym(op="parameter", attrs=attrs):
+                return attrs.get("requires_grad") is not False
+            case _:
+                return False
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """How often a tensor is contained in a sum: in its value, and in the gradient that passes back through it."""
+
+    value: float
+    gradient: float
+    tensor: Sym | None = None
+
+
+Linear = dict[int, Coefficients]
+"""By id of the tensor before reshapes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """A distance between quantised vectors and the latent that they stand for: a codebook or commitment term."""
+
+    node: Sym
+    lookup: Lookup
+    vectors: Coefficients
+    latent: Coefficients
+
+
+@per_program
+def lookups(program: Program) -> list[Lookup]:
+    """Every look-up of the nearest vector in a codebook, in the order in which they happen."""
+    found = [one for node in nodes(program) if (one := _lookup(node)) is not None]
+    return found
+
+
+def _lookup(node: Sym) -> Lookup | None:
+    match node:
+        case Sym(op="embedding", attrs={"input": Sym() as index}):
+            table: Value = node.layer if isinstance(node.layer, Object) else node.attrs.get("weight")
+        case Sym(op="getitem" | "index_select", attrs={"input": Sym() as table, "index": Sym() as index}):
+            pass
+        case Sym(op="matmul", attrs={"input": Sym() as index, "other": Sym() as table}):
+            pass
+        case _:
+            return None
+    key = _table(table)
+    chosen = _choice(index) if key is not None else None
+    if key is None or chosen is None:
+        return None
+    measure = source(chosen)
+    if not isinstance(measure, Sym):
+        return None
+    leaves = list(_leaves(measure))
+    latents = [leaf for leaf in leaves if _table(leaf) is not key]
+    if len(latents) == len(leaves):
+        return None
+    return Lookup(node, chosen, measure, key, tuple(latents))
+
+
+def _table(value: Value) -> Object | Sym | None:
+    """The codebook behind transpositions, normalisation and detaching; an embedding layer stands for its weight."""
+    for _ in range(12):
+        match value:
+            case Object(name="torch.nn.Embedding"):
+                return value
+            case Sym(op="parameter", attrs={"layer": Object() as layer}):
+                return layer
+            case Sym(op=op) if op in RESHAPES or op in {"t", "detach", "normalize", "data"}:
+                value = source(value)
+            case Sym(tensor=True):
+                return value
+            case _:
+                return None
+    return None
+
+
+_ONE_HOT = RESHAPES | {"one_hot", "scatter", "item", "long", "index", "getitem", "type", "int"}
+
+
+def _choice(index: Sym) -> Sym | None:
+    """The argmin that an index, or a one-hot matrix, was made from."""
+    pending, seen = [index], 0
+    while pending and seen < 16:
+        one = pending.pop(0)
+        seen += 1
+        if one.op in {"argmin", "argmax"}:
+            return one
+        if one.op in _ONE_HOT or one.op == "min":
+            pending.extend(i for i in (*one.inputs, one.attrs.get("index"), one.attrs.get("tensor")) if isinstance(i, Sym))
+    return None
+
+
+def _leaves(measure: Sym) -> Iterator[Sym]:
+    pending: list[Sym] = [measure]
+    seen: set[int] = set()
+    while pending:
+        one = pending.pop()
+        if one.id in seen:
+            continue
+        seen.add(one.id)
+        inner = [i for i in one.inputs if isinstance(i, Sym)]
+        if one.op in _MEASURES and inner and not (one.op == "linear" and one.layer is not None):
+            pending.extend(inner)
+        else:
+            yield one
+
+
+def linear(value: Value, depth: int = 0) -> Linear | None:
+    """A tensor as a sum of tensors, None where it is more than that or joined from branches."""
+    if to_number(value) is not None or value is None:
+        return {}
+    if not isinstance(value, Sym) or depth > 40 or value.op == "phi":
+        return None
+    left, right = value.attrs.get("input"), value.attrs.get("other")
+    match value.op:
+        case "add" | "sub" if "input" in value.attrs and value.attrs.get("alpha", 1) == 1:
+            return _sum(linear(left, depth + 1), linear(right, depth + 1), 1.0 if value.op == "add" else -1.0)
+        case "neg":
+            return _scaled(linear(left, depth + 1), -1.0)
+        case "mul" | "truediv" if (factor := to_number(right)) is not None and isinstance(left, Sym) and factor:
+            return _scaled(linear(left, depth + 1), factor if value.op == "mul" else 1 / factor)
+        case "mul" if (factor := to_number(left)) is not None and isinstance(right, Sym):
+            return _scaled(linear(right, depth + 1), factor)
+        case "detach":
+            inner = linear(source(value), depth + 1)
+            return None if inner is None else {key: Coefficients(c.value, 0.0, c.tensor) for key, c in inner.items()}
+        case op if op in RESHAPES and isinstance(source(value), Sym):
+            return linear(source(value), depth + 1)
+        case _:
+            return {value.id: Coefficients(1.0, 1.0, value)}
+
+
+def _sum(left: Linear | None, right: Linear | None, sign: float) -> Linear | None:
+    if left is None or right is None:
+        return None
+    total = dict(left)
+    for key, c in right.items():
+        known = total.get(key, Coefficients(0.0, 0.0))
+        total[key] = Coefficients(known.value + sign * c.value, known.gradient + sign * c.gradient, c.tensor)
+    return total
+
+
+def _scaled(form: Linear | None, factor: float) -> Linear | None:
+    if form is None:
+        return None
+    return {k: Coefficients(factor * c.value, factor * c.gradient, c.tensor) for k, c in form.items()}
+
+
+_COMPARISONS = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
+
+
+@per_program
+def differences(program: Program) -> list[Difference]:
+    """Every term that measures how far quantised vectors are from their latents."""
+    taken = lookups(program)
+    found: list[Difference] = []
+    for node in nodes(program) if taken else ():
+        form = _compared(node)
+        if form is None:
+            continue
+        # A residual quantiser subtracts what it took before: the term is about the vectors taken last.
+        lookup = max((one for one in taken if one.node.id in form), key=lambda one: one.node.id, default=None)
+        latent = next((form[z.id] for z in lookup.latents if z.id in form), None) if lookup is not None else None
+        if lookup is not None and latent is not None and form[lookup.node.id].value * latent.value < 0:
+            found.append(Difference(node, lookup, form[lookup.node.id], latent))
+    return found
+
+
+def _compared(node: Sym) -> Linear | None:
+    match node:
+        case Sym(op=op, attrs={"input": left, "target": right}) if op in _COMPARISONS:
+            return _sum(linear(left), linear(right), -1.0)
+        case Sym(op="pow", attrs={"input": Sym(op="sub") as inner, "exponent": 2 | 2.0}):
+            return linear(inner)
+        case Sym(op="square" | "norm" | "abs", attrs={"input": Sym(op="sub") as inner}):
+            return linear(inner)
+        case _:
+            return None
+
+
+@dataclass(slots=True)
+class _Walk:
+    pending: list[Sym]
+    seen: set[int] = field(default_factory=set)
+
+
+def reaches_gradient(program: Program, lookup: Lookup) -> bool:
+    """Whether some use of the vectors may hand a gradient to the codebook: not every one goes through `detach`."""
+    walk = _Walk([lookup.node])
+    used = consumers(program)
+    while walk.pending:
+        one = walk.pending.pop()
+        if one.id in walk.seen:
+            continue
+        walk.seen.add(one.id)
+        for user in used.get(one.id, ()):
+            if user.op in {"detach", "argmin", "argmax", "shape", "item"}:
+                continue
+            if user.op not in RESHAPES and user.op not in {"add", "sub", "mul", "neg"}:
+                return True
+            walk.pending.append(user)
+    return any(_gives(r.value, walk.seen) for r in program.returns if len(r.context.stack) == 1 and r.context.stack[0].site is not None)
+
+
+def _gives(value: Value, seen: set[int]) -> bool:
+    match value:
+        case Sym():
+            form = linear(value)
+            return value.id in seen and (form is None or any(c.gradient for k, c in form.items() if k in seen))
+        case tuple():
+            return any(_gives(v, seen) for v in value)
+        case _:
+            return False
+
+
+def latent_gradient(form: Linear, lookup: Lookup) -> float:
+    """The gradient that a sum passes to the latents, by themselves or by what was computed from them."""
+    latents = {z.id for z in lookup.latents}
+    total = 0.0
+    for key, c in form.items():
+        if key == lookup.node.id or c.tensor is None or not c.gradient:
+            continue
+        if key in latents or any(one.id in latents for one in ancestors(c.tensor, frozenset({"detach", "argmin", "argmax"}))):
+            total += c.gradient
+    return total
+
+
+def rewritten(program: Program, table: Object | Sym) -> bool:
+    """Whether the codebook is set or changed by hand after it was built, as with moving averages."""
+    for store in program.stores:
+        if store.target is table and store.name in {"weight", "data"} and _later(store.context.function):
+            return True
+        if isinstance(store.target, Sym) and _table(store.target) is table and _later(store.context.function):
+            return True
+    return any(_writes(call, table) for call in program.calls)
+
+
+def _writes(call: Call, table: Object | Sym) -> bool:
+    if not call.method.endswith("_") or call.method in {"requires_grad_"} or not isinstance(call.receiver, Sym):
+        return False
+    return _table(through_reshapes(call.receiver)) is table and _later(call.context.function)
+
+
+def _later(function: object) -> bool:
+    name = getattr(function, "name", "")
+    return name != "__init__" and "init" not in name and "reset" not in name
+
+
+def is_encoded(latent: Sym) -> bool:
+    """Whether a layer with weights computed the latent, so that it needs a gradient."""
+    return any(one.op.startswith(_LAYERS) and one.layer is not None for one in ancestors(latent, frozenset({"detach"})))

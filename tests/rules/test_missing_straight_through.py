@@ -1,0 +1,97 @@
+import pytest
+
+from aelint.rules.variants import missing_straight_through as rule
+from tests.rules.harness import rows
+
+MODEL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class VQ(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.ReLU(), nn.Conv2d(8, 16, 4, 2, 1))
+        self.codebook = nn.Embedding(32, 16)
+        self.decoder = nn.Sequential(nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(8, 1, 4, 2, 1))
+
+    def forward(self, x):
+        z = self.encoder(x).permute(0, 2, 3, 1)
+        flat = z.reshape(-1, 16)
+        d = flat.pow(2).sum(1, keepdim=True) - 2 * flat @ self.codebook.weight.t() + self.codebook.weight.pow(2).sum(1)
+        q = self.codebook(d.argmin(1)).view(z.shape)
+        {use}
+"""
+
+SILENT = {
+    "straight through": "q = z + (q - z).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
+    "the other way round": "q = z - (z - q).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
+    "gradient for both": "q = q + z - z.detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
+    "only decoded without gradients": "with torch.no_grad():\n            return self.decoder(q.permute(0, 3, 1, 2))",
+    "unknown estimator": "return self.decoder(rotate(q, z).permute(0, 3, 1, 2))",
+    "raw vectors beside a straight-through path": "s = z + (q - z).detach()\n"
+    "        return self.decoder(s.permute(0, 3, 1, 2)), self.decoder(q.permute(0, 3, 1, 2))",
+    "by branch": "if self.training:\n            q = z + (q - z).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
+}
+LOUD = {
+    "raw": ("return self.decoder(q.permute(0, 3, 1, 2))", 17),
+    "gradients cancel": ("q = z + (q - z)\n        return self.decoder(q.permute(0, 3, 1, 2))", 18),
+    "detached on the wrong side": ("q = q + (z - q).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))", 18),
+    "latent detached": ("q = z.detach() + (q - z)\n        return self.decoder(q.permute(0, 3, 1, 2))", 18),
+}
+
+
+@pytest.mark.parametrize("use", SILENT.values(), ids=SILENT)
+def test_silent(use):
+    assert rows(rule, MODEL.replace("{use}", use)) == []
+
+
+@pytest.mark.parametrize(("use", "row"), LOUD.values(), ids=LOUD)
+def test_encoder_is_cut_off(use, row):
+    assert rows(rule, MODEL.replace("{use}", use)) == [row]
+
+
+def test_one_hot_and_functional():
+    source = MODEL.replace("self.codebook(d.argmin(1))", "(F.one_hot(d.argmin(1), 32).float() @ self.codebook.weight)")
+    assert rows(rule, source.replace("{use}", LOUD["raw"][0])) == [17]
+    assert rows(rule, source.replace("{use}", SILENT["straight through"])) == []
+
+
+def test_codebook_in_another_file():
+    files = {
+        "train.py": """
+        import torch
+        from torch import nn
+        from quantizer import Quantizer
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.enc, self.dec, self.quantizer = nn.Linear(9, 4), nn.Linear(4, 9), Quantizer()
+            def forward(self, x):
+                return self.dec(self.quantizer(self.enc(x)))
+        """,
+        "quantizer.py": """
+        import torch
+        from torch import nn
+        class Quantizer(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.book = nn.Parameter(torch.randn(32, 4))
+            def forward(self, z):
+                return self.book[torch.cdist(z, self.book).argmin(-1)]
+        """,
+    }
+    assert rows(rule, files) == [9]
+
+
+def test_round_around_the_estimator():
+    source = """
+    import torch
+    from torch import nn
+    def quantize(z):
+        hard, soft = torch.sign(z), torch.tanh(z)
+        return torch.round({})
+    """
+    assert rows(rule, source.format("(hard - soft).detach() + soft")) == [6]
+    assert rows(rule, source.format("soft")) == []
+    assert rows(rule, "import torch\ndef q(z):\n    return z + (torch.round(z) - z).detach()") == []
