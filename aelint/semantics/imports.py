@@ -43,7 +43,7 @@ def _bind_module(frame: Frame, alias: ast.alias) -> None:
 
 def _from(frame: Frame, node: ast.ImportFrom, source: Module | None, name: str) -> Value:
     if source is not None:
-        value = source.scope.names.get(name, MISSING)
+        value = source.scope.lookup(name)
         if value is not MISSING:
             return value
     submodule = _module(frame, f"{node.module}.{name}" if node.module else name, node.level)
@@ -56,6 +56,8 @@ def _from(frame: Frame, node: ast.ImportFrom, source: Module | None, name: str) 
 
 def _star(frame: Frame, node: ast.ImportFrom, source: Module | None) -> None:
     if source is not None:
+        for name in list(source.pending):
+            source.scope.lookup(name)
         exported = {k: v for k, v in source.scope.names.items() if not k.startswith("_")}
         frame.machine.heap.touch(frame.scope)
         frame.scope.names.update(exported)
@@ -87,22 +89,63 @@ def load(machine: Machine, unit: SourceUnit) -> Module | None:
         return None
     module = Module(unit, tree, Scope())
     machine.modules[unit.path] = module
-    module.scope.names["__name__"] = "imported"
-    module.scope.names["__file__"] = unit.path
-    with machine.within(stack=(), loops=(), guards=(), no_grad=False):
-        statements.execute(Frame(machine, module, module.scope), _definitions(tree))
-    module.executed = True
+    module.scope.names.update({"__name__": "imported", "__file__": unit.path})
+    for statement in tree.body:
+        for name, part in _bound_by(statement):
+            module.pending.setdefault(name, []).append(part)
+    module.scope.resolver = lambda name: _resolve(machine, module, name)
     return module
 
 
-def _definitions(tree: ast.Module) -> list[ast.stmt]:
-    # An imported file gives names; its loops and calls at module level are looked at when it is the entry.
-    return [s for s in tree.body if not isinstance(s, (ast.Expr, ast.For, ast.While))]
+def _resolve(machine: Machine, module: Module, name: str) -> Value:
+    """Run the statements of an imported file that bind `name`, now that somebody wants it."""
+    for wanted in (name, STAR):
+        statements_of = module.pending.pop(wanted, [])
+        if not statements_of:
+            continue
+        clean = {"stack": (), "loops": (), "guards": (), "no_grad": False, "speculative": False}
+        with machine.heap.apart(module.scope), machine.within(**clean):
+            statements.execute(Frame(machine, module, module.scope), statements_of)
+        if name in module.scope.names:
+            return module.scope.names[name]
+    return MISSING
+
+
+STAR = "*"
+
+
+def _bound_by(statement: ast.stmt) -> list[tuple[str, ast.stmt]]:
+    """The names that a statement at module level binds, with the part that binds each.
+
+    An imported file gives names; its loops and calls at module level are looked at when it is the entry.
+    """
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [(name, statement)]
+        case ast.Import(names=aliases):
+            parts: list[ast.stmt] = [ast.copy_location(ast.Import([a]), statement) for a in aliases]
+            return [((a.asname or a.name.partition(".")[0]), p) for a, p in zip(aliases, parts, strict=True)]
+        case ast.ImportFrom(module=source, names=aliases, level=level):
+            parts = [ast.copy_location(ast.ImportFrom(source, [a], level), statement) for a in aliases]
+            return [(a.asname or a.name, p) for a, p in zip(aliases, parts, strict=True)]
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            return [(name, statement) for name in _assigned(statement)]
+        case ast.If() | ast.Try() | ast.With():
+            inner = [s for s in ast.walk(statement) if isinstance(s, ast.stmt) and s is not statement]
+            names = dict.fromkeys(n for s in inner if not isinstance(s, (ast.If, ast.Try, ast.With)) for n, _ in _bound_by(s))
+            return [(name, statement) for name in names]
+        case _:
+            return []
+
+
+def _assigned(statement: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
 def member(frame: Frame, module: Module, name: str, node: ast.AST) -> Value:
     """`module.name` for a file of the project."""
-    value = module.scope.names.get(name, MISSING)
+    value = module.scope.lookup(name)
     if value is not MISSING:
         return value
     unit = frame.machine.project.find(name, module.unit, 1)

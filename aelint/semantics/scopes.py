@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +26,8 @@ class Scope:
     globals_declared: set[str] = field(default_factory=set)
     nonlocals_declared: set[str] = field(default_factory=set)
     is_class: bool = False
+    resolver: Callable[[str], Value] | None = None
+    """Gives names that are defined here but were not needed so far."""
 
     def enclosing(self, name: str) -> Scope | None:
         """The nearest enclosing function scope that binds `name`."""
@@ -37,8 +41,11 @@ class Scope:
         scope: Scope | None = self
         first = True
         while scope is not None:
-            if (first or not scope.is_class) and name in scope.names:
-                return scope.names[name]
+            if first or not scope.is_class:
+                if name in scope.names:
+                    return scope.names[name]
+                if scope.resolver is not None and (found := scope.resolver(name)) is not MISSING:
+                    return found
             scope, first = scope.parent, False
         return MISSING
 
@@ -50,7 +57,8 @@ class Module:
     unit: SourceUnit
     tree: ast.Module
     scope: Scope
-    executed: bool = False
+    pending: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    """Statements at module level that were not run yet, by the names that they bind."""
     star_unknown: bool = False
     """True after `from somewhere_unknown import *`."""
 
@@ -101,6 +109,20 @@ class Heap:
             level = self._levels[-1]
             if id(thing) not in level:
                 level[id(thing)] = (thing, _state(thing))
+
+    @contextmanager
+    def apart(self, scope: Scope) -> Iterator[None]:
+        """Run outside of all branches: what `scope` gains stays, whichever branch asked for it."""
+        levels, self._levels = self._levels, []
+        before = set(scope.names)
+        try:
+            yield
+        finally:
+            self._levels = levels
+            gained = {k: v for k, v in scope.names.items() if k not in before}
+            for level in levels:
+                if id(scope) in level:
+                    level[id(scope)][1].update(gained)
 
     def enter(self) -> None:
         """Begin a branch."""

@@ -84,6 +84,9 @@ def _run_methods(machine: Machine, module: Module, instance: Instance) -> None:
         function = methods[name]
         if id(function.node) in machine.executed or name == "__init__" or "staticmethod" in function.decorators:
             continue
+        if function.module is not module and name not in _FIRST:
+            # What is inherited from another file is looked at when that file is the entry.
+            continue
         _root(machine, lambda f=function: _enter(machine, module, f, instance))
 
 
