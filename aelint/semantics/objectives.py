@@ -41,12 +41,13 @@ class Reduction:
     """A sum or mean over axes.
 
     `batch`: whether the samples' axis is among them; `features`: how many numbers of one sample were taken
-    together (1 if none). None means unknown.
+    together (1 if none); `samples`: the size of the samples' axis if it is among them. None means unknown.
     """
 
     kind: str
     batch: bool | None = None
     features: Dim | None = None
+    samples: Dim | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -341,7 +342,7 @@ def _reduction_over(kind: str, argument: Sym, axes: Value) -> Reduction:
         if shape is None:
             return Reduction(kind)
         batch = _has_batch_axis(argument)
-        return Reduction(kind, batch, product(shape[1:] if batch else shape))
+        return Reduction(kind, batch, product(shape[1:] if batch else shape), shape[0] if batch else None)
     if not all(isinstance(i, int) for i in items):
         return Reduction(kind)
     if shape is None:
@@ -350,7 +351,8 @@ def _reduction_over(kind: str, argument: Sym, axes: Value) -> Reduction:
     if any(not 0 <= i < len(shape) for i in found):
         return Reduction(kind)
     batch = 0 in found and _has_batch_axis(argument)
-    return Reduction(kind, batch, product(shape[i] for i in found if i or not batch))
+    features = product(shape[i] for i in found if i or not batch)
+    return Reduction(kind, batch, features, shape[0] if batch else None)
 
 
 def _has_batch_axis(value: Sym) -> bool:
@@ -375,14 +377,14 @@ def _own_reduction(value: Sym) -> tuple[Reduction, ...]:
         return ()
     word, argument = reduction_word(value), value.attrs.get("input")
     shape = argument.shape if isinstance(argument, Sym) else None
-    features = product(shape[1:]) if shape else None
+    features, samples = (product(shape[1:]), shape[0]) if shape else (None, None)
     if shape and value.op in {"cross_entropy", "nll_loss"}:
         features = product(shape[2:])
     match word:
         case "mean" | "sum":
-            return (Reduction(word, batch=True, features=features),)
+            return (Reduction(word, batch=True, features=features, samples=samples),)
         case "batchmean":
-            return (Reduction("sum", batch=False, features=features), Reduction("mean", batch=True, features=1))
+            return (Reduction("sum", False, features), Reduction("mean", True, 1, samples))
         case "none":
             return ()
         case _:

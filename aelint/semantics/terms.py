@@ -128,6 +128,9 @@ _WEIGHT_NAME = re.compile(
 
 
 def _is_kl_name(leaf: Sym) -> bool:
+    if leaf.op == "kl_div":
+        # Between two sets of outputs: distillation, preference learning.
+        return False
     return _KL_NAME.search(leaf.name) is not None and _WEIGHT_NAME.search(leaf.name) is None
 
 

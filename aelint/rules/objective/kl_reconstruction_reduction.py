@@ -1,0 +1,158 @@
+"""The KL divergence and the reconstruction are reduced over different axes.
+
+## What it does
+
+Works out the beta that the reductions of the two terms imply and reports when it is far from the weight that
+is written: a mean over pixels beside a sum over latent dimensions, a mean over latent dimensions beside a
+sum over pixels, a sum over the batch beside a mean over the batch.
+
+## Why is this bad?
+
+The evidence lower bound sums both terms over the numbers of one sample. A mean over 784 pixels beside a
+summed KL is beta = 784: the posterior collapses. A mean over the latent dimensions divides beta by their
+number, a mixed batch reduction makes it depend on the batch size.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(784, 40), nn.Linear(20, 784)
+
+
+def loss(x):
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
+    kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), dim=1).mean()
+    return F.mse_loss(decoder(z), x) + kl
+
+
+loss(torch.rand(16, 784))
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(784, 40), nn.Linear(20, 784)
+
+
+def loss(x):
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
+    kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), dim=1).mean()
+    return F.mse_loss(decoder(z), x, reduction="none").sum(dim=1).mean() + kl
+
+
+loss(torch.rand(16, 784))
+```
+
+## Known limits
+
+Weights that are only known at run time, small weights that make up for the difference, and a mean over
+everything on both sides are left alone.
+
+## References
+
+- Kingma and Welling, Auto-Encoding Variational Bayes, 2014: https://arxiv.org/abs/1312.6114
+- Rybkin et al., Simple and Effective VAE Training with Calibrated Decoders, 2021: https://arxiv.org/abs/2006.13202
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.balance import Balance, balances
+from aelint.semantics.objectives import objectives
+
+RULE = Rule(
+    code="AEL305",
+    name="kl-reconstruction-reduction",
+    summary="the reductions of KL and reconstruction imply a weight far from the one that is written",
+    severity=Severity.WARNING,
+    triggers=(("exp", "log", "kl_div"), ("mean", "sum", "loss", "entropy")),
+)
+
+COLLAPSE = 50.0
+"""From this effective beta on hardly any latent dimension pays for itself."""
+FEW = 8
+"""Averaging fewer latent dimensions than this is a modest weight."""
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each KL whose reductions, and not its written weight, put it out of balance."""
+    seen: set[int] = set()
+    for objective in objectives(program):
+        for balance in balances(objective):
+            reason = _reason(balance) if balance.known else ""
+            top = balance.kl.top
+            if reason and top is not None and top.site is not None and id(top.site.node) not in seen:
+                seen.add(id(top.site.node))
+                yield Finding(top.site, reason, _notes(balance))
+
+
+def _notes(balance: Balance) -> tuple[Note, ...]:
+    leaf = balance.reconstruction.leaf
+    return (Note(leaf.site, "the reconstruction term"),) if leaf is not None and leaf.site is not None else ()
+
+
+def _reason(balance: Balance) -> str:
+    kl, loss = balance.kl_scale, balance.reconstruction_scale
+    batch = kl.batch - loss.batch
+    if kl.averaged == 1 and loss.averaged != 1 and batch >= 0:
+        return _pixels_averaged(balance, batch)
+    if loss.averaged == 1 and kl.averaged != 1 and batch == 0:
+        return _latents_averaged(balance)
+    if kl.averaged == loss.averaged == 1 and batch:
+        return _batch_mixed(balance, batch)
+    return ""
+
+
+def _pixels_averaged(balance: Balance, batch: int) -> str:
+    pixels = balance.reconstruction_scale.averaged
+    beta = balance.effective
+    if pixels is None:
+        # Both numbers are unknown, but pixels times samples is never small.
+        if batch < 1 or balance.written < 0.5:
+            return ""
+        return (
+            "The reconstruction is a mean over pixels and samples, the KL divergence a sum over both: the effective "
+            "beta is their number, and the posterior collapses. Sum the reconstruction over pixels"
+        )
+    if beta < COLLAPSE:
+        return ""
+    return (
+        f"The reconstruction is averaged over {pixels} features, the KL divergence summed over latent dimensions"
+        f"{' and samples' if batch else ''}: with the written weight {balance.written:.3g} the effective beta is "
+        f"{beta:.3g}{' times the batch size' if batch else ''}. Sum the reconstruction over features, or weigh the KL down"
+    )
+
+
+def _latents_averaged(balance: Balance) -> str:
+    latents = balance.kl_scale.averaged
+    if (latents is not None and latents < FEW) or not 0.1 <= balance.written <= 2:
+        return ""
+    count = f"{latents} latent dimensions" if latents is not None else "latent dimensions"
+    return (
+        f"The KL divergence is averaged over {count}, the reconstruction summed over features: with the written "
+        f"weight {balance.written:.3g} the effective beta is {balance.effective:.2g}"
+        f"{' divided by their number' if latents is None else ''}. Sum the KL over latent dimensions"
+    )
+
+
+def _batch_mixed(balance: Balance, batch: int) -> str:
+    if not 0.1 <= balance.written <= 20:
+        return ""
+    summed, averaged = ("KL divergence", "reconstruction") if batch > 0 else ("reconstruction", "KL divergence")
+    return (
+        f"The {summed} is summed over the batch, the {averaged} averaged over it, so the weight of the KL divergence "
+        "depends on the batch size. Reduce both alike"
+    )

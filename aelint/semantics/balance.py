@@ -1,0 +1,110 @@
+"""How much a KL divergence weighs against the reconstruction beside it, reductions included.
+
+The yardstick is the evidence lower bound: both terms summed over the numbers of one sample and averaged over
+samples, where the weight is beta. A mean over D pixels divides the reconstruction by D, so it multiplies beta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.semantics.dims import Poly
+from aelint.semantics.formulas import Leaf
+from aelint.semantics.objectives import Objective, Reduction
+from aelint.semantics.terms import Term, divergences, reconstructions
+
+__all__ = ["Balance", "Scale", "balances"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A term's factor against "sum over features, mean over samples".
+
+    Attributes:
+        factor: the term's factor, divided by what is averaged as far as it is known.
+        batch: 1 for a sum over an unknown number of samples, -1 for one division too many.
+        averaged: how many numbers of a sample are averaged; 1 for none, None if it is not known how many.
+        known: whether all reductions are in sight.
+    """
+
+    factor: float
+    batch: int
+    averaged: int | None
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Balance:
+    """A KL term and the reconstruction term of one loss."""
+
+    kl: Term
+    reconstruction: Term
+    kl_scale: Scale
+    reconstruction_scale: Scale
+
+    @property
+    def written(self) -> float:
+        """The ratio of the two factors as they are written."""
+        return abs(self.kl.factor / self.reconstruction.factor)
+
+    @property
+    def effective(self) -> float:
+        """Beta, as far as sizes are known; unknown numbers of samples and of averaged pixels count as 1."""
+        return abs(self.kl_scale.factor / self.reconstruction_scale.factor)
+
+    @property
+    def known(self) -> bool:
+        """Whether the reductions of both are in sight."""
+        return self.kl_scale.known and self.reconstruction_scale.known
+
+
+def balances(objective: Objective) -> Iterator[Balance]:
+    """Each KL term against the reconstruction, where a loss has exactly one of the latter, or several alike."""
+    losses = [t for t in reconstructions(objective) if t.factor]
+    if not losses or len({_kind(t) for t in losses}) != 1:
+        return
+    for kl in divergences(objective):
+        if kl.factor and _free(kl) == _free(losses[0]):
+            yield Balance(kl, losses[0], _scale(kl), _scale(losses[0]))
+
+
+def _kind(term: Term) -> tuple[object, ...]:
+    return (abs(term.factor), term.reductions)
+
+
+def _free(term: Term) -> frozenset[object]:
+    """The weights that are unknown, without numbers of samples."""
+    return frozenset(w for w in term.weights if not _is_batch(w))
+
+
+def _is_batch(key: object) -> bool:
+    return isinstance(key, tuple) and key[0] == "size" and isinstance(key[1], Poly) and key[1].has_batch
+
+
+def _scale(term: Term) -> Scale:
+    factor, batch, averaged, known = abs(term.factor), _divisions(term), 1, not term.by_name
+    unknown_mean = False
+    for one in term.reductions or ():
+        known &= one.kind in {"sum", "mean"} and (one.features is not None or _takes_all(one))
+        if one.kind == "sum" and one.batch is not False:
+            if isinstance(one.samples, int):
+                factor *= one.samples
+            else:
+                batch += 1
+        if one.kind == "mean":
+            if isinstance(one.features, int):
+                factor, averaged = factor / one.features, averaged * one.features
+            else:
+                unknown_mean = True
+    return Scale(factor, batch, None if unknown_mean else averaged, known and bool(term.reductions))
+
+
+def _takes_all(reduction: Reduction) -> bool:
+    """Whether it goes over every axis of a tensor of unknown shape."""
+    return reduction.batch in {None, True} and reduction.features is None
+
+
+def _divisions(term: Term) -> int:
+    lead = term.lead.product if term.lead is not None else frozenset()
+    return int(sum(e for g, e in lead if isinstance(g, Leaf) and _is_batch(g.key)))

@@ -1,0 +1,80 @@
+import pytest
+
+from aelint.rules.objective import kl_reconstruction_reduction as rule
+from tests.rules.harness import rows
+
+HEAD = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(784, 40), nn.Linear(20, 784)
+
+
+def loss(x, weight):
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    y = decoder(mu + torch.randn_like(mu) * torch.exp(0.5 * logvar))
+    per_dim = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp())
+    {}
+
+
+for x in torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.rand(64, 784)), batch_size={}):
+    loss(x[0], unknown)
+"""
+
+
+def program(body, batch=16):
+    return HEAD.format(body, batch)
+
+
+HEALTHY = {
+    "both summed": "return F.mse_loss(y, x, reduction='sum') + per_dim.sum()",
+    "both per sample, then averaged": "return F.mse_loss(y, x, reduction='none').sum(1).mean() + per_dim.sum(1).mean()",
+    "sums divided by the batch": "return F.mse_loss(y, x, reduction='sum') / x.size(0) + per_dim.sum(1).mean()",
+    "both averaged over everything": "return F.mse_loss(y, x) + per_dim.mean()",
+    "a small weight": "return F.mse_loss(y, x) + 0.00025 * per_dim.sum(1).mean()",
+    "divided by the pixels": "return F.mse_loss(y, x) + per_dim.sum(1).mean() / 784",
+    "divided by pixels and batch": "return F.mse_loss(y, x) + per_dim.sum() / x.numel()",
+    "multiplied by the pixels": "return 784 * F.mse_loss(y, x) + per_dim.sum(1).mean()",
+    "a weight known at run time only": "return F.mse_loss(y, x) + weight * per_dim.sum(1).mean()",
+    "latents averaged with a weight that makes up for it": "return F.mse_loss(y, x, reduction='sum') / len(x) + 20 * per_dim.mean()",
+}
+
+
+@pytest.mark.parametrize("body", HEALTHY.values(), ids=HEALTHY.keys())
+def test_balanced(body):
+    assert not rows(rule, program(body))
+
+
+def test_few_features():
+    source = program("return F.mse_loss(y, x) + per_dim.sum(1).mean()").replace("784", "8")
+    assert not rows(rule, source)
+
+
+OUT_OF_BALANCE = {
+    "pixels averaged": "return F.mse_loss(y, x) + per_dim.sum(1).mean()",
+    "pixels averaged, everything else summed": "return F.mse_loss(y, x) + per_dim.sum()",
+    "binary cross-entropy averaged": "return F.binary_cross_entropy(torch.sigmoid(y), x) + per_dim.sum(dim=-1).mean(dim=0)",
+    "latents averaged": "return ((y - x) ** 2).sum(1).mean() + per_dim.mean()",
+    "batch mixed": "return F.mse_loss(y, x, reduction='sum') + per_dim.sum(1).mean()",
+    "batch mixed the other way": "return F.mse_loss(y, x, reduction='none').sum(1).mean() + per_dim.sum()",
+}
+
+
+@pytest.mark.parametrize("body", OUT_OF_BALANCE.values(), ids=OUT_OF_BALANCE.keys())
+def test_out_of_balance(body):
+    assert rows(rule, program(body)) == [12]
+
+
+def test_sizes_that_are_not_known():
+    source = """
+    import torch
+    import torch.nn as nn
+    def loss_function(recon, x, mu, logvar):
+        criterion = nn.MSELoss()
+        kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+        return criterion(recon, x) + kld
+    """
+    assert rows(rule, source) == [6]
+    assert not rows(rule, source.replace("criterion(recon, x) + kld", "criterion(recon, x) + 1e-4 * kld"))
+    assert not rows(rule, source.replace("nn.MSELoss()", "nn.MSELoss(reduction='sum')"))
