@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from aelint.semantics import arithmetic, attributes, calls
 from aelint.semantics.iteration import iterate
 from aelint.semantics.joins import merge
-from aelint.semantics.machine import Frame
+from aelint.semantics.machine import Frame, OutOfFuelError
 from aelint.semantics.scopes import Scope
 from aelint.semantics.truth import truth
 from aelint.semantics.values import MISSING, Bound, DictValue, Function, ListValue, Sym, Value
@@ -21,7 +21,10 @@ Evaluator: TypeAlias = Callable[[Frame, Any], Value]
 
 def evaluate(frame: Frame, node: ast.expr) -> Value:
     """The value of an expression; unknown parts become `Sym`."""
-    frame.machine.step()
+    machine = frame.machine
+    machine.steps += 1
+    if machine.steps > machine.root_limit:
+        raise OutOfFuelError
     evaluator = _EVALUATORS.get(type(node))
     return evaluator(frame, node) if evaluator else frame.unknown("expression", node=node)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,6 +33,30 @@ class Limits:
     recursion: int = 2
     unrolled: int = 64
     modules: int = 60
+
+    @classmethod
+    def for_lines(cls, lines: int) -> Limits:
+        """Bounds for a file of so many lines: the cost of a file stays proportional to its length."""
+        steps = min(160_000, 25_000 + 60 * lines)
+        return cls(steps=steps, steps_per_root=min(40_000, steps // 2))
+
+
+class _Within:
+    """Changes the machine's context for a while; a class, since generators cost three times as much here."""
+
+    __slots__ = ("before", "changes", "machine")
+
+    def __init__(self, machine: Machine, changes: dict[str, Any]) -> None:
+        self.machine = machine
+        self.changes = changes
+        self.before = machine.context
+
+    def __enter__(self) -> None:
+        self.before = self.machine.context
+        self.machine.context = replace(self.before, **self.changes)
+
+    def __exit__(self, *_: object) -> None:
+        self.machine.context = self.before
 
 
 @dataclass(slots=True, eq=False)
@@ -88,15 +110,9 @@ class Machine:
             return
         self.trace.conflicts.extend((c, self.context) for c in conflicts)
 
-    @contextmanager
-    def within(self, **changes: Any) -> Iterator[None]:
+    def within(self, **changes: Any) -> _Within:
         """Run under a changed context."""
-        before = self.context
-        self.context = replace(before, **changes)
-        try:
-            yield
-        finally:
-            self.context = before
+        return _Within(self, changes)
 
     def guarded(self, test: ast.AST, *, taken: bool) -> Any:
         """Run under one more unknown condition."""
@@ -134,8 +150,12 @@ class Frame:
         return self.module.unit
 
     def site(self, node: ast.AST) -> Site:
-        """Where `node` is written."""
-        return Site(self.module.unit, node)
+        """Where `node` is written; the same node always gives the same site."""
+        sites = self.module.sites
+        found = sites.get(node)
+        if found is None:
+            found = sites[node] = Site(self.module.unit, node)
+        return found
 
     def bind(self, name: str, value: Value) -> None:
         """Bind a name where Python would."""

@@ -12,6 +12,7 @@ from aelint.semantics.values import MISSING, DictValue, Instance, ListValue, Obj
 if TYPE_CHECKING:
     import ast
 
+    from aelint.rule import Site
     from aelint.sources.unit import SourceUnit
 
 __all__ = ["Heap", "Module", "Scope"]
@@ -57,6 +58,8 @@ class Module:
     unit: SourceUnit
     tree: ast.Module
     scope: Scope
+    sites: dict[ast.AST, Site] = field(default_factory=dict)
+    """One site per node, made when first asked for."""
     pending: dict[str, list[ast.stmt]] = field(default_factory=dict)
     """Statements at module level that were not run yet, by the names that they bind."""
     star_unknown: bool = False

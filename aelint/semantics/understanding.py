@@ -22,7 +22,7 @@ def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Li
     Raises:
         SyntaxError: if the unit is no Python that this interpreter can read.
     """
-    machine = Machine(project or NoProject(), limits or Limits())
+    machine = Machine(project or NoProject(), limits or Limits.for_lines(len(unit.lines)))
     tree = unit.tree
     module = Module(unit, tree, Scope({"__name__": "__main__", "__file__": unit.path}))
     machine.modules[unit.path] = module
