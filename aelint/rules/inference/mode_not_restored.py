@@ -1,0 +1,115 @@
+"""Training goes on in evaluation mode, or a trained model is scored in training mode.
+
+## What it does
+
+Follows `train()` and `eval()` through loops and functions, for models with batch norm or dropout.
+Reports
+
+- an `eval()` inside of the training loop (a validation every few batches, say) that no `train()`
+  undoes before the next training step, and
+- a trained network that is applied under `no_grad` and was never put into evaluation mode.
+
+## Why is this bad?
+
+In evaluation mode dropout is off and batch norm uses frozen statistics: from the first validation on,
+the model trains without its regularisation and its running statistics stand still. In training mode a
+score depends on the other samples of the batch, changes from call to call, and changes the running
+statistics.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+model.train()
+for step in range(1000):
+    x = torch.randn(32, 20)
+    optimizer.zero_grad()
+    nn.functional.mse_loss(model(x), x).backward()
+    optimizer.step()
+    if step % 100 == 0:
+        model.eval()
+        with torch.no_grad():
+            print(nn.functional.mse_loss(model(x), x))
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(20, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 20))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for step in range(1000):
+    x = torch.randn(32, 20)
+    model.train()
+    optimizer.zero_grad()
+    nn.functional.mse_loss(model(x), x).backward()
+    optimizer.step()
+    if step % 100 == 0:
+        model.eval()
+        with torch.no_grad():
+            print(nn.functional.mse_loss(model(x), x))
+```
+
+## Known limits
+
+A model that is trained in evaluation mode from its first step is taken to mean it (frozen
+statistics). Monte-Carlo dropout and recalibrated statistics are recognised by the function's name.
+
+## References
+
+- https://pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.modes import left_in_eval, scored_in_train
+from aelint.semantics.values import Object
+
+RULE = Rule(
+    code="AEL601",
+    name="mode-not-restored",
+    summary="training goes on in evaluation mode, or a trained model is scored in training mode",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("batchnorm", "dropout"), ("backward",), ("eval", "no_grad", "inference_mode")),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report the switch that is not undone, and the call that lacks one."""
+    seen: set[int] = set()
+    for left in left_in_eval(program):
+        if id(left.switch.site.node) in seen:
+            continue
+        seen.add(id(left.switch.site.node))
+        training = left.update.backward.event.site
+        message = (
+            f"`{left.switch.site.text}` (line {left.switch.site.row}) leaves the {_kind(left.layer)} in evaluation mode, and the "
+            f"training steps that follow (line {training.row}) run in it; call `train()` before training goes on"
+        )
+        yield Finding(left.site, message, (Note(left.switch.site, "evaluation mode"), Note(training, "still trained")))
+    for scored in scored_in_train(program):
+        if id(scored.call.site.node) in seen:
+            continue
+        seen.add(id(scored.call.site.node))
+        message = (
+            f"the model is scored in training mode: its {_kind(scored.layer)} uses the batch (or chance) of the moment, so scores "
+            "depend on their neighbours and change the model; call `eval()` first"
+        )
+        yield Finding(scored.call.site, message)
+
+
+def _kind(layer: Object) -> str:
+    row = f" of line {layer.site.row}" if layer.site is not None else ""
+    return f"{layer.name.rsplit('.', 1)[-1]}{row}"

@@ -1,0 +1,190 @@
+"""AEL601: who runs in which mode."""
+
+import pytest
+
+from aelint.rules.inference import mode_not_restored as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+model = nn.Sequential(nn.Linear(20, 8), {layer}, nn.Linear(8, 20))
+opt = torch.optim.Adam(model.parameters())
+loader = torch.utils.data.DataLoader(torch.randn(100, 20), batch_size=10)
+
+def update(x):
+    opt.zero_grad()
+    F.mse_loss(model(x), x).backward()
+    opt.step()
+
+def validate():
+    model.eval()
+    with torch.no_grad():
+        return sum(F.mse_loss(model(x), x) for x in loader)
+"""
+
+HEALTHY = {
+    "train() opens each epoch": """
+for epoch in range(9):
+    model.train()
+    for x in loader:
+        update(x)
+    validate()
+""",
+    "train() follows the validation": """
+for i, x in enumerate(loader):
+    update(x)
+    if i % 5 == 0:
+        validate()
+        model.train()
+""",
+    "evaluation when training is over": """
+for x in loader:
+    update(x)
+print(validate())
+""",
+    "frozen statistics from the start": """
+model.eval()
+for x in loader:
+    update(x)
+""",
+    "phases": """
+def run(training):
+    for x in loader:
+        if training:
+            model.train()
+        else:
+            model.eval()
+        if training:
+            update(x)
+        else:
+            validate()
+for phase in (True, False):
+    run(phase)
+""",
+    "another model is evaluated": """
+other = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
+for x in loader:
+    update(x)
+    other.eval()
+""",
+    "samples for a second player": """
+critic = nn.Linear(20, 1)
+opt_critic = torch.optim.Adam(critic.parameters())
+for x in loader:
+    update(x)
+    with torch.no_grad():
+        fake = model(x)
+    opt_critic.zero_grad()
+    critic(fake).mean().backward()
+    opt_critic.step()
+""",
+    "Monte-Carlo dropout": """
+for x in loader:
+    update(x)
+def mc_dropout(x):
+    with torch.no_grad():
+        return torch.stack([model(x) for _ in range(9)])
+mc_dropout(torch.randn(3, 20))
+""",
+    "a last look at the end of a script": """
+for x in loader:
+    update(x)
+with torch.no_grad():
+    print(model(x).std())
+""",
+    "scored before training": """
+with torch.no_grad():
+    model(torch.randn(5, 20))
+for x in loader:
+    update(x)
+""",
+}
+
+
+@pytest.mark.parametrize("layer", ["nn.BatchNorm1d(8)", "nn.Dropout(0.3)"])
+@pytest.mark.parametrize("loop", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(loop, layer):
+    assert rows(rule, SETUP.format(layer=layer) + loop) == []
+
+
+MIDDLE = """
+model.train()
+for i, x in enumerate(loader):
+    update(x)
+    if i % 5 == 0:
+        validate()
+"""
+
+EPOCHS = """
+for epoch in range(9):
+    for x in loader:
+        update(x)
+    validate()
+"""
+
+SCORED = """
+for x in loader:
+    update(x)
+
+@torch.no_grad()
+def score():
+    return [model(x) for x in loader]
+
+score()
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "row"), [(MIDDLE, 24), (EPOCHS, 16), (SCORED, 25)], ids=["middle", "epochs", "scored"]
+)
+def test_fires(loop, row):
+    assert rows(rule, SETUP.format(layer="nn.BatchNorm1d(8)") + loop) == [row]
+
+
+@pytest.mark.parametrize("layer", ["nn.LayerNorm(8)", "nn.ReLU()", "nn.Dropout(0.0)"])
+@pytest.mark.parametrize("loop", [MIDDLE, EPOCHS, SCORED], ids=["middle", "epochs", "scored"])
+def test_silent_without_a_layer_of_two_modes(loop, layer):
+    assert rows(rule, SETUP.format(layer=layer) + loop) == []
+
+
+def test_model_and_scoring_in_other_files():
+    files = {
+        "main.py": """
+            import torch
+            from model import AE
+            from score import distances
+
+            net = AE()
+            opt = torch.optim.Adam(net.parameters())
+            for i in range(10):
+                x = torch.randn(4, 16)
+                opt.zero_grad()
+                (net(x) - x).pow(2).mean().backward()
+                opt.step()
+            distances(net, torch.randn(100, 16))
+            """,
+        "model.py": """
+            from torch import nn
+
+
+            class AE(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.net = nn.Sequential(nn.Linear(16, 4), nn.BatchNorm1d(4), nn.Linear(4, 16))
+
+                def forward(self, x):
+                    return self.net(x)
+            """,
+        "score.py": """
+            import torch
+
+
+            def distances(net, x):
+                with torch.inference_mode():
+                    return (net(x) - x).norm(dim=1)
+            """,
+    }
+    assert rows(rule, files) == [7]
