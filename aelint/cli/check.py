@@ -17,7 +17,7 @@ from aelint.engine.run import Run
 from aelint.registry import UnknownRuleError
 from aelint.reporters import Presentation, reporter
 
-__all__ = ["run"]
+__all__ = ["finish", "run"]
 
 FOR_PEOPLE = ("full", "concise")
 STDIN = "-"
@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
         complain(str(error))
         return 2
     texts = {} if stdin is None else {str(Path(stdin).absolute()): sys.stdin.buffer.read()}
-    files = Run(paths, chosen, jobs=args.jobs, stdin=stdin)
+    files = Run(paths, chosen, jobs=args.jobs, stdin=stdin, cached=not args.no_cache and stdin is None)
     if not (args.fix or args.diff or args.fix_only):
-        return _finish(args, Fixed(files.lint(texts)), chosen, texts)
+        return finish(args, Fixed(files.lint(texts)), chosen, texts)
     fixed = fix(files, texts, unsafe=args.unsafe_fixes)
     return _mend(args, fixed, chosen, texts, is_stdin=stdin is not None)
 
@@ -60,7 +60,7 @@ def _mend(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict[
         return 2
     if args.fix_only:
         return _finish_quietly(fixed, changed=False)
-    return _finish(args, fixed, chosen, {})
+    return finish(args, fixed, chosen, {})
 
 
 def _write(fixed: Fixed) -> bool:
@@ -84,7 +84,7 @@ def _finish_quietly(fixed: Fixed, *, changed: bool) -> int:
     return 2 if fixed.outcome.failures else int(changed)
 
 
-def _finish(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict[str, bytes]) -> int:
+def finish(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict[str, bytes]) -> int:
     """Report what was found; the exit code."""
     outcome = fixed.outcome
     coloured = not args.output_file and args.output_format in FOR_PEOPLE and colours(args.color)

@@ -57,6 +57,16 @@ class _Command:
 
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders; `-` for standard input [.]")
+    _linting(parser)
+    fixing = parser.add_argument_group("fixing")
+    fixing.add_argument("--fix", action="store_true", help="mend what can be mended safely")
+    fixing.add_argument("--unsafe-fixes", action="store_true", help="mend what a person should look at, too")
+    fixing.add_argument("--fix-only", action="store_true", help="mend, and do not report what is left")
+    fixing.add_argument("--diff", action="store_true", help="show what --fix would change, and change nothing")
+    fixing.add_argument("--show-fixes", action="store_true", help="list what was mended")
+
+
+def _linting(parser: argparse.ArgumentParser) -> None:
     _selection(parser)
     _files(parser)
     output = parser.add_argument_group("output")
@@ -66,12 +76,6 @@ def _check(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     output.add_argument("-q", "--quiet", action="store_true", help="print the findings only")
     output.add_argument("-e", "--exit-zero", action="store_true", help="exit with 0 even with findings")
-    fixing = parser.add_argument_group("fixing")
-    fixing.add_argument("--fix", action="store_true", help="mend what can be mended safely")
-    fixing.add_argument("--unsafe-fixes", action="store_true", help="mend what a person should look at, too")
-    fixing.add_argument("--fix-only", action="store_true", help="mend, and do not report what is left")
-    fixing.add_argument("--diff", action="store_true", help="show what --fix would change, and change nothing")
-    fixing.add_argument("--show-fixes", action="store_true", help="list what was mended")
     running = parser.add_argument_group("running")
     running.add_argument("-j", "--jobs", type=_positive, metavar="N", help="processes at most [one per processor]")
     running.add_argument("--no-cache", action="store_true", help="neither read nor write .aelint_cache")
@@ -112,6 +116,14 @@ def _inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE")
 
 
+def _baseline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("create", "update", "check", "prune"))
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders [.]")
+    parser.add_argument("--file", metavar="FILE", help="the baseline [aelint-baseline.json in the root]")
+    _linting(parser)
+    parser.set_defaults(show_fixes=False)
+
+
 def _clean(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", default=".", metavar="FOLDER")
 
@@ -143,6 +155,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "rule": (_rule, "Explain a rule."),
     "explain": (_rule, "Explain a rule (the same as `rule`)."),
     "inspect": (_inspect, "Show what the linter understood of a file."),
+    "baseline": (_baseline, "Accept the findings of today; fail on new ones."),
     "config": (_config, "Show the settings in force."),
     "clean": (_clean, "Remove the cache."),
 }

@@ -61,6 +61,8 @@ class FileReport:
     """One line for each rule, or reading of a program, that failed on this file."""
     lookups: Mapping[str, bool] = field(default_factory=dict)
     """Files of the project that were asked for -> whether they were there."""
+    digest: str = ""
+    """Names the content that was analysed; "" if there was none."""
 
 
 class Analyser:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aelint.config import Settings
 from aelint.diagnostics import Diagnostic
 from aelint.engine.analyse import Analyser, FileReport, Plan, Understand
+from aelint.engine.cache import Cache, content_digest
 from aelint.engine.discovery import Discovery
 from aelint.engine.findings import unreadable
 from aelint.engine.prefilter import needs_analysis
@@ -44,6 +45,8 @@ class Run:
         jobs: At most this many processes; None for one per processor.
         understand: In place of `aelint.semantics.understand`.
         raises: Let a failing rule raise.
+        stdin: The name of text that need not be saved, in place of `paths`.
+        cached: Use and keep what earlier runs found.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class Run:
         understand: Understand | None = None,
         raises: bool = False,
         stdin: str | None = None,
+        cached: bool = False,
     ) -> None:
         self._settings = settings
+        self._cached = cached
         self._discovery = Discovery(settings)
         self._jobs = default_jobs() if jobs is None else jobs
         self._understand = understand
@@ -66,25 +71,33 @@ class Run:
     def lint(self, texts: Mapping[str, bytes] | None = None) -> Outcome:
         """Lint the files; `texts` (by absolute path) hides what the disk holds."""
         reader = Reader(texts or {})
-        reports, todo, size = _gate(self.files, reader)
-        shown = {os.path.abspath(file): file for file in self.files}
-        rules = tuple(self._settings.chosen().values())
-        analyser = Analyser(Plan(self._settings, rules, shown, reader, self._raises), self._understand)
-        reports += analyse_files(analyser, todo, size=size, jobs=self._jobs)
+        plan = self._plan(reader)
+        cache = Cache(self._settings, reader, plan.display) if self._cached else None
+        reports, todo, size = _gate(self.files, reader, cache)
+        for report in analyse_files(Analyser(plan, self._understand), todo, size=size, jobs=self._jobs):
+            reports.append(report)
+            if cache is not None:
+                cache.put(report)
+        if cache is not None:
+            cache.save()
         place = {file: index for index, file in enumerate(self.files)}
         reports.sort(key=lambda report: place[report.path])
-        return self._outcome(reports)
+        return self._outcome(reports, cache.notes if cache is not None else ())
 
-    def _outcome(self, reports: Sequence[FileReport]) -> Outcome:
+    def _plan(self, reader: Reader) -> Plan:
+        shown = {os.path.abspath(file): file for file in self.files}
+        return Plan(self._settings, tuple(self._settings.chosen().values()), shown, reader, self._raises)
+
+    def _outcome(self, reports: Sequence[FileReport], notes: Sequence[str]) -> Outcome:
         verdict = Verdict(self._settings, self._discovery.relative)
         diagnostics = tuple(verdict.decide(reports, self.files))
         missing = [f"{path}: no such file or folder" for path in self._discovery.missing]
         failures = (*missing, *(line for report in reports for line in report.failures))
-        return Outcome(diagnostics, len(self.files), tuple(self._discovery.problems), failures, verdict.silenced)
+        return Outcome(diagnostics, len(self.files), (*self._discovery.problems, *notes), failures, verdict.silenced)
 
 
-def _gate(files: Sequence[str], reader: Reader) -> tuple[list[FileReport], list[str], int]:
-    """Read every file once: reports on what cannot be read, the files worth analysing, and their bytes."""
+def _gate(files: Sequence[str], reader: Reader, cache: Cache | None) -> tuple[list[FileReport], list[str], int]:
+    """Read every file once: reports that need no analysis, the files that do, and their bytes."""
     reports, todo, size = [], [], 0
     for path in files:
         try:
@@ -92,7 +105,12 @@ def _gate(files: Sequence[str], reader: Reader) -> tuple[list[FileReport], list[
         except UnreadableError as error:
             reports.append(FileReport(path, (unreadable(path, error),)))
             continue
-        if needs_analysis(path, data):
+        if not needs_analysis(path, data):
+            continue
+        known = cache.get(path, content_digest(data)) if cache is not None else None
+        if known is not None:
+            reports.append(known)
+        else:
             todo.append(path)
             size += len(data)
     return reports, todo, size

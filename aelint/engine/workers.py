@@ -6,8 +6,10 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 
 from aelint.engine.analyse import Analyser, FileReport, Plan
+from aelint.engine.cache import content_digest
 from aelint.engine.findings import unreadable
 from aelint.sources.decode import UnreadableError
 
@@ -51,7 +53,7 @@ def _one(analyser: Analyser, path: str) -> FileReport:
         data = analyser.plan.reader.read(path)
     except UnreadableError as error:
         return FileReport(path, (unreadable(path, error),))
-    return analyser.analyse(path, data)
+    return replace(analyser.analyse(path, data), digest=content_digest(data))
 
 
 def _in_processes(analyser: Analyser, paths: Sequence[str], jobs: int) -> Iterator[FileReport]:
