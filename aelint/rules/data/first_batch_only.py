@@ -1,0 +1,116 @@
+"""Every training step starts the loader anew and takes its first batch.
+
+## What it does
+
+Reports `next(iter(loader))` inside a training loop, for a loader that does not shuffle, where the batch
+takes part in the loss.
+
+## Why is this bad?
+
+`iter(loader)` starts at the beginning. Without shuffling its first batch is the same each time, so the
+model (or the noise, or the condition) never sees the rest of the data.
+
+## Example
+
+```python
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+model = nn.Linear(8, 8)
+optimizer = torch.optim.Adam(model.parameters())
+loader = DataLoader(TensorDataset(torch.randn(64, 8)), batch_size=16)
+for step in range(100):
+    (x,) = next(iter(loader))
+    loss = nn.functional.mse_loss(model(x), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+model = nn.Linear(8, 8)
+optimizer = torch.optim.Adam(model.parameters())
+loader = DataLoader(TensorDataset(torch.randn(64, 8)), batch_size=16, shuffle=True)
+for epoch in range(25):
+    for (x,) in loader:
+        loss = nn.functional.mse_loss(model(x), x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+```
+
+## Known limits
+
+With `shuffle=True` or a sampler the first batch differs each time, and the rule is silent; so it is about
+batches that are only shown, and where one batch is taken before the loop to fit it on purpose.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/data.html
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.batches import contributes, keeps_order, losses
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Object, Sym
+
+RULE = Rule(
+    code="AEL503",
+    name="first-batch-only",
+    summary="Every training step starts the loader anew and takes its first batch",
+    severity=Severity.WARNING,
+    triggers=(("next(",), ("iter(",), ("dataloader",), ("backward",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield one finding for each `next(iter(loader))` that repeats the first batch."""
+    reported: set[int] = set()
+    started = {id(c.result): c for c in program.calls_to("iter")}
+    for call in program.calls_to("next"):
+        loader, start = _restarted(call, started)
+        if loader is None or start is None or not keeps_order(loader) or id(call.site.node) in reported:
+            continue
+        if _is_renewal(program, start):
+            continue
+        if any(_in_the_same_round(call, start, loss) and contributes(call.result, loss) for loss in losses(program)):
+            reported.add(id(call.site.node))
+            note = Note(loader.site, "the loader does not shuffle") if loader.site is not None else None
+            message = "each round starts the loader anew, so that this is its first batch every time; make the iterator "
+            yield Finding(call.site, message + "before the loop, or loop over the loader", (note,) if note else ())
+
+
+def _restarted(call: Call, started: dict[int, Call]) -> tuple[Object | None, Call | None]:
+    match call.args:
+        case (Sym(op="iter", inputs=(Object() as loader, *_)) as iterator, *_) if loader.name.endswith("DataLoader"):
+            return loader, started.get(id(iterator))
+        case _:
+            return None, None
+
+
+def _is_renewal(program: Program, start: Call) -> bool:
+    """Whether the iterator is only made when another one has come to its end."""
+    trees = [m.tree for m in program.machine.modules.values() if m.unit is start.site.unit]
+    handlers = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler)]
+    return any(inner is start.site.node for handler in handlers for inner in ast.walk(handler))
+
+
+def _in_the_same_round(call: Call, start: Call, loss: Call) -> bool:
+    """Whether the iterator is made, and asked once, in the round of the innermost loop that trains."""
+    loops = loss.context.loops
+    conditional = len(start.context.guards) > len(loss.context.guards)
+    return bool(loops) and not conditional and call.context.loops == loops and start.context.loops == loops and call.order < loss.order

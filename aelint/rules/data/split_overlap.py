@@ -1,0 +1,162 @@
+"""Held-out data is trained on, or training data stands in for held-out data.
+
+## What it does
+
+Reports
+
+- a validation or test set that is taken with the same indices, or an overlapping part, as the training set,
+- splits that are stored or unpacked under each other's name,
+- a loop that trains on the test split while the training split lies unused,
+- a training step that reads the whole of something of which a `train_` version lies unused beside it,
+- a scaler that is fitted again on held-out data.
+
+## Why is this bad?
+
+The score on data that was trained on says nothing about new data, and early stopping never stops. A
+reported test score that was used for selection is too good; data under the wrong name is compared with
+other people's results.
+
+## Example
+
+```python
+from torch.utils.data import Subset
+
+def split(dataset, folds):
+    for train_indices, val_indices in folds:
+        train_set = Subset(dataset, train_indices)
+        val_set = Subset(dataset, train_indices)
+        yield train_set, val_set
+```
+
+```python
+def splits(data):
+    train_part, validation_part, test_part = data.split([160, 20, 60])
+    return {"train": train_part, "test": validation_part, "validation": test_part}
+```
+
+## Use instead
+
+```python
+from torch.utils.data import Subset
+
+def split(dataset, folds):
+    for train_indices, val_indices in folds:
+        train_set = Subset(dataset, train_indices)
+        val_set = Subset(dataset, val_indices)
+        yield train_set, val_set
+```
+
+```python
+def splits(data):
+    train_part, validation_part, test_part = data.split([160, 20, 60])
+    return {"train": train_part, "test": test_part, "validation": validation_part}
+```
+
+## Known limits
+
+Which part is held out is read from names (`val`, `test`, `eval`), so unnamed parts are not compared. Names
+such as `train_eval` say that the overlap is intended.
+
+## References
+
+- https://scikit-learn.org/stable/common_pitfalls.html#data-leakage
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.batches import is_held_out_name, is_training_name, training_loaders
+from aelint.semantics.datasets import split_of
+from aelint.semantics.loaders import loader_argument
+from aelint.semantics.splits import Part, exchanged_names, overlapping, parts_of, whole_beside_training_part
+from aelint.semantics.trace import Binding
+from aelint.semantics.values import Object, Value
+
+RULE = Rule(
+    code="AEL506",
+    name="split-overlap",
+    summary="Held-out data is trained on, or stands under another name",
+    severity=Severity.WARNING,
+    triggers=(("val", "test", "eval", "train"),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield findings about parts of the data that overlap or are exchanged."""
+    reported: set[int] = set()
+    checks = (_same_part(program), _exchanged(program), _trained_on_test(program), _whole(program), _fitted_again(program))
+    for finding in chain(*checks):
+        if id(finding.site.node) not in reported:
+            reported.add(id(finding.site.node))
+            yield finding
+
+
+def _same_part(program: Program) -> Iterator[Finding]:
+    named = [(b, p) for b in program.bindings if (p := parts_of(b.value)) is not None]
+    training = [(b, p) for b, p in named if is_training_name(b.name)]
+    for binding, part in named:
+        if not is_held_out_name(binding.name):
+            continue
+        twin = next(((b, p) for b, p in training if b.scope is binding.scope and overlapping(p, part)), None)
+        if twin is not None:
+            yield _shared(binding, part, *twin)
+
+
+def _shared(binding: Binding, part: Part, other: Binding, trained: Part) -> Finding:
+    site = part.site or binding.site
+    note = Note(trained.site or other.site, f"`{other.name}` is taken here")
+    how = "with the same indices as" if part.index is trained.index else "from a part that overlaps with"
+    return Finding(site, f"`{binding.name}` is taken {how} `{other.name}`: what is held out was trained on", (note,))
+
+
+def _exchanged(program: Program) -> Iterator[Finding]:
+    for site, key, other in exchanged_names(program):
+        yield Finding(site, f"the part for `{key}` is given `{other}`, and the other way round: the two are exchanged")
+
+
+def _trained_on_test(program: Program) -> Iterator[Finding]:
+    trained = training_loaders(program)
+    unused = [o for o in program.machine.objects if split_of(o) == "train" and not _consumed(program, o)]
+    for loader, _, loop in trained:
+        data = loader_argument(loader, "dataset")
+        if not isinstance(data, Object) or split_of(data) != "test" or loader.site is None:
+            continue
+        twin = next((o for o in unused if o.name == data.name and o.site is not None), None)
+        if twin is not None and twin.site is not None and data.site is not None:
+            notes = (Note(data.site, "the test split"), Note(twin.site, "the training split is not used"))
+            yield Finding(program.site(program.entry, loop.node), "this loop trains on the test split", notes)
+
+
+def _consumed(program: Program, data: Object) -> bool:
+    return any(data in _values(c.args, c.kwargs) for c in program.calls if c.result is not data)
+
+
+def _values(args: tuple[Value, ...], kwargs: dict[str, Value]) -> list[Value]:
+    return [v for v in (*args, *kwargs.values()) if isinstance(v, Object)]
+
+
+def _whole(program: Program) -> Iterator[Finding]:
+    for site, key, version in whole_beside_training_part(program):
+        message = f"the training step reads `{key}`, which holds the held-out part too, while `{version}` lies unused"
+        yield Finding(site, message)
+
+
+def _fitted_again(program: Program) -> Iterator[Finding]:
+    """`scaler.fit_transform(test)` after `scaler.fit_transform(train)`."""
+    fitted: dict[int, str] = {}
+    for call in program.calls:
+        if call.method not in {"fit", "fit_transform"} or not isinstance(call.receiver, Object) or not call.args:
+            continue
+        if not call.receiver.name.startswith("sklearn.preprocessing."):
+            continue
+        name = call.site.text.partition("(")[2].rstrip(")")
+        known = fitted.get(id(call.receiver))
+        if known is not None and is_held_out_name(name) and is_training_name(known):
+            message = f"the scaler is fitted again on `{name}`, after `{known}`: held-out data must only be transformed"
+            yield Finding(call.site, message)
+        fitted.setdefault(id(call.receiver), name)

@@ -1,0 +1,79 @@
+"""Which loaders a program trains on, and what reaches the loss of a training step."""
+
+from __future__ import annotations
+
+from aelint.semantics.graph import parts
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.loaders import loader_argument
+from aelint.semantics.memo import per_program
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Call, Loop
+from aelint.semantics.values import Object, Sym, Value
+
+__all__ = ["contributes", "is_held_out_name", "is_training_name", "keeps_order", "loaders", "losses", "training_loaders"]
+
+_HELD_OUT = ("val", "test", "eval", "dev_", "holdout", "held")
+
+
+@per_program
+def losses(program: Program) -> list[Call]:
+    """The calls that start a backward pass."""
+    return [c for c in program.calls if c.method in {"backward", "manual_backward"}]
+
+
+@per_program
+def loaders(program: Program) -> list[Object]:
+    """Every `DataLoader` that is built."""
+    return [o for o in program.machine.objects if o.name.rsplit(".", 1)[-1] == "DataLoader" and o.name.startswith("torch.")]
+
+
+@per_program
+def training_loaders(program: Program) -> list[tuple[Object, Call, Loop]]:
+    """Each loader whose batches a loop goes through while it computes gradients, with the backward pass and the loop."""
+    known = {id(o): o for o in loaders(program)}
+    found: dict[int, tuple[Object, Call, Loop]] = {}
+    for call in losses(program):
+        for loop in call.context.loops:
+            for loader in _in(loop.iterable):
+                if id(loader) in known:
+                    found.setdefault(id(loader), (loader, call, loop))
+        for one in ancestors(_loss(call)):
+            loader = one.attrs.get("loader") if one.op == "batch" else None
+            if isinstance(loader, Object) and id(loader) in known and call.context.loops:
+                found.setdefault(id(loader), (loader, call, call.context.loops[-1]))
+    return list(found.values())
+
+
+def _in(iterable: Value) -> list[Object]:
+    return [iterable] if isinstance(iterable, Object) else []
+
+
+def _loss(call: Call) -> Value:
+    return call.receiver if isinstance(call.receiver, Sym) and not call.args else (call.args[0] if call.args else None)
+
+
+def contributes(value: Value, call: Call) -> bool:
+    """Whether a value takes part in the loss of a backward pass."""
+    mine = {s.id for s in parts(value)}
+    return any(one.id in mine for one in ancestors(_loss(call)))
+
+
+def keeps_order(loader: Object) -> bool:
+    """Whether the loader certainly gives the same batches in the same order each time."""
+    if "**" in loader.kwargs:
+        return False
+    shuffle = loader_argument(loader, "shuffle", False)  # noqa: FBT003  # the default of torch
+    samples = any(loader_argument(loader, name) is not None for name in ("sampler", "batch_sampler"))
+    return (shuffle is False or shuffle is None) and not samples
+
+
+def is_training_name(name: str) -> bool:
+    """Whether a name says that it holds training data."""
+    return "train" in name.lower()
+
+
+def is_held_out_name(name: str) -> bool:
+    """Whether a name says that it holds validation or test data."""
+    lowered = name.lower().lstrip("_")
+    words = lowered.split("_")
+    return "train" not in lowered and any(w.startswith(_HELD_OUT) for w in words)

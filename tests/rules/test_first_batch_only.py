@@ -1,0 +1,59 @@
+import pytest
+
+from aelint.rules.data import first_batch_only as rule
+from tests.rules.harness import rows
+
+PROGRAM = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+model = nn.Linear(8, 8)
+opt = torch.optim.Adam(model.parameters())
+loader = DataLoader(TensorDataset(torch.randn(64, 8)), batch_size=16{more})
+{body}
+"""
+STEP = "nn.functional.mse_loss(model(x), x).backward(); opt.step(); opt.zero_grad()"
+
+SILENT = {
+    "shuffled": (", shuffle=True", f"for i in range(9):\n    (x,) = next(iter(loader))\n    {STEP}"),
+    "sampler": (", sampler=draw", f"for i in range(9):\n    (x,) = next(iter(loader))\n    {STEP}"),
+    "one batch fitted on purpose": ("", f"(x,) = next(iter(loader))\nfor i in range(9):\n    {STEP}"),
+    "iterator made before the loop": ("", f"it = iter(loader)\nfor i in range(9):\n    (x,) = next(it)\n    {STEP}"),
+    "only shown": ("", f"for e in range(9):\n    for (x,) in loader:\n        {STEP}\n    show(next(iter(loader)))"),
+    "no training": ("", "for i in range(9):\n    (x,) = next(iter(loader))\n    print(model(x))"),
+    "iterator renewed at its end": (
+        "",
+        f"it = iter(loader)\nfor i in range(9):\n    try:\n        (x,) = next(it)\n    except StopIteration:\n"
+        f"        it = iter(loader)\n        (x,) = next(it)\n    {STEP}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "body"), SILENT.values(), ids=SILENT)
+def test_silent(more, body):
+    assert rows(rule, PROGRAM.format(more=more, body=body)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "row"),
+    [
+        (f"for i in range(9):\n    (x,) = next(iter(loader))\n    {STEP}", 10),
+        (f"for i in range(9):\n    it = iter(loader)\n    x = next(it)[0]\n    {STEP}", 11),
+        (f"while True:\n    batch = next(iter(loader))\n    x = batch[0] * 2\n    {STEP}", 10),
+    ],
+    ids=["one expression", "two statements", "while"],
+)
+def test_first_batch_every_time(body, row):
+    assert rows(rule, PROGRAM.format(more="", body=body)) == [row]
+
+
+def test_second_loader_inside_the_batch_loop():
+    body = """
+def train(model, loader, noise):
+    for (clean,) in loader:
+        x = clean + next(iter(noise))[0]
+        nn.functional.mse_loss(model(x), clean).backward()
+train(model, loader, DataLoader(TensorDataset(torch.randn(64, 8)), 16))
+"""
+    assert rows(rule, PROGRAM.format(more="", body=body)) == [12]

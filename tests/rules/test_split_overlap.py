@@ -1,0 +1,76 @@
+import pytest
+
+from aelint.rules.data import split_overlap as rule
+from tests.rules.harness import rows
+
+SILENT = {
+    "different indices": "def f(d, a, b):\n    train = d[a]\n    val = d[b]",
+    "different data": "def f(x, y, i):\n    x_train = x[i]\n    y_test = y[i]",
+    "scored on training data on purpose": "def f(d, i):\n    train = d[i]\n    train_eval = d[i]",
+    "adjacent parts": "def f(d):\n    train = d[:800]\n    val = d[800:]",
+    "unknown ends": "def f(d, n, m):\n    train = d[:n]\n    val = d[m:]",
+    "everything trains": "def f(d):\n    train = d[:]\n    test = d[:10]",
+    "columns by name": "def f(d):\n    train = d['a']\n    test = d['a']",
+    "dictionary": "s = {'train': train_set, 'val': val_set, 'test': test_set}",
+    "validation stands in for a missing test": "s = {'train': train_set, 'val': val_set, 'test': val_set}",
+    "sizes in order": "train, val, test = random_split(d, [n_train, n_val, n_test])",
+    "transform of held-out data": "from sklearn.preprocessing import StandardScaler\ns = StandardScaler()\n"
+    "a = s.fit_transform(x_train)\nb = s.transform(x_test)",
+    "a scaler of its own": "from sklearn.preprocessing import StandardScaler\n"
+    "a = StandardScaler().fit_transform(x_train)\nb = StandardScaler().fit_transform(x_test)",
+}
+LOUD = {
+    "same indices": ("def f(d, folds):\n    for tr, va in folds:\n        train = d[tr, :]\n        val = d[tr, :]", [4]),
+    "subset": ("from torch.utils.data import Subset\ndef f(d, i, j):\n    train_set = Subset(d, i)\n    test_set = Subset(d, i)", [4]),
+    "overlapping slices": ("def f(d):\n    train = d[:900]\n    val = d[800:]", [3]),
+    "exchanged in a dictionary": ("s = {\n    'val': test_set,\n    'test': val_set,\n}", [2, 3]),
+    "exchanged sizes": ("train, val, test = random_split(d, [n_train, n_test, n_val])", [1]),
+    "scaler fitted twice": (
+        "from sklearn.preprocessing import StandardScaler\ns = StandardScaler()\na = s.fit_transform(x_train)\n"
+        "b = s.fit_transform(x_test)",
+        [4],
+    ),
+}
+
+
+@pytest.mark.parametrize("source", SILENT.values(), ids=SILENT)
+def test_silent(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(("source", "expected"), LOUD.values(), ids=LOUD)
+def test_overlap(source, expected):
+    assert rows(rule, source) == expected
+
+
+GRAPH = """
+def load():
+    return {"x": features(), "adj": dense(edges), "train_adj": dense(train), "train_edges": train}
+
+def step(model, opt, data):
+    z = model(data["x"], data["KEY"])
+    loss = score(z, data["train_edges"])
+    loss.backward()
+"""
+
+
+def test_training_step_reads_the_whole_graph():
+    assert rows(rule, GRAPH.replace("KEY", "adj")) == [6]
+    assert rows(rule, GRAPH.replace("KEY", "train_adj")) == []
+    # Somebody uses the training version: then both have their place.
+    assert rows(rule, GRAPH.replace("KEY", "adj") + "\ndef other(data):\n    return data['train_adj']") == []
+
+
+def test_training_on_the_test_split():
+    source = """
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+    train = datasets.MNIST(".", train=True, transform=transforms.ToTensor())
+    test = datasets.MNIST(".", train=False, transform=transforms.ToTensor())
+    loader = DataLoader({}, 32, shuffle=True)
+    for x, _ in loader:
+        loss = model(x).mean()
+        loss.backward()
+    """
+    assert rows(rule, source.format("test")) == [7]
+    assert rows(rule, source.format("train")) == []
