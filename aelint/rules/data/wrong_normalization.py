@@ -1,0 +1,192 @@
+"""Pictures are normalised twice, with exchanged numbers, or for another number of channels.
+
+## What it does
+
+Reports
+
+- two `Normalize` in one pipeline, and `Normalize` in front of `ToTensor`,
+- mean and standard deviation of a well-known data set in each other's place, or a deviation of zero,
+- as many means as the pictures have no channels,
+- a division by 255 of pictures that `ToTensor` has already brought to [0, 1].
+
+## Why is this bad?
+
+The network gets a range that neither the output activation nor pretrained weights expect: after a second
+division by 255 all pixels lie below 0.004, and every reconstruction looks equally good. A wrong number of
+channels raises when the first batch is loaded.
+
+## Example
+
+```python
+from torchvision import datasets, transforms
+
+pipeline = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))])
+digits = datasets.MNIST(".", transform=pipeline)
+sample = digits[0]
+```
+
+```python
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+for x, _ in DataLoader(datasets.CIFAR10(".", transform=transforms.ToTensor()), 32):
+    x = x / 255.0
+```
+
+## Use instead
+
+```python
+from torchvision import datasets, transforms
+
+pipeline = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+digits = datasets.MNIST(".", transform=pipeline)
+sample = digits[0]
+```
+
+```python
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+for x, _ in DataLoader(datasets.CIFAR10(".", transform=transforms.ToTensor()), 32):
+    x = x * 2 - 1
+```
+
+## Known limits
+
+Channels are compared only where the data set or the tensor says how many it has. One mean for several
+channels is broadcast, and fine.
+
+## References
+
+- https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.graph import nodes
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.operators.api import to_number
+from aelint.semantics.transforms import PREFIX, channel_numbers, parameter, steps_of
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Instance, Object, Sym, Value
+
+RULE = Rule(
+    code="AEL507",
+    name="wrong-normalization",
+    summary="Pictures are normalised twice, with exchanged numbers, or for another number of channels",
+    severity=Severity.WARNING,
+    triggers=(("normalize", "255", "sub_", "div_"),),
+)
+
+_STATISTICS = (
+    ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "ImageNet"),
+    ((0.1307,), (0.3081,), "MNIST"),
+    ((0.2860,), (0.3530,), "Fashion-MNIST"),
+    ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), "CIFAR-10"),
+    ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010), "CIFAR-10"),
+    ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761), "CIFAR-100"),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield findings for pipelines, single transforms, applied transforms and divisions."""
+    reported: set[int] = set()
+    for finding in chain(_pipelines(program), _numbers(program), _channels(program), _own_steps(program), _divided(program)):
+        if id(finding.site.node) not in reported:
+            reported.add(id(finding.site.node))
+            yield finding
+
+
+def _is(step: Value, *names: str) -> bool:
+    return isinstance(step, Object) and step.name.startswith(PREFIX) and step.name.rsplit(".", 1)[-1] in names
+
+
+def _pipelines(program: Program) -> Iterator[Finding]:
+    for composed in program.machine.objects:
+        steps = steps_of(composed) if _is(composed, "Compose") else None
+        normalized = [s for s in steps or () if _is(s, "Normalize")]
+        if len(normalized) > 1 and normalized[1].site is not None:
+            first, second = normalized[:2]
+            notes = (Note(first.site, "the first one"),) if first.site is not None else ()
+            yield Finding(second.site, "the pipeline normalises a second time", notes)
+        for place, step in enumerate(steps or ()):
+            later = [s for s in (steps or ())[place:] if _is(s, "ToTensor")]
+            earlier = [s for s in (steps or ())[:place] if not _is(s, "Resize", "CenterCrop", "Grayscale", "RandomCrop")]
+            if _is(step, "Normalize") and later and not earlier and step.site is not None:
+                message = "`Normalize` takes tensors and stands in front of `ToTensor`: it raises on the first picture"
+                yield Finding(step.site, message, severity=Severity.ERROR)
+
+
+def _numbers(program: Program) -> Iterator[Finding]:
+    for step in program.machine.objects:
+        if not _is(step, "Normalize") or step.site is None:
+            continue
+        mean, std = channel_numbers(parameter(step, "mean", 0)), channel_numbers(parameter(step, "std", 1))
+        if mean is None or std is None:
+            continue
+        known = next((name for m, s, name in _STATISTICS if _near(mean, s) and _near(std, m)), None)
+        if known is not None:
+            yield Finding(step.site, f"mean and standard deviation of {known} are exchanged: the mean comes first")
+        elif 0.0 in std:
+            yield Finding(step.site, "a standard deviation of zero: the pictures become infinite", severity=Severity.ERROR)
+
+
+def _near(left: tuple[float, ...], right: tuple[float, ...]) -> bool:
+    return len(left) == len(right) and all(abs(a - b) < 6e-3 for a, b in zip(left, right, strict=True))
+
+
+def _channels(program: Program) -> Iterator[Finding]:
+    for node in nodes(program):
+        step = node.attrs.get("transform") if node.op == "normalize_channels" else None
+        if not isinstance(step, Object) or node.shape is None or len(node.shape) != 3 or step.site is None:
+            continue
+        mean, std = channel_numbers(parameter(step, "mean", 0)), channel_numbers(parameter(step, "std", 1))
+        count = max(len(mean or ()), len(std or ()))
+        if isinstance(node.shape[0], int) and count not in {0, 1, node.shape[0]}:
+            message = f"numbers for {count} channels, but the pictures have {node.shape[0]}: this raises on the first picture"
+            yield Finding(step.site, message, severity=Severity.ERROR)
+
+
+_IN_PLACE = frozenset({"sub_", "add_", "mul_", "div_"})
+
+
+def _own_steps(program: Program) -> Iterator[Finding]:
+    """A transform of the project whose numbers do not fit in place: `tensor.sub_(mean)` cannot grow."""
+    for call in program.calls:
+        if call.method not in _IN_PLACE or not isinstance(call.receiver, Sym) or not call.args:
+            continue
+        step = next((a.receiver for a in reversed(call.context.stack) if isinstance(a.receiver, Instance)), None)
+        channels = _misfit(call)
+        if step is None or step.site is None or step.symbolic or channels is None:
+            continue
+        message = f"numbers for {channels[1]} channels are applied in place to a picture with {channels[0]}: this raises"
+        yield Finding(step.site, message, (Note(call.site, "they are applied here"),), severity=Severity.ERROR)
+
+
+def _misfit(call: Call) -> tuple[int, int] | None:
+    match call.receiver.shape, getattr(call.args[0], "shape", None):
+        case (int() as have, *_, _, _), (int() as given, 1, 1) if have != given and len(call.receiver.shape) == 3 and given != 1:
+            return have, given
+        case _:
+            return None
+
+
+def _divided(program: Program) -> Iterator[Finding]:
+    for node in nodes(program):
+        whole = node.attrs.get("input")
+        if node.op not in {"truediv", "mul"} or not isinstance(whole, Sym) or node.site is None or not whole.range.bounded:
+            continue
+        factor = to_number(node.attrs.get("other"))
+        by_bytes = factor is not None and factor > 0 and 254 <= (factor if node.op == "truediv" else 1 / factor) <= 256
+        if by_bytes and max(abs(whole.range.low), whole.range.high) <= 1:
+            made = next((a for a in ancestors(whole) if a.op == "to_tensor"), None)
+            step = made.attrs.get("transform") if made is not None else None
+            if isinstance(step, Object) and step.site is not None:
+                note = Note(step.site, "this already divides by 255")
+                yield Finding(node.site, f"the pictures lie in {whole.range} and are divided by 255 once more", (note,))

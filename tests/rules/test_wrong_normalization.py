@@ -1,0 +1,60 @@
+import pytest
+
+from aelint.rules.data import wrong_normalization as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nfrom torch.utils.data import DataLoader, Dataset\nfrom torchvision import datasets, transforms as T\n"
+
+SILENT = {
+    "digits": "d = datasets.MNIST('.', transform=T.Compose([T.ToTensor(), T.Normalize((0.1307,), (0.3081,))]))\nx = d[0]",
+    "colours": "d = datasets.CIFAR10('.', transform=T.Compose([T.ToTensor(), T.Normalize([0.5] * 3, [0.5] * 3)]))\nx = d[0]",
+    "one number for three channels": "d = datasets.CIFAR10('.', transform=T.Compose([T.ToTensor(), T.Normalize(0.5, 0.5)]))\nx = d[0]",
+    "gray pictures made coloured": "d = datasets.MNIST('.', transform=T.Compose([T.Grayscale(3), T.ToTensor(), "
+    "T.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))]))\nx = d[0]",
+    "unknown pictures": "t = T.Compose([T.ToTensor(), T.Normalize((0.5,) * 3, (0.5,) * 3)])\ny = t(load())",
+    "raw bytes": "x = datasets.MNIST('.').data.float() / 255",
+    "ImageNet": "t = T.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))",
+    "two pipelines": "a = T.Compose([T.ToTensor(), T.Normalize(0.5, 0.5)])\nb = T.Compose([T.ToTensor(), T.Normalize(0.1, 0.2)])",
+    "a network's output scaled down": "def f(x):\n    return torch.sigmoid(x) / 255",
+}
+LOUD = {
+    "three means for digits": (
+        "t = T.Compose([\n  T.ToTensor(),\n  T.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),\n])\n"
+        "for x, _ in DataLoader(datasets.MNIST('.', transform=t), 8):\n    pass",
+        6,
+    ),
+    "twice": ("t = T.Compose([T.ToTensor(), T.Normalize(0.5, 0.5),\n  T.Normalize(0.1, 0.3)])", 5),
+    "in front of ToTensor": ("t = T.Compose([T.Normalize(0.5, 0.5), T.ToTensor()])", 4),
+    "exchanged": ("t = T.Normalize((0.229, 0.224, 0.225), (0.485, 0.456, 0.406))", 4),
+    "exchanged digits": ("t = T.Normalize(std=(0.1307,), mean=(0.3081,))", 4),
+    "divided again": (
+        "for x, _ in DataLoader(datasets.MNIST('.', transform=T.ToTensor()), 8):\n    x = x.view(-1, 784) / 255.",
+        5,
+    ),
+}
+
+
+@pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
+def test_silent(body):
+    assert rows(rule, HEAD + body) == []
+
+
+@pytest.mark.parametrize(("body", "row"), LOUD.values(), ids=LOUD)
+def test_fires(body, row):
+    assert rows(rule, HEAD + body) == [row]
+
+
+def test_transform_of_the_project():
+    source = """
+    import torch
+    class Normalize:
+        def __init__(self, mean, std):
+            self.mean, self.std = mean, std
+        def __call__(self, x):
+            mean = torch.as_tensor(self.mean).view(-1, 1, 1)
+            return x.clone().sub_(mean)
+    step = Normalize(MEANS, (0.5,))
+    y = step(torch.zeros(1, 14, 14))
+    """
+    assert rows(rule, source.replace("MEANS", "(0.5, 0.5, 0.5)")) == [9]
+    assert rows(rule, source.replace("MEANS", "(0.5,)")) == []
