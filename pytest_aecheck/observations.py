@@ -302,8 +302,6 @@ class StepFacts:
     gradients_accumulate: bool
     gradients_edited_after_step: bool
     stepped_without_gradient: bool
-    step_before_backward: bool
-    cleared_before_step: bool
     mode_left: bool
     frozen_moved: tuple[str, ...] = ()
 

@@ -1,0 +1,51 @@
+"""The training loader gives the same order in every epoch.
+
+## What it does
+
+Compares the order of samples of two epochs.
+
+## Why is this bad?
+
+Stochastic gradient descent assumes that batches are drawn anew. With a fixed order the same samples always stand together, and
+data sorted by class or time make it worse.
+
+## How it decides
+
+The sequences of sample checksums of two epochs are equal.
+
+## Exemptions
+
+Declare a loader that keeps its order on purpose with `shuffled=False`. Loaders of one batch.
+
+## References
+
+- Bottou, "Stochastic Gradient Descent Tricks" (2012): <https://leon.bottou.org/publications/pdf/tricks-2012.pdf>
+"""
+
+from __future__ import annotations
+
+from pytest_aecheck.observations import Observations
+from pytest_aecheck.verdicts import Check, Verdict
+
+CHECK = Check(
+    code="AEC505",
+    name="unshuffled-training",
+    summary="the training loader does not change its order between epochs",
+    needs=("loader",),
+)
+
+
+def judge(observations: Observations) -> Verdict:
+    """Fail on equal epochs."""
+    loader = observations.loader
+    if loader.error:
+        return CHECK.skipped(f"the loader raised {loader.error}")
+    if not observations.spec.shuffled:
+        return CHECK.skipped("the loader is declared to keep its order")
+    if loader.batches < 2:
+        return CHECK.skipped("an epoch has fewer than two batches")
+    if loader.same_order:
+        return CHECK.failed(
+            f"two epochs give their {loader.samples} samples in the same order: pass shuffle=True, or declare shuffled=False", samples=loader.samples
+        )
+    return CHECK.passed(samples=loader.samples)

@@ -1,0 +1,49 @@
+"""The first training forward blows a codebook up.
+
+## What it does
+
+Compares a table that the forward updates, and that evaluation reads, with the largest value that the pass saw.
+
+## Why is this bad?
+
+A codebook kept as a running sum divided by a running count needs counts that start with the sums. Counts that start at zero
+divide by almost nothing: codes that were not chosen jump far away and are never chosen again.
+
+## How it decides
+
+After one training forward an entry is more than ten times as large as any value before it. An average cannot be.
+
+## Exemptions
+
+Running sums that evaluation does not read.
+
+## References
+
+- van den Oord et al., "Neural Discrete Representation Learning" (2017), appendix A.1: <https://arxiv.org/abs/1711.00937>
+"""
+
+from __future__ import annotations
+
+from pytest_aecheck.observations import Observations
+from pytest_aecheck.verdicts import Check, Verdict
+
+CHECK = Check(
+    code="AEC705",
+    name="ema-counts-start-at-zero",
+    summary="an average kept by the forward is larger than anything that was averaged",
+    needs=("program",),
+)
+
+_FACTOR = 10.0
+
+
+def judge(observations: Observations) -> Verdict:
+    """Fail on a table that outgrew its data."""
+    program = observations.program
+    if program.code_blowup > _FACTOR:
+        return CHECK.failed(
+            f"one training forward makes {program.code_blowup_name} {program.code_blowup:.3g} times as large as anything in the pass: "
+            "its counts start at zero while its sums do not",
+            factor=program.code_blowup,
+        )
+    return CHECK.passed(factor=program.code_blowup)

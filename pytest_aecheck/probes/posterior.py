@@ -1,0 +1,262 @@
+"""How the model draws its latent, and what the loss does to mean and scale when the latent is cut off.
+
+A second run under the same seed replaces mean and scale head by fresh leaves and the latent by a leaf of its
+own. What gradient still arrives at mean and head then comes from the KL alone. For a KL of N(μ, σ²) to N(0, 1)
+it must be c·μ at the mean and c·(σ - 1/σ)·dσ/dh at the head h, with one and the same c, where σ is, by
+definition, what multiplies the noise. So it is measured, not assumed, whether a head means σ, log σ or log σ².
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pytest_aecheck.observations import Posterior, Unavailable
+from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.objective import ancestors
+from pytest_aecheck.probes.ranges import interval_of
+from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.sites import Root, Site, find_sites, root_of, scale_chain
+from pytest_aecheck.probes.trace import Flow, Trace
+
+__all__ = ["observe_posteriors"]
+
+_NAN = float("nan")
+_FITS = 2e-3
+
+_MEANINGS: dict[str, Callable[[Any], Any]] = {
+    "log-variance": lambda v: (v.exp() - 1) / 2,
+    "log-scale": lambda v: (2 * v).exp() - 1,
+    "variance": lambda v: (1 - 1 / v) / 2,
+    "scale": lambda v: v - 1 / v,
+}
+"""Derivative of the KL (without the mean's part) by a head of each meaning."""
+
+_SCALES: dict[str, Callable[[Any], Any]] = {
+    "log-variance": lambda v: (v / 2).exp(),
+    "log-scale": lambda v: v.exp(),
+    "variance": lambda v: v.clamp_min(0).sqrt(),
+    "scale": lambda v: v,
+}
+
+
+def observe_posteriors(bench: Bench) -> tuple[Posterior, ...]:
+    """Every draw of a latent in a training forward."""
+    batch = bench.batch(bench.spec.batch_size, 0)
+    seed = bench.spec.seed
+    with bench.ready(training=True) as model:
+        run = record(bench, model, batch, seed=seed)
+        sites = find_sites(run.trace)
+        if not sites:
+            raise Unavailable("the model draws no latent of the form mean + scale × noise")
+        repeats = _draws_again(bench, model, batch)
+        return tuple(_observed(bench, model, batch, run, site, repeats) for site in sites[:4])
+
+
+def _draws_again(bench: Bench, model: Any, batch: Any) -> Callable[[Site], bool]:
+    """Whether a site's noise is the same under another random state."""
+    first = record(bench, model, batch, seed=bench.spec.seed + 1)
+    second = record(bench, model, batch, seed=bench.spec.seed + 2)
+
+    def same(site: Site) -> bool:
+        calls = [run.trace.calls[site.noise.index] for run in (first, second) if site.noise.index < len(run.trace.calls)]
+        if len(calls) < 2 or any(call.name != site.noise.name for call in calls):
+            return False
+        a, b = (call.out.tensor for call in calls)
+        return bool(a.shape == b.shape and torch.equal(a, b) and a.numel() > 1)
+
+    return same
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """What arrives at mean and scale head when the latent is cut off."""
+
+    connected: bool = False
+    gradient: float = 0.0
+    weight: float = _NAN
+    residual: float = _NAN
+    meaning: str = ""
+    agrees: bool = False
+    variance: float = _NAN
+    log: float = _NAN
+    decoder_connected: bool = True
+    decoder_gradient: float = _NAN
+
+
+def _observed(bench: Bench, model: Any, batch: Any, run: Run, site: Site, repeats: Callable[[Site], bool]) -> Posterior:
+    mean_range, scale_range = interval_of(site.mean), interval_of(site.scale)
+    pull = _pull(bench, model, batch, run.trace, site)
+    return Posterior(
+        where=site.latent.module if site.latent.module != "." else "the model",
+        law=site.law,
+        noise_shape=tuple(site.noise.out.tensor.shape),
+        latent_shape=tuple(site.latent.out.tensor.shape),
+        same_noise_for_two_seeds=repeats(site),
+        reparameterized=site.reparameterized,
+        mean_equals_scale_head=_same_head(site),
+        mean_low=mean_range.low,
+        mean_high=mean_range.high,
+        scale_low=scale_range.low,
+        scale_high=scale_range.high,
+        decoder_connected=pull.decoder_connected,
+        decoder_gradient=pull.decoder_gradient,
+        kl_connected=pull.connected,
+        kl_gradient=pull.gradient,
+        kl_weight=pull.weight,
+        mean_residual=pull.residual,
+        kl_scale_meaning=pull.meaning,
+        kl_scale_agrees=pull.agrees,
+        variance_weight=pull.variance,
+        log_weight=pull.log,
+    )
+
+
+def _same_head(site: Site) -> bool:
+    """Whether the scale's head holds the very numbers of the mean."""
+    mean = site.mean.tensor.detach()
+    if not bool(mean.abs().max() > 0):
+        return False
+    return any(
+        value.tensor.numel() == mean.numel() and torch.equal(value.tensor.detach().reshape(-1), mean.reshape(-1))
+        for value in scale_chain(site.scale)
+    )
+
+
+def _leaf(values: Callable[[Any], Any], into: dict[str, Any], key: str) -> Callable[[Any], Any]:
+    def make(tensor: Any) -> Any:
+        into[key] = values(tensor.detach()).requires_grad_()
+        return into[key]
+
+    return make
+
+
+def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site) -> _Pull:
+    """Cut the latent off, set mean and head to known values, and read the gradients."""
+    chain = scale_chain(site.scale)
+    mean_root, head_root = root_of(site.mean), root_of(chain[-1])
+    if mean_root is None or head_root is None or mean_root.key == head_root.key or not site.reparameterized:
+        return _Pull(decoder_gradient=_NAN)
+    leaves: dict[str, Any] = {}
+    generator = torch.Generator().manual_seed(7)
+    override = {
+        mean_root.key: _leaf(lambda t: torch.randn(t.shape, generator=generator).to(t), leaves, "mean"),
+        head_root.key: _leaf(lambda t: _head_values(t, generator, positive=len(chain) == 1), leaves, "head"),
+        (site.latent.index, 0): _leaf(lambda t: t, leaves, "latent"),
+    }
+    try:
+        run = record(bench, model, batch, seed=bench.spec.seed, override=override)
+    except Unavailable:
+        return _Pull()
+    if len(leaves) < 3 or site.latent.index >= len(run.trace.calls):
+        return _Pull()
+    target = run.loss if run.loss is not None else _summed(run)
+    if target is None or not target.requires_grad:
+        return _Pull()
+    wanted = [leaves["latent"], leaves["mean"], leaves["head"]]
+    at_latent, at_mean, at_head = torch.autograd.grad(target, wanted, allow_unused=True, retain_graph=True)
+    decoder = (at_latent is not None, 0.0 if at_latent is None else float(at_latent.abs().max()))
+    if run.loss is None:
+        return _Pull(decoder_connected=decoder[0], decoder_gradient=decoder[1])
+    if at_mean is None and at_head is None:
+        reads = _loss_reads(run, mean_root, head_root, site) or _acts_elsewhere(model, target)
+        return _Pull(connected=reads, gradient=0.0 if not reads else _NAN, decoder_connected=decoder[0], decoder_gradient=decoder[1])
+    fitted = _fit(run, site, leaves, at_mean, at_head)
+    return _Pull(True, *fitted, decoder_connected=decoder[0], decoder_gradient=decoder[1])
+
+
+def _head_values(tensor: Any, generator: Any, *, positive: bool) -> Any:
+    spread = torch.rand(tensor.shape, generator=generator).to(tensor)
+    return 0.3 + 1.5 * spread if positive else 2.4 * spread - 1.2
+
+
+def _summed(run: Run) -> Any:
+    x_hat = run.maybe_reconstruction()
+    return None if x_hat is None else x_hat.tensor.sum()
+
+
+def _acts_elsewhere(model: Any, loss: Any) -> bool:
+    """Whether the loss trains the encoder on another path than the latent that was cut off.
+
+    With mean, head and latent replaced by leaves, the encoder is out of the graph unless it was called again.
+    """
+    return False
+
+
+def _loss_reads(run: Run, mean: Root, head: Root, site: Site) -> bool:
+    """Whether the loss still depends on what made mean and scale although no gradient came back to them.
+
+    It does if the KL was computed from a second slice of the same tensor, or in a way that the cut run cannot see.
+    """
+    relevant = ancestors(run.trace.value(run.loss))
+    around = {mean.index, head.index}
+    calls = run.trace.calls
+    sources = {id(value) for index in around if index < len(calls) for value in calls[index].inputs if Flow.PARAMETER in value.flow}
+    for index in relevant:
+        call = calls[index]
+        if index in around or index == site.latent.index:
+            continue
+        if any(id(value) in sources and value.producer is not None for value in call.inputs):
+            return True
+    return False
+
+
+def _fit(run: Run, site: Site, leaves: dict[str, Any], at_mean: Any, at_head: Any) -> tuple[float, float, float, str, bool, float, float]:
+    """(largest gradient, c, its residual, what the KL takes the head for, does that agree, σ² weight, log weight)."""
+    largest = max(float(g.abs().max()) for g in (at_mean, at_head) if g is not None)
+    weight = residual = _NAN
+    if at_mean is not None and largest > 0:
+        weight, residual = _proportional(at_mean, leaves["mean"])
+    if at_head is None or not largest or not math.isfinite(weight) or residual > _FITS or weight == 0:
+        return largest, weight, residual, "", False, _NAN, _NAN
+    latent = run.trace.calls[site.latent.index]
+    again = [s for s in find_sites(run.trace) if s.latent is latent]
+    if not again:
+        return largest, weight, residual, "", False, _NAN, _NAN
+    scale = again[0].scale
+    chain = scale_chain(scale)
+    variance, log = _two_parts(at_head, leaves["head"], scale.tensor, weight)
+    meaning, agrees = _meaning(at_head, leaves["head"], chain, scale.tensor, weight)
+    return largest, weight, residual, meaning, agrees, variance, log
+
+
+def _proportional(gradient: Any, direction: Any) -> tuple[float, float]:
+    g, d = gradient.detach().double().reshape(-1), direction.detach().double().reshape(-1)
+    c = float((g @ d) / (d @ d))
+    return c, float((g - c * d).norm() / g.norm().clamp_min(1e-300))
+
+
+def _two_parts(at_head: Any, head: Any, scale: Any, weight: float) -> tuple[float, float]:
+    """Least-squares weights of σ² and of -log σ² in the gradient at the head, relative to the weight at the mean."""
+    quadratic = torch.autograd.grad(scale, head, scale.detach(), retain_graph=True)[0]
+    logarithmic = torch.autograd.grad(scale, head, -1 / scale.detach().clamp_min(1e-12), retain_graph=True)[0]
+    basis = torch.stack([quadratic.double().reshape(-1), logarithmic.double().reshape(-1)], dim=1)
+    target = at_head.detach().double().reshape(-1, 1)
+    solution = torch.linalg.lstsq(basis, target).solution
+    rest = float((target - basis @ solution).norm() / target.norm().clamp_min(1e-300))
+    if rest > _FITS:
+        return _NAN, _NAN
+    return float(solution[0]) / weight, float(solution[1]) / weight
+
+
+def _meaning(at_head: Any, head: Any, chain: list[Any], scale: Any, weight: float) -> tuple[str, bool]:
+    """Which quantity, read as which meaning, gives exactly this gradient; and whether it is the sampling's scale."""
+    for value in chain:
+        tensor = value.tensor
+        if not tensor.requires_grad:
+            continue
+        for name, derivative in _MEANINGS.items():
+            if name in {"variance", "scale"} and not bool((tensor > 0).all()):
+                continue
+            expected = torch.autograd.grad(tensor, head, weight * derivative(tensor.detach()), retain_graph=True)[0]
+            gap = float((expected - at_head).double().norm() / at_head.double().norm().clamp_min(1e-300))
+            if gap < _FITS:
+                implied = _SCALES[name](tensor.detach()).reshape(-1).double()
+                used = scale.detach().reshape(-1).double()
+                agrees = implied.numel() == used.numel() and bool(torch.allclose(implied, used, rtol=_FITS))
+                return name, agrees
+    return "", False

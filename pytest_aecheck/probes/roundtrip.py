@@ -1,0 +1,81 @@
+"""State into a second instance, and methods that should undo each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from pytest_aecheck.adapters.outputs import leaves
+from pytest_aecheck.observations import Inverses, RoundTrip, Unavailable
+from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.determinism import seeded
+from pytest_aecheck.probes.runs import record
+
+__all__ = ["observe_inverses", "observe_round_trip"]
+
+_INVERSE_METHODS = (("patchify", "unpatchify"), ("to_patches", "from_patches"), ("img_to_patch", "patch_to_img"), ("quantize_values", "dequantize_values"))
+
+
+def observe_round_trip(bench: Bench) -> RoundTrip:
+    """Load the state of the instance into another one with its own initialisation, and compare the outputs."""
+    if not bench.has_factory:
+        raise Unavailable("the model was given built; a callable that builds it is needed for a second instance")
+    batch = bench.batch(bench.spec.batch_size, 0)
+    other = bench.build(bench.spec.seed + 1)
+    error, missing = "", ()
+    with bench.ready(training=False) as model:
+        state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items() if isinstance(tensor, torch.Tensor)}
+        try:
+            keys = other.load_state_dict(state, strict=False)
+            missing = tuple(keys.missing_keys) + tuple(keys.unexpected_keys)
+        except Exception as raised:  # noqa: BLE001 - the finding
+            return RoundTrip(_said(raised), (), float("nan"), 0.0)
+        first = _outputs(record(bench, model, batch, seed=bench.spec.seed, with_loss=False))
+    other.eval()
+    with seeded(bench.spec.seed):
+        second = _outputs_of(bench.call(other, batch))
+    gap = scale = 0.0
+    for a, b in zip(first, second, strict=False):
+        if a.shape == b.shape:
+            gap = max(gap, float((a.detach().double() - b.detach().double()).abs().nan_to_num().max()))
+            scale = max(scale, float(a.detach().abs().nan_to_num().max()))
+    return RoundTrip(error, missing, gap, scale)
+
+
+def _outputs(run: Any) -> list[Any]:
+    return _outputs_of(run.output)
+
+
+def _outputs_of(output: Any) -> list[Any]:
+    return [leaf.tensor for leaf in leaves(output) if leaf.tensor.is_floating_point()]
+
+
+def observe_inverses(bench: Bench) -> Inverses:
+    """Call each known pair of methods on the batch, one after the other."""
+    batch = bench.batch(bench.spec.batch_size, 0)
+    gaps = []
+    with bench.ready(training=False) as model:
+        for there, back in _INVERSE_METHODS:
+            for owner_name, owner in model.named_modules():
+                if callable(getattr(owner, there, None)) and callable(getattr(owner, back, None)):
+                    gap = _gap(owner, there, back, bench.primary(batch), bench.spec.seed)
+                    if gap is not None:
+                        gaps.append((f"{owner_name + '.' if owner_name else ''}{back}({there}(x))", gap))
+    if not gaps:
+        raise Unavailable("the model has no pair of methods such as patchify and unpatchify")
+    return Inverses(tuple(gaps))
+
+
+def _gap(owner: Any, there: str, back: str, x: Any, seed: int) -> float | None:
+    try:
+        with seeded(seed), torch.no_grad():
+            returned = getattr(owner, back)(getattr(owner, there)(x))
+    except (TypeError, ValueError, AssertionError):
+        return None
+    if not isinstance(returned, torch.Tensor) or returned.shape != x.shape:
+        return None
+    spread = float(x.double().std())
+    return float((returned.double() - x.double()).abs().max()) / spread if spread else None
+
+

@@ -1,0 +1,202 @@
+"""One and two training steps: who moves, by which gradient, and what is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from pytest_aecheck.observations import StepFacts, Unavailable
+from pytest_aecheck.probes.bench import Bench, _positional, _said
+from pytest_aecheck.probes.determinism import preserved, seeded
+
+__all__ = ["observe_step"]
+
+
+class _Watch:
+    """What the gradients are at the moment of each optimiser step."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.without_gradient = False
+        self.at_step: dict[int, tuple[Any, Any, int]] = {}
+
+    def before(self, optimizer: Any, *_: Any) -> None:
+        self.steps += 1
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        gradients = [p.grad for p in held if p.grad is not None]
+        if not gradients or all(not bool((g != 0).any()) for g in gradients if not g.is_sparse):
+            self.without_gradient = True
+
+    def after(self, optimizer: Any, *_: Any) -> None:
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                if p.grad is not None and not p.grad.is_sparse:
+                    self.at_step[id(p)] = (p.grad, p.grad.detach().clone(), p.grad._version)  # noqa: SLF001 - counts writes in place
+
+
+@contextlib.contextmanager
+def _watching() -> Iterator[_Watch]:
+    watch = _Watch()
+    handles = [register_optimizer_step_pre_hook(watch.before), register_optimizer_step_post_hook(watch.after)]
+    try:
+        yield watch
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def observe_step(bench: Bench) -> StepFacts:
+    """Run the declared training step, or make one from optimiser and loss, on a copy of the model."""
+    spec = bench.spec
+    if spec.train_step is None and spec.optimizer is None:
+        raise Unavailable("neither train_step nor optimizer was declared")
+    with bench.ready(training=True) as model, preserved():
+        try:
+            work = copy.deepcopy(model)
+        except Exception as error:
+            raise Unavailable(f"the model cannot be copied: {_said(error)}") from error
+    return _observed(bench, work)
+
+
+def _observed(bench: Bench, model: Any) -> StepFacts:
+    spec = bench.spec
+    model.train()
+    optimizer = spec.optimizer(model) if spec.optimizer is not None else None
+    missing = _missing(bench, model, optimizer)
+    if spec.train_step is None:
+        return _facts(missing=missing)
+    batch = bench.batch(spec.batch_size, 0)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    with _watching() as watch:
+        try:
+            _step(bench, model, optimizer, batch, 0)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the finding
+            return _facts(error=_said(error), missing=missing)
+    moved = {name for name, p in model.named_parameters() if not torch.equal(p.detach(), before[name])}
+    unmoved = tuple(name for name, p in model.named_parameters() if name not in moved and p.requires_grad and _had_gradient(p, watch))
+    return _facts(
+        missing=missing,
+        moved=tuple(sorted(moved)),
+        unmoved=unmoved,
+        stepped=watch.steps,
+        accumulate=_accumulates(bench, model, optimizer),
+        edited=_edited(model, watch),
+        without=watch.without_gradient,
+        mode_left=not model.training,
+        frozen=tuple(sorted(frozen & moved)),
+    )
+
+
+def _facts(
+    *,
+    error: str = "",
+    missing: tuple[str, ...] = (),
+    moved: tuple[str, ...] = (),
+    unmoved: tuple[str, ...] = (),
+    stepped: int = -1,
+    accumulate: bool = False,
+    edited: bool = False,
+    without: bool = False,
+    mode_left: bool = False,
+    frozen: tuple[str, ...] = (),
+) -> StepFacts:
+    return StepFacts(
+        error=error,
+        moved=moved,
+        unmoved=unmoved,
+        missing_from_optimizer=missing,
+        stepped=stepped,
+        gradients_accumulate=accumulate,
+        gradients_edited_after_step=edited,
+        stepped_without_gradient=without,
+        mode_left=mode_left,
+        frozen_moved=frozen,
+    )
+
+
+def _step(bench: Bench, model: Any, optimizer: Any, batch: Any, seed: int) -> None:
+    step = bench.spec.train_step
+    assert step is not None
+    with seeded(bench.spec.seed + seed):
+        if optimizer is not None and _positional(step, 3) == 3 and _required(step) == 3:
+            step(model, optimizer, batch)
+        elif _required(step) > 2:
+            raise Unavailable("train_step takes an optimiser, and no optimizer was declared")
+        else:
+            step(model, batch)
+
+
+def _required(function: Any) -> int:
+    import inspect
+
+    parameters = inspect.signature(function).parameters.values()
+    return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+def _missing(bench: Bench, model: Any, optimizer: Any) -> tuple[str, ...]:
+    """Trainable parameters that the loss reaches and no given optimiser holds."""
+    if optimizer is None or bench.spec.loss is None:
+        return ()
+    optimizers = optimizer if isinstance(optimizer, list | tuple) else [optimizer]
+    if not all(hasattr(one, "param_groups") for one in optimizers):
+        return ()
+    held = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
+    try:
+        with seeded(bench.spec.seed):
+            bench.loss(model, bench.batch(bench.spec.batch_size, 0)).backward()
+    except Exception:  # noqa: BLE001 - judged elsewhere
+        return ()
+    lost = tuple(
+        name for name, p in model.named_parameters() if id(p) not in held and p.requires_grad and p.grad is not None and bool((p.grad != 0).any())
+    )
+    for p in model.parameters():
+        p.grad = None
+    return lost
+
+
+def _had_gradient(parameter: Any, watch: _Watch) -> bool:
+    kept = watch.at_step.get(id(parameter))
+    return kept is not None and bool((kept[1] != 0).any())
+
+
+def _edited(model: Any, watch: _Watch) -> bool:
+    """Gradients written to between the optimiser's step and the end, by a factor at most one: clipped too late."""
+    written = []
+    for parameter in model.parameters():
+        kept = watch.at_step.get(id(parameter))
+        if kept is None or parameter.grad is not kept[0]:
+            continue
+        held, value, version = kept
+        if held._version == version or not bool((value != 0).any()):  # noqa: SLF001
+            continue
+        largest = value.abs().argmax()
+        factor = float(held.reshape(-1)[largest] / value.reshape(-1)[largest])
+        written.append(0 < factor <= 1 + 1e-6 and bool(torch.allclose(held, factor * value, rtol=1e-4, atol=1e-12)))
+    return bool(written) and all(written)
+
+
+def _accumulates(bench: Bench, model: Any, optimizer: Any) -> bool:
+    """Whether a second step moves differently when the gradients of the first are removed before it."""
+    if not any(p.grad is not None and bool((p.grad != 0).any()) for p in model.parameters() if p.grad is None or not p.grad.is_sparse):
+        return False
+    batch = bench.batch(bench.spec.batch_size, 1)
+    results = []
+    for clear in (False, True):
+        try:
+            again, its_optimizer = copy.deepcopy((model, optimizer))
+        except Exception:  # noqa: BLE001 - not every optimiser can be copied
+            return False
+        if clear:
+            for p in again.parameters():
+                p.grad = None
+        _step(bench, again, its_optimizer, batch, 1)
+        results.append([p.detach().clone() for p in again.parameters()])
+    return any(not torch.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(*results, strict=True))
