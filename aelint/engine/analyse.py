@@ -108,14 +108,19 @@ class Analyser:
             if rule.module and can_fire(rule, texts):
                 yield from self._rule(rule, program, unit, failures)
 
-    def _program(self, unit: SourceUnit) -> Program:
+    def prepare(self) -> Understand:
+        """Load the heavy half; a run without a file to analyse does without it."""
         if self._understand is None:
-            from aelint.semantics import understand  # noqa: PLC0415 - the heavy half; a warm run does without it
+            from aelint.semantics import understand  # noqa: PLC0415
 
             self._understand = understand
+        return self._understand
+
+    def _program(self, unit: SourceUnit) -> Program:
+        understand = self.prepare()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the compiler's opinions about the user's escapes and literals
-            return self._understand(unit, self.project)
+            return understand(unit, self.project)
 
     def _rule(self, rule: RuleInfo, program: Program, unit: SourceUnit, failures: list[str]) -> list[Diagnostic]:
         """The rule's diagnostics; a rule that fails says so in one line and costs nobody else's findings."""

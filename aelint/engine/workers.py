@@ -15,7 +15,7 @@ from aelint.sources.decode import UnreadableError
 
 __all__ = ["analyse_files", "default_jobs"]
 
-WORTH_A_PROCESS = 150_000
+WORTH_A_PROCESS = 30_000
 """Bytes of relevant source below which starting a second process costs more than it gains."""
 CHUNK = 8
 """Files per message to a worker."""
@@ -59,6 +59,7 @@ def _one(analyser: Analyser, path: str) -> FileReport:
 def _in_processes(analyser: Analyser, paths: Sequence[str], jobs: int) -> Iterator[FileReport]:
     global _analyser  # noqa: PLW0603 - what forked workers inherit without pickling
     _analyser = analyser
+    analyser.prepare()  # once here instead of once in each worker
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
     pool = ProcessPoolExecutor(min(jobs, len(chunks)), multiprocessing.get_context(method), _prepare, (analyser.plan,))
