@@ -8,9 +8,14 @@ from typing import Any, cast
 
 __all__ = [
     "Attempt",
+    "Attempts",
+    "Categorical",
     "Dependence",
+    "Generation",
     "Hygiene",
+    "Inverses",
     "LoaderFacts",
+    "Masking",
     "Mixing",
     "Objective",
     "Observations",
@@ -21,6 +26,7 @@ __all__ = [
     "Program",
     "Reach",
     "RoundTrip",
+    "Routes",
     "StepFacts",
     "Unavailable",
     "Weights",
@@ -157,6 +163,14 @@ class OperandPair:
     """Relative distance between the target and the clean input, where random noise was added to it."""
     target_is_fed: bool
     """The network received the very tensor that is the target."""
+    same_source: bool = False
+    """Both operands are the same tensor."""
+    target_rows_moved: bool = False
+    """The target is the batch with its samples exchanged."""
+    slope: float = float("nan")
+    """Cosine between the loss's gradient at the prediction and prediction - target."""
+    sum_gap: float = 0.0
+    """Mean distance of the target's sums from 1, along the axis of the prediction's softmax."""
     prediction_trained: bool = True
 
 
@@ -185,6 +199,10 @@ class Program:
     code_blowup: float
     """Largest value of a buffer that the forward updated, over the largest value that the pass saw."""
     code_blowup_name: str = ""
+    linear_chain: str = ""
+    """Three or more linear layers with nothing but batch normalisation between them."""
+    linear_penalty: str = ""
+    """The loss holds a plain sum or mean of a signed code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +236,48 @@ class Posterior:
     variance_weight: float
     log_weight: float
     """Weights of the σ² and log σ² parts relative to the KL's; NaN if they do not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """Shares of the input's elements: seen by the prediction, counted by the loss."""
+
+    random: bool
+    """Which elements are seen changes with the random state."""
+    seen: float
+    counted: float
+    both: float
+    neither: float
+    """Neither seen nor counted, although the element is not zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """One draw of a relaxed categorical latent, and what the loss does to its logits besides."""
+
+    where: str
+    classes: int
+    kl_weight: float
+    """c of `c · q (log q - Σ q log q)`, the gradient of a KL to the uniform distribution; NaN if it has another form."""
+    residual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """encode() then decode() against the forward pass, by what reaches the decoder."""
+
+    decoder: str
+    factor: float
+    """What encode and decode feed the decoder, over what the forward pass feeds it; NaN if not proportional."""
+    residual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The draws of the model's own sampling method."""
+
+    method: str
+    laws: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +332,8 @@ class LoaderFacts:
     duplicate_share: float
     """Largest share of repeated samples within one batch."""
     same_order: bool
-    random_order: bool
+    sortedness: float
+    """How much more alike neighbouring samples are than any two, in standard deviations (von Neumann's ratio)."""
     aliased: bool
     last_batch: int
     constant_data: bool
@@ -383,6 +444,26 @@ class Observations:
     def posteriors(self) -> tuple[Posterior, ...]:
         """Every place at which a latent is drawn."""
         return cast("tuple[Posterior, ...]", self.get("posteriors"))
+
+    @property
+    def masking(self) -> Masking:
+        """What the prediction sees and the loss counts."""
+        return cast("Masking", self.get("masking"))
+
+    @property
+    def categoricals(self) -> tuple[Categorical, ...]:
+        """Every draw of a relaxed categorical latent."""
+        return cast("tuple[Categorical, ...]", self.get("categoricals"))
+
+    @property
+    def routes(self) -> Routes:
+        """encode and decode against forward."""
+        return cast("Routes", self.get("routes"))
+
+    @property
+    def generation(self) -> Generation:
+        """Draws of the sampling method."""
+        return cast("Generation", self.get("generation"))
 
     @property
     def hygiene(self) -> Hygiene:

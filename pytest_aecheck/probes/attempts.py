@@ -13,9 +13,9 @@ from pytest_aecheck.observations import Attempt, Attempts, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
 from pytest_aecheck.probes.determinism import seeded
 
-__all__ = ["observe_attempts"]
+__all__ = ["ENTRY_POINTS", "callable_without_arguments", "observe_attempts"]
 
-_ENTRY_POINTS = ("sample", "generate")
+ENTRY_POINTS = ("sample", "generate")
 _SHAPE_TROUBLE = (RuntimeError, IndexError)
 
 
@@ -44,8 +44,8 @@ def observe_attempts(bench: Bench) -> Attempts:
 def _tried(bench: Bench, what: str, n: int, training: bool, run: Callable[[Any, Any], object]) -> Attempt:
     try:
         batch = bench.batch(n, 0)
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises is the finding
-        return Attempt("making a batch", n, training, _said(error))
+    except Unavailable as error:
+        return Attempt("making a batch", n, training, str(error))
     with bench.ready(training=training) as model, seeded(bench.spec.seed):
         try:
             run(model, batch)
@@ -77,9 +77,9 @@ def _loss(bench: Bench, n: int) -> Attempt:
 def _entry_points(bench: Bench) -> tuple[Attempt, ...]:
     """Methods that generate and need no argument: do they run?"""
     attempts = []
-    for name in _ENTRY_POINTS:
+    for name in ENTRY_POINTS:
         method = getattr(type(bench.model), name, None)
-        if method is None or not _callable_without_arguments(method):
+        if method is None or not callable_without_arguments(method):
             continue
         with bench.ready(training=False) as model, seeded(bench.spec.seed):
             try:
@@ -94,6 +94,6 @@ def _entry_points(bench: Bench) -> tuple[Attempt, ...]:
     return tuple(attempts)
 
 
-def _callable_without_arguments(method: Any) -> bool:
+def callable_without_arguments(method: Any) -> bool:
     parameters = list(inspect.signature(method).parameters.values())[1:]
     return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)

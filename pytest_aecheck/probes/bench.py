@@ -105,8 +105,11 @@ class Bench:
         given = self.spec.batch
         if callable(given) and not isinstance(given, torch.Tensor):
             arguments = (n, seed)[: _positional(given, 2)]
-            with seeded(seed):
-                return given(*arguments)
+            try:
+                with seeded(seed):
+                    return given(*arguments)
+            except Exception as error:
+                raise ModelRaised(f"batch({n}, {seed}) raised {_said(error)}") from error
         size = tensors_of(given)[0].shape[0]
         order = (torch.arange(n) + seed * max(1, n // 2)) % size
         return torch.utils._pytree.tree_map(  # noqa: SLF001 - no public tree map

@@ -14,7 +14,7 @@ from pytest_aecheck.probes.runs import Run, record
 from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import REDUCTIONS
 
-__all__ = ["ancestors", "observe_objective", "operand_pairs"]
+__all__ = ["ancestors", "comparisons", "logits_behind", "observe_objective", "operand_pairs"]
 
 _LOSSES = frozenset(
     {
@@ -90,15 +90,18 @@ def _first_non_finite(run: Run) -> str:
 
 def operand_pairs(run: Run) -> tuple[OperandPair, ...]:
     """Every comparison of a prediction with a target that the loss depends on."""
+    return tuple(_pair(run, call, *operands) for call, operands in _compared(run))
+
+
+def comparisons(run: Run) -> list[tuple[Value, Value]]:
+    """(prediction, target) of every comparison, as values of the trace."""
+    return [operands for _, operands in _compared(run)]
+
+
+def _compared(run: Run) -> list[tuple[Call, tuple[Value, Value]]]:
     relevant = ancestors(run.trace.value(run.loss)) if run.loss is not None else set()
-    pairs = []
-    for call in run.trace.calls:
-        if call.index not in relevant:
-            continue
-        operands = _operands(call)
-        if operands is not None:
-            pairs.append(_pair(run, call, *operands))
-    return tuple(pairs)
+    found = ((call, _operands(call)) for call in run.trace.calls if call.index in relevant)
+    return [(call, operands) for call, operands in found if operands is not None]
 
 
 def _operands(call: Call) -> tuple[Value, Value] | None:
@@ -152,6 +155,10 @@ def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair
         target_shape=tuple(target.tensor.shape),
         target_noise=noise,
         target_is_fed=fed,
+        same_source=through_views(prediction) is through_views(target),
+        target_rows_moved=_rows_moved(run, target),
+        slope=_slope(run, prediction, target),
+        sum_gap=_sum_gap(prediction, target),
         prediction_trained=Flow.PARAMETER in prediction.flow and Flow.PARAMETER not in target.flow,
     )
 
@@ -164,6 +171,38 @@ def _share_outside(values: Any, low: float, high: float) -> float:
     margin = _MARGIN * max(width, 1e-12)
     outside = (values < low - margin) | (values > high + margin)
     return float(outside.double().mean())
+
+
+def _rows_moved(run: Run, target: Value) -> bool:
+    """Whether the target is the batch with its samples in another order."""
+    x, y = run.x.detach(), target.tensor.detach()
+    if x.shape != y.shape or x.shape[0] < 2 or torch.equal(x, y):
+        return False
+    a, b = x.reshape(x.shape[0], -1), y.reshape(y.shape[0], -1)
+    return all(bool((a == row).all(1).any()) for row in b)
+
+
+def _slope(run: Run, prediction: Value, target: Value) -> float:
+    """Cosine between the loss's gradient at the prediction and the error: 1 pulls to the target, -1 pushes away."""
+    a, b = prediction.tensor, target.tensor
+    if a.shape != b.shape or not a.requires_grad or not b.is_floating_point() or Flow.PARAMETER in target.flow or not run.loss.requires_grad:
+        return math.nan
+    (gradient,) = torch.autograd.grad(run.loss, a, retain_graph=True, allow_unused=True)
+    if gradient is None:
+        return math.nan
+    error = (a.detach() - b.detach()).double().reshape(-1)
+    g = gradient.double().reshape(-1)
+    size = float(g.norm() * error.norm())
+    return float(g @ error) / size if size else math.nan
+
+
+def _sum_gap(prediction: Value, target: Value) -> float:
+    """How far the target's sums are from 1 along the axis over which the prediction's softmax sums to 1."""
+    call = prediction.producer
+    if call is None or call.name != "softmax" or prediction.tensor.shape != target.tensor.shape or not target.tensor.is_floating_point():
+        return 0.0
+    dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1)
+    return float((target.tensor.detach().sum(dim) - 1).abs().mean()) if isinstance(dim, int) else 0.0
 
 
 def _target_noise(run: Run, prediction: Value, target: Value) -> tuple[float, bool]:
@@ -223,7 +262,7 @@ def _softmax_lengths(run: Run) -> tuple[str, ...]:
             continue
         length = call.inputs[0].tensor.shape[dim]
         noisy = call.name == "gumbel_softmax" or Flow.NOISE in call.inputs[0].flow
-        source = _logits(call.inputs[0])
+        source = logits_behind(call.inputs[0])
         by_source.setdefault(id(source), []).append((noisy, length))
     for uses in by_source.values():
         drawn, plain = {n for noisy, n in uses if noisy}, {n for noisy, n in uses if not noisy}
@@ -232,7 +271,7 @@ def _softmax_lengths(run: Run) -> tuple[str, ...]:
     return ()
 
 
-def _logits(value: Value) -> Value:
+def logits_behind(value: Value) -> Value:
     """Undo temperature, noise and views on the way to a softmax."""
     for _ in range(20):
         value = through_views(value)

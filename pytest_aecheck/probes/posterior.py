@@ -163,7 +163,7 @@ def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site) -> _Pu
     if run.loss is None:
         return _Pull(decoder_connected=decoder[0], decoder_gradient=decoder[1])
     if at_mean is None and at_head is None:
-        reads = _loss_reads(run, mean_root, head_root, site) or _acts_elsewhere(model, target)
+        reads = _loss_reads(run, mean_root, head_root, site) or _acts_elsewhere(trace, target, mean_root)
         return _Pull(connected=reads, gradient=0.0 if not reads else _NAN, decoder_connected=decoder[0], decoder_gradient=decoder[1])
     fitted = _fit(run, site, leaves, at_mean, at_head)
     return _Pull(True, *fitted, decoder_connected=decoder[0], decoder_gradient=decoder[1])
@@ -179,12 +179,17 @@ def _summed(run: Run) -> Any:
     return None if x_hat is None else x_hat.tensor.sum()
 
 
-def _acts_elsewhere(model: Any, loss: Any) -> bool:
+def _acts_elsewhere(trace: Trace, loss: Any, mean: Root) -> bool:
     """Whether the loss trains the encoder on another path than the latent that was cut off.
 
-    With mean, head and latent replaced by leaves, the encoder is out of the graph unless it was called again.
+    With mean, head and latent replaced by leaves, the mean's layer is out of the graph unless it was called again.
     """
-    return False
+    layers = [value.tensor for value in trace.calls[mean.index].inputs if value.producer is None and value.tensor.requires_grad]
+    if not layers:
+        relevant = ancestors(mean.value)
+        layers = [v.tensor for i in relevant for v in trace.calls[i].inputs if v.producer is None and v.tensor.requires_grad]
+    gradients = torch.autograd.grad(loss, layers, allow_unused=True, retain_graph=True) if layers else ()
+    return any(gradient is not None for gradient in gradients)
 
 
 def _loss_reads(run: Run, mean: Root, head: Root, site: Site) -> bool:

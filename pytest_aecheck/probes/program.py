@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,15 +10,19 @@ import torch
 from pytest_aecheck.observations import Program
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import seeded
-from pytest_aecheck.probes.ranges import through_views
+from pytest_aecheck.probes.objective import ancestors
+from pytest_aecheck.probes.ranges import interval_of, through_views
 from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.sites import find_sites, scale_chain
 from pytest_aecheck.probes.trace import Flow, Value
+from pytest_aecheck.probes.vocabulary import VIEWS
 
 __all__ = ["observe_program"]
 
 _DROPOUT = frozenset(
     {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "dropout_"}
 )
+_TRANSPARENT = VIEWS | _DROPOUT | {"batch_norm"}
 _PURE_WITH_TWIN = frozenset(
     {
         "masked_fill",
@@ -45,12 +50,14 @@ def observe_program(bench: Bench) -> Program:
         x_hat = run.maybe_reconstruction()
         last, training_only = _last_operation(x_hat)
         discarded = _discarded(run)
+        chain = _linear_chain(run)
+        penalty = _linear_penalty(run, x_hat)
     with bench.ready(training=False) as model:
         evaluation = record(bench, model, batch, seed=bench.spec.seed, with_loss=False)
         dropped = _dropout_in_eval(evaluation)
         used = {name for name, table in _tables(model) if _read(evaluation, table)}
     blowup, name = _code_blowup(bench, run, batch, used)
-    return Program(last, training_only, discarded, dropped, blowup, name)
+    return Program(last, training_only, discarded, dropped, blowup, name, chain, penalty)
 
 
 def _last_operation(x_hat: Value | None) -> tuple[str, bool]:
@@ -97,6 +104,39 @@ def _discarded(run: Run) -> tuple[str, ...]:
         and call.grad
         and not any(call.out.tensor is value.tensor for value in call.inputs)
     )
+
+
+def _linear_chain(run: Run) -> str:
+    """A linear layer, twice in a row followed by batch normalisation and another linear layer without an activation."""
+    lengths: dict[int, int] = {}
+    for call in run.trace.named("linear"):
+        source, normalised = call.inputs[0], False
+        while source.producer is not None and source.producer.name in _TRANSPARENT:
+            normalised = normalised or source.producer.name == "batch_norm"
+            source = source.producer.inputs[0]
+        before = source.producer
+        lengths[call.index] = lengths.get(before.index, 1) + 1 if before is not None and normalised and before.name == "linear" else 1
+        if lengths[call.index] >= 3:
+            return f"{lengths[call.index]} linear layers up to {call.module or 'the model'}"
+    return ""
+
+
+def _linear_penalty(run: Run, x_hat: Value | None) -> str:
+    """A sum or mean that the loss takes of a code directly, where the code can be negative without bound."""
+    if run.loss is None or x_hat is None:
+        return ""
+    loss_calls, code_calls = ancestors(run.trace.value(run.loss)), ancestors(x_hat)
+    scales = {id(v) for site in find_sites(run.trace) for v in (*scale_chain(site.scale), site.mean)}
+    for call in run.trace.named("mean", "sum"):
+        if call.index not in loss_calls or call.index in code_calls or not call.inputs:
+            continue
+        code = through_views(call.inputs[0])
+        made = code.producer
+        if made is None or made.index not in code_calls or id(code) in scales or made.name not in {"linear", "conv1d", "conv2d", "addmm"}:
+            continue
+        if math.isinf(interval_of(code).low) and any(v.producer is not None for v in made.inputs[:1]) and bool((code.tensor < 0).any()):
+            return f"{call.name} of the output of {made.module or 'a layer'}"
+    return ""
 
 
 def _read(run: Run, table: Any) -> bool:

@@ -24,7 +24,7 @@ None.
 
 from __future__ import annotations
 
-from pytest_aecheck.observations import Observations
+from pytest_aecheck.observations import Observations, Unavailable
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
@@ -42,4 +42,9 @@ def judge(observations: Observations) -> Verdict:
         return CHECK.failed(f"a forward pass in evaluation mode leaves {', '.join(hygiene.mode_changed[:4])} in training mode")
     if hygiene.grad_mode_changed:
         return CHECK.failed("a forward pass leaves gradients switched off for the rest of the program")
+    try:
+        if observations.step.mode_left:
+            return CHECK.failed("the training step leaves the model in evaluation mode: the next step trains without dropout and batch statistics")
+    except Unavailable:
+        pass
     return CHECK.passed()

@@ -11,7 +11,7 @@ and everything else drowns.
 
 ## How it decides
 
-At random injected means the gradient is `c·μ` to 0.2 %, with c below zero.
+At random injected means the gradient is (for a Gaussian latent) `c·μ` to 0.2 %, with c below zero; or, for a relaxed categorical latent, `c·q(log q - Σ q log q)` at the logits.
 
 ## Exemptions
 
@@ -24,7 +24,7 @@ Gradients of another form.
 
 from __future__ import annotations
 
-from pytest_aecheck.observations import Observations
+from pytest_aecheck.observations import Categorical, Observations, Posterior, Unavailable
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
@@ -34,10 +34,35 @@ CHECK = Check(
     needs=("posteriors",),
 )
 
+_FITS = 2e-3
+
+
+def _discrete(observations: Observations) -> list[Categorical]:
+    try:
+        return [c for c in observations.categoricals if c.residual < _FITS]
+    except Unavailable:
+        return []
+
+
+def _gaussian(observations: Observations) -> tuple[Posterior, ...]:
+    try:
+        return observations.posteriors
+    except Unavailable:
+        return ()
+
 
 def judge(observations: Observations) -> Verdict:
     """Fail on a negative weight."""
-    judged = [p for p in observations.posteriors if p.mean_residual < 2e-3]
+    drawn = _discrete(observations)
+    for categorical in drawn:
+        if categorical.kl_weight < 0:
+            return CHECK.failed(
+                f"the loss moves the {categorical.classes}-class latent away from the uniform prior: its gradient at the logits is that of a "
+                f"KL with weight {categorical.kl_weight:.3g}. The KL must be added, not subtracted",
+                where=categorical.where,
+                weight=categorical.kl_weight,
+            )
+    judged = [p for p in _gaussian(observations) if p.mean_residual < _FITS]
     for posterior in judged:
         if posterior.kl_weight < 0:
             return CHECK.failed(
@@ -46,4 +71,4 @@ def judge(observations: Observations) -> Verdict:
                 where=posterior.where,
                 weight=posterior.kl_weight,
             )
-    return CHECK.passed(latents=len(judged)) if judged else CHECK.skipped("the loss has no recognisable KL for a drawn latent")
+    return CHECK.passed(latents=len(judged) + len(drawn)) if judged or drawn else CHECK.skipped("the loss has no recognisable KL for a drawn latent")

@@ -40,6 +40,7 @@ CHECK = Check(
 _DISTANCES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "sub", "sub_", "rsub"})
 _LIKELIHOODS = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
 _SHARE = 0.01
+_SUM = 0.5
 
 
 def judge(observations: Observations) -> Verdict:
@@ -52,6 +53,11 @@ def judge(observations: Observations) -> Verdict:
                 f"target lies outside: its values are in [{pair.target_low:.4g}, {pair.target_high:.4g}]. "
                 "Change the output activation or the normalisation of the data",
                 share_outside=pair.share_outside,
+            )
+        if pair.function in _DISTANCES | _LIKELIHOODS and pair.sum_gap > _SUM:
+            return CHECK.failed(
+                f"the prediction comes out of a softmax and sums to 1, but the target's sums are {pair.sum_gap:.3g} away from 1 on average",
+                sum_gap=pair.sum_gap,
             )
         if pair.function in _LIKELIHOODS and (pair.target_low < -1e-3 or pair.target_high > 1 + 1e-3):
             return CHECK.failed(

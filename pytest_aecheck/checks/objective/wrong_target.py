@@ -1,4 +1,4 @@
-"""The reconstruction is compared with its own noisy input.
+"""The reconstruction is compared with the wrong tensor.
 
 ## What it does
 
@@ -11,7 +11,7 @@ that was overwritten by its corrupted version.
 
 ## How it decides
 
-Random noise was added to the target, the network was fed that same tensor, and the target differs from the clean batch by more
+Both operands are one tensor; or the target holds the batch's samples in another order; or random noise was added to the target, the network was fed that same tensor, and the target differs from the clean batch by more
 than a fifth of its spread.
 
 ## Exemptions
@@ -31,7 +31,7 @@ from pytest_aecheck.verdicts import Check, Verdict
 CHECK = Check(
     code="AEC307",
     name="wrong-target",
-    summary="a denoiser's target is the corrupted input",
+    summary="the reconstruction is compared with itself, another sample, or its noisy input",
     needs=("objective",),
 )
 
@@ -42,6 +42,10 @@ def judge(observations: Observations) -> Verdict:
     """Fail where the target is what the network was fed, with noise in it."""
     pairs = observations.objective.pairs
     for pair in pairs:
+        if pair.same_source and pair.prediction_shape:
+            return CHECK.failed(f"{pair.function} compares a tensor with itself: its value and gradient are constant")
+        if pair.target_rows_moved and pair.prediction_trained:
+            return CHECK.failed(f"{pair.function} compares each reconstruction with another sample: the target is the batch in another order")
         if pair.target_is_fed and pair.target_noise > _NOTICEABLE:
             return CHECK.failed(
                 f"{pair.function} compares the reconstruction with the noisy tensor that the network was fed: it differs from the clean "
