@@ -50,7 +50,7 @@ def has_two_modes(layer: Value) -> bool:
     """Whether the layer computes something else in evaluation mode."""
     if not isinstance(layer, Object) or not layer.name.startswith(_TWO_MODES):
         return False
-    return not (layer.name.startswith("torch.nn.Dropout") and layer.bound.get("p") in {0})
+    return not (layer.name.startswith("torch.nn.Dropout") and layer.bound.get("p") == 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

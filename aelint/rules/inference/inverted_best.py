@@ -1,0 +1,129 @@
+"""The "best" model is kept when its score got worse.
+
+## What it does
+
+Looks at comparisons that keep a best value together with the model that reached it. Reports a loss
+that is kept when it grows, and a score (PSNR, SSIM, accuracy, a negated loss) that is kept when it
+falls. What a number is follows from how it was computed, through helper functions and methods.
+
+## Why is this bad?
+
+The saved model is the worst of the run, or the first: with the usual start value for the other
+direction, the comparison holds once or never.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+best = 0.0
+for epoch in range(10):
+    x = torch.randn(32, 20)
+    val_loss = nn.functional.mse_loss(model(x), x).item()
+    if val_loss > best:
+        best = val_loss
+        torch.save(model.state_dict(), "best.pt")
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+best = float("inf")
+for epoch in range(10):
+    x = torch.randn(32, 20)
+    val_loss = nn.functional.mse_loss(model(x), x).item()
+    if val_loss < best:
+        best = val_loss
+        torch.save(model.state_dict(), "best.pt")
+```
+
+## Known limits
+
+Numbers whose computation is out of sight are not judged by their name.
+
+## References
+
+- https://pytorch.org/tutorials/beginner/saving_loading_models.html
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.scores import Better, better
+from aelint.semantics.trace import Binding, Guard, Store
+
+RULE = Rule(
+    code="AEL605",
+    name="inverted-best",
+    summary="the model is kept as the best one when its score got worse",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("save", "state_dict", "deepcopy"), ("<", ">")),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report the comparison that keeps the worse of two."""
+    seen: set[int] = set()
+    for event in (*program.bindings, *program.stores):
+        guard = event.context.guards[-1] if event.context.guards else None
+        if guard is None or id(guard.test) in seen:
+            continue
+        kept = _kept(guard, event)
+        wanted = better(event.value)
+        if kept is None or wanted is None or kept is wanted or not _saves(program, guard):
+            continue
+        seen.add(id(guard.test))
+        site = Site(event.site.unit, guard.test)
+        yield Finding(site, _message(site, event, wanted), _notes(event))
+
+
+def _kept(guard: Guard, event: Binding | Store) -> Better | None:
+    """Which of two numbers the branch keeps in the variable that it compares with."""
+    match guard.test:
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if guard.taken:
+            target = ast.unparse(event.site.node)
+            if "worst" in target or "max" in target:
+                return None
+            if ast.unparse(right) == target:
+                return {ast.Lt: Better.LOWER, ast.LtE: Better.LOWER, ast.Gt: Better.HIGHER, ast.GtE: Better.HIGHER}.get(
+                    type(op)
+                )
+            if ast.unparse(left) == target:
+                return {ast.Lt: Better.HIGHER, ast.LtE: Better.HIGHER, ast.Gt: Better.LOWER, ast.GtE: Better.LOWER}.get(
+                    type(op)
+                )
+    return None
+
+
+def _saves(program: Program, guard: Guard) -> bool:
+    names = {"torch.save", "copy.deepcopy", ".state_dict", "save_checkpoint", ".save", ".save_checkpoint"}
+    return any(
+        (c.name in names or "save" in c.method) and any(g.test is guard.test and g.taken for g in c.context.guards)
+        for c in program.calls
+    )
+
+
+def _message(site: Site, event: Binding | Store, wanted: Better) -> str:
+    lower = wanted is Better.LOWER
+    what, start = ("a loss, and less is better", "`inf`") if lower else ("a score, and more is better", "`-inf`")
+    return (
+        f"`{site.text}` keeps the worse model: what `{ast.unparse(event.site.node)}` receives is {what}; turn the comparison "
+        f"round and start from {start}"
+    )
+
+
+def _notes(event: Binding | Store) -> tuple[Note, ...]:
+    callers = [a.site for a in event.context.stack[-1:] if a.site is not None]
+    return tuple(Note(site, "the number comes from here") for site in callers)

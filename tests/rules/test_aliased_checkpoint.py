@@ -1,0 +1,93 @@
+"""AEL602: states that change after they were kept."""
+
+import pytest
+
+from aelint.rules.inference import aliased_checkpoint as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import copy
+import torch
+from torch import nn
+
+model = nn.Linear(4, 4)
+opt = torch.optim.Adam(model.parameters())
+best, lowest = None, 9.0
+
+def update():
+    x = torch.randn(5, 4)
+    loss = nn.functional.mse_loss(model(x), x)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+    return loss.item()
+
+for epoch in range(9):
+    loss = update()
+    if loss < lowest:
+        {keep}
+{end}
+"""
+
+LOAD = "model.load_state_dict(best)"
+
+HEALTHY = {
+    "a deep copy": ("best = copy.deepcopy(model.state_dict())", LOAD),
+    "each tensor is cloned": ("best = {k: v.clone() for k, v in model.state_dict().items()}", LOAD),
+    "written at once": ("torch.save(model.state_dict(), 'best.pt')", "model.load_state_dict(torch.load('best.pt'))"),
+    "a copied model": ("best = copy.deepcopy(model)", "best.eval()"),
+    "taken after training": ("pass", "torch.save(model.state_dict(), 'last.pt')"),
+    "moved into another model": ("twin = nn.Linear(4, 4); twin.load_state_dict(model.state_dict())", ""),
+}
+
+
+@pytest.mark.parametrize(("keep", "end"), HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(keep, end):
+    assert rows(rule, SETUP.format(keep=keep, end=end)) == []
+
+
+FAULTS = {
+    "loaded at the end": ("best = model.state_dict()", LOAD),
+    "saved at the end": ("best = model.state_dict()", "torch.save(best, 'best.pt')"),
+    "in a checkpoint": ("best = {'model': model.state_dict(), 'epoch': epoch}", "model.load_state_dict(best['model'])"),
+    "a shallow copy": ("best = model.state_dict().copy()", LOAD),
+    "the model itself": ("best = model", "best.eval()"),
+}
+
+
+@pytest.mark.parametrize(("keep", "end"), FAULTS.values(), ids=FAULTS.keys())
+def test_fires(keep, end):
+    assert rows(rule, SETUP.format(keep=keep, end=end)) == [21]
+
+
+def test_kept_by_a_helper_of_another_file():
+    files = {
+        "main.py": """
+            import torch
+            from torch import nn
+            from keep import Keeper
+
+            model = nn.Linear(4, 4)
+            opt = torch.optim.SGD(model.parameters(), lr=0.1)
+            keeper = Keeper()
+            for _ in range(10):
+                x = torch.randn(5, 4)
+                loss = (model(x) - x).abs().mean()
+                opt.zero_grad()
+                loss.backward()
+                opt.step()
+                keeper.see(model, loss.item())
+            model.load_state_dict(keeper.state)
+            """,
+        "keep.py": """
+            class Keeper:
+                lowest = float("inf")
+                state = None
+
+                def see(self, model, loss):
+                    if loss < self.lowest:
+                        self.lowest = loss
+                        self.state = model.state_dict()
+            """,
+    }
+    assert rows(rule, files) == [9]

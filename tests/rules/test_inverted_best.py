@@ -1,0 +1,93 @@
+"""AEL605: which of two models is kept."""
+
+import pytest
+
+from aelint.rules.inference import inverted_best as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import copy
+import math
+import torch
+from torch import nn
+from torch.nn import functional as F
+from sklearn.metrics import roc_auc_score
+from judge import quality
+
+model = nn.Linear(4, 4)
+best = {start}
+for epoch in range(9):
+    x = torch.randn(5, 4)
+    loss = F.mse_loss(model(x), x)
+    value = {value}
+    if {test}:
+        best = value
+        {keep}
+"""
+
+SAVE = "torch.save(model.state_dict(), 'best.pt')"
+
+
+def program(value, test, keep=SAVE, start="None"):
+    return SETUP.format(value=value, test=test, keep=keep, start=start)
+
+
+HEALTHY = {
+    "a falling loss": program("loss.item()", "value < best"),
+    "a falling loss, the other way round": program("loss.item()", "best > value"),
+    "a rising score": program("10 * math.log10(1 / loss.item())", "value > best"),
+    "a negated loss": program("-loss", "value > best"),
+    "an unknown quality": program("quality(model)", "value < best"),
+    "a rising external score": program("roc_auc_score(x, model(x))", "value > best"),
+    "the largest loss is only shown": program("loss.item()", "value > best", keep="print(best)"),
+}
+
+
+@pytest.mark.parametrize("source", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(source):
+    assert rows(rule, source) == []
+
+
+FAULTS = {
+    "a rising loss": program("loss.item()", "value > best"),
+    "the other way round": program("loss", "best <= value"),
+    "a falling signal-to-noise ratio": program("-10 * torch.log10(loss)", "value < best"),
+    "a falling area under the curve": program(
+        "roc_auc_score(x, model(x))", "value < best", keep="state = copy.deepcopy(model.state_dict())"
+    ),
+    "a mean over losses": program("sum([loss.item(), loss.item()]) / 2", "value > best"),
+}
+
+
+@pytest.mark.parametrize("source", FAULTS.values(), ids=FAULTS.keys())
+def test_fires(source):
+    assert rows(rule, source) == [16]
+
+
+def test_early_stopping_in_another_file():
+    files = {
+        "main.py": """
+            import torch
+            from torch import nn
+            from stop import Keeper
+
+            model, keeper = nn.Linear(3, 3), Keeper()
+            for _ in range(5):
+                x = torch.randn(8, 3)
+                keeper.update(model, nn.functional.l1_loss(model(x), x).item())
+            """,
+        "stop.py": """
+            import torch
+
+
+            class Keeper:
+                def __init__(self):
+                    self.best = 0.0
+
+                def update(self, model, score):
+                    if score >= self.best:
+                        self.best = score
+                        torch.save(model.state_dict(), "best.pt")
+            """,
+    }
+    assert rows(rule, files) == [10]
