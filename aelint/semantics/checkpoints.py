@@ -73,7 +73,7 @@ def _step_between(program: Program, model: Value, first: int, last: int) -> Acti
 
 def kept_models(program: Program) -> Iterator[Kept]:
     """A name for the best model that is bound to the model itself, which is trained on."""
-    for event in (*program.bindings, *program.stores):
+    for event in program.assignments:
         if (
             "best" not in event.name
             or not is_module(event.value)

@@ -61,6 +61,11 @@ class Program:
         """Every assignment to an attribute or an item."""
         return [e for e in self.machine.trace.events if isinstance(e, Store)]
 
+    @property
+    def assignments(self) -> list[Binding | Store]:
+        """Every name, attribute or item that was given a value: names first, each kind in order."""
+        return [*self.bindings, *self.stores]
+
     @cached_property
     def returns(self) -> list[Return]:
         """Every end of a call of a project function."""

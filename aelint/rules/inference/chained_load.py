@@ -100,7 +100,7 @@ def _called(program: Program, loads: dict[int, Call]) -> Iterator[tuple[Call, st
 
 
 def _bound(program: Program, loads: dict[int, Call]) -> Iterator[tuple[Call, str]]:
-    for event in (*program.bindings, *program.stores):
+    for event in program.assignments:
         if isinstance(event.value, Sym) and event.value.id in loads:
             load, target = loads[event.value.id], ast.unparse(event.site.node)
             match load.site.node:

@@ -76,7 +76,7 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Report the comparison that keeps the worse of two."""
     seen: set[int] = set()
-    for event in (*program.bindings, *program.stores):
+    for event in program.assignments:
         guard = event.context.guards[-1] if event.context.guards else None
         if guard is None or id(guard.test) in seen:
             continue
