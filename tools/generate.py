@@ -10,6 +10,7 @@ import argparse
 import importlib
 import inspect
 import pprint
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -25,7 +26,8 @@ from aelint.registry import FAMILIES, UNREADABLE, UNUSED_SUPPRESSION  # noqa: E4
 from aelint.rule import Rule  # noqa: E402
 
 NOTICE = "<!-- Written by tools/generate.py; change the docstring of the module instead. -->"
-BEGIN, END = "<!-- what it finds: begin -->", "<!-- what it finds: end -->"
+TABLE = ("<!-- what it finds: begin -->", "<!-- what it finds: end -->")
+SAMPLE = ("<!-- sample: begin -->", "<!-- sample: end -->")
 
 
 def main() -> int:
@@ -64,9 +66,9 @@ def generated() -> Iterator[tuple[Path, str]]:
         for check, module in checks:
             yield ROOT / "docs" / "checks" / f"{check.name}.md", check_page(check, module)
         yield ROOT / "docs" / "checks" / "index.md", check_index([check for check, _ in checks])
-        readme = ROOT / "README.md"
-        if readme.is_file():
-            yield readme, with_table(readme.read_text("utf-8"), [rule for rule, _ in rules], [c for c, _ in checks])
+        readme = (ROOT / "README.md").read_text("utf-8")
+        readme = between(readme, *TABLE, table([rule for rule, _ in rules], [check for check, _ in checks]))
+        yield ROOT / "README.md", between(readme, *SAMPLE, sample())
 
 
 def orphans(wanted: dict[Path, str]) -> list[Path]:
@@ -156,12 +158,23 @@ def check_index(checks: list[Any]) -> str:
     return f"{NOTICE}\n\n# Checks\n\n| code | name | fails when |\n|---|---|---|\n{rows}"
 
 
-def with_table(readme: str, rules: list[Rule], checks: list[Any]) -> str:
-    """The README with its table of what is found, source beside run time, in the order of the numbers."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        return readme
+def between(text: str, begin: str, end: str, content: str) -> str:
+    """The text with new content between two marks."""
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{content}{end}{rest.partition(end)[2]}"
+
+
+def sample() -> str:
+    """What the linter says about the shipped examples, as a terminal shows it."""
+    command = [sys.executable, "-m", "aelint", "check", "--isolated", "--no-cache", "examples/"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if shown.returncode != 1:
+        raise SystemExit(f"the examples must have findings: {shown.stdout}{shown.stderr}")
+    return f"```console\n$ aelint check examples/\n{shown.stdout}```\n"
+
+
+def table(rules: list[Rule], checks: list[Any]) -> str:
+    """What is found, source beside run time, in the order of the numbers."""
     rows = {}
     for rule in rules:
         rows[rule.code[3:]] = (f"[{rule.code}](docs/rules/{rule.name}.md)", "", rule.name, rule.summary)
@@ -170,8 +183,7 @@ def with_table(readme: str, rules: list[Rule], checks: list[Any]) -> str:
         source, _, name, summary = rows.get(check.code[3:], ("", "", check.name, check.summary))
         rows[check.code[3:]] = (source, link, name, summary)
     lines = "".join(f"| {' | '.join(rows[number])} |\n" for number in sorted(rows))
-    table = f"| in source | at run time | name | what it finds |\n|---|---|---|---|\n{lines}"
-    return f"{before}{begin}\n\n{table}\n{end}{after}"
+    return f"\n| in source | at run time | name | what it finds |\n|---|---|---|---|\n{lines}\n"
 
 
 if __name__ == "__main__":
