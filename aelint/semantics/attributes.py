@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import math
 
 from aelint.semantics import calls, dims, imports, layers, loaders, modules
 from aelint.semantics.apply import apply_named, apply_operation
@@ -30,6 +31,7 @@ from aelint.semantics.values import (
 __all__ = ["builtin", "get", "item", "put", "set_item", "size_of"]
 
 _BUILTINS = frozenset(dir(builtins))
+_CONSTANTS = {f"{module}.{name}": getattr(math, name) for module in ("math", "numpy", "torch") for name in ("pi", "e")}
 _TENSOR_VIEWS = {"T": "t", "mT": "mT", "H": "t", "data": "detach", "real": "real", "grad": "grad"}
 
 
@@ -49,7 +51,8 @@ def get(frame: Frame, value: Value, name: str, node: ast.AST, *, calling: bool =
         case Module():
             return imports.member(frame, value, name, node)
         case External():
-            return frame.machine.external(f"{value.name}.{name}")
+            qualified = f"{value.name}.{name}"
+            return _CONSTANTS[qualified] if qualified in _CONSTANTS else frame.machine.external(qualified)
         case Instance():
             return _of_instance(frame, value, name, node, calling=calling)
         case Object():
@@ -75,7 +78,9 @@ def _first_callable(frame: Frame, joined: Sym, found: list[Value], name: str) ->
 def _of_sym(frame: Frame, value: Sym, name: str, node: ast.AST) -> Value:
     match name:
         case "shape":
-            return value.shape if value.shape is not None else Sym("shape", (value,), {}, frame.site(node), tensor=False)
+            return (
+                value.shape if value.shape is not None else Sym("shape", (value,), {}, frame.site(node), tensor=False)
+            )
         case "ndim":
             return len(value.shape) if value.shape is not None else frame.unknown("ndim", value, node=node)
         case "T" | "mT" | "H" | "data" | "real" if value.tensor is not False:
@@ -165,7 +170,9 @@ def _of_object(frame: Frame, value: Object, name: str, node: ast.AST, *, calling
         operation = REGISTRY.functions.get(f"{value.name}.{name}")
         if operation is not None:
             return apply_operation(frame, operation, (value,), {}, node)[0]
-        result = loaders.attribute(frame, value, name, node) or Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
+        result = loaders.attribute(frame, value, name, node) or Sym(
+            "attr", (value,), {"name": name}, frame.site(node), name=name
+        )
         value.attrs[name] = result
         return result
     return Bound(value, name)
@@ -213,7 +220,7 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
             return merge(found)
         case Sym(op="shape", inputs=(tensor,)), int() if isinstance(tensor, Sym):
             return size_of(tensor, index)
-        case (tuple() | ListValue() | str()), (int() | slice()):
+        case ((tuple() | ListValue() | str()), (int() | slice())):
             return _of_sequence(frame, value, index, node)
         case DictValue(), (str() | int() | bool() | None):
             if index in value.items:
@@ -229,11 +236,13 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
                 return value.attrs[index]
         case Object(), _ if value.children is not None:
             return layers.child(frame, value, index, node)
-        case Object(), _ if not isinstance(index, slice) and (one := loaders.sample(frame, value, node, index)) is not None:
+        case Object(), _ if (
+            not isinstance(index, slice) and (one := loaders.sample(frame, value, node, index)) is not None
+        ):
             return one
         case Sym(), _ if value.tensor is not False and _indexes_tensor(value, index):
             return apply_named(frame, "getitem", (value, index), node)
-        case (External() | ClassValue() | Function()), _:
+        case ((External() | ClassValue() | Function()), _):
             return value  # List[int], Generic[T]
     result = Sym("item", (value,), {"index": index}, frame.site(node))
     if isinstance(index, str):
@@ -254,7 +263,9 @@ def _of_sequence(frame: Frame, value: tuple[Value, ...] | ListValue | str, index
     if isinstance(index, int):
         if not complete and not 0 <= index < len(items):
             return merge(list(items)) if items else frame.unknown("item", value, node=node, index=index)
-        return items[index] if -len(items) <= index < len(items) else frame.unknown("item", value, node=node, index=index)
+        return (
+            items[index] if -len(items) <= index < len(items) else frame.unknown("item", value, node=node, index=index)
+        )
     parts = (index.start, index.stop, index.step)
     if not all(p is None or isinstance(p, int) for p in parts) or 0 in parts[2:]:
         if isinstance(value, ListValue):
