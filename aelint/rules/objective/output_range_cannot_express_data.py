@@ -1,0 +1,147 @@
+"""The network's last activation cannot produce the values that it is compared with.
+
+## What it does
+
+Compares the range of the output, as the last activation confines it, with the range of the data that it is
+trained to reproduce, and reports data outside of it: a sigmoid for normalised images or for raw bytes, ReLU
+for centred signals, tanh for standardised features.
+
+## Why is this bad?
+
+What lies outside is never reconstructed. The loss keeps a floor, the activation saturates, and gradients
+vanish for exactly the values that are wrong.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+model = nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 64), nn.Sigmoid())
+images = torch.rand(256, 64)
+x = (images - 0.5) / 0.5
+loss = F.mse_loss(model(x), x)
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+model = nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 64), nn.Tanh())
+images = torch.rand(256, 64)
+x = (images - 0.5) / 0.5
+loss = F.mse_loss(model(x), x)
+```
+
+## Known limits
+
+The range of the data must follow from what is in sight: known transforms, arithmetic on known ranges, sines,
+standard normal noise. Data that is only called normalised is left alone.
+
+## References
+
+- https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.attained import attained_range
+from aelint.semantics.comparisons import Comparison, comparisons, data_source
+from aelint.semantics.intervals import Interval
+from aelint.semantics.values import Object, Sym
+from aelint.semantics.wording import place
+
+RULE = Rule(
+    code="AEL310",
+    name="output-range-cannot-express-data",
+    summary="the output's last activation cannot produce the range of the data",
+    severity=Severity.WARNING,
+    triggers=(("sigmoid", "tanh", "relu", "softmax", "softplus"),),
+)
+
+_CONFINED = {
+    "sigmoid": Interval(0, 1),
+    "softmax": Interval(0, 1),
+    "tanh": Interval(-1, 1),
+    "relu": Interval(0),
+    "softplus": Interval(0),
+    "relu6": Interval(0, 6),
+    "hardsigmoid": Interval(0, 1),
+    "hardtanh": Interval(-1, 1),
+}
+_KINDS = frozenset(
+    {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "squared", "absolute"}
+)
+SLACK = 0.05
+"""Values that lie outside by less than this share of the data's width are a rounding of the range."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Mismatch:
+    """An output whose range misses part of its target's."""
+
+    comparison: Comparison
+    activation: Sym
+    wanted: Interval
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each confined output that is compared with data beyond its range."""
+    seen: set[int] = set()
+    for one in comparisons(program):
+        mismatch = _mismatch(one) if one.kind in _KINDS else None
+        if mismatch is None:
+            continue
+        site = _written(mismatch.activation) or one.site
+        if id(site.node) not in seen:
+            seen.add(id(site.node))
+            yield _finding(mismatch, site)
+
+
+def _mismatch(one: Comparison) -> _Mismatch | None:
+    output, target = one.prediction, one.target
+    if output is None or target is None:
+        return None
+    activations = data_source(output)
+    if not activations or not all(a.op in _CONFINED for a in activations):
+        return None
+    wanted = attained_range(target)
+    if wanted is None:
+        return None
+    slack = SLACK * min(wanted.high - wanted.low, 2.0)
+    missed = [a for a in activations if not _CONFINED[a.op].covers(wanted, slack=slack)]
+    return _Mismatch(one, missed[0], wanted) if len(missed) == len(activations) else None
+
+
+def _written(activation: Sym) -> Site | None:
+    layer = activation.layer
+    return layer.site if isinstance(layer, Object) and layer.site is not None else activation.site
+
+
+def _finding(mismatch: _Mismatch, site: Site) -> Finding:
+    one, activation = mismatch.comparison, mismatch.activation
+    target = one.target
+    made = place(target.site, site) if target is not None else ""
+    message = (
+        f"The output ends in {activation.op}, with values in {_CONFINED[activation.op]}, but it is compared with data "
+        f"that reaches {_ends(mismatch.wanted)} ({made}). What lies outside is never reconstructed: scale the data into the output's "
+        "range, or drop the activation"
+    )
+    notes = [Note(one.site, "output and data are compared here")]
+    if target is not None and target.site is not None:
+        notes.append(Note(target.site, f"the data reaches {_ends(mismatch.wanted)}"))
+    return Finding(site, message, tuple(notes))
+
+
+def _ends(wanted: Interval) -> str:
+    return f"from {wanted.low:.3g} to {wanted.high:.3g}"

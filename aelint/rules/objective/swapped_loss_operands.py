@@ -1,0 +1,128 @@
+"""The target stands where the prediction belongs in a loss that is not symmetric.
+
+## What it does
+
+Reports `binary_cross_entropy`, its variant with logits, `cross_entropy`, `nll_loss`, `gaussian_nll_loss` and
+`poisson_nll_loss` whose first argument is data and whose second is the output of a network.
+
+## Why is this bad?
+
+These losses read their first argument as the prediction. With the operands exchanged the logarithm is taken
+of the data and the loss becomes linear in the prediction: it falls without limit, or is infinite.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+model = nn.Sequential(nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 784))
+
+
+def loss(x: torch.Tensor):
+    return F.binary_cross_entropy_with_logits(x, model(x))
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+model = nn.Sequential(nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 784))
+
+
+def loss(x: torch.Tensor):
+    return F.binary_cross_entropy_with_logits(model(x), x)
+```
+
+## Known limits
+
+Both operands must be in sight. Where only names tell, they must be plain on both sides.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Rewrite, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.comparisons import Comparison, comparisons
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL312",
+    name="swapped-loss-operands",
+    summary="an asymmetric loss receives the target first and the prediction second",
+    severity=Severity.ERROR,
+    triggers=(("cross_entropy", "crossentropy", "bceloss", "bcewithlogits", "nll"),),
+)
+
+_ASYMMETRIC = frozenset(
+    {
+        "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "nll_loss", "gaussian_nll_loss",
+        "poisson_nll_loss",
+    }
+)  # fmt: skip
+_PREDICTED = re.compile(r"recon|pred|x_?hat|logits|x_?tilde|(^|_)(outputs?|decoded|generated)($|_)|fake", re.IGNORECASE)
+_GIVEN = re.compile(
+    r"^(x|xs|y|target|targets|label|labels|gt|ground_truth|inputs?|images?|data|batch|img)$|(^|_)(target|labels?|gt|true|real)$",
+    re.IGNORECASE,
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each asymmetric loss on (data, output)."""
+    seen: set[int] = set()
+    for one in comparisons(program):
+        if one.kind not in _ASYMMETRIC or id(one.site.node) in seen:
+            continue
+        proven = one.prediction is one.second and one.prediction is not None
+        if proven or _named(one):
+            seen.add(id(one.site.node))
+            yield _finding(one, proven=proven)
+
+
+def _named(one: Comparison) -> bool:
+    return _is_plain(one.first, _GIVEN, _PREDICTED) and _is_plain(one.second, _PREDICTED, _GIVEN)
+
+
+def _is_plain(value: Sym, wanted: re.Pattern[str], other: re.Pattern[str]) -> bool:
+    names = {value.name, *value.names} - {""}
+    return value.op == "param" and bool(names) and all(wanted.search(n) and not other.search(n) for n in names)
+
+
+def _finding(one: Comparison, *, proven: bool) -> Finding:
+    first, second = one.first.name or "the first argument", one.second.name or "the second"
+    why = "comes from the data" if proven else "is named as the target"
+    message = (
+        f"`{one.kind}` takes the prediction first and the target second, but `{first}` {why} "
+        f"and `{second}` {'is the output of a network' if proven else 'as the prediction'}. Exchange them"
+    )
+    rewrite = _exchange(one.site)
+    return Finding(
+        one.site,
+        message,
+        (),
+        rewrite,
+        None if proven else Severity.WARNING,
+        Confidence.HIGH if proven else Confidence.MEDIUM,
+    )
+
+
+def _exchange(site: Site) -> Rewrite | None:
+    match site.node:
+        case ast.Call(args=[ast.expr() as first, ast.expr() as second, *_]):
+            a, b = Site(site.unit, first), Site(site.unit, second)
+            return Rewrite("Exchange prediction and target", ((a, b.text), (b, a.text)))
+        case _:
+            return None

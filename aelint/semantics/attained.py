@@ -1,0 +1,172 @@
+"""Values that data certainly takes: an inner bound on its range, where `Sym.range` is an outer one.
+
+Interval arithmetic calls `a * t + b * (1 - t)` on [0, 1] a value in [0, 2]. To say that data leaves a range,
+the values must be reached: the graph is evaluated element by element on draws of its sources, ends included.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+from aelint.semantics.intervals import Interval
+from aelint.semantics.joins import alternatives
+from aelint.semantics.lineage import RESHAPES
+from aelint.semantics.operators.api import to_number
+from aelint.semantics.values import Sym, Value
+
+__all__ = ["attained_range"]
+
+DRAWS = 160
+DEEPEST = 60
+NORMAL_REACH = 3.0
+"""Standard deviations that a draw from a normal law certainly reaches in a data set."""
+
+Values = dict[int, float | None]
+
+
+def attained_range(value: Value) -> Interval | None:
+    """The smallest and largest value that the tensor is seen to take; None where a source is not in sight."""
+    draw = random.Random(0)  # noqa: S311  # the same answer on every run
+    reached: list[float] = []
+    for _ in range(DRAWS):
+        one = _evaluate(value, {}, draw, 0)
+        if one is None or not math.isfinite(one):
+            return None
+        reached.append(one)
+    return Interval(min(reached), max(reached))
+
+
+def _evaluate(value: Value, known: Values, draw: random.Random, depth: int) -> float | None:
+    number = to_number(value)
+    if number is not None or not isinstance(value, Sym) or depth > DEEPEST:
+        return number
+    if value.id not in known:
+        known[value.id] = None
+        known[value.id] = _compute(value, known, draw, depth)
+    return known[value.id]
+
+
+def _compute(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    source = _SOURCES.get(value.op)
+    if source is not None:
+        return source(value, draw)
+    if value.op in _CARRIERS:
+        return _evaluate(_carried(value, draw), known, draw, depth + 1)
+    if value.op == "phi":
+        return _evaluate(draw.choice(alternatives(value)), known, draw, depth + 1)
+    operation = _OPERATIONS.get(value.op)
+    if operation is not None:
+        operands = [_evaluate(v, known, draw, depth + 1) for v in _operands(value)]
+        if len(operands) not in operation or None in operands:
+            return None
+        return _safe(operation[len(operands)], [o for o in operands if o is not None])
+    if value.op in _SCALED:
+        return _between(value, known, draw, depth)
+    if value.op == "call":
+        return _numpy_draw(value, known, draw, depth)
+    return None
+
+
+def _safe(function: Callable[..., float], operands: list[float]) -> float | None:
+    try:
+        return float(function(*operands))
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def _operands(value: Sym) -> list[Value]:
+    named = [value.attrs[n] for n in ("input", "other", "exponent") if n in value.attrs]
+    return named if len(named) > 1 or len(value.inputs) < 2 else list(value.inputs)
+
+
+def _carried(value: Sym, draw: random.Random) -> Value:
+    if value.op in {"stack", "cat"}:
+        tensors = [i for i in value.inputs if isinstance(i, Sym) and i.tensor is not False]
+        return draw.choice(tensors) if tensors else None
+    return value.attrs.get("input", value.inputs[0] if value.inputs else None)
+
+
+def _within(value: Sym, draw: random.Random) -> float | None:
+    if not value.range.bounded:
+        return None
+    low, high = value.range.low, value.range.high
+    return draw.choice([low, high, draw.uniform(low, high)])
+
+
+def _normal(_: Sym, draw: random.Random) -> float:
+    return max(-NORMAL_REACH, min(NORMAL_REACH, draw.gauss(0, 1.5)))
+
+
+def _between(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    """Maps that only shift and scale: from the range of the argument to the range of the result."""
+    argument = value.inputs[0] if value.inputs else None
+    if not isinstance(argument, Sym) or not value.range.bounded or not argument.range.bounded:
+        return None
+    x = _evaluate(argument, known, draw, depth + 1)
+    width = argument.range.high - argument.range.low
+    if x is None or not width:
+        return None
+    return value.range.low + (x - argument.range.low) / width * (value.range.high - value.range.low)
+
+
+def _numpy_draw(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    """Draws of numpy's generators, and its casts."""
+    match value.attrs.get("method"), value.inputs:
+        case "integers" | "randint", (_, int() as low, int() as high, *_):
+            return float(draw.choice([low, high - 1]))
+        case "random", _:
+            return draw.choice([0.0, 1.0])
+        case "standard_normal", _:
+            return _normal(value, draw)
+        case "astype", (inner, *_):
+            return _evaluate(inner, known, draw, depth + 1)
+        case _:
+            return None
+
+
+_SOURCES: dict[str, Callable[[Sym, random.Random], float | None]] = {
+    "rand": _within,
+    "randint": _within,
+    "linspace": _within,
+    "arange": _within,
+    "picture": _within,
+    "zeros": _within,
+    "ones": _within,
+    "randn": _normal,
+}
+_CARRIERS = RESHAPES | {
+    "stack",
+    "cat",
+    "getitem",
+    "batch",
+    "element",
+    "tensor",
+    "index_select",
+    "detach",
+    "roll",
+    "flip",
+}
+_SCALED = frozenset({"to_tensor", "normalize_channels"})
+_OPERATIONS: dict[str, dict[int, Callable[..., float]]] = {
+    "add": {2: lambda a, b: a + b},
+    "sub": {2: lambda a, b: a - b},
+    "mul": {2: lambda a, b: a * b},
+    "truediv": {2: lambda a, b: a / b},
+    "pow": {2: math.pow},
+    "neg": {1: lambda a: -a},
+    "abs": {1: abs},
+    "sin": {1: math.sin},
+    "cos": {1: math.cos},
+    "exp": {1: math.exp},
+    "sqrt": {1: math.sqrt},
+    "square": {1: lambda a: a * a},
+    "tanh": {1: math.tanh},
+    "sigmoid": {1: lambda a: 1 / (1 + math.exp(-a))},
+    "relu": {1: lambda a: max(a, 0.0)},
+    "gt": {2: lambda a, b: a > b},
+    "lt": {2: lambda a, b: a < b},
+    "ge": {2: lambda a, b: a >= b},
+    "le": {2: lambda a, b: a <= b},
+}

@@ -1,0 +1,64 @@
+from aelint.rules.objective import probability_loss_on_unbounded_output as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+
+
+def test_a_network_elsewhere():
+    assert not rows(rule, HEAD + "def loss(y, x):\n    return F.binary_cross_entropy(y, x)\n")
+
+
+def test_sigmoid_in_the_loss():
+    assert not rows(
+        rule,
+        HEAD + "net = nn.Linear(4, 4)\ndef loss(x):\n    return F.binary_cross_entropy(torch.sigmoid(net(x)), x)\n",
+    )
+
+
+def test_sigmoid_on_one_branch():
+    source = "net = nn.Linear(4, 4)\ndef loss(x, last):\n    y = net(x)\n    if last:\n        y = y.sigmoid()\n    return F.binary_cross_entropy(y, x)\n"
+    assert not rows(rule, HEAD + source)
+
+
+def test_clamped_and_shifted_outputs():
+    assert not rows(
+        rule, HEAD + "net = nn.Linear(4, 4)\ndef loss(x):\n    return F.binary_cross_entropy(net(x).clamp(0, 1), x)\n"
+    )
+    assert not rows(
+        rule,
+        HEAD
+        + "net = nn.Linear(4, 4)\ndef loss(x):\n    return F.binary_cross_entropy((torch.tanh(net(x)) + 1) / 2, x)\n",
+    )
+
+
+def test_linear_output():
+    source = "net = nn.Linear(4, 4)\ncriterion = nn.BCELoss()\ndef loss(x):\n    return criterion(net(x), x)\n"
+    assert rows(rule, HEAD + source) == [7]
+
+
+def test_tanh_output_through_a_reshape():
+    source = "net = nn.Sequential(nn.Linear(4, 4), nn.Tanh())\ndef loss(x):\n    return F.binary_cross_entropy(net(x).view(-1, 2, 2), x)\n"
+    assert rows(rule, HEAD + source) == [6]
+
+
+def test_decoder_class_that_ends_in_a_convolution():
+    source = """
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(8, 1, 2, 2)
+
+    def forward(self, z):
+        return self.up(F.relu(z))
+
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.decoder = Decoder()
+
+    def training_step(self, batch, i):
+        x, _ = batch
+        return F.binary_cross_entropy(self.decoder(x), x)
+"""
+    assert rows(rule, HEAD + source) == [21]

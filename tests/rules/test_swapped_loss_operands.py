@@ -1,0 +1,53 @@
+from aelint.rules.objective import swapped_loss_operands as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nmodel = nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 4))\n"
+
+
+def test_prediction_first():
+    assert not rows(rule, HEAD + "x = torch.rand(3, 4)\nF.binary_cross_entropy_with_logits(model(x), x)\n")
+
+
+def test_keywords_in_any_order():
+    assert not rows(rule, HEAD + "x = torch.rand(3, 4)\nF.binary_cross_entropy_with_logits(target=x, input=model(x))\n")
+
+
+def test_symmetric_losses():
+    assert not rows(rule, HEAD + "x = torch.rand(3, 4)\nF.mse_loss(x, model(x))\nF.l1_loss(x, model(x))\n")
+
+
+def test_a_teacher_as_target():
+    assert not rows(
+        rule,
+        HEAD + "teacher = nn.Linear(4, 4)\nx = torch.rand(3, 4)\nF.cross_entropy(model(x), teacher(x).softmax(1))\n",
+    )
+
+
+def test_an_input_that_is_optimised():
+    source = "x = nn.Parameter(torch.rand(3, 4))\nF.binary_cross_entropy_with_logits(x, model(torch.rand(3, 4)))\n"
+    assert not rows(rule, HEAD + source)
+
+
+def test_names_that_do_not_tell():
+    assert not rows(rule, "import torch.nn.functional as F\ndef loss(a, b):\n    return F.binary_cross_entropy(a, b)\n")
+    assert not rows(rule, "import torch.nn.functional as F\ndef loss(x, y):\n    return F.binary_cross_entropy(x, y)\n")
+
+
+def test_functional():
+    assert rows(rule, HEAD + "x = torch.rand(3, 4)\nF.binary_cross_entropy_with_logits(x, model(x))\n") == [6]
+
+
+def test_module_in_a_training_loop():
+    source = """
+    from torch.utils.data import DataLoader, TensorDataset
+    criterion = nn.BCELoss()
+    for (x,) in DataLoader(TensorDataset(torch.rand(9, 4)), batch_size=3):
+        y = torch.sigmoid(model(x))
+        loss = criterion(x, y)
+    """
+    assert rows(rule, HEAD + "\n".join(line[4:] for line in source.splitlines())) == [10]
+
+
+def test_names_of_both_arguments():
+    source = "import torch.nn.functional as F\ndef loss_function(recon_x, x, mu):\n    return F.binary_cross_entropy(x, recon_x, reduction='sum')\n"
+    assert rows(rule, source) == [3]
