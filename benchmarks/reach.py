@@ -25,7 +25,17 @@ from aelint.semantics.operators.api import to_dim
 from aelint.semantics.values import DictValue, Instance, ListValue, Sym, Value
 from aelint.sources.unit import SourceUnit
 
-SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_features", "input_size", "hidden_size", "num_embeddings", "embedding_dim")
+SIZES = (
+    "in_features",
+    "out_features",
+    "in_channels",
+    "out_channels",
+    "num_features",
+    "input_size",
+    "hidden_size",
+    "num_embeddings",
+    "embedding_dim",
+)
 
 
 @dataclass
@@ -34,7 +44,9 @@ class Reach:
 
     files: int = 0
     lines: int = 0
-    sites: dict[str, set[tuple[str, int, int]]] = field(default_factory=lambda: {"concrete": set(), "symbolic": set(), "unknown": set()})
+    sites: dict[str, set[tuple[str, int, int]]] = field(
+        default_factory=lambda: {"concrete": set(), "symbolic": set(), "unknown": set()}
+    )
     forwards: dict[str, int] = field(default_factory=lambda: {"all": 0, "end": 0, "rank": 0, "batch": 0})
     seconds: float = 0.0
     parse_seconds: float = 0.0
@@ -136,9 +148,17 @@ def main() -> None:
         reach = measure(folder, options.limit)
         total = sum(len(s) for s in reach.sites.values())
         print(f"{folder}: {reach.files} files, {reach.lines} lines")
-        print("  layer sizes   " + ", ".join(f"{k} {share(len(v), total)}" for k, v in reach.sites.items()) + f"  of {total} sites")
+        print(
+            "  layer sizes   "
+            + ", ".join(f"{k} {share(len(v), total)}" for k, v in reach.sites.items())
+            + f"  of {total} sites"
+        )
         forwards = reach.forwards
-        print("  forwards      " + ", ".join(f"{k} {share(forwards[k], forwards['all'])}" for k in ("end", "rank", "batch")) + f"  of {forwards['all']}")
+        print(
+            "  forwards      "
+            + ", ".join(f"{k} {share(forwards[k], forwards['all'])}" for k in ("end", "rank", "batch"))
+            + f"  of {forwards['all']}"
+        )
         ratio = reach.seconds / reach.parse_seconds if reach.parse_seconds else 0.0
         print(f"  cost          {ratio:.2f} x libcst parse; slowest file {reach.slowest[0]:.1f} s ({reach.slowest[1]})")
 

@@ -111,10 +111,8 @@ def result_tensors(name: str, facts: Any, bound: dict[str, Value], site: Any, la
     """Facts as a tensor that knows its origin; a tuple of facts as a tuple of items of one such tensor."""
     match facts:
         case Facts():
-            inputs = tuple(syms_in(tuple(v for k, v in bound.items() if k not in {"weight_attr"})))
-            return Sym(
-                name, inputs, bound, site, facts.shape, facts.last, facts.range, facts.kind, facts.tensor, layer
-            )
+            inputs = tuple(syms_in(tuple(bound.values())))
+            return Sym(name, inputs, bound, site, facts.shape, facts.last, facts.range, facts.kind, facts.tensor, layer)
         case tuple() if facts and _contains_facts(facts):
             whole = Sym(name, tuple(syms_in(tuple(bound.values()))), bound, site, None, (), ANY, None, None, layer)
             return _items(whole, facts, site)
@@ -131,7 +129,9 @@ def _items(whole: Sym, facts: tuple[Any, ...], site: Any) -> tuple[Value, ...]:
     for index, one in enumerate(facts):
         match one:
             case Facts():
-                item = Sym("item", (whole,), {"index": index}, site, one.shape, one.last, one.range, one.kind, one.tensor)
+                item = Sym(
+                    "item", (whole,), {"index": index}, site, one.shape, one.last, one.range, one.kind, one.tensor
+                )
                 items.append(item)
             case tuple():
                 part = Sym("item", (whole,), {"index": index}, site)

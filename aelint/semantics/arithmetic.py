@@ -12,7 +12,18 @@ from aelint.semantics.apply import apply_named
 from aelint.semantics.dims import Poly
 from aelint.semantics.joins import alternatives
 from aelint.semantics.machine import Frame
-from aelint.semantics.values import Bound, ClassValue, DictValue, External, Function, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.values import (
+    Bound,
+    ClassValue,
+    DictValue,
+    External,
+    Function,
+    Instance,
+    ListValue,
+    Object,
+    Sym,
+    Value,
+)
 
 __all__ = ["binary", "compare", "unary"]
 
@@ -79,7 +90,9 @@ def binary(frame: Frame, op: str, left: Value, right: Value, node: ast.AST) -> V
     return apply_named(frame, name, (left, right), node)
 
 
-def _concrete(frame: Frame, name: str, concrete: Callable[[Any, Any], Any], left: Any, right: Any, node: ast.AST) -> Value:
+def _concrete(
+    frame: Frame, name: str, concrete: Callable[[Any, Any], Any], left: Any, right: Any, node: ast.AST
+) -> Value:
     if name == "mul" and (isinstance(left, (str, bytes)) or isinstance(right, (str, bytes))):
         return frame.unknown("string", node=node)
     if name in {"pow", "lshift"} and isinstance(right, (int, float)) and abs(right) > LARGEST_POWER:
@@ -149,7 +162,9 @@ def compare(frame: Frame, op: str, left: Value, right: Value, node: ast.AST) -> 
     return apply_named(frame, name, (left, right), node)
 
 
-def _compare_dims(frame: Frame, name: str, concrete: Callable[[Any, Any], Any], left: Any, right: Any, node: ast.AST) -> Value:
+def _compare_dims(
+    frame: Frame, name: str, concrete: Callable[[Any, Any], Any], left: Any, right: Any, node: ast.AST
+) -> Value:
     difference = dims.sub(left, right)
     if isinstance(difference, int):
         return concrete(difference, 0)
@@ -177,7 +192,7 @@ def _contains(container: Value, item: Value) -> bool | None:
     match container, item:
         case DictValue(), (str() | int()):
             return True if item in container.items else (False if container.complete else None)
-        case (tuple() | ListValue()), (str() | int() | float() | bool()):
+        case ((tuple() | ListValue()), (str() | int() | float() | bool())):
             items = container if isinstance(container, tuple) else container.items
             if any(type(i) is type(item) and i == item for i in items):
                 return True

@@ -60,7 +60,7 @@ def get(frame: Frame, value: Value, name: str, node: ast.AST, *, calling: bool =
         case ClassValue():
             return _of_class(frame, value, name, node)
         case calls.Super():
-            return _of_super(frame, value, name)
+            return _of_super(value, name)
         case DictValue() if not calling and name in value.items and value.site is None:
             return value.items[name]
         case Function() | Bound() | Partial() if not calling:
@@ -148,7 +148,7 @@ def _of_class(frame: Frame, value: ClassValue, name: str, node: ast.AST) -> Valu
             return Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
 
 
-def _of_super(frame: Frame, value: calls.Super, name: str) -> Value:
+def _of_super(value: calls.Super, name: str) -> Value:
     order = value.instance.cls.mro() if isinstance(value.instance, Instance) else value.owner.mro()
     after = order[order.index(value.owner) + 1 :] if value.owner in order else order
     for cls in after:

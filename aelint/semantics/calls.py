@@ -80,7 +80,9 @@ def call(frame: Frame, callee: Value, args: tuple[Value, ...], kwargs: dict[str,
             return _unknown_call(frame, callee, args, kwargs, node)
 
 
-def _unknown_call(frame: Frame, callee: Value, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
+def _unknown_call(
+    frame: Frame, callee: Value, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
     name = callee.name if isinstance(callee, Sym) else ""
     record = frame.called(node, name or "call", callee, args, kwargs)
     record.result = Sym("call", (callee, *args, *kwargs.values()), {"callee": callee}, frame.site(node))
@@ -97,7 +99,9 @@ def _recorded(
     *,
     receiver: Value = None,
 ) -> Value:
-    record = frame.called(node, name, function, args, kwargs, receiver=receiver, method=name if receiver is not None else "")
+    record = frame.called(
+        node, name, function, args, kwargs, receiver=receiver, method=name if receiver is not None else ""
+    )
     record.result = call_function(frame, function, args, kwargs, node)
     return record.result
 
@@ -130,7 +134,9 @@ def _tensor_method(
         return special
     inplace = name.endswith("_") and not name.endswith("__")
     operation = REGISTRY.methods.get(name) or (REGISTRY.methods.get(name[:-1]) if inplace else None)
-    record = frame.called(node, operation.name if operation else f".{name}", None, args, kwargs, receiver=receiver, method=name)
+    record = frame.called(
+        node, operation.name if operation else f".{name}", None, args, kwargs, receiver=receiver, method=name
+    )
     if operation is None or receiver.tensor is False:
         record.result = Sym("call", (receiver, *args, *kwargs.values()), {"method": name}, frame.site(node))
         return record.result
@@ -146,13 +152,15 @@ def _size_method(receiver: Sym, name: str, args: tuple[Value, ...]) -> Value:
             return receiver.shape
         case "size", ():
             return Sym("shape", (receiver,), {}, receiver.site, tensor=False)
-        case ("dim" | "ndimension"), () if receiver.shape is not None:
+        case (("dim" | "ndimension"), ()) if receiver.shape is not None:
             return len(receiver.shape)
         case _:
             return MISSING
 
 
-def _call_instance(frame: Frame, callee: Instance, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
+def _call_instance(
+    frame: Frame, callee: Instance, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
     for name in ("__call__", "forward"):
         method = callee.attrs.get(name) or callee.cls.find(name)
         if isinstance(method, Function):
@@ -225,9 +233,7 @@ def _bind_arguments(frame: Frame, function: Function, args: tuple[Value, ...], k
     bound = dict(zip(names, positional, strict=False))
     extra = positional[len(names) :]
     unknown_keywords = kwargs.get("**")
-    for name, value in kwargs.items():
-        if name in names or name in keyword_only:
-            bound[name] = value
+    bound.update({k: v for k, v in kwargs.items() if k in names or k in keyword_only})
     for name in (*names, *keyword_only):
         if name in bound:
             continue

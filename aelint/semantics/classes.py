@@ -31,7 +31,9 @@ _CLOSED_BASES = frozenset(
 )  # fmt: skip
 
 
-def define_function(frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: ClassValue | None = None) -> Function:
+def define_function(
+    frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: ClassValue | None = None
+) -> Function:
     """A function where it is defined."""
     defaults = calls.defaults_of(frame, node.args, expressions.evaluate)
     names = tuple(_decorator(frame, d) for d in node.decorator_list)
@@ -89,13 +91,15 @@ def is_network(cls: ClassValue) -> bool:
     """Whether the class is a torch module: an ancestor is one, or is called like one in a file that cannot be read."""
     for base in cls.external_bases():
         tail = base.rsplit(".", 1)[-1]
-        if base.startswith("torch.nn.") or tail in {"LightningModule", "Module"} and "flax" not in base:
+        if base.startswith("torch.nn.") or (tail in {"LightningModule", "Module"} and "flax" not in base):
             return True
     unread = [b for c in cls.mro() for b in c.bases if isinstance(b, Sym)]
     return any(b.name.endswith(("Module", "Model", "Encoder", "Decoder", "AE", "VAE", "Net")) for b in unread)
 
 
-def instantiate(frame: Frame, cls: ClassValue, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
+def instantiate(
+    frame: Frame, cls: ClassValue, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
     """`cls(*args, **kwargs)`."""
     machine = frame.machine
     record = frame.called(node, cls.name, cls, args, kwargs)
@@ -151,11 +155,17 @@ def _set_fields(frame: Frame, instance: Instance, args: tuple[Value, ...], kwarg
 
 def _field_default(frame: Frame, default: Value) -> Value:
     match default:
-        case Sym(op="call", attrs={"callee": External(name=name), "kwargs": dict() as kwargs}) if name.endswith("field"):
+        case Sym(op="call", attrs={"callee": External(name=name), "kwargs": dict() as kwargs}) if name.endswith(
+            "field"
+        ):
             if "default" in kwargs:
                 return kwargs["default"]
             factory = kwargs.get("default_factory", MISSING)
-            return calls.call(frame, factory, (), {}, default.site.node) if factory is not MISSING and default.site else MISSING
+            return (
+                calls.call(frame, factory, (), {}, default.site.node)
+                if factory is not MISSING and default.site
+                else MISSING
+            )
         case ListValue():
             return ListValue(list(default.items), default.complete, default.site)
         case DictValue():

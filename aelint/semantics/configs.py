@@ -23,7 +23,8 @@ def add_argument(parser: Object, args: tuple[Value, ...], kwargs: dict[str, Valu
     if not flags:
         return
     long = next((f for f in flags if f.startswith("--")), flags[0])
-    name = kwargs.get("dest") if isinstance(kwargs.get("dest"), str) else long.lstrip("-").replace("-", "_")
+    given = kwargs.get("dest")
+    name: str = given if isinstance(given, str) else long.lstrip("-").replace("-", "_")
     defaults = parser.attrs.setdefault(_DEFAULTS, {})
     match kwargs:
         case {"default": default}:

@@ -12,7 +12,20 @@ from aelint.semantics.values import DictValue, ListValue, Sym, Value
 __all__ = ["method"]
 
 _STRING_METHODS = frozenset(
-    {"lower", "upper", "strip", "startswith", "endswith", "replace", "split", "join", "format", "title", "rstrip", "lstrip"}
+    {
+        "lower",
+        "upper",
+        "strip",
+        "startswith",
+        "endswith",
+        "replace",
+        "split",
+        "join",
+        "format",
+        "title",
+        "rstrip",
+        "lstrip",
+    }
 )
 
 
@@ -37,7 +50,7 @@ def _of_list(frame: Frame, receiver: ListValue, name: str, args: tuple[Value, ..
     frame.machine.heap.touch(receiver)
     items = receiver.items
     match name, args:
-        case ("append" | "add" | "appendleft"), (value,):
+        case (("append" | "add" | "appendleft"), (value,)):
             if receiver.complete or not items:
                 receiver.items = [*items, value]
         case "extend" | "update", (value,):
@@ -64,7 +77,7 @@ def _of_list(frame: Frame, receiver: ListValue, name: str, args: tuple[Value, ..
             receiver.items, receiver.complete = [], True
         case "index", (value,) if value in [i for i in items if isinstance(i, (int, str))]:
             return items.index(value)
-        case ("sort" | "remove" | "insert" | "popleft" | "discard"), _:
+        case (("sort" | "remove" | "insert" | "popleft" | "discard"), _):
             receiver.complete = False
             return frame.unknown("item", receiver, node=node) if name == "popleft" else None
         case _:

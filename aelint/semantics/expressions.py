@@ -97,7 +97,9 @@ def _dict(frame: Frame, node: ast.Dict) -> Value:
 
 
 def _binary(frame: Frame, node: ast.BinOp) -> Value:
-    return arithmetic.binary(frame, type(node.op).__name__, evaluate(frame, node.left), evaluate(frame, node.right), node)
+    return arithmetic.binary(
+        frame, type(node.op).__name__, evaluate(frame, node.left), evaluate(frame, node.right), node
+    )
 
 
 def _unary(frame: Frame, node: ast.UnaryOp) -> Value:
@@ -170,7 +172,12 @@ def _call(frame: Frame, node: ast.Call) -> Value:
         case ast.Attribute(value=receiver_node, attr=name):
             receiver = evaluate(frame, receiver_node)
             callee = attributes.get(frame, receiver, name, node.func, calling=True)
-            if isinstance(callee, Bound) and isinstance(callee.method, str) and name.endswith("_") and not name.endswith("__"):
+            if (
+                isinstance(callee, Bound)
+                and isinstance(callee.method, str)
+                and name.endswith("_")
+                and not name.endswith("__")
+            ):
                 args, kwargs = _arguments(frame, node)
                 result = calls.call(frame, callee, args, kwargs, node)
                 _rebind(frame, receiver_node, receiver, result)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from aelint.semantics import configs, layers, loaders, python_builtins
 from aelint.semantics.apply import apply_operation
 from aelint.semantics.machine import Frame
-from aelint.semantics.operators import REGISTRY
+from aelint.semantics.operators import REGISTRY, Operation
 from aelint.semantics.values import (
     DictValue,
     External,
@@ -89,7 +89,7 @@ _NUMPY_AS_TORCH = frozenset(
 _NUMPY_NAMES = {"concatenate": "cat", "clip": "clamp", "power": "pow"}
 
 
-def _numpy(name: str) -> object:
+def _numpy(name: str) -> Operation | None:
     head, _, tail = name.rpartition(".")
     if head == "numpy" and tail in _NUMPY_AS_TORCH:
         return REGISTRY.functions.get(f"torch.{_NUMPY_NAMES.get(tail, tail)}")
@@ -112,6 +112,10 @@ def _namespace(frame: Frame, _args: tuple[Value, ...], kwargs: dict[str, Value],
 
 def _ordered_dict(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
     return python_builtins.call_builtin(frame, "dict", args, kwargs, node)
+
+
+def _deque(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
+    return python_builtins.call_builtin(frame, "list", args[:1], {}, node)
 
 
 def _deepcopy(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
@@ -183,7 +187,7 @@ _SPECIAL: dict[str, Special] = {
     "types.SimpleNamespace": _namespace,
     "argparse.Namespace": _namespace,
     "collections.OrderedDict": _ordered_dict,
-    "collections.deque": lambda frame, args, kwargs, node: python_builtins.call_builtin(frame, "list", args[:1], {}, node),
+    "collections.deque": _deque,
     "copy.deepcopy": _deepcopy,
     "torch.utils.data.random_split": loaders.random_split,
     "torch.utils.data.dataset.random_split": loaders.random_split,
@@ -194,4 +198,3 @@ _SPECIAL: dict[str, Special] = {
     **{f"math.{n}": _math_special(n) for n in "log log2 log10 exp sqrt ceil floor pow".split()},
     "math.floor": _floor,
 }
-

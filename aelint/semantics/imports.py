@@ -132,7 +132,9 @@ def _bound_by(statement: ast.stmt) -> list[tuple[str, ast.stmt]]:
             return [(name, statement) for name in _assigned(statement)]
         case ast.If() | ast.Try() | ast.With():
             inner = [s for s in ast.walk(statement) if isinstance(s, ast.stmt) and s is not statement]
-            names = dict.fromkeys(n for s in inner if not isinstance(s, (ast.If, ast.Try, ast.With)) for n, _ in _bound_by(s))
+            names = dict.fromkeys(
+                n for s in inner if not isinstance(s, (ast.If, ast.Try, ast.With)) for n, _ in _bound_by(s)
+            )
             return [(name, statement) for name in names]
         case _:
             return []

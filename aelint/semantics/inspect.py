@@ -44,7 +44,9 @@ def _arguments(network: Instance) -> str:
 
 
 def _network(network: Instance) -> Iterator[str]:
-    built = "nobody builds it: defaults and unknown arguments" if network.symbolic else f"built at line {_line(network)}"
+    built = (
+        "nobody builds it: defaults and unknown arguments" if network.symbolic else f"built at line {_line(network)}"
+    )
     yield f"network {network.cls.name}{_arguments(network)}  # {built}"
     yield from _children(network, "  ")
 

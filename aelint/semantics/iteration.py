@@ -35,7 +35,9 @@ def _items(frame: Frame, value: Value, node: ast.AST) -> tuple[list[Value], bool
         case Object(children=children) if children is not None:
             items = list(children) if value.name.endswith("ModuleDict") else list(children.values())
             return items, value.complete
-        case Instance(base=Object(children=children) as base) if children is not None and not value.cls.find("__iter__"):
+        case Instance(base=Object(children=children) as base) if children is not None and not value.cls.find(
+            "__iter__"
+        ):
             return list(children.values()), base.complete
         case Sym(op="phi"):
             known = [v for v in alternatives(value) if isinstance(v, (tuple, ListValue, Object, Instance))]
@@ -80,7 +82,9 @@ def _another(item: Value) -> Value:
         case ListValue():
             return ListValue([_another(part) for part in item.items], item.complete, item.site, item.kind)
         case Sym():
-            other = Sym(item.op, item.inputs, item.attrs, item.site, item.shape, item.last, item.range, item.kind, item.tensor)
+            other = Sym(
+                item.op, item.inputs, item.attrs, item.site, item.shape, item.last, item.range, item.kind, item.tensor
+            )
             other.name, other.layer = item.name, item.layer
             return other
         case _:

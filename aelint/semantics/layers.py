@@ -34,7 +34,9 @@ __all__ = [
     "set_child",
 ]
 
-CONTAINERS = frozenset(f"torch.nn.{n}" for n in ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"))
+CONTAINERS = frozenset(
+    f"torch.nn.{n}" for n in ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
+)
 _PAIR_COUNTS = {"1d": 1, "2d": 2, "3d": 3}
 
 
@@ -67,13 +69,15 @@ def _register(frame: Frame, container: Object, args: tuple[Value, ...], node: as
     given: tuple[Value, ...] = args
     if len(args) == 1 and (isinstance(args[0], (ListValue, DictValue)) or not container.name.endswith("Sequential")):
         match args[0]:
-            case DictValue(items=items, complete=complete):
-                container.children.update({str(k): v for k, v in items.items()})
-                container.complete = complete
+            case DictValue() as entries:
+                container.children.update({str(k): v for k, v in entries.items.items()})
+                container.complete = entries.complete
                 return
             case _:
                 items, complete = iteration.iterate(frame, args[0], node)
-                named = bool(items) and all(isinstance(i, tuple) and len(i) == 2 and isinstance(i[0], str) for i in items)
+                named = bool(items) and all(
+                    isinstance(i, tuple) and len(i) == 2 and isinstance(i[0], str) for i in items
+                )
                 container.children.update(dict(items) if named else {str(i): item for i, item in enumerate(items)})
                 container.complete = complete
                 return
@@ -135,7 +139,7 @@ def attribute(frame: Frame, layer: Object, name: str, node: ast.AST) -> Value:
         return found
     if name in layer.bound:
         return layer.bound[name]
-    if name.startswith("weight_") or name.startswith("bias_"):
+    if name.startswith(("weight_", "bias_")):
         found = Sym("parameter", (), {"layer": layer, "name": name}, frame.site(node), kind="float", tensor=True)
         layer.attrs[name] = found
         return found
@@ -171,9 +175,7 @@ def _bias_shape(layer: Object) -> tuple[dims.Dim, ...] | None:
     return (size,) if size is not None else None
 
 
-def call_object(
-    frame: Frame, layer: Object, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
-) -> Value:
+def call_object(frame: Frame, layer: Object, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
     """`layer(x)`."""
     if layer.name == "torch.nn.Sequential":
         return _call_sequential(frame, layer, args, node)
@@ -201,7 +203,9 @@ def _call_sequential(frame: Frame, layer: Object, args: tuple[Value, ...], node:
     value: Value = args[0] if args else None
     for one in layer.children.values():
         # The child's own place in the source says more than the place of the call.
-        place = one.site.node if isinstance(one, (Object, Instance)) and one.site and one.site.unit is frame.unit else node
+        place = (
+            one.site.node if isinstance(one, (Object, Instance)) and one.site and one.site.unit is frame.unit else node
+        )
         value = calls.call(frame, one, (value,), {}, place)
     record.result = value
     return value
@@ -211,7 +215,15 @@ def object_method(
     frame: Frame, receiver: Object, name: str, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
 ) -> Value:
     """`receiver.name(...)` for an instance of an external class."""
-    if receiver.children is not None and name in {"append", "add_module", "extend", "insert", "values", "items", "keys"}:
+    if receiver.children is not None and name in {
+        "append",
+        "add_module",
+        "extend",
+        "insert",
+        "values",
+        "items",
+        "keys",
+    }:
         return _container_method(frame, receiver, name, args, node)
     if name in {"forward", "__call__"} and is_layer_class(receiver.name):
         return call_object(frame, receiver, args, kwargs, node)
@@ -282,7 +294,12 @@ def _container_method(frame: Frame, receiver: Object, name: str, args: tuple[Val
 
 
 def module_method(
-    frame: Frame, receiver: Instance | Object, name: str, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
+    frame: Frame,
+    receiver: Instance | Object,
+    name: str,
+    args: tuple[Value, ...],
+    kwargs: dict[str, Value],
+    node: ast.AST,
 ) -> Value:
     """A method that every module inherits, or an unknown one of an instance."""
     record = frame.called(node, f".{name}", receiver, args, kwargs, receiver=receiver, method=name)
@@ -340,7 +357,7 @@ def _is_python(value: Value, name: str) -> bool | None:
 def _is_external(value: Value, name: str) -> bool | None:
     match value:
         case Object():
-            if value.name == name or name == "torch.nn.Module":
+            if name in {value.name, "torch.nn.Module"}:
                 return True
             known = is_layer_class(value.name) and is_layer_class(name)
             return False if known and not name.rsplit(".", 1)[-1].startswith("_") else None

@@ -188,7 +188,9 @@ class Frame:
     ) -> Call:
         """Record a call; the caller fills in its result."""
         machine = self.machine
-        call = Call(self.site(node), machine.context, machine.tick(), name, callee, args, kwargs, None, receiver, method)
+        call = Call(
+            self.site(node), machine.context, machine.tick(), name, callee, args, kwargs, None, receiver, method
+        )
         machine.record(call)
         return call
 

@@ -64,7 +64,12 @@ def submodules(module: Value) -> list[tuple[str, Value]]:
 
 
 def method(
-    frame: Frame, receiver: Instance | Object, name: str, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
+    frame: Frame,
+    receiver: Instance | Object,
+    name: str,
+    args: tuple[Value, ...],
+    kwargs: dict[str, Value],
+    node: ast.AST,
 ) -> Value:
     """The result of a method that every module inherits; unknown for any other."""
     match name, args:
@@ -76,16 +81,16 @@ def method(
             for _, one in submodules(receiver):
                 calls.call(frame, function, (one,), {}, node)
             return receiver
-        case ("register_buffer" | "register_parameter"), (str() as key, value, *_):
+        case (("register_buffer" | "register_parameter"), (str() as key, value, *_)):
             _set(frame, receiver, key, value)
             return None
-        case ("register_buffer" | "register_parameter"), (str() as key,):
+        case (("register_buffer" | "register_parameter"), (str() as key,)):
             _set(frame, receiver, key, kwargs.get("tensor", kwargs.get("param")))
             return None
-        case ("add_module" | "register_module"), (str() as key, value):
+        case (("add_module" | "register_module"), (str() as key, value)):
             _set(frame, receiver, key, value)
             return None
-        case ("add_module" | "register_module"), _ if isinstance(receiver, Instance):
+        case (("add_module" | "register_module"), _) if isinstance(receiver, Instance):
             frame.machine.heap.touch(receiver)
             receiver.open = True
             return None

@@ -80,7 +80,9 @@ def _int(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node:
                 return frame.unknown("int", node=node)
         case (Poly() as size,):
             return size
-        case (Sym(op="truediv", inputs=(left, right)),) if isinstance(left, (int, Poly)) and isinstance(right, (int, Poly)):
+        case (Sym(op="truediv", inputs=(left, right)),) if isinstance(left, (int, Poly)) and isinstance(
+            right, (int, Poly)
+        ):
             return dims.floor_divide(left, right) if right != 0 else frame.unknown("int", node=node)
         case (value, *_):
             return Sym("int", (value,), {}, frame.site(node), kind="size", tensor=False)
@@ -140,7 +142,9 @@ def _list(kind: str) -> Builtin:
         if not args:
             return () if kind == "tuple" else ListValue([], site=frame.site(node), kind=kind)
         match args[0]:
-            case Sym(op="shape" | "param" | "name" | "attr" | "item" | "call") as value if value.op == "shape" or kind == "tuple":
+            case Sym(op="shape" | "param" | "name" | "attr" | "item" | "call") as value if (
+                value.op == "shape" or kind == "tuple"
+            ):
                 return value
         items, complete = iteration.iterate(frame, args[0], node)
         if kind == "tuple" and complete:
@@ -176,8 +180,10 @@ def _zip(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node:
         return ListValue(list(zip(*(items for items, _ in columns), strict=False)), site=frame.site(node))
     count = shortest if shortest is not None else 1
     rows = [tuple(items[i] if i < len(items) else items[-1] for items, _ in columns) for i in range(count) if columns]
-    return Sym("zip", args, {"rows": rows}, frame.site(node), kind="object", tensor=False) if not rows else ListValue(
-        rows, complete=False, site=frame.site(node)
+    return (
+        Sym("zip", args, {"rows": rows}, frame.site(node), kind="object", tensor=False)
+        if not rows
+        else ListValue(rows, complete=False, site=frame.site(node))
     )
 
 
@@ -235,7 +241,11 @@ def _getattr(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], n
             return attributes.get(frame, owner, name, node)
         case (Instance() as owner, str() as name, default):
             known = name in owner.attrs or owner.cls.find(name) is not MISSING
-            return attributes.get(frame, owner, name, node) if known else merge([default, frame.unknown("attr", node=node)])
+            return (
+                attributes.get(frame, owner, name, node)
+                if known
+                else merge([default, frame.unknown("attr", node=node)])
+            )
         case (External() | Module() | ClassValue() as owner, str() as name, _):
             return attributes.get(frame, owner, name, node)
         case _:
@@ -355,4 +365,3 @@ _BUILTINS: dict[str, Builtin] = {
     "callable": _callable,
     "object": _object,
 }
-

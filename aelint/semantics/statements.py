@@ -225,7 +225,9 @@ def _known_rounds(frame: Frame, node: ast.For | ast.AsyncFor, items: list[Value]
     return Flow.NEXT if flow is Flow.BREAK else execute(frame, node.orelse)
 
 
-def _unknown_rounds(frame: Frame, node: ast.For | ast.AsyncFor | ast.While, run: Callable[[int], Flow], iterable: Value) -> Flow:
+def _unknown_rounds(
+    frame: Frame, node: ast.For | ast.AsyncFor | ast.While, run: Callable[[int], Flow], iterable: Value
+) -> Flow:
     # After the loop, whatever it changed is the join of its values before, after one and after more rounds.
     machine = frame.machine
     states = []
@@ -234,7 +236,7 @@ def _unknown_rounds(frame: Frame, node: ast.For | ast.AsyncFor | ast.While, run:
     for round_ in range(UNKNOWN_ROUNDS):
         machine.heap.enter()
         # Which of the blocks of an open list comes in which round is a guess.
-        guess = round_ > 0 or isinstance(iterable, (ListValue, Object, Instance, Sym)) and _holds_modules(iterable)
+        guess = round_ > 0 or (isinstance(iterable, (ListValue, Object, Instance, Sym)) and _holds_modules(iterable))
         with machine.looping(node, round_, iterable, speculative=guess):
             flow = run(round_)
         states.append(machine.heap.leave(undo=False))
@@ -242,7 +244,7 @@ def _unknown_rounds(frame: Frame, node: ast.For | ast.AsyncFor | ast.While, run:
             break
     total = machine.heap.leave(undo=True)
     first = states[0]
-    machine.heap.join([_after_first(first, total), total] if len(states) > 1 else [total], lambda values: merge(values))
+    machine.heap.join([_after_first(first, total), total] if len(states) > 1 else [total], merge)
     if flow is Flow.RETURN:
         return flow
     return execute(frame, node.orelse)

@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from aelint.semantics.operators import Conflict
     from aelint.semantics.scopes import Scope
 
-__all__ = ["Activation", "Binding", "Call", "Context", "Event", "Guard", "Loop", "MissingAttribute", "Return", "Store", "Trace"]
+__all__ = [
+    "Activation",
+    "Binding",
+    "Call",
+    "Context",
+    "Event",
+    "Guard",
+    "Loop",
+    "MissingAttribute",
+    "Return",
+    "Store",
+    "Trace",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

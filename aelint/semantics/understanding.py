@@ -79,7 +79,7 @@ def _run_methods(machine: Machine, module: Module, instance: Instance) -> None:
     methods: dict[str, Function] = {}
     for cls in reversed(instance.cls.mro()):
         methods.update({n: f for n, f in cls.namespace.items() if isinstance(f, Function)})
-    ordered = sorted(methods, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST)))
+    ordered = sorted(methods, key=lambda n: _FIRST.index(n) if n in _FIRST else len(_FIRST))
     for name in ordered:
         function = methods[name]
         if id(function.node) in machine.executed or name == "__init__" or "staticmethod" in function.decorators:
@@ -93,7 +93,7 @@ def _run_methods(machine: Machine, module: Module, instance: Instance) -> None:
 def _enter(machine: Machine, module: Module, function: Function, instance: Instance | None) -> None:
     frame = Frame(machine, module, module.scope)
     spec = function.node.args
-    names = [a for a in (*spec.posonlyargs, *spec.args)]
+    names = [*spec.posonlyargs, *spec.args]
     kwargs: dict[str, Value] = {}
     is_forward = instance is not None and classes.is_network(instance.cls)
     for position, arg in enumerate(names):
@@ -127,5 +127,3 @@ def _argument(frame: Frame, arg: ast.arg, *, optional: bool, tensor: bool) -> Sy
     elif tensor and not annotation and not optional and arg.arg in {"x", "input", "inputs", "z", "images", "image"}:
         value.tensor = True
     return value
-
-

@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 
 import aelint.rules
@@ -50,7 +51,9 @@ def program(source: str | Mapping[str, str]) -> Program:
     return understand(next(iter(units.values())), Files(units))
 
 
-def run(module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None) -> list[Finding]:
+def run(
+    module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None
+) -> list[Finding]:
     """The findings of one rule."""
     rule: Rule = module.RULE
     understood = program(source)
@@ -68,7 +71,7 @@ def rows(module: ModuleType, source: str | Mapping[str, str], options: Mapping[s
 
 def sections(module: ModuleType) -> dict[str, str]:
     """The docstring of a rule by heading."""
-    text = ast.get_docstring(ast.parse(open(module.__file__, encoding="utf-8").read())) or ""
+    text = ast.get_docstring(ast.parse(Path(module.__file__).read_text(encoding="utf-8"))) or ""
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     return {title.strip(): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
 

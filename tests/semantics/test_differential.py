@@ -6,6 +6,7 @@ contradiction may be reported for a program that runs. `AELINT_PROGRAMS=5000` ru
 """
 
 import os
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +22,17 @@ RAISING = {"features", "channels", "rank", "elements", "broadcast", "concat", "m
 PRELUDE = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 
 sizes = st.sampled_from([1, 2, 3, 4, 6, 8])
-activations = st.sampled_from(["nn.ReLU()", "nn.Sigmoid()", "nn.Tanh()", "nn.Softplus()", "nn.LeakyReLU(0.2)", "nn.Identity()", "nn.Softmax(dim=-1)"])
+activations = st.sampled_from(
+    [
+        "nn.ReLU()",
+        "nn.Sigmoid()",
+        "nn.Tanh()",
+        "nn.Softplus()",
+        "nn.LeakyReLU(0.2)",
+        "nn.Identity()",
+        "nn.Softmax(dim=-1)",
+    ]
+)
 
 
 @st.composite
@@ -47,16 +58,25 @@ def dense(draw):
             init = f"self.net = nn.ModuleList([nn.Linear(a, b) for a, b in zip({widths}, {widths[1:]})])"
             forward = None
         case "names":
-            init = "\n        ".join(f"self.fc{i} = nn.Linear({a}, {b})" for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)))
+            init = "\n        ".join(
+                f"self.fc{i} = nn.Linear({a}, {b})" for i, (a, b) in enumerate(pairwise(widths))
+            )
             forward = "x"
             for i in range(len(widths) - 1):
                 forward = f"torch.relu(self.fc{i}({forward}))"
         case _:
-            init = "\n        ".join(f"self.w{i} = nn.Parameter(torch.randn({b}, {a}))" for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)))
+            init = "\n        ".join(
+                f"self.w{i} = nn.Parameter(torch.randn({b}, {a}))"
+                for i, (a, b) in enumerate(pairwise(widths))
+            )
             forward = "x"
             for i in range(len(widths) - 1):
                 forward = f"F.linear({forward}, self.w{i}).tanh()"
-    body = f"return {forward}" if forward else "for layer in self.net:\n            x = torch.sigmoid(layer(x))\n        return x"
+    body = (
+        f"return {forward}"
+        if forward
+        else "for layer in self.net:\n            x = torch.sigmoid(layer(x))\n        return x"
+    )
     return _network(init, body, f"torch.rand({batch}, {widths[0]})")
 
 
@@ -64,7 +84,12 @@ def dense(draw):
 def convolutional(draw):
     """A convolutional encoder and a decoder back, with reshapes in between."""
     channels, side, batch = draw(sizes), draw(st.sampled_from([8, 12, 16, 28])), draw(sizes)
-    hidden, kernel, stride, padding = draw(sizes), draw(st.integers(1, 5)), draw(st.integers(1, 3)), draw(st.integers(0, 2))
+    hidden, kernel, stride, padding = (
+        draw(sizes),
+        draw(st.integers(1, 5)),
+        draw(st.integers(1, 3)),
+        draw(st.integers(0, 2)),
+    )
     down = (side + 2 * padding - kernel) // stride + 1
     if down < 1:
         kernel, stride, padding, down = 3, 2, 1, (side - 1) // 2 + 1
@@ -76,9 +101,17 @@ def convolutional(draw):
         f"        self.back = nn.Linear({latent}, {hidden * down * down})\n"
         f"        self.up = nn.ConvTranspose2d({hidden}, {channels}, 4, stride=2, padding=1)"
     )
-    flatten = draw(st.sampled_from(["h.flatten(1)", "h.view(h.size(0), -1)", "h.reshape(len(x), -1)", "torch.flatten(h, 1)"]))
+    flatten = draw(
+        st.sampled_from(["h.flatten(1)", "h.view(h.size(0), -1)", "h.reshape(len(x), -1)", "torch.flatten(h, 1)"])
+    )
     unflatten = draw(
-        st.sampled_from([f"d.view(-1, {hidden}, {down}, {down})", f"d.unflatten(1, ({hidden}, {down}, {down}))", f"d.reshape(x.shape[0], {hidden}, *h.shape[2:])"])
+        st.sampled_from(
+            [
+                f"d.view(-1, {hidden}, {down}, {down})",
+                f"d.unflatten(1, ({hidden}, {down}, {down}))",
+                f"d.reshape(x.shape[0], {hidden}, *h.shape[2:])",
+            ]
+        )
     )
     body = f"h = self.act(self.conv(x))\n        z = self.fc({flatten})\n        d = self.back(z)\n        return {last}(self.up({unflatten}))"
     return _network(init, body, f"torch.rand({batch}, {channels}, {side}, {side})")
@@ -133,7 +166,12 @@ def check(source):
     if actual.numel() == 0:
         return
     low, high = actual.min().item(), actual.max().item()
-    assert predicted.range.low - 1e-5 <= low <= high <= predicted.range.high + 1e-5, (source, predicted.range, low, high)
+    assert predicted.range.low - 1e-5 <= low <= high <= predicted.range.high + 1e-5, (
+        source,
+        predicted.range,
+        low,
+        high,
+    )
 
 
 relaxed = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
