@@ -96,6 +96,9 @@ def _hardtanh(apply: Apply, x: Interval) -> Interval:
     low, high = apply.number("min_val"), apply.number("max_val")
     if low is None or high is None or low > high:
         return ANY
+    if apply.tensor().kind != "float":
+        # The limits are cast to the tensor's own type.
+        low, high = math.floor(low), math.ceil(high)
     return _clipped(low, high)(apply, x)
 
 
