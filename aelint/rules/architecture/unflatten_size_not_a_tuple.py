@@ -103,7 +103,8 @@ def _finding(program: Program, site: Site, size: Value, layer: Object | None) ->
 
 def _consumer(program: Program, layer: Object | None, factors: list[ast.expr]) -> Iterator[Note]:
     """The convolution behind it, when it takes another number of channels than the first factor."""
-    first = factors[0].value if factors and isinstance(factors[0], ast.Constant) else None
+    given = factors[0].value if factors and isinstance(factors[0], ast.Constant) else None
+    first = given if isinstance(given, int) else None
     for container in program.layers:
         children = list((container.children or {}).values())
         if layer not in children[:-1] or first is None:

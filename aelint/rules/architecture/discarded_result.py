@@ -1,0 +1,108 @@
+"""The result of an operation that changes nothing in place is thrown away.
+
+## What it does
+
+Reports a statement that only calls a tensor operation such as `view`, `masked_fill`, `clamp`, `detach`
+or `to`, and does nothing with the tensor that it returns.
+
+## Why is this bad?
+
+These operations return a new tensor and leave the old one as it was. A mask that is applied in this
+way masks nothing, and nothing raises.
+
+## Example
+
+```python
+import torch
+
+scores = torch.rand(2, 5, 5)
+mask = torch.rand(2, 1, 5) > 0.5
+scores.masked_fill(mask, -1e9)
+weights = scores.softmax(dim=-1)
+```
+
+## Use instead
+
+```python
+import torch
+
+scores = torch.rand(2, 5, 5)
+mask = torch.rand(2, 1, 5) > 0.5
+scores = scores.masked_fill(mask, -1e9)
+weights = scores.softmax(dim=-1)
+```
+
+## Known limits
+
+Objects that may not be tensors, calls with `out=`, and calls inside of `try` or a `with` statement that
+expects an exception are left alone.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Rewrite, Rule
+from aelint.semantics import Program
+from aelint.semantics.trace import Call
+from aelint.semantics.usage import discarded_calls
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL118",
+    name="discarded-result",
+    summary="the result of a tensor operation is thrown away",
+    severity=Severity.ERROR,
+    triggers=(("torch",),),
+)
+
+_PURE = frozenset(
+    {
+        "view", "reshape", "flatten", "unflatten", "permute", "transpose", "squeeze", "unsqueeze", "movedim", "expand",
+        "repeat", "tile", "contiguous", "masked_fill", "masked_scatter", "scatter", "index", "where", "clamp", "detach",
+        "clone", "to", "cpu", "cuda", "cat", "stack", "add", "sub", "mul", "div", "pow", "exp", "log", "sqrt", "abs",
+        "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh", "softmax", "log_softmax", "dropout",
+        "normalize", "pad", "flip", "roll", "round", "floor", "ceil", "tril", "triu", "nan_to_num", "interpolate",
+        "max_pool2d", "avg_pool2d", "layer_norm", "batch_norm",
+    }
+)  # fmt: skip
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each statement that computes a tensor for nothing."""
+    for call in discarded_calls(program):
+        if call.name in _PURE and _computes_tensor(call):
+            yield _finding(call)
+
+
+def _computes_tensor(call: Call) -> bool:
+    """Whether the operand is a tensor for certain and stays as it was."""
+    operand = call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None
+    if isinstance(operand, (tuple, list)) or not isinstance(call.result, Sym):
+        return False
+    in_place = call.method.endswith("_") or call.bound.get("inplace") is True or "out" in call.kwargs
+    layer = call.result.layer
+    in_place |= getattr(layer, "bound", {}).get("inplace") is True
+    is_function = not call.method and layer is None
+    return not in_place and (is_function or (isinstance(operand, Sym) and operand.tensor is True))
+
+
+def _finding(call: Call) -> Finding:
+    node = call.site.node
+    assert isinstance(node, ast.Call)
+    message = (
+        f"`{call.method or call.name}` returns a new tensor and leaves its operand as it was; this result is thrown "
+        "away. Assign it to a name."
+    )
+    rewrite = None
+    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and call.method:
+        target = node.func.value.id
+        text = f"{target} = {call.site.text}"
+        rewrite = Rewrite(f"assign the result to `{target}`", ((call.site, text),))
+    return Finding(call.site, message, (), rewrite)

@@ -1,0 +1,132 @@
+"""Layers are kept in a plain list, tuple or dict, where the network does not find them.
+
+## What it does
+
+Reports an attribute of a network that is set to a Python list, tuple or dict of layers which the
+network builds itself and does not register in another way.
+
+## Why is this bad?
+
+`parameters()`, `to(device)`, `train()`/`eval()` and `state_dict()` look into attributes that are modules
+only. The layers in a plain list take part in the forward pass, but the optimiser never updates them and
+a checkpoint does not hold them.
+
+## Example
+
+```python
+import torch.nn as nn
+
+class AE(nn.Module):
+    def __init__(self, sizes=(30, 16, 8)):
+        super().__init__()
+        self.layers = []
+        for a, b in zip(sizes[:-1], sizes[1:]):
+            self.layers.append(nn.Linear(a, b))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x).relu()
+        return x
+```
+
+## Use instead
+
+```python
+import torch.nn as nn
+
+class AE(nn.Module):
+    def __init__(self, sizes=(30, 16, 8)):
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for a, b in zip(sizes[:-1], sizes[1:]):
+            self.layers.append(nn.Linear(a, b))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x).relu()
+        return x
+```
+
+## Known limits
+
+Modules that come from outside, such as a teacher that is hidden in a list on purpose, are left alone,
+and so are layers that are also registered by `add_module`, a container or an attribute of their own.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.usage import has_parameters
+from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
+
+RULE = Rule(
+    code="AEL114",
+    name="unregistered-layers",
+    summary="layers in a plain list, tuple or dict are no parameters of the network",
+    severity=Severity.ERROR,
+    triggers=(("module", "nn."),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield the assignment of each attribute that hides layers from its network."""
+    seen: set[int] = set()
+    for network in program.networks:
+        if network.open:
+            continue
+        registered = {id(one) for other in program.networks for _, one in submodules(other)[1:]}
+        for name, value in network.attrs.items():
+            hidden = [one for one in _modules_in(value) if id(one) not in registered and _is_own(network, one)]
+            site = _set_at(program, network, name)
+            if hidden and site is not None and id(site.node) not in seen:
+                seen.add(id(site.node))
+                yield _finding(site, name, value, len(hidden))
+
+
+def _modules_in(value: Value) -> list[Object | Instance]:
+    match value:
+        case tuple():
+            items = list(value)
+        case ListValue(items=items, kind="list"):
+            pass
+        case DictValue():
+            items = list(value.items.values())
+        case _:
+            return []
+    found = [one for item in items for one in ([item] if is_module(item) else _modules_in(item))]
+    return [one for one in found if has_parameters(one)]
+
+
+def _is_own(network: Instance, one: Object | Instance) -> bool:
+    """Whether the network's own class builds the layer."""
+    if one.site is None:
+        return False
+    row = getattr(one.site.node, "lineno", 0)
+    return any(
+        c.module.unit is one.site.unit and c.node.lineno <= row <= (c.node.end_lineno or 0) for c in network.cls.mro()
+    )
+
+
+def _set_at(program: Program, network: Instance, name: str) -> Site | None:
+    stores = [s for s in program.stores if s.target is network and s.name == name]
+    return stores[-1].site if stores and not isinstance(stores[-1].value, Sym) else None
+
+
+def _finding(site: Site, name: str, value: Value, count: int) -> Finding:
+    kind = "dict" if isinstance(value, DictValue) else "tuple" if isinstance(value, tuple) else "list"
+    container = "nn.ModuleDict" if kind == "dict" else "nn.ModuleList"
+    layers = "1 layer with parameters" if count == 1 else f"{count} layers with parameters"
+    return Finding(
+        site,
+        f"`{name}` is a plain {kind} with {layers}: `parameters()`, `to()` and `state_dict()` leave them out, so they "
+        f"are never trained, moved or saved. Make it `{container}`.",
+    )

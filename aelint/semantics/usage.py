@@ -1,0 +1,325 @@
+"""What is computed and then not used: values, parameters and layers of networks that the result does not depend on.
+
+Every query leaves out what may be meant: names with an underscore, values that hooks or in-place
+operations need, abstract methods, arguments that only make interfaces alike.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.classes import is_network
+from aelint.semantics.graph import parts
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.liveness import dead_stores, names_read
+from aelint.semantics.memo import per_program
+from aelint.semantics.modules import children_of, submodules
+from aelint.semantics.operators import REGISTRY
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Function, Instance, Object, Sym, Value
+
+__all__ = [
+    "IgnoredArgument",
+    "UncalledLayer",
+    "UnreadValue",
+    "discarded_calls",
+    "has_parameters",
+    "ignored_arguments",
+    "layers_behind",
+    "uncalled_layers",
+    "unread_values",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnreadValue:
+    """A local name of a network's method that holds the work of layers and is never read."""
+
+    site: Site
+    name: str
+    layers: tuple[Object, ...]
+    overwritten: Site | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IgnoredArgument:
+    """A parameter that the body never reads, although the caller computes the argument with layers of its own."""
+
+    site: Site
+    name: str
+    function: Function
+    call: Call
+    layers: tuple[Object, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UncalledLayer:
+    """A layer with parameters that is built, kept as an attribute and read nowhere."""
+
+    site: Site
+    name: str
+    layer: Object
+    network: Instance
+
+
+def has_parameters(module: Value) -> bool:
+    """Whether a layer, or a container or network of layers, holds weights that torch trains."""
+    for _, one in submodules(module):
+        spec = REGISTRY.layers.get(one.name) if isinstance(one, Object) else None
+        if spec is not None and spec.stateful:
+            return True
+    return False
+
+
+def layers_behind(value: Value) -> dict[int, Object]:
+    """The layers with parameters that took part in a value, by identity, nearest first."""
+    found: dict[int, Object] = {}
+    for one in parts(value):
+        for node in ancestors(one):
+            if isinstance(node.layer, Object) and has_parameters(node.layer):
+                found.setdefault(id(node.layer), node.layer)
+    return found
+
+
+@per_program
+def _methods(program: Program) -> list[Function]:
+    executed = program.machine.executed
+    return [
+        f
+        for f in program.functions
+        if f.owner is not None and is_network(f.owner) and id(f.node) in executed and not isinstance(f.node, ast.Lambda)
+    ]
+
+
+@per_program
+def unread_values(program: Program) -> list[UnreadValue]:
+    """Results that a network's method assigns and never reads, although they are all that some layers work for."""
+    bound: dict[int, Value] = {}
+    for binding in program.bindings:
+        bound.setdefault(id(binding.site.node), binding.value)
+    live = _live_layers(program)
+    found = []
+    for function in _methods(program):
+        assert not isinstance(function.node, ast.Lambda)
+        for store in dead_stores(function.node):
+            value = bound.get(id(store.target))
+            if _may_be_meant(store.target.id) or not _is_pure(store.value, value):
+                continue
+            layers = tuple(layer for key, layer in _layers_of(value).items() if key not in live)
+            if layers:
+                unit = function.module.unit
+                after = Site(unit, store.overwritten) if store.overwritten is not None else None
+                found.append(UnreadValue(Site(unit, store.target), store.target.id, layers, after))
+    return found
+
+
+def _layers_of(value: Value) -> dict[int, Object]:
+    return layers_behind(value) if isinstance(value, Sym) and value.tensor is not False else {}
+
+
+def _live_layers(program: Program) -> set[int]:
+    """The layers whose work leaves the program: returned by what is entered first, stored, or handed to the unknown."""
+    found: set[int] = set()
+    for ended in program.returns:
+        if len(ended.context.stack) == 1:
+            found.update(layers_behind(ended.value))
+    for store in program.stores:
+        found.update(layers_behind(store.value))
+    for binding in program.bindings:
+        if binding.context.function is None:
+            found.update(layers_behind(binding.value))
+    for call in program.calls:
+        if isinstance(call.result, Sym) and call.result.op == "call":
+            found.update(layers_behind((call.receiver, call.args, tuple(call.kwargs.values()))))
+    return found
+
+
+_MEANT = ("unused", "dummy", "ignored", "debug", "tmp_shape")
+
+
+def _may_be_meant(name: str) -> bool:
+    return name.startswith(("_", *_MEANT)) or name.endswith("_")
+
+
+def _is_pure(node: ast.expr, value: Value) -> bool:
+    """Whether computing the value does nothing but give it: no in-place operation, no mere renaming."""
+    if isinstance(node, (ast.Name, ast.Attribute, ast.Constant, ast.Subscript)):
+        return False
+    for one in ast.walk(node):
+        if isinstance(one, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)):
+            return False
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute):
+            name = one.func.attr
+            if name.endswith("_") or name in {"pop", "append", "update", "backward", "register_hook", "item", "detach"}:
+                return False
+        if isinstance(one, ast.keyword) and one.arg in {"inplace", "out"}:
+            return False
+    layer = value.layer if isinstance(value, Sym) else None
+    return not (isinstance(layer, Object) and layer.bound.get("inplace") is True)
+
+
+@per_program
+def ignored_arguments(program: Program) -> list[IgnoredArgument]:
+    """Parameters that are never read, where the argument holds layers whose work reaches the callee in no other way."""
+    by_function: dict[int, list[Call]] = {}
+    for call in program.calls:
+        function = _entered(call)
+        # Functions that the program never calls are entered with unknown arguments at their own definition.
+        if function is not None and call.site.node is not function.node:
+            by_function.setdefault(id(function.node), []).append(call)
+    found = []
+    for function in _methods(program):
+        for arg in _unread_parameters(function):
+            calls = by_function.get(id(function.node), [])
+            losses = [_lost_layers(function, arg.arg, call) for call in calls]
+            if losses and all(losses):
+                found.append(IgnoredArgument(Site(function.module.unit, arg), arg.arg, function, calls[0], losses[0]))
+    return found
+
+
+def _entered(call: Call) -> Function | None:
+    if isinstance(call.callee, Function):
+        return call.callee
+    if isinstance(call.callee, Instance):
+        method = call.callee.cls.find(call.method)
+        return method if isinstance(method, Function) else None
+    return None
+
+
+def _unread_parameters(function: Function) -> list[ast.arg]:
+    node = function.node
+    assert not isinstance(node, ast.Lambda)
+    body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    if function.decorators or not body or all(isinstance(s, (ast.Pass, ast.Raise)) for s in body):
+        return []
+    read = set[str]().union(*(names_read(s) for s in body))
+    if {"locals", "vars", "super"} & read:
+        return []
+    parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs][1:]
+    return [a for a in parameters if a.arg not in read and not _may_be_meant(a.arg)]
+
+
+def _lost_layers(function: Function, name: str, call: Call) -> tuple[Object, ...]:
+    """The layers behind the argument, if the other arguments depend on none of them."""
+    names = [a.arg for a in function.node.args.args][1:]
+    args = call.args[1:] if isinstance(call.callee, Function) else call.args
+    given = {**dict(zip(names, args, strict=False)), **call.kwargs}
+    lost = layers_behind(given.get(name))
+    others = set[int]().union(*(layers_behind(v) for k, v in given.items() if k != name))
+    return () if set(lost) & others else tuple(lost.values())
+
+
+_DYNAMIC = frozenset(
+    {"getattr", "children", "modules", "named_children", "named_modules", "_modules", "__dict__", "__getattr__", "eval"}
+)
+_BUILDERS = frozenset({"__init__", "reset_parameters", "init_weights", "_init_weights", "initialize", "weights_init"})
+
+
+@per_program
+def uncalled_layers(program: Program) -> list[UncalledLayer]:
+    """Layers with parameters that no method reads, in networks whose whole ancestry and use are in sight."""
+    if program.notes:
+        return []
+    found: dict[int, UncalledLayer] = {}
+    called = {id(c.receiver) for c in program.calls}
+    for network in program.networks:
+        if not _is_concrete(program, network):
+            continue
+        read = _attributes_read(program, network)
+        if read is None:
+            continue
+        for name, layer in children_of(network).items():
+            known = isinstance(layer, Object) and layer.site is not None and has_parameters(layer)
+            if known and name not in read and id(layer) not in called and not _may_be_meant(name):
+                assert isinstance(layer, Object)
+                assert layer.site is not None
+                found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network))
+    return list(found.values())
+
+
+def _is_concrete(program: Program, network: Instance) -> bool:
+    cls = network.cls
+    inherited = any(cls in other.mro()[1:] for other in program.classes)
+    forward = cls.find("forward")
+    complete = isinstance(forward, Function) and not forward.decorators and id(forward.node) in program.machine.executed
+    return cls.fully_known and complete and not inherited and not network.open and network.base is None
+
+
+def _attributes_read(program: Program, network: Instance) -> set[str] | None:
+    """Attribute names that anything outside of the builders reads; None where attributes are read by computed names."""
+    builders = {id(n) for c in network.cls.mro() for n in c.node.body if getattr(n, "name", "") in _BUILDERS}
+    read: set[str] = set()
+    for module in program.machine.modules.values():
+        pending: list[ast.AST] = [module.tree]
+        while pending:
+            node = pending.pop()
+            if id(node) in builders:
+                read |= _wrapped(node)
+                continue
+            match node:
+                case ast.Attribute(attr=name, ctx=ast.Load()):
+                    read.add(name)
+                case ast.Name(id=name):
+                    read.add(name)
+                case ast.Constant(value=str() as text):
+                    read.update(text.replace(".", " ").split())
+            pending.extend(ast.iter_child_nodes(node))
+    return None if read & _DYNAMIC else read
+
+
+def _wrapped(builder: ast.AST) -> set[str]:
+    """Attributes that a builder passes on: into a container, another layer, a list."""
+    found: set[str] = set()
+    for node in ast.walk(builder):
+        if isinstance(node, ast.Call) and not _initializes(node):
+            inner = [a for part in (*node.args, *(k.value for k in node.keywords)) for a in ast.walk(part)]
+            found |= {a.attr for a in inner if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
+        elif isinstance(node, (ast.List, ast.Tuple, ast.Dict)) and isinstance(
+            getattr(node, "ctx", ast.Load()), ast.Load
+        ):
+            found |= {a.attr for a in ast.walk(node) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
+        elif isinstance(node, ast.Assign):
+            found |= {
+                a.attr for a in ast.walk(node.value) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)
+            }
+        elif isinstance(node, ast.Attribute) and node.attr in _DYNAMIC:
+            found.add(node.attr)
+        elif isinstance(node, ast.Name) and node.id in _DYNAMIC:
+            found.add(node.id)
+    return found
+
+
+def _initializes(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and "init" in ast.unparse(call.func)
+
+
+@per_program
+def discarded_calls(program: Program) -> list[Call]:
+    """Calls that are a whole statement, so that nothing can use what they return; each place once."""
+    statements: set[int] = set()
+    for module in program.machine.modules.values():
+        _collect_statements(module.tree, statements)
+    found: dict[int, Call] = {}
+    for call in program.calls:
+        if id(call.site.node) in statements:
+            found.setdefault(id(call.site.node), call)
+    return list(found.values())
+
+
+def _collect_statements(node: ast.AST, found: set[int]) -> None:
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.Expr(value=ast.Call() as call):
+                found.add(id(call))
+            case ast.Try() | ast.TryStar():
+                # A call that is tried out: what matters is whether it raises.
+                continue
+            case ast.With(items=items) if any("raises" in ast.unparse(i) or "warns" in ast.unparse(i) for i in items):
+                continue
+            case ast.expr():
+                continue
+            case _:
+                _collect_statements(child, found)

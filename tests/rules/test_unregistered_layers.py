@@ -1,0 +1,73 @@
+from aelint.rules.architecture import unregistered_layers as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\n"
+
+
+def net(*lines: str) -> str:
+    body = "\n".join("        " + line for line in lines)
+    return (
+        HEAD
+        + f"class N(nn.Module):\n    def __init__(self, teacher=None):\n        super().__init__()\n{body}\n    def forward(self, x):\n        return x\nN(nn.Linear(2, 2))\n"
+    )
+
+
+def test_silent_on_registered_containers():
+    assert (
+        rows(rule, net("self.a = nn.ModuleList([nn.Linear(2, 2)])", "self.b = nn.ModuleDict({'x': nn.Linear(2, 2)})"))
+        == []
+    )
+
+
+def test_silent_on_a_list_that_is_wrapped_afterwards():
+    assert rows(rule, net("self.layers = [nn.Linear(2, 2), nn.ReLU()]", "self.net = nn.Sequential(*self.layers)")) == []
+    assert rows(rule, net("layers = []", "layers.append(nn.Linear(2, 2))", "self.net = nn.Sequential(*layers)")) == []
+
+
+def test_silent_when_the_loop_also_adds_the_module():
+    lines = [
+        "self.layers = []",
+        "for i in range(3):",
+        "    layer = nn.Linear(2, 2)",
+        "    self.add_module(f'l{i}', layer)",
+        "    self.layers.append(layer)",
+    ]
+    assert rows(rule, net(*lines)) == []
+
+
+def test_silent_on_layers_without_parameters():
+    assert rows(rule, net("self.acts = [nn.ReLU(), nn.Tanh()]", "self.sizes = [1, 2]")) == []
+
+
+def test_silent_on_a_module_that_is_hidden_on_purpose():
+    assert rows(rule, net("self._teacher = [teacher]")) == []
+
+
+def test_fires_on_an_appended_list():
+    found = run(
+        rule,
+        net(
+            "self.layers = []",
+            "for i in range(3):",
+            "    self.layers.append(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))",
+        ),
+    )
+    assert [f.site.row for f in found] == [6]
+    assert "plain list with 3 layers" in found[0].message
+
+
+def test_fires_on_tuples_dicts_and_comprehensions():
+    assert rows(rule, net("self.a = (nn.Linear(2, 2), nn.Linear(2, 2))")) == [6]
+    found = run(rule, net("self.a = {'x': nn.Linear(2, 2)}"))
+    assert "nn.ModuleDict" in found[0].message
+    assert rows(rule, net("self.a = [nn.Conv2d(1, 1, 3) for _ in range(4)]")) == [6]
+
+
+def test_fires_on_blocks_of_the_project():
+    source = HEAD + (
+        "class B(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.f = nn.Linear(2, 2)\n"
+        "    def forward(self, x):\n        return self.f(x)\n"
+        "class N(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.blocks = [B(), B()]\n"
+        "    def forward(self, x):\n        for b in self.blocks:\n            x = b(x)\n        return x\n"
+    )
+    assert rows(rule, source) == [12]

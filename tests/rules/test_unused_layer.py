@@ -1,0 +1,138 @@
+import pytest
+
+from aelint.rules.architecture import unused_layer as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+
+NET = (
+    HEAD
+    + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+        self.b = nn.Linear(4, 4)
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+{body}
+"""
+)
+
+
+def net(*lines: str) -> str:
+    return NET.format(body="\n".join("        " + line for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("reason", "lines"),
+    [
+        ("everything is used", ["h = self.a(x)", "return self.b(h)"]),
+        ("a name says that it is not needed", ["_ = self.a(x)", "unused = self.b(x)", "return self.b(self.a(x))"]),
+        (
+            "read in a loop's next round",
+            ["h = x", "for _ in range(3):", "    y = self.a(h) + self.b(h)", "    h = y", "return h"],
+        ),
+        ("read in one branch only", ["h = self.a(x)", "if self.training:", "    x = x + h", "return self.b(x)"]),
+        ("read by a nested function", ["h = self.a(x)", "def f():", "    return h", "return self.b(f())"]),
+        ("deleted on purpose", ["h = self.a(x)", "del h", "return self.b(x)"]),
+        ("an in-place activation changes its argument", ["h = self.a(self.b(x))", "y = self.act(h)", "return h"]),
+        ("an in-place method changes its argument", ["h = self.a(self.b(x))", "y = h.relu_()", "return h"]),
+        (
+            "a default for an exception",
+            ["h = self.a(x)", "try:", "    h = self.b(h)", "except RuntimeError:", "    pass", "return h"],
+        ),
+        ("a part of an unpacked result", ["h, rest = self.a(self.b(x)).chunk(2)", "return h"]),
+        ("logged", ["h = self.a(x)", "print(h.norm())", "return self.b(x)"]),
+        ("kept as an attribute", ["self.h = self.a(x)", "return self.b(x)"]),
+        ("seen by locals()", ["h = self.a(x)", "print(locals())", "return self.b(x)"]),
+    ],
+)
+def test_silent_when(reason, lines):
+    assert rows(rule, net(*lines)) == [], reason
+
+
+def test_silent_on_layers_that_a_subclass_or_a_name_lookup_uses():
+    base = (
+        HEAD
+        + "class Base(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = nn.Linear(4, 4)\n    def forward(self, x):\n        return x\n"
+    )
+    assert rows(rule, base + "class Child(Base):\n    def forward(self, x):\n        return self.a(x)\n") == []
+    dynamic = base.replace("return x\n", "return getattr(self, 'a' if self.training else 'b')(x)\n")
+    assert rows(rule, dynamic) == []
+
+
+def test_silent_on_layers_in_a_container():
+    source = (
+        HEAD
+        + "class N(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = nn.Linear(4, 4)\n        self.net = nn.Sequential(self.a, nn.ReLU())\n    def forward(self, x):\n        return self.net(x)\n"
+    )
+    assert rows(rule, source) == []
+
+
+DECODER = (
+    HEAD
+    + """
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 8)
+
+    def forward(self, z, {name}):
+        return self.fc(z)
+
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(8, 4)
+        self.decoder = Decoder()
+
+    def forward(self, x):
+        h = self.encoder(x)
+        return self.decoder({args})
+"""
+)
+
+
+def test_silent_on_an_extra_argument_that_cuts_nothing_off():
+    # The decoder could look at more, but the encoder still reaches it by `z`.
+    assert rows(rule, DECODER.format(name="features", args="h, h * 2")) == []
+    assert rows(rule, DECODER.format(name="mask", args="h, x > 0")) == []
+    assert rows(rule, DECODER.format(name="_features", args="x[:, :4], h")) == []
+
+
+def test_fires_on_an_argument_that_carries_the_code():
+    found = run(rule, DECODER.format(name="code", args="x[:, :4], h"))
+    assert [f.site.row for f in found] == [10]
+    assert "`code` is never read in `forward`" in found[0].message
+    assert "self.encoder" in found[0].message or "`encoder`" in found[0].message
+
+
+def test_fires_on_a_value_that_nothing_reads():
+    found = run(rule, net("h = torch.tanh(self.a(x))", "return self.b(x)"))
+    assert [f.site.row for f in found] == [13]
+    assert "never read afterwards" in found[0].message
+
+
+def test_fires_on_a_value_that_is_overwritten():
+    found = run(rule, net("h = F.relu(self.a(x))", "h = self.b(x)", "return h"))
+    assert [f.site.row for f in found] == [13]
+    assert "line 14" in found[0].message
+
+
+def test_fires_in_a_tuple_assignment_and_under_a_condition():
+    assert rows(rule, net("m, v = self.a(x), self.b(x)", "return m, m")) == [13]
+    branch = ["c = self.a(x)", "y = self.b(x)", "if x.sum() > 0:", "    c = c + x", "return y"]
+    assert rows(rule, net(*branch)) == [16]
+
+
+def test_silent_when_every_layer_reaches_the_result_in_another_way():
+    assert rows(rule, net("h = self.a(x)", "y = self.b(h)", "h = h + x", "return y")) == []
+
+
+def test_fires_on_a_layer_that_is_never_called():
+    found = run(rule, net("return F.relu(self.b(x))"))
+    assert [f.site.row for f in found] == [8]
+    assert "never called" in found[0].message
