@@ -1,0 +1,183 @@
+"""A data set changes its stored samples when they are read.
+
+## What it does
+
+Reports changes in place inside `__getitem__` (or a helper that it calls) to a part of the stored data,
+and stored samples that are replaced by their own transformed version.
+
+## Why is this bad?
+
+Indexing an array or a tensor with a number gives a view. Noise, holes and scaling written into it stay
+in the data set and pile up from epoch to epoch; the "clean" target is corrupted too.
+
+## Example
+
+```python
+import numpy as np
+from torch.utils.data import Dataset
+
+class Holes(Dataset):
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        image = self.images[index]
+        y = np.random.randint(24)
+        image[y:y + 4] = 0.0
+        return image
+```
+
+## Use instead
+
+```python
+import numpy as np
+from torch.utils.data import Dataset
+
+class Holes(Dataset):
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        image = self.images[index].copy()
+        y = np.random.randint(24)
+        image[y:y + 4] = 0.0
+        return image
+```
+
+## Known limits
+
+Writing a constant to a fixed place changes nothing the second time, and is left alone. So are entries of
+dictionaries, and caches that are filled under a condition.
+
+## References
+
+- https://numpy.org/doc/stable/user/basics.copies.html
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.storage import changes, is_fixed, owner
+from aelint.semantics.trace import Activation, Context
+from aelint.semantics.values import Instance, ListValue, Sym, Value
+
+RULE = Rule(
+    code="AEL508",
+    name="mutated-sample",
+    summary="A data set changes its stored samples when they are read",
+    severity=Severity.WARNING,
+    triggers=(("__getitem__",),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield one finding for each change that reaches the stored data."""
+    reported: set[int] = set()
+    for site, finding in (*_written(program), *_called(program), *_augmented(program), *_replaced(program)):
+        if id(site.node) not in reported:
+            reported.add(id(site.node))
+            yield finding
+
+
+def _visit(context: Context) -> Activation | None:
+    """The visit to a sample of a data set during which something happened."""
+    for activation in context.stack:
+        function = activation.function
+        if function.name == "__getitem__" and isinstance(activation.receiver, Instance):
+            cls = activation.receiver.cls
+            if cls.find("__len__") or any("Dataset" in base for base in cls.external_bases()):
+                return activation
+    return None
+
+
+def _stored(program: Program, target: Value, context: Context) -> tuple[str, Sym] | None:
+    """The attribute that holds the sample which `target` shares memory with."""
+    visit = _visit(context)
+    if visit is None or not isinstance(target, Sym) or not isinstance(visit.receiver, Instance):
+        return None
+    root, steps = owner(program, target)
+    taken = [s for s in steps if s.op in {"getitem", "item"} and not isinstance(s.attrs.get("index"), str)]
+    if any(isinstance(s.attrs.get("index"), str) for s in steps):
+        return None
+    for name, value in visit.receiver.attrs.items():
+        if taken and owner(program, value)[0] is root:
+            return name, taken[-1]
+        if isinstance(root, Sym) and isinstance(value, ListValue) and any(owner(program, v)[0] is root for v in value.items):
+            return name, root
+    return None
+
+
+def _finding(site: Site, name: str, taken: Sym) -> tuple[Site, Finding]:
+    notes = ()
+    if taken.site is not None and taken.site.node is not site.node:
+        notes = (Note(taken.site, f"this shares the memory of `self.{name}`"),)
+    message = f"this changes the sample that is stored in `self.{name}`, again at every visit: change a copy"
+    return site, Finding(site, message, notes)
+
+
+def _written(program: Program) -> Iterator[tuple[Site, Finding]]:
+    for store in program.stores:
+        if store.name or isinstance(store.index, str) or (is_fixed(store.index) and is_fixed(store.value)):
+            continue
+        found = _stored(program, store.target, store.context)
+        if found is not None:
+            yield _finding(store.site, *found)
+
+
+_IDEMPOTENT = frozenset({"clamp_", "fill_", "zero_", "abs_", "squeeze_", "unsqueeze_", "resize_", "transpose_", "t_"})
+
+
+def _called(program: Program) -> Iterator[tuple[Site, Finding]]:
+    for call in changes(program).values():
+        found = _stored(program, call.receiver, call.context) if call.method not in _IDEMPOTENT else None
+        if found is not None:
+            yield _finding(call.site, *found)
+
+
+def _augmented(program: Program) -> Iterator[tuple[Site, Finding]]:
+    """`image *= scale` on what is certainly an array: numbers are never changed in place."""
+    for binding in program.bindings:
+        function, value = binding.context.function, binding.value
+        if function is None or not isinstance(value, Sym) or not value.inputs or _visit(binding.context) is None:
+            continue
+        statement = next((n for n in ast.walk(function.node) if isinstance(n, ast.AugAssign) and n.target is binding.site.node), None)
+        before = value.inputs[0]
+        if statement is None or not isinstance(before, Sym) or not _is_array(program, before):
+            continue
+        found = _stored(program, before, binding.context)
+        if found is not None:
+            yield _finding(Site(binding.site.unit, statement), *found)
+
+
+def _is_array(program: Program, value: Sym) -> bool:
+    """Whether a sample certainly has axes of its own."""
+    root = owner(program, value)[0]
+    return bool(value.shape) or (isinstance(root, Sym) and root.shape is not None and len(root.shape) > 1)
+
+
+def _replaced(program: Program) -> Iterator[tuple[Site, Finding]]:
+    """`self.images[index] = self.augment(self.images[index])`."""
+    for store in program.stores:
+        visit = _visit(store.context)
+        if visit is None or store.name or store.context.guards or isinstance(store.index, str) or is_fixed(store.index):
+            continue
+        attrs = visit.receiver.attrs if isinstance(visit.receiver, Instance) else {}
+        root = owner(program, store.target)[0]
+        name = next((n for n, v in attrs.items() if owner(program, v)[0] is root), None)
+        before = [a for a in ancestors(store.value) if a is not store.value]
+        again = [a for a in before if a.op in {"getitem", "item"} and a.inputs and a.inputs[0] is store.target]
+        if name is not None and again and any(a.attrs.get("index") is store.index for a in again):
+            message = f"the stored sample of `self.{name}` is replaced by its transformed version, which is transformed again next time"
+            yield store.site, Finding(store.site, message)

@@ -1,0 +1,77 @@
+import pytest
+
+from aelint.rules.data import aliased_batch as rule
+from tests.rules.harness import rows
+
+LOOP = """
+import torch
+import numpy as np
+def collect(model, loader):
+    buffer = torch.zeros(8, 4)
+    out = []
+    for x in loader:
+        {body}
+    return out
+"""
+
+SILENT = {
+    "a clone": "buffer.copy_(x); out.append(buffer.clone())",
+    "a new tensor": "out.append(model(x))",
+    "a new buffer in each round": "b = torch.zeros(8); b.copy_(x); out.append(b)",
+    "moved away": "buffer.copy_(x); out.append(buffer.cpu())",
+    "never overwritten": "out.append(buffer)",
+    "a running sum": "buffer.add_(x); out.append(buffer)",
+    "one row is filled": "buffer[0] = x; out.append(buffer)",
+    "a result of its own": "buffer.copy_(x); out.append(buffer * 2)",
+}
+LOUD = {
+    "copied into": "buffer.copy_(x); out.append(buffer)",
+    "written": "buffer[:] = x; out.append(buffer)",
+    "a view": "buffer.copy_(x); out.append(buffer.view(-1).detach())",
+    "as an array": "buffer.copy_(x); out.append(buffer.numpy())",
+}
+
+
+@pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
+def test_silent(body):
+    assert rows(rule, LOOP.format(body=body)) == []
+
+
+@pytest.mark.parametrize("body", LOUD.values(), ids=LOUD)
+def test_one_buffer_is_collected(body):
+    assert rows(rule, LOOP.format(body=body)) == [8]
+
+
+def test_buffer_of_the_model():
+    source = """
+    import torch
+    from torch import nn
+    class AE(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.enc, self.workspace = nn.Linear(9, 4), torch.empty(8, 4)
+        def encode(self, x):
+            self.workspace.copy_(self.enc(x))
+            return self.workspace
+    def collect(loader):
+        model, codes = AE(), []
+        for x in loader:
+            codes.append(model.encode(x))
+        return codes
+    """
+    assert rows(rule, source) == [14]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("g = [[]] * 5\ng[1].append(2)", [1]),
+        ("g = [torch.zeros(3)] * n\nfor i in range(n):\n    g[i][0] = i", [1]),
+        ("g = [[]] * 5\ng[1] = [2]", []),
+        ("g = [0] * 5\ng[1] += 2", []),
+        ("g = [[] for _ in range(5)]\ng[1].append(2)", []),
+        ("g = [nn.ReLU()] * 5\nprint(g[1])", []),
+    ],
+)
+def test_repeated_list(source, expected):
+    assert rows(rule, source) == expected

@@ -1,0 +1,61 @@
+import pytest
+
+from aelint.rules.data import mutated_sample as rule
+from tests.rules.harness import rows
+
+DATA = """
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+class Data(Dataset):
+    def __init__(self, images):
+        self.images, self.cache = images, {}
+        self.tensors = torch.zeros(10, 3, 8)
+        self.list = [np.zeros((8, 8)) for _ in range(5)]
+    def __len__(self):
+        return len(self.images)
+    def hole(self, x):
+        y = np.random.randint(9)
+        x[y:y + 2] = 0
+        return x
+    def __getitem__(self, index):
+        {body}
+"""
+
+SILENT = {
+    "a copy": "x = self.images[index].copy()\n        x[np.random.randint(9)] = 0\n        return x",
+    "a clone": "x = self.tensors[index].clone()\n        return x.mul_(torch.rand(1))",
+    "a new array": "x = self.images[index] / 255\n        x[np.random.randint(9)] = 0\n        return x",
+    "a gathered part": "x = self.images[[1, 2]]\n        x[np.random.randint(9)] = 0\n        return x",
+    "a constant at a fixed place": "x = self.images[index]\n        x[0] = 0\n        return x",
+    "a cache": "if index not in self.cache:\n            self.cache[index] = load(self.images[index])\n        return self.cache[index]",
+    "an entry by name": "s = self.images[index]\n        s['x'] = noisy(s['x'])\n        return s",
+    "a number": "y = self.labels[index]\n        y -= 1\n        return y",
+    "filled when it is first read": "if isinstance(self.images[index], str):\n            self.images[index] = load(self.images[index])\n"
+    "        return self.images[index]",
+    "a buffer of its own": "x = torch.zeros(3)\n        x[index % 3] = torch.rand(1)\n        return x",
+}
+LOUD = {
+    "written": ("x = self.images[index]\n        x[np.random.randint(9)] = 0\n        return x", 18),
+    "in a helper": ("return self.hole(self.images[index])", 14),
+    "in place": ("x = self.tensors[index]\n        return x.mul_(torch.rand(1))", 18),
+    "through a view": ("x = self.tensors[index][0].view(-1)\n        x.add_(torch.randn(8))\n        return x", 18),
+    "augmented": ("x = self.tensors[index]\n        x += torch.randn(3, 8)\n        return x", 18),
+    "item of a list": ("x = self.list[index]\n        x[np.random.randint(8)] = 1\n        return x", 18),
+    "replaced": ("self.images[index] = self.images[index] + np.random.randn()\n        return self.images[index]", 17),
+}
+
+
+@pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
+def test_silent(body):
+    assert rows(rule, DATA.replace("{body}", body)) == []
+
+
+@pytest.mark.parametrize(("body", "row"), LOUD.values(), ids=LOUD)
+def test_stored_data_changes(body, row):
+    assert rows(rule, DATA.replace("{body}", body)) == [row]
+
+
+def test_only_data_sets():
+    source = DATA.replace("(Dataset)", "").replace("def __len__", "def size").replace("{body}", LOUD["written"][0])
+    assert rows(rule, source) == []
