@@ -20,8 +20,8 @@ from tests.semantics.operators import steps
 from tests.semantics.operators.tensors import described, sizes
 from tests.semantics.operators.worlds import Tally, World
 
-EXAMPLES = int(os.environ.get("AELINT_SOUNDNESS_EXAMPLES", "160"))
-PATIENT = EXAMPLES > 160
+EXAMPLES = int(os.environ.get("AELINT_SOUNDNESS_EXAMPLES", "300"))
+PATIENT = EXAMPLES > 300
 PROFILE: dict[str, Any] = {
     "deadline": None,
     "database": None,
