@@ -65,7 +65,7 @@ def element(frame: Frame, value: Value, node: ast.AST) -> Value:
             return loaders.element(frame, value, node)
         case Sym(op="iter", inputs=(inner, *_)):
             items, _ = iterate(frame, inner, node)
-            return items[0]
+            return items[0] if items else Sym("element", (value,), {}, frame.site(node))
         case ListValue(items=[first, *_]):
             return _another(first)
         case Sym():
