@@ -135,10 +135,10 @@ def _leading_to(switch: Call, training: Context) -> Site:
 
 def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
     """Networks applied under `no_grad` after training, without `eval()`."""
-    trained: dict[int, int] = {}
+    trained: dict[int, list[int]] = {}
     for update in updates(program):
         for used in _trained_with(program, update):
-            trained.setdefault(id(used.layer), update.backward.order)
+            trained.setdefault(id(used.layer), []).append(update.backward.order)
     for used in _timeline(program).values():
         if used.training is not True or not used.call.context.no_grad or id(used.layer) not in trained:
             continue

@@ -89,6 +89,15 @@ def mc_dropout(x):
         return torch.stack([model(x) for _ in range(9)])
 mc_dropout(torch.randn(3, 20))
 """,
+    "training mode is chosen for scoring": """
+for x in loader:
+    update(x)
+def scores():
+    model.train()
+    with torch.no_grad():
+        return [model(x) for x in loader]
+scores()
+""",
     "a last look at the end of a script": """
 for x in loader:
     update(x)

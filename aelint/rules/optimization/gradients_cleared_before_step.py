@@ -15,7 +15,7 @@ alone), and the loss never falls.
 import torch
 from torch import nn
 
-model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 20))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for step in range(1000):
     x = torch.randn(32, 20)
@@ -31,7 +31,7 @@ for step in range(1000):
 import torch
 from torch import nn
 
-model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 20))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for step in range(1000):
     x = torch.randn(32, 20)

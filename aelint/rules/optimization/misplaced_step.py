@@ -23,7 +23,7 @@ first skips the initial learning rate.
 import torch
 from torch import nn
 
-model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 20))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for step in range(1000):
     x = torch.randn(32, 20)
@@ -38,7 +38,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 20))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for epoch in range(10):
     for x in DataLoader(torch.randn(1000, 20), batch_size=50):
@@ -54,7 +54,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-model = nn.Sequential(nn.Linear(20, 4), nn.ReLU(), nn.Linear(4, 20))
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 20))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)
 for epoch in range(10):

@@ -1,0 +1,102 @@
+"""AEL606: codes for sampling, and factors on the latent."""
+
+import pytest
+
+from aelint.rules.inference import prior_sampling as rule
+from tests.rules.harness import rows
+
+VAE = """
+import numpy as np
+import torch
+from torch import nn
+
+class VAE(nn.Module):
+    def __init__(self, size=8):
+        super().__init__()
+        self.size = size
+        self.encoder = nn.Linear(64, 2 * size)
+        self.decoder = nn.Sequential(nn.Linear(size, 64), nn.Sigmoid())
+
+    def forward(self, x):
+        mean, log_var = self.encoder(x).chunk(2, dim=1)
+        z = {training}
+        return self.decoder(z), mean, log_var
+
+    def sample(self, n):
+        z = {sampling}
+        return self.decoder(z)
+"""
+
+GAUSSIAN = "mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)"
+
+
+def vae(sampling, training=GAUSSIAN):
+    return VAE.format(training=training, sampling=sampling)
+
+
+HEALTHY = {
+    "a normal draw": vae("torch.randn(n, self.size)"),
+    "a cooler normal draw": vae("0.7 * torch.randn(n, self.size)"),
+    "an autoencoder has no prior": vae("torch.rand(n, self.size)", training="mean"),
+    "uniform noise in training too": vae("torch.rand(n, self.size)", training="mean + torch.rand_like(mean)"),
+    "a uniform quantile is turned into a normal code": vae("torch.erfinv(2 * torch.rand(n, self.size) - 1)"),
+}
+
+
+@pytest.mark.parametrize("source", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(source):
+    assert rows(rule, source) == []
+
+
+FAULTS = {
+    "rand": "torch.rand(n, self.size)",
+    "shifted": "torch.rand(n, self.size) * 2 - 1",
+    "uniform_": "torch.empty(n, self.size).uniform_(-1, 1)",
+    "numpy": "torch.from_numpy(np.random.uniform(-1, 1, (n, 8))).float()",
+}
+
+
+@pytest.mark.parametrize("sampling", FAULTS.values(), ids=FAULTS.keys())
+def test_fires_on_uniform_codes(sampling):
+    assert rows(rule, vae(sampling)) == [19]
+
+
+def test_sampling_script_of_another_file():
+    files = {
+        "sample.py": "import torch\nfrom model import VAE\n\nvae = VAE(4)\nvae.decoder(torch.rand(16, 4))\nvae(torch.randn(3, 64))\n",
+        "model.py": vae("torch.randn(n, self.size)"),
+    }
+    assert rows(rule, files) == [5]
+
+
+SCALED = """
+from torch import nn
+
+class Latent(nn.Module):
+    def __init__(self, factor=0.18):
+        super().__init__()
+        self.factor = factor
+        self.enc, self.dec = nn.Conv2d(3, 4, 2, 2), nn.ConvTranspose2d(4, 3, 2, 2)
+
+    def encode(self, x):
+        return self.enc(x) * self.factor
+
+    def decode(self, z):
+        {decode}
+"""
+
+UNDONE = {
+    "divided before the decoder": "return self.dec(z / self.factor)",
+    "another factor on the output": "return self.dec(z / self.factor) / 2.0",
+    "left to the caller": "return self.dec(z)",
+}
+
+
+@pytest.mark.parametrize("decode", UNDONE.values(), ids=UNDONE.keys())
+def test_silent_where_the_factor_is_undone(decode):
+    assert rows(rule, SCALED.format(decode=decode)) == []
+
+
+@pytest.mark.parametrize("decode", ["return self.dec(z) / self.factor", "return self.dec(z * self.factor)"])
+def test_fires_where_the_factor_is_undone_at_the_wrong_place(decode):
+    assert rows(rule, SCALED.format(decode=decode)) == [14]
