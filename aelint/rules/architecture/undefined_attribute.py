@@ -1,0 +1,89 @@
+"""A network reads an attribute that nothing ever sets.
+
+## What it does
+
+Reports `self.name` in a network whose whole ancestry is in sight, where no class of it, no other code of
+the program and `torch.nn.Module` itself define `name`.
+
+## Why is this bad?
+
+torch raises `AttributeError` when the line runs. In a branch that only sampling or validation takes,
+that is after the training.
+
+## Example
+
+```python
+import torch.nn as nn
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 784)
+        self.sigmoid = nn.Sigmoid()
+
+    def forward(self, z):
+        return self.tanh(self.fc(z))
+```
+
+## Use instead
+
+```python
+import torch.nn as nn
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 784)
+        self.sigmoid = nn.Sigmoid()
+
+    def forward(self, z):
+        return self.sigmoid(self.fc(z))
+```
+
+## Known limits
+
+Classes that others inherit from, that define `__getattr__`, or whose attributes are set under computed
+names are left alone. So are names that any file of the program sets on any object.
+
+## References
+
+- https://docs.python.org/3/library/exceptions.html#AttributeError
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.definitions import undefined_attributes
+from aelint.semantics.values import Function, Instance
+
+RULE = Rule(
+    code="AEL119",
+    name="undefined-attribute",
+    summary="a network reads an attribute that nothing ever sets",
+    severity=Severity.ERROR,
+    triggers=(("self.",), ("module", "nn.")),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield the first read of each attribute that does not exist."""
+    seen: set[tuple[int, str]] = set()
+    for site, network, name in undefined_attributes(program):
+        key = (id(network.cls), name)
+        if key not in seen:
+            seen.add(key)
+            yield _finding(site, network, name)
+
+
+def _finding(site: Site, network: Instance, name: str) -> Finding:
+    methods = {n for c in network.cls.mro() for n, v in c.namespace.items() if isinstance(v, Function)}
+    similar = difflib.get_close_matches(name, sorted({*network.attrs, *methods} - {name}), n=1)
+    hint = f"; did you mean `{similar[0]}`?" if similar else "."
+    return Finding(
+        site, f"`{network.cls.name}` has no attribute `{name}`: nothing sets it, and reading it raises{hint}"
+    )

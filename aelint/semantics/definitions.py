@@ -1,0 +1,94 @@
+"""Attributes that networks read although nothing defines them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.rule import Site
+from aelint.semantics.classes import is_network
+from aelint.semantics.memo import per_program
+from aelint.semantics.program import Program
+from aelint.semantics.values import MISSING, Instance
+
+__all__ = ["undefined_attributes"]
+
+_MODULE = frozenset(
+    "training dump_patches call_super_init T_destination add_module apply bfloat16 buffers children compile cpu cuda "
+    "double eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu "
+    "load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters "
+    "register_backward_hook register_buffer register_forward_hook register_forward_pre_hook "
+    "register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook "
+    "register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook "
+    "register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty "
+    "train type xpu zero_grad".split()
+)
+"""What `torch.nn.Module` defines."""
+
+
+def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str]]:
+    """Reads and calls of attributes of networks that no code of the program sets."""
+    known = _names_set(program)
+    for read in program.missing_attributes:
+        if isinstance(read.receiver, Instance) and _is_missing(program, read.receiver, read.name, known):
+            yield read.site, read.receiver, read.name
+    for call in program.calls:
+        receiver = call.receiver
+        called = (
+            isinstance(receiver, Instance) and call.name == f".{call.method}" and isinstance(call.site.node, ast.Call)
+        )
+        if called and isinstance(receiver, Instance) and _is_own_call(call.site.node, call.method):
+            if _is_missing(program, receiver, call.method, known):
+                yield call.site, receiver, call.method
+
+
+def _is_own_call(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr)):
+            return attr == name
+        case _:
+            return False
+
+
+def _is_missing(program: Program, network: Instance, name: str, known: frozenset[str]) -> bool:
+    cls = network.cls
+    if (
+        name in _MODULE
+        or name in known
+        or name.startswith("_")
+        or name in network.attrs
+        and not _was_read_only(network, name)
+    ):
+        return False
+    closed = is_network(cls) and cls.fully_known and not network.open and network.base is None
+    inherited = any(cls in other.mro()[1:] for other in program.classes)
+    free = cls.find(name) is MISSING and cls.find("__getattr__") is MISSING and cls.find("__getattribute__") is MISSING
+    unfinished = any(
+        "abstractmethod" in d for c in cls.mro() for f in c.namespace.values() for d in getattr(f, "decorators", ())
+    )
+    named_as_base = cls.name.startswith(("Base", "Abstract", "_")) or cls.name.endswith(
+        ("Base", "Mixin", "Interface", "ABC")
+    )
+    return closed and free and not inherited and not unfinished and not named_as_base and not cls.decorators
+
+
+def _was_read_only(network: Instance, name: str) -> bool:
+    # The interpreter keeps the unknown value of an attribute that it could not find.
+    value = network.attrs[name]
+    return getattr(value, "op", "") == "attr" and getattr(value, "inputs", ()) == (network,)
+
+
+@per_program
+def _names_set(program: Program) -> frozenset[str]:
+    """Every name that some code sets on some object, or that a string may name."""
+    found: set[str] = set()
+    for module in program.machine.modules.values():
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()):
+                    found.add(name)
+                case ast.Constant(value=str() as text) if text.isidentifier():
+                    found.add(text)
+                case ast.keyword(arg=str() as name):
+                    found.add(name)
+    return frozenset(found)

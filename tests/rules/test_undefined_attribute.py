@@ -1,0 +1,80 @@
+import pytest
+
+from aelint.rules.architecture import undefined_attribute as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\n"
+
+NET = (
+    HEAD
+    + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        {init}
+
+    def forward(self, x):
+        return {result}
+{rest}
+"""
+)
+
+
+def net(result: str, init: str = "pass", rest: str = "") -> str:
+    return NET.format(result=result, init=init, rest=rest)
+
+
+@pytest.mark.parametrize(
+    ("reason", "source"),
+    [
+        ("the module's own members", net("self.fc(x) if self.training else self.extra_repr()")),
+        ("set by register_buffer", net("self.fc(x) + self.shift", "self.register_buffer('shift', torch.zeros(4))")),
+        ("set from outside", net("self.fc(x) * self.scale", rest="net = Net()\nnet.scale = 2\n")),
+        (
+            "set by setattr with a computed name",
+            net("self.layer0(x)", "[setattr(self, f'layer{i}', self.fc) for i in range(2)]"),
+        ),
+        ("a framework's hook", net("self._hidden(x)")),
+        (
+            "defined by a subclass",
+            net("self.head(x)", rest="class Child(Net):\n    def head(self, x):\n        return x\n"),
+        ),
+        ("asked for first", net("self.head(x) if hasattr(self, 'head') else x")),
+        (
+            "looked up by __getattr__",
+            net("self.head(x)", rest="    def __getattr__(self, name):\n        return print\n"),
+        ),
+        (
+            "a class attribute",
+            HEAD + "class N(nn.Module):\n    scale = 2\n    def forward(self, x):\n        return x * self.scale\n",
+        ),
+    ],
+)
+def test_silent_on(reason, source):
+    assert rows(rule, source) == [], reason
+
+
+def test_silent_when_an_ancestor_is_unknown():
+    source = "import torch.nn as nn\nfrom lib import Mixin\nclass N(Mixin, nn.Module):\n    def forward(self, x):\n        return self.head(x)\n"
+    assert rows(rule, source) == []
+
+
+def test_fires_on_a_layer_that_was_never_built():
+    found = run(rule, net("torch.relu(self.fc2(x))"))
+    assert [f.site.row for f in found] == [11]
+    assert "did you mean `fc`?" in found[0].message
+
+
+def test_fires_on_a_plain_attribute_and_on_a_method():
+    assert rows(rule, net("self.fc(x) * self.beta")) == [11]
+    assert rows(rule, net("self.decode(self.fc(x))")) == [11]
+
+
+def test_fires_when_the_ancestor_is_in_another_file():
+    files = {
+        "main.py": "from base import Root\nclass N(Root):\n    def forward(self, x):\n        return self.head(self.body(x))\n",
+        "base.py": HEAD
+        + "class Root(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.body = nn.Linear(2, 2)\n",
+    }
+    assert rows(rule, files) == [4]
