@@ -145,11 +145,9 @@ def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
         call = _network_call(program, used.call)
         if not (call.context.stack or call.context.loops):
             continue  # a last look at the end of a script
-        if (
-            trained.get(id(used.layer), call.order) < call.order
-            and not _is_on_purpose(call)
-            and not _is_part_of_training(program, call)
-        ):
+        before = [order for order in trained[id(used.layer)] if order < call.order]
+        chosen = used.switch is not None and bool(before) and used.switch.order > before[-1]
+        if before and not chosen and not _is_on_purpose(call) and not _is_part_of_training(program, call):
             yield ScoredInTrain(call, used.layer)
 
 
