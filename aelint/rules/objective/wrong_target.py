@@ -1,0 +1,183 @@
+"""The reconstruction is compared with something that teaches it nothing: itself, or the corrupted input.
+
+## What it does
+
+Reports a loss whose two operands are the same tensor, and a denoising autoencoder whose target is the input
+after the noise was put on it.
+
+## Why is this bad?
+
+A tensor compared with itself gives zero, whatever the network does. A denoiser that is asked for its noisy
+input learns the identity: the noise is what it reproduces.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+model = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 784))
+
+
+def training_loss(x: torch.Tensor):
+    noisy = x + 0.3 * torch.randn_like(x)
+    return F.mse_loss(model(noisy), noisy)
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+model = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 784))
+
+
+def training_loss(x: torch.Tensor):
+    noisy = x + 0.3 * torch.randn_like(x)
+    return F.mse_loss(model(noisy), x)
+```
+
+## Known limits
+
+Noise that belongs to the data (made in a data set or generator, or as small as dequantisation) is left alone;
+the corruption must be called noise, mask or corruption somewhere.
+
+## References
+
+- Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders, 2008
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
+from aelint.semantics.lineage import ancestors, depends_on, through_reshapes
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Function, Sym
+from aelint.semantics.wording import place
+
+RULE = Rule(
+    code="AEL307",
+    name="wrong-target",
+    summary="the reconstruction is compared with itself or with the corrupted input",
+    severity=Severity.ERROR,
+    triggers=(("loss", "entropy", "**", "pow", "abs", "square"),),
+)
+
+_NAMED = re.compile(r"nois|corrupt|mask|perturb|denois|drop", re.IGNORECASE)
+_PREPARATION = re.compile(r"__getitem__|make|generat|load|synth|dataset|collate|sample|augment|simulat", re.IGNORECASE)
+_DRAWN = frozenset({"randn", "rand", "randint", "bernoulli", "normal", "uniform"})
+DEQUANTISATION = 1 / 64
+"""Noise of this size spreads integer pixels over their bins; it is part of the data."""
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each loss whose target cannot teach."""
+    seen: set[int] = set()
+    found = comparisons(program)
+    for one in found:
+        finding = _same(one) or _corrupted(program, one, found)
+        if finding is not None and id(finding.site.node) not in seen:
+            seen.add(id(finding.site.node))
+            yield finding
+
+
+def _same(one: Comparison) -> Finding | None:
+    first, second = through_reshapes(one.first), through_reshapes(one.second)
+    if first is not second or one.kind in {"cross_entropy", "binary_cross_entropy", "squared", "absolute"}:
+        # An entropy of a distribution is its cross-entropy with itself.
+        return None
+    name = one.first.name or "the tensor"
+    return Finding(one.site, f"`{one.kind}` compares `{name}` with itself: it is zero whatever the network computes")
+
+
+def _corrupted(program: Program, one: Comparison, others: list[Comparison]) -> Finding | None:
+    for output, target in ((one.first, one.second), (one.second, one.first)):
+        held = through_reshapes(target)
+        if not isinstance(held, Sym) or is_output(held) or not is_output(output) or not depends_on(output, held):
+            continue
+        for noisy in data_source(held):
+            clean = _clean(noisy)
+            if clean is None or not _is_called_so(program, noisy) or _is_compared(clean, others):
+                continue
+            site = _written(program, noisy)
+            if site is not None:
+                message = (
+                    f"The target of the reconstruction ({place(one.site, site)}) is the input after it was corrupted here: "
+                    "the network learns to reproduce the noise. Keep the clean tensor under a name of its own and compare with that"
+                )
+                return Finding(site, message, (Note(one.site, "output and corrupted input are compared here"),))
+    return None
+
+
+def _clean(noisy: Sym) -> Sym | None:
+    """What was corrupted, where the tensor is data plus a random tensor, or data times a random mask."""
+    if noisy.op not in {"add", "mul"} or len(noisy.inputs) != 2:
+        return None
+    a, b = noisy.inputs
+    for data, noise in ((a, b), (b, a)):
+        if not isinstance(data, Sym) or not isinstance(noise, Sym):
+            continue
+        drawn = any(n.op in _DRAWN for n in _mixed(noise))
+        if (
+            drawn
+            and not any(n.op in LEARNED for n in ancestors(data))
+            and data.op not in _DRAWN
+            and not _is_small(noise)
+        ):
+            return data
+    return None
+
+
+_ARITHMETIC = frozenset({"mul", "add", "sub", "truediv", "to", "gt", "lt", "ge", "le", "neg", "view", "expand"})
+
+
+def _mixed(noise: Sym) -> Iterator[Sym]:
+    """The noise and what it was scaled, shifted and thresholded from."""
+    pending = [noise]
+    while pending:
+        one = pending.pop()
+        yield one
+        if one.op in _ARITHMETIC:
+            pending.extend(i for i in one.inputs if isinstance(i, Sym))
+
+
+def _is_small(noise: Sym) -> bool:
+    factors = [
+        v for v in (*noise.attrs.values(), *noise.inputs) if isinstance(v, (int, float)) and not isinstance(v, bool)
+    ]
+    if noise.op == "truediv":
+        return any(v >= 1 / DEQUANTISATION for v in factors)
+    return noise.op == "mul" and any(0 < abs(v) <= DEQUANTISATION for v in factors)
+
+
+def _is_called_so(program: Program, noisy: Sym) -> bool:
+    names = {noisy.name, *noisy.names}
+    calls = _calls(program, noisy)
+    names |= {c.name for c in calls}
+    functions = {a.function.name for c in calls for a in c.context.stack} | {c.name for c in calls}
+    if any(_PREPARATION.search(n) for n in functions):
+        return False
+    return any(_NAMED.search(n) for n in names)
+
+
+def _calls(program: Program, noisy: Sym) -> list[Call]:
+    return [c for c in program.calls if c.result is noisy and isinstance(c.callee, Function)]
+
+
+def _written(program: Program, noisy: Sym) -> Site | None:
+    calls = _calls(program, noisy)
+    return calls[-1].site if calls else noisy.site
+
+
+def _is_compared(clean: Sym, others: list[Comparison]) -> bool:
+    held = through_reshapes(clean)
+    return any(through_reshapes(side) is held for one in others for side in (one.first, one.second))

@@ -1,0 +1,47 @@
+import pytest
+
+from aelint.rules.objective import wrong_target as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nmodel = nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 4))\n"
+
+HEALTHY = {
+    "a clean target": "def step(x):\n    noisy = x + 0.3 * torch.randn_like(x)\n    return F.mse_loss(model(noisy), x)\n",
+    "dequantised data": "def step(x):\n    noisy = x + torch.rand_like(x) / 256\n    return F.mse_loss(model(noisy), noisy)\n",
+    "noise that nobody calls so": "def step(x):\n    x = x + 0.3 * torch.randn_like(x)\n    return F.mse_loss(model(x), x)\n",
+    "noise that belongs to the data": "def make_noisy(n):\n    t = torch.linspace(0, 1, 4)\n    return t + 0.1 * torch.randn(n, 4)\nx = make_noisy(8)\nF.mse_loss(model(x), x)\n",
+    "both targets on purpose": "def step(x):\n    noisy = x + 0.3 * torch.randn_like(x)\n    y = model(noisy)\n    return F.mse_loss(y, x) + 0.1 * F.mse_loss(y, noisy)\n",
+    "the noise itself is predicted": "def step(x):\n    noise = torch.randn_like(x)\n    return F.mse_loss(model(x + noise), noise)\n",
+    "commitment to a detached tensor": "def step(x):\n    z = model(x)\n    return F.mse_loss(z, z.detach())\n",
+    "an entropy": "def step(x):\n    p = model(x).sigmoid()\n    return F.binary_cross_entropy(p, p)\n",
+}
+
+
+@pytest.mark.parametrize("body", HEALTHY.values(), ids=HEALTHY.keys())
+def test_a_target_that_teaches(body):
+    assert not rows(rule, HEAD + body)
+
+
+def test_compared_with_itself():
+    assert rows(rule, HEAD + "def step(x):\n    y = model(x)\n    x = y\n    return F.mse_loss(y, x)\n") == [8]
+
+
+def test_noisy_input_as_target():
+    assert rows(
+        rule,
+        HEAD + "def step(x):\n    noisy = x + 0.3 * torch.randn_like(x)\n    return F.mse_loss(model(noisy), noisy)\n",
+    ) == [6]
+
+
+def test_masked_input_as_target_in_a_loop():
+    source = "for x in torch.utils.data.DataLoader(torch.rand(64, 4), 8):\n    mask = torch.rand_like(x) > 0.3\n    x_masked = x * mask.float()\n    loss = ((model(x_masked) - x_masked) ** 2).mean()\n"
+    assert rows(rule, HEAD + source) == [7]
+
+
+def test_name_bound_anew_by_a_corruption_in_another_file():
+    files = {
+        "train.py": HEAD
+        + "from noise import add_noise\ndef step(x):\n    x = add_noise(x)\n    return F.mse_loss(model(x), x)\n",
+        "noise.py": "import torch\ndef add_noise(x, scale=0.5):\n    return x + scale * torch.randn_like(x)\n",
+    }
+    assert rows(rule, files) == [7]
