@@ -9,7 +9,7 @@ from aelint.semantics.intervals import ANY
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY, Apply, Facts, Operation
 from aelint.semantics.operators.api import REQUIRED
-from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.values import DictValue, Instance, ListValue, Object, Splice, Sym, Value
 
 __all__ = ["apply_named", "apply_operation", "bind_parameters", "result_tensors", "syms_in"]
 
@@ -69,6 +69,10 @@ def bind_parameters(
     bound: dict[str, Value] = {}
     if variadic and params and params[-1][0] == variadic:
         params = params[:-1]
+    spliced = next((i for i, a in enumerate(args) if isinstance(a, Splice)), None)
+    if spliced is not None and not (variadic and spliced >= len(params)):
+        # Behind arguments of unknown number nothing is in a known place, and no default is certain to hold.
+        args, kwargs = args[:spliced], {**kwargs, "**": args[spliced]}
     for index, arg in enumerate(args):
         if index < len(params):
             bound[params[index][0]] = arg

@@ -25,19 +25,13 @@ from aelint.semantics.values import (
     ListValue,
     Object,
     Partial,
+    Splice,
     Sym,
     Value,
     is_constant,
 )
 
-__all__ = ["Splice", "Super", "call", "call_function", "defaults_of", "super_of"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Splice:
-    """Positional arguments of unknown number: `*layers` of a list that is not known to its end."""
-
-    items: tuple[Value, ...]
+__all__ = ["Super", "call", "call_function", "defaults_of", "super_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

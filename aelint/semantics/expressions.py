@@ -12,7 +12,7 @@ from aelint.semantics.joins import merge
 from aelint.semantics.machine import Frame, OutOfFuelError
 from aelint.semantics.scopes import Scope
 from aelint.semantics.truth import truth
-from aelint.semantics.values import MISSING, Bound, DictValue, Function, ListValue, Sym, Value
+from aelint.semantics.values import MISSING, Bound, DictValue, Function, ListValue, Splice, Sym, Value
 
 __all__ = ["evaluate", "evaluate_all"]
 
@@ -35,7 +35,7 @@ def evaluate_all(frame: Frame, nodes: list[ast.expr]) -> tuple[Value, ...]:
     for node in nodes:
         if isinstance(node, ast.Starred):
             items, complete = iterate(frame, evaluate(frame, node.value), node)
-            values.extend(items if complete else [calls.Splice(tuple(items))])
+            values.extend(items if complete else [Splice(tuple(items))])
         else:
             values.append(evaluate(frame, node))
     return tuple(values)
@@ -64,15 +64,15 @@ def _attribute(frame: Frame, node: ast.Attribute) -> Value:
 
 def _tuple(frame: Frame, node: ast.Tuple) -> Value:
     values = evaluate_all(frame, node.elts)
-    if any(isinstance(v, calls.Splice) for v in values):
-        return ListValue([v for v in values if not isinstance(v, calls.Splice)], complete=False, site=frame.site(node))
+    if any(isinstance(v, Splice) for v in values):
+        return ListValue([v for v in values if not isinstance(v, Splice)], complete=False, site=frame.site(node))
     return values
 
 
 def _list(frame: Frame, node: ast.List | ast.Set) -> Value:
     values = evaluate_all(frame, node.elts)
-    items = [i for v in values for i in (v.items if isinstance(v, calls.Splice) else (v,))]
-    complete = not any(isinstance(v, calls.Splice) for v in values)
+    items = [i for v in values for i in (v.items if isinstance(v, Splice) else (v,))]
+    complete = not any(isinstance(v, Splice) for v in values)
     return ListValue(items, complete, frame.site(node), "set" if isinstance(node, ast.Set) else "list")
 
 

@@ -17,6 +17,7 @@ from aelint.semantics.values import (
     Instance,
     ListValue,
     Object,
+    Splice,
     Sym,
     Value,
 )
@@ -54,8 +55,8 @@ def construct(
     made = Object(name, args, kwargs, site=frame.site(node))
     spec = REGISTRY.layers.get(name)
     if spec is not None:
-        made.bound = bind_parameters(spec.init, "", tuple(a for a in args if not isinstance(a, calls.Splice)), kwargs)
-        made.complete = not any(isinstance(a, calls.Splice) for a in args) and "**" not in kwargs
+        made.bound = bind_parameters(spec.init, "", args, kwargs)
+        made.complete = not any(isinstance(a, Splice) for a in args) and "**" not in kwargs
     if name in CONTAINERS:
         made.children = {}
         _register(frame, made, args, node)
@@ -82,7 +83,7 @@ def _register(frame: Frame, container: Object, args: tuple[Value, ...], node: as
                 container.complete = complete
                 return
     for arg in given:
-        if isinstance(arg, calls.Splice):
+        if isinstance(arg, Splice):
             container.complete = False
             for item in arg.items:
                 container.children[str(len(container.children))] = item

@@ -22,6 +22,7 @@ from aelint.semantics.values import (
     Instance,
     ListValue,
     Object,
+    Splice,
     Sym,
     Value,
 )
@@ -34,7 +35,7 @@ Builtin: TypeAlias = Callable[[Frame, tuple[Value, ...], dict[str, Value], ast.A
 def call_builtin(frame: Frame, name: str, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
     """`name(*args, **kwargs)` for a builtin; unknown where it cannot be folded."""
     function = _BUILTINS.get(name)
-    if function is not None and not any(isinstance(a, calls.Splice) for a in args):
+    if function is not None and not any(isinstance(a, Splice) for a in args):
         return function(frame, args, kwargs, node)
     record = frame.called(node, name, None, args, kwargs)
     attrs = {"callee": frame.machine.external(f"builtins.{name}")}

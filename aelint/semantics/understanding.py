@@ -29,7 +29,7 @@ def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Li
     program = Program(unit, tree, machine, module)
     _root(machine, lambda: statements.execute(Frame(machine, module, module.scope), tree.body))
     _run_unreached(machine, module)
-    program.notes = machine.trace.notes
+    program.notes = list(dict.fromkeys(machine.trace.notes))
     return program
 
 

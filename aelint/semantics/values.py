@@ -30,6 +30,7 @@ __all__ = [
     "Object",
     "Partial",
     "Shape",
+    "Splice",
     "Sym",
     "Value",
     "is_constant",
@@ -225,6 +226,13 @@ class Partial:
     function: Value
     args: tuple[Value, ...]
     kwargs: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Splice:
+    """Positional arguments of unknown number: `*layers` of a list that is not known to its end."""
+
+    items: tuple[Value, ...]
 
 
 class _Missing:
