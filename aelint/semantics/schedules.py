@@ -10,7 +10,7 @@ from aelint.semantics.trace import Loop
 from aelint.semantics.training import Action, Kind, actions, scheduled
 from aelint.semantics.values import ListValue, Object, Sym, Value
 
-__all__ = ["Decay", "decays_per_batch", "early_schedules"]
+__all__ = ["Decay", "decays_per_batch", "early_schedules", "is_over_batches"]
 
 MANY_BATCHES = 1000
 """Batches after which a schedule made for batches has not yet come to its end."""
@@ -42,10 +42,11 @@ def decays_per_batch(program: Program) -> Iterator[Decay]:
 def _runs_per_batch(action: Action) -> bool:
     # Inside an epoch loop, in a loop over batches.
     loops = action.context.loops
-    return len(loops) > 1 and _is_over_batches(loops[-1])
+    return len(loops) > 1 and is_over_batches(loops[-1])
 
 
-def _is_over_batches(loop: Loop) -> bool:
+def is_over_batches(loop: Loop) -> bool:
+    """Whether a loop runs over the batches of a loader."""
     return _comes_from_loader(loop.iterable, 0)
 
 

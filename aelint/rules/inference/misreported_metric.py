@@ -1,0 +1,117 @@
+"""A number that is reported for the whole epoch belongs to its last batch.
+
+## What it does
+
+Reports a variable named as the loss of an epoch, a mean or a validation (`epoch_loss`, `mean_loss`,
+`val_loss`) that is read, behind a loop over batches, from the loss of the loop's last round.
+
+## Why is this bad?
+
+The last batch is one of many, often the smallest: the number jumps about, and early stopping, schedules
+and the choice of the best model follow noise.
+
+## Example
+
+```python
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model = nn.Linear(20, 20)
+loader = DataLoader(torch.randn(1000, 20), batch_size=50)
+for epoch in range(10):
+    for x in loader:
+        loss = nn.functional.mse_loss(model(x), x)
+    epoch_loss = loss.item()
+    print(epoch, epoch_loss)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model = nn.Linear(20, 20)
+loader = DataLoader(torch.randn(1000, 20), batch_size=50)
+for epoch in range(10):
+    losses = []
+    for x in loader:
+        losses.append(nn.functional.mse_loss(model(x), x).item())
+    epoch_loss = sum(losses) / len(losses)
+    print(epoch, epoch_loss)
+```
+
+## Known limits
+
+Printing the last batch's loss as such, under a name that claims no more, is common and not reported.
+
+## References
+
+- https://pytorch.org/tutorials/beginner/basics/optimization_tutorial.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.schedules import is_over_batches
+from aelint.semantics.scores import losses_in
+from aelint.semantics.trace import Binding, Loop, Store
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL607",
+    name="misreported-metric",
+    summary="the loss reported for an epoch is the loss of its last batch",
+    severity=Severity.WARNING,
+    confidence=Confidence.MEDIUM,
+    triggers=(("loss", "error", "mse"), ("for ",)),
+)
+
+_CLAIMS = re.compile(r"^(epoch|mean|avg|average|val|valid|validation|test|eval)_?(\w*_)?(loss|error|mse|bce)(_\w*)?$")
+_NO_CLAIM = re.compile(r"last|batch|step|iter|current|cur_|min|max|best")
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report the assignment that takes one batch for all."""
+    bound_in = _rounds(program)
+    seen: set[int] = set()
+    for event in program.assignments:
+        name = event.name.lower()
+        if not _CLAIMS.match(name) or _NO_CLAIM.search(name) or id(event.site.node) in seen:
+            continue
+        loop = _left_loop(event, losses_in(event.value), bound_in)
+        if loop is None:
+            continue
+        seen.add(id(event.site.node))
+        first = losses_in(event.value)[0]
+        notes = (Note(first.site, "one batch's loss"),) if first.site is not None else ()
+        row = getattr(loop.node, "lineno", 0)
+        yield Finding(
+            event.site,
+            f"`{event.name}` is read behind the loop over batches (line {row}) and holds the loss of its last batch alone; add up "
+            "the batches' losses in the loop and divide by their number",
+            notes,
+        )
+
+
+def _rounds(program: Program) -> dict[int, tuple[Loop, ...]]:
+    """In which loops each tensor got its name, by the tensor's identity."""
+    return {b.value.id: b.context.loops for b in program.bindings if isinstance(b.value, Sym)}
+
+
+def _left_loop(event: Binding | Store, losses: list[Sym], bound_in: dict[int, tuple[Loop, ...]]) -> Loop | None:
+    """The loop over batches that the losses come from, if it is over where they are read."""
+    here = event.context.loops
+    for loss in losses:
+        loops = bound_in.get(loss.id, ())
+        inside = len(loops) > len(here) and all(a is b for a, b in zip(here, loops, strict=False))
+        if not inside or not is_over_batches(loops[len(here)]):
+            return None
+    return bound_in[losses[0].id][len(here)] if losses else None

@@ -1,0 +1,89 @@
+"""AEL607: one batch's loss under the name of an epoch's."""
+
+import pytest
+
+from aelint.rules.inference import misreported_metric as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model, criterion = nn.Linear(20, 20), nn.MSELoss()
+loader = DataLoader(torch.randn(1000, 20), batch_size=50)
+for epoch in range(10):
+    {before}
+    for x in loader:
+        loss = criterion(model(x), x)
+        {inside}
+    {after}
+"""
+
+
+def program(after, inside="pass", before="pass"):
+    return SETUP.format(before=before, inside=inside, after=after)
+
+
+HEALTHY = {
+    "losses are added up": program("epoch_loss = total / len(loader)", "total += loss.item()", "total = 0.0"),
+    "losses are collected": program("mean_loss = sum(kept) / len(kept)", "kept.append(loss.item())", "kept = []"),
+    "no claim on the epoch": program("last_loss = loss.item()"),
+    "printed as what it is": program("print(loss.item())"),
+    "the plain name": program("loss = loss.item()"),
+    "per batch, in the loop": program("pass", "mean_loss = loss.item()"),
+    "the last batch of a validation is named so": program("val_loss_last = loss.item()"),
+}
+
+
+@pytest.mark.parametrize("source", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(source):
+    assert rows(rule, source) == []
+
+
+def test_silent_where_the_only_loop_is_over_full_batches():
+    source = """
+        import torch
+        model = torch.nn.Linear(3, 3)
+        x = torch.randn(9, 3)
+        for epoch in range(9):
+            loss = (model(x) - x).pow(2).mean()
+        val_loss = torch.nn.functional.mse_loss(model(x), x).item()
+        """
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["epoch_loss = loss.item()", "avg_loss = float(loss)", "val_loss = loss.detach().item()", "mean_train_loss = loss"],
+)
+def test_fires(after):
+    assert rows(rule, program(after)) == [13]
+
+
+def test_method_and_loader_of_another_file():
+    files = {
+        "main.py": """
+            import torch
+            from torch import nn
+            from torch.utils.data import DataLoader
+            from trainer import Trainer
+
+            Trainer(nn.Linear(4, 4)).fit(DataLoader(torch.randn(99, 4), batch_size=9))
+            """,
+        "trainer.py": """
+            import torch.nn.functional as F
+
+
+            class Trainer:
+                def __init__(self, net):
+                    self.net = net
+
+                def fit(self, loader):
+                    for epoch in range(3):
+                        for i, x in enumerate(loader):
+                            loss = F.l1_loss(self.net(x), x)
+                        self.epoch_loss = loss.item()
+            """,
+    }
+    assert rows(rule, files) == [13]
