@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -145,9 +146,20 @@ def _syntax_error(unit: SourceUnit, error: SyntaxError) -> Diagnostic:
     """A file must parse; a fence of an article is often a sketch, so there it is advice only."""
     origin = unit.origin(error.lineno or 1)
     column = max(error.offset or 1, 1) + origin.indent
-    problem = UnreadableError(f"not valid Python: {error.msg}", origin.row, column, origin.cell)
-    found = unreadable(unit.path, problem)
-    return replace(found, severity=Severity.ADVICE) if unit.fragment else found
+    if unit.fragment:
+        problem = UnreadableError(f"not valid Python: {error.msg}", origin.row, column, origin.cell)
+        return replace(unreadable(unit.path, problem), severity=Severity.ADVICE)
+    return unreadable(unit.path, UnreadableError(_why_invalid(unit.text, error.msg), origin.row, column))
+
+
+def _why_invalid(text: str, message: str) -> str:
+    from aelint.syntax.newer import is_newer_syntax  # noqa: PLC0415 - loads libcst
+
+    in_literal = message.startswith(("(unicode error)", "(value error)", "bytes can only"))
+    if not in_literal and is_newer_syntax(text):
+        running = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return f"the syntax is newer than Python {running}, which runs aelint ({message}); run it with a newer Python"
+    return f"not valid Python: {message}"
 
 
 def _said(error: Exception) -> str:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import sys
 
 import pytest
 
@@ -179,6 +180,7 @@ BAD_INPUT = {
     "nul byte": ({"a.py": b"import torch\n\0"}, "a.py:2:1: error AEL000 unreadable-source: the file contains a NUL byte"),
     "unknown encoding": ({"a.py": b"# coding: klingon\ntorch"}, "a.py:1:1: error AEL000 unreadable-source: the encoding"),
     "utf-16": ({"a.py": "import torch".encode("utf-16")}, "a.py:1:1: error AEL000 unreadable-source: the file is UTF-16"),
+    "damaged escape": ({"a.py": TORCH + "x = '\\x1'\n"}, "a.py:2:"),
     "deep nesting": ({"a.py": TORCH + "(" * 5000}, "a.py:2:"),
     "damaged notebook": ({"a.ipynb": '{"torch": 1'}, "a.ipynb:1:12: error AEL000 unreadable-source: the notebook is not valid"),
 }  # fmt: skip
@@ -193,6 +195,12 @@ def test_bad_files_are_one_line_each(aelint, files, name):
     (line,) = ran.out.splitlines()
     assert line.startswith(start)
     assert ran.err == ""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python knows the syntax")
+def test_newer_syntax_is_told_from_an_error(aelint, files):
+    files({"a.py": TORCH + "x = t'{y}'\n"})
+    assert "the syntax is newer than Python 3." in aelint("check").out
 
 
 @pytest.mark.parametrize("content", ["", "\n", "\ufeff", "# torch\n", "   "])
