@@ -1,0 +1,130 @@
+"""An initialiser is written, and the weights keep the values they had.
+
+## What it does
+
+Reports
+
+- a branch that sets weights only of layers with a bias (`isinstance(m, nn.Conv2d) and m.bias is not
+  None`), while no such layer of the program has one,
+- a function given to `apply` of which no branch holds for any layer of the model,
+- an initialiser in a training script that nothing calls, and
+- a loop over `parameters()` that binds its own name to a new tensor.
+
+## Why is this bad?
+
+Training runs from the default initialisation while the reader believes in another. Results that depend
+on the initialisation (deep stacks without norms, small codes, tied scales) cannot be reproduced.
+
+## Example
+
+```python
+from torch import nn
+
+
+def init_weights(m):
+    if isinstance(m, nn.Conv2d) and m.bias is not None:
+        nn.init.kaiming_normal_(m.weight)
+        nn.init.zeros_(m.bias)
+
+
+model = nn.Sequential(nn.Conv2d(1, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+model.apply(init_weights)
+```
+
+## Use instead
+
+```python
+from torch import nn
+
+
+def init_weights(m):
+    if isinstance(m, nn.Conv2d):
+        nn.init.kaiming_normal_(m.weight)
+        if m.bias is not None:
+            nn.init.zeros_(m.bias)
+
+
+model = nn.Sequential(nn.Conv2d(1, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+model.apply(init_weights)
+```
+
+## Known limits
+
+One branch of several that matches no layer is normal: initialisers are written for many models.
+
+## References
+
+- https://pytorch.org/docs/stable/nn.init.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.initializers import Idle, bias_conditions, never_applied, rebound_parameters, unmatched
+from aelint.semantics.values import Object
+
+RULE = Rule(
+    code="AEL407",
+    name="initializer-without-effect",
+    summary="an initialiser never changes the weights that it is written for",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("init", "apply", "parameters"), ("torch",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report each initialiser without effect once."""
+    seen: set[int] = set()
+    for query, said in (
+        (bias_conditions, _bias),
+        (unmatched, _unmatched),
+        (never_applied, _unused),
+        (rebound_parameters, _rebound),
+    ):
+        for idle in query(program):
+            if id(idle.site.node) not in seen:
+                seen.add(id(idle.site.node))
+                yield Finding(idle.site, said(idle), _notes(idle))
+
+
+def _bias(idle: Idle) -> str:
+    return (
+        f"`{idle.name}` holds for none of the {len(idle.layers)} layers of that kind: all are built with `bias=False`, so their "
+        "weights keep the default initialisation; ask for the bias where the bias is set"
+    )
+
+
+def _unmatched(idle: Idle) -> str:
+    kinds = ", ".join(sorted({_kind(layer) for layer in idle.layers}))
+    return (
+        f"no branch of `{idle.name}` holds for any layer of this model ({kinds}), so `apply` changes nothing; "
+        "test for the kinds of layers that the model has"
+    )
+
+
+def _unused(idle: Idle) -> str:
+    return (
+        f"`{idle.name}` sets weights, but nothing in this program calls it; pass it to the model's `apply` or remove it"
+    )
+
+
+def _rebound(idle: Idle) -> str:
+    return (
+        f"this binds the name `{idle.name}` to a new tensor and leaves the parameter as it is; change it in place "
+        f"(`nn.init.normal_({idle.name})`, `{idle.name}.data.copy_(...)`)"
+    )
+
+
+def _kind(layer: Object) -> str:
+    return layer.name.rsplit(".", 1)[-1]
+
+
+def _notes(idle: Idle) -> tuple[Note, ...]:
+    return tuple(
+        Note(layer.site, "keeps its own initialisation") for layer in idle.layers[:2] if layer.site is not None
+    )

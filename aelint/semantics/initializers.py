@@ -1,0 +1,182 @@
+"""Functions and loops that set weights: which of them run, and on what."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.gradients import updates
+from aelint.semantics.initialization import fillings, is_weighted
+from aelint.semantics.layers import is_instance
+from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.program import Program
+from aelint.semantics.scopes import Module
+from aelint.semantics.values import MISSING, External, Function, Object, Value
+
+__all__ = ["Idle", "bias_conditions", "never_applied", "rebound_parameters", "unmatched"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Idle:
+    """An initialiser without effect: where, and the layers that keep their own initialisation."""
+
+    site: Site
+    layers: tuple[Object, ...] = ()
+    name: str = ""
+
+
+def _is_initializing(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="init") | ast.Name(id="init"), attr=name)):
+            return name.endswith("_")
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="data" | "weight"), attr=name)):
+            return name.endswith("_") and name not in {"requires_grad_", "zero_grad_"}
+        case ast.Call(func=ast.Name(id=name)):
+            return name.endswith("_") and any(
+                word in name for word in ("xavier", "kaiming", "normal", "uniform", "orthogonal")
+            )
+        case _:
+            return False
+
+
+def _initializes_weights(body: list[ast.stmt]) -> bool:
+    calls = [n for statement in body for n in ast.walk(statement) if _is_initializing(n)]
+    return any(isinstance(n, ast.Attribute) and n.attr == "weight" for call in calls for n in ast.walk(call))
+
+
+def _resolve(module: Module, node: ast.expr) -> Value:
+    match node:
+        case ast.Name(id=name):
+            return module.scope.lookup(name)
+        case ast.Attribute(value=inner, attr=name):
+            owner = _resolve(module, inner)
+            return External(f"{owner.name}.{name}") if isinstance(owner, External) else MISSING
+        case ast.Tuple(elts=elts):
+            return tuple(_resolve(module, e) for e in elts)
+        case _:
+            return MISSING
+
+
+def bias_conditions(program: Program) -> Iterator[Idle]:
+    """Branches that set weights only of layers with a bias, where no layer of that kind has one."""
+    set_by_hand = {id(f.weight.layer) for f in fillings(program) if f.weight.name == "weight"}
+    for module in program.machine.modules.values():
+        for branch in (n for n in ast.walk(module.tree) if isinstance(n, ast.If)):
+            kind = _kind_with_bias(module, branch.test)
+            if kind is None or not _initializes_weights(branch.body):
+                continue
+            layers = [o for o in program.layers if is_instance(o, kind) is True]
+            if layers and all(o.bound.get("bias") is False and id(o) not in set_by_hand for o in layers):
+                yield Idle(Site(module.unit, branch.test), tuple(layers), ast.unparse(branch.test))
+
+
+def _kind_with_bias(module: Module, test: ast.expr) -> Value | None:
+    """The T of `isinstance(m, T) and m.bias is not None`."""
+    match test:
+        case ast.BoolOp(
+            op=ast.And(), values=[ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kind]), *others]
+        ):
+            asks = any(_asks_for_bias(o, name) for o in others)
+            found = _resolve(module, kind)
+            return found if asks and found is not MISSING else None
+        case _:
+            return None
+
+
+def _asks_for_bias(test: ast.expr, name: str) -> bool:
+    match test:
+        case ast.Compare(
+            left=ast.Attribute(value=ast.Name(id=owner), attr="bias"),
+            ops=[ast.IsNot()],
+            comparators=[ast.Constant(value=None)],
+        ):
+            return owner == name
+        case ast.Attribute(value=ast.Name(id=owner), attr="bias"):
+            return owner == name
+        case _:
+            return False
+
+
+def unmatched(program: Program) -> Iterator[Idle]:
+    """Functions given to `apply` of which no branch ran, on models that have weights to set."""
+    ran = {id(c.site.node) for c in program.calls}
+    explained = {id(idle.site.node) for idle in bias_conditions(program)}
+    for call in program.calls:
+        if (
+            call.method != "apply"
+            or not call.args
+            or not isinstance(call.args[0], Function)
+            or not is_module(call.receiver)
+        ):
+            continue
+        function = call.args[0]
+        inits = [n for n in ast.walk(function.node) if _is_initializing(n)]
+        layers = [one for _, one in submodules(call.receiver) if is_weighted(one)]
+        known = any(id(n) in explained for n in ast.walk(function.node))
+        if inits and layers and not known and not any(id(n) in ran for n in inits) and not _delegates(function):
+            yield Idle(call.site, tuple(layers), function.name)
+
+
+def _delegates(function: Function) -> bool:
+    # `m.reset_parameters()` and calls of other functions may set weights too.
+    named = [n.func for n in ast.walk(function.node) if isinstance(n, ast.Call)]
+    return any(isinstance(f, ast.Attribute) and f.attr in {"reset_parameters", "init_weights"} for f in named)
+
+
+def never_applied(program: Program) -> Iterator[Idle]:
+    """Initialisers of a file that trains, which nothing refers to."""
+    if not updates(program):
+        return
+    used = {n for module in program.machine.modules.values() for n in _referenced(module.tree)}
+    for function in program.functions:
+        own = function.module is program.entry and not function.decorators and not function.name.startswith("__")
+        if own and function.name not in used and _is_initializer(function):
+            yield Idle(Site(function.module.unit, function.node), (), function.name)
+
+
+def _referenced(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.Constant(value=str() as name):
+                yield name
+            case ast.alias(name=name):
+                yield name
+
+
+def _is_initializer(function: Function) -> bool:
+    if isinstance(function.node, ast.Lambda) or "init" not in function.name:
+        return False
+    if function.owner is not None and not function.owner.fully_known:
+        return False
+    return _initializes_weights(function.node.body)
+
+
+def rebound_parameters(program: Program) -> Iterator[Idle]:
+    """Loops over parameters that bind the loop's name to a new tensor in place of changing the parameter."""
+    for module in program.machine.modules.values():
+        for loop in (n for n in ast.walk(module.tree) if isinstance(n, ast.For)):
+            name = _parameter_name(loop)
+            for statement in loop.body:
+                match statement:
+                    case ast.Assign(targets=[ast.Name(id=target)], value=ast.Call()) if target == name:
+                        after = [
+                            n
+                            for n in ast.walk(loop)
+                            if isinstance(n, ast.Name) and n.id == name and n.lineno > statement.lineno
+                        ]
+                        if not after:
+                            yield Idle(Site(module.unit, statement), (), name)
+
+
+def _parameter_name(loop: ast.For) -> str:
+    match loop:
+        case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Attribute(attr="parameters"))):
+            return name
+        case ast.For(
+            target=ast.Tuple(elts=[_, ast.Name(id=name)]), iter=ast.Call(func=ast.Attribute(attr="named_parameters"))
+        ):
+            return name
+        case _:
+            return ""

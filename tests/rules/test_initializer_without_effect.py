@@ -1,0 +1,157 @@
+"""AEL407: initialisers that never reach the weights."""
+
+import pytest
+
+from aelint.rules.optimization import initializer_without_effect as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import torch
+from torch import nn
+from torch.nn import init
+
+class AE(nn.Module):
+    def __init__(self, bias={bias}):
+        super().__init__()
+        self.net = nn.Sequential(nn.Conv2d(1, 8, 3, bias=bias), nn.BatchNorm2d(8), nn.ConvTranspose2d(8, 1, 3))
+
+    def forward(self, x):
+        return self.net(x)
+
+model = AE()
+"""
+
+HEALTHY = {
+    "some layers have a bias": (
+        True,
+        """
+def start(m):
+    if isinstance(m, nn.Conv2d) and m.bias is not None:
+        init.xavier_normal_(m.weight)
+model.apply(start)
+""",
+    ),
+    "only the bias needs a bias": (
+        False,
+        """
+def start(m):
+    if isinstance(m, nn.Conv2d):
+        init.xavier_normal_(m.weight)
+    if isinstance(m, nn.Conv2d) and m.bias is not None:
+        init.zeros_(m.bias)
+model.apply(start)
+""",
+    ),
+    "another branch sets the weight": (
+        False,
+        """
+def start(m):
+    if isinstance(m, nn.Conv2d) and m.bias is not None:
+        init.xavier_normal_(m.weight)
+        init.zeros_(m.bias)
+    elif isinstance(m, nn.Conv2d):
+        init.xavier_normal_(m.weight)
+model.apply(start)
+""",
+    ),
+    "a branch for layers that this model lacks": (
+        False,
+        """
+def start(m):
+    if isinstance(m, nn.Linear):
+        init.xavier_normal_(m.weight)
+    elif isinstance(m, nn.ConvTranspose2d):
+        init.xavier_normal_(m.weight)
+model.apply(start)
+""",
+    ),
+    "kinds are told apart by name": (
+        False,
+        """
+def start(m):
+    name = m.__class__.__name__
+    if name.find('Conv') != -1:
+        m.weight.data.normal_(0.0, 0.02)
+model.apply(start)
+""",
+    ),
+    "a library offers its initialiser": (False, "def init_weights(m):\n    init.normal_(m.weight)\n"),
+    "parameters are changed in place": (False, "for p in model.parameters():\n    init.normal_(p)\n"),
+    "the new tensor is used": (False, "for p in model.parameters():\n    p = p.detach()\n    print(p.norm())\n"),
+}
+
+
+@pytest.mark.parametrize(("bias", "lines"), HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(bias, lines):
+    assert rows(rule, SETUP.format(bias=bias) + lines) == []
+
+
+FAULTS = {
+    "bias asked for in apply": (
+        """
+def start(m):
+    if isinstance(m, nn.Conv2d) and m.bias is not None:
+        init.xavier_normal_(m.weight)
+model.apply(start)
+""",
+        17,
+    ),
+    "bias asked for in a loop": (
+        """
+for m in model.modules():
+    if isinstance(m, nn.Conv2d) and m.bias is not None:
+        m.weight.data.normal_(0, 0.02)
+""",
+        17,
+    ),
+    "wrong kinds": (
+        """
+def start(m):
+    if isinstance(m, nn.Linear):
+        init.xavier_normal_(m.weight)
+model.apply(start)
+""",
+        19,
+    ),
+    "the loop's name": (
+        """
+for name, p in model.named_parameters():
+    p = torch.randn_like(p)
+""",
+        17,
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "row"), FAULTS.values(), ids=FAULTS.keys())
+def test_fires(lines, row):
+    assert rows(rule, SETUP.format(bias=False) + lines) == [row]
+
+
+TRAINING = """
+opt = torch.optim.Adam(model.parameters())
+for i in range(9):
+    x = torch.randn(2, 1, 8, 8)
+    opt.zero_grad()
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+
+def weights_init(m):
+    if isinstance(m, nn.Conv2d):
+        init.xavier_normal_(m.weight)
+"""
+
+
+def test_initialiser_of_a_training_script_that_nothing_calls():
+    assert rows(rule, SETUP.format(bias=True) + TRAINING) == [23]
+
+
+def test_initialiser_of_another_file():
+    files = {
+        "main.py": "from torch import nn\nfrom start import start\n\nnet = nn.Sequential(nn.Linear(3, 3, bias=False))\nnet.apply(start)\n",
+        "start.py": (
+            "import torch.nn as nn\n\n\ndef start(m):\n    if isinstance(m, nn.Linear) and m.bias is not None:\n"
+            "        nn.init.orthogonal_(m.weight)\n"
+        ),
+    }
+    assert rows(rule, files) == [5]
