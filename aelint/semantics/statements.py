@@ -332,8 +332,19 @@ def _handler(frame: Frame, handler: ast.ExceptHandler) -> Flow:
 
 
 def _function(frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Flow:
-    frame.bind(node.name, classes.define_function(frame, node))
+    frame.bind(node.name, _decorated(frame, node, classes.define_function(frame, node)))
     return Flow.NEXT
+
+
+def _decorated(frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef, function: Value) -> Value:
+    """The function as the project's own decorators leave it; others are taken to keep what it does."""
+    for expression in reversed(node.decorator_list):
+        named = expression.func if isinstance(expression, ast.Call) else expression
+        if not isinstance(named, ast.Name) or not isinstance(frame.scope.lookup(named.id), Function):
+            continue
+        wrapped = calls.call(frame, evaluate(frame, expression), (function,), {}, expression)
+        function = wrapped if isinstance(wrapped, Function) else function
+    return function
 
 
 def _class(frame: Frame, node: ast.ClassDef) -> Flow:
