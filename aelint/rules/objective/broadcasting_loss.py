@@ -1,0 +1,134 @@
+"""Prediction and target have different shapes, and the loss stretches one over the other.
+
+## What it does
+
+Reports losses, and squared or absolute differences that are averaged, whose operands have shapes that
+broadcast: `(N,)` with `(N, 1)`, one value per sequence with the whole sequence.
+
+## Why is this bad?
+
+Every prediction is compared with targets that are not its own: `(N,)` against `(N, 1)` gives all N*N pairs,
+and the best answer is the mean of the targets. torch only warns, and only in its own losses.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+score = nn.Linear(16, 1)
+x, y = torch.rand(32, 16), torch.rand(32)
+loss = F.mse_loss(score(x), y)
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+score = nn.Linear(16, 1)
+x, y = torch.rand(32, 16), torch.rand(32)
+loss = F.mse_loss(score(x).squeeze(1), y)
+```
+
+## Known limits
+
+Both shapes must be known. An axis that was inserted with `unsqueeze` or `None` is taken to be meant.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/notes/broadcasting.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Rule
+from aelint.semantics import Program
+from aelint.semantics.comparisons import Comparison, comparisons
+from aelint.semantics.dims import Dim
+from aelint.semantics.graph import consumers
+from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.values import Shape, Sym
+from aelint.semantics.wording import shape_text
+
+RULE = Rule(
+    code="AEL313",
+    name="broadcasting-loss",
+    summary="prediction and target of a loss have shapes that broadcast",
+    severity=Severity.ERROR,
+    triggers=(("loss", "**", "pow", "abs", "square"),),
+)
+
+_ELEMENTWISE = frozenset(
+    {
+        "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
+        "binary_cross_entropy_with_logits", "squared", "absolute",
+    }
+)  # fmt: skip
+_MEANT = frozenset({"unsqueeze", "expand", "repeat"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each loss that stretches an operand over the other."""
+    users = consumers(program)
+    seen: set[int] = set()
+    for one in comparisons(program):
+        if one.kind not in _ELEMENTWISE or one.prediction is None or id(one.site.node) in seen:
+            continue
+        if not one.ordered and not any(u.op in {"mean", "sum"} for u in users.get(one.node.id, [])):
+            continue
+        a, b = one.first.shape, one.second.shape
+        if a and b and (_stretches(a, b) or _stretches(b, a)) and not (_is_meant(one.first) or _is_meant(one.second)):
+            seen.add(id(one.site.node))
+            yield Finding(one.site, _message(one, a, b))
+
+
+def _stretches(small: Shape, large: Shape) -> bool:
+    """Whether `small` is certainly used more than once over `large`."""
+    if len(small) > len(large):
+        return _aligned(small, large)
+    pairs = list(zip(reversed(small), reversed(large), strict=False))
+    several = all(_is_several(d) for d in large[: len(large) - len(small)]) and len(large) > len(small)
+    one_over_many = any(a == 1 and _is_several(b) for a, b in pairs)
+    fits = all(a == b or 1 in {a, b} or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs)
+    # A single number over everything is a constant target.
+    return fits and (several or one_over_many) and any(d != 1 for d in small)
+
+
+def _aligned(longer: Shape, shorter: Shape) -> bool:
+    """`(N, 1)` against `(N,)`: the last axis of the one stretches, the first of the other."""
+    return (
+        len(longer) == len(shorter) + 1 and longer[-1] == 1 and _is_several(shorter[-1]) and longer[-2] == shorter[-1]
+    )
+
+
+def _is_several(size: Dim) -> bool:
+    return not isinstance(size, int) or size > 1
+
+
+def _is_meant(value: Sym) -> bool:
+    one: object = value
+    while isinstance(one, Sym):
+        if one.op in _MEANT:
+            return True
+        if one.op == "getitem":
+            index = one.attrs.get("index", one.inputs[-1] if len(one.inputs) > 1 else None)
+            return isinstance(index, tuple) and None in index
+        if one.op not in RESHAPES:
+            return False
+        one = source(one)
+    return False
+
+
+def _message(one: Comparison, a: Shape, b: Shape) -> str:
+    what = f"`{one.kind}`" if one.ordered else f"This {one.kind} difference"
+    return (
+        f"{what} compares shapes {shape_text(a)} and {shape_text(b)}, which broadcast: predictions are compared "
+        "with targets that are not their own. Give both the same shape"
+    )

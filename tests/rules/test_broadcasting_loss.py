@@ -1,0 +1,44 @@
+import pytest
+
+from aelint.rules.objective import broadcasting_loss as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nx = torch.rand(32, 16)\nnet, score = nn.Linear(16, 16), nn.Linear(16, 1)\ny = torch.rand(32)\n"
+
+HEALTHY = {
+    "same shapes": "F.mse_loss(net(x), x)",
+    "squeezed": "F.mse_loss(score(x).squeeze(-1), y)",
+    "reshaped": "F.mse_loss(score(x), y.view(-1, 1))",
+    "unknown shapes": "F.mse_loss(score(x), unknown)",
+    "an axis inserted on purpose": "((score(x).unsqueeze(0) - y.unsqueeze(1)) ** 2).mean()",
+    "an axis inserted by indexing": "((score(x) - y[None, :]) ** 2).mean()",
+    "a constant target": "F.mse_loss(score(x), torch.zeros(1))",
+    "distances to a codebook": "((net(x).unsqueeze(1) - nn.Parameter(torch.rand(64, 16))) ** 2).sum(-1)",
+    "a residual that is no loss": "((net(x) - y.mean()) ** 2)",
+}
+
+
+@pytest.mark.parametrize("body", HEALTHY.values(), ids=HEALTHY.keys())
+def test_healthy(body):
+    assert not rows(rule, HEAD + body + "\n")
+
+
+def test_column_against_vector():
+    assert rows(rule, HEAD + "F.mse_loss(score(x), y)\n") == [7]
+
+
+def test_vector_against_column_in_a_written_out_loss():
+    assert rows(rule, HEAD + "loss = ((score(x).squeeze(1) - y.view(-1, 1)) ** 2).mean()\n") == [7]
+
+
+def test_one_value_per_sequence_against_the_sequence():
+    source = "rnn = nn.LSTM(1, 1, batch_first=True)\ns = torch.rand(8, 12, 1)\nout, _ = rnn(s)\ncriterion = nn.L1Loss()\nloss = criterion(out, torch.rand(8, 1, 1))\n"
+    assert rows(rule, HEAD + source) == [11]
+
+
+def test_model_in_another_file():
+    files = {
+        "train.py": "import torch\nfrom model import Net\nx = torch.rand(8, 4)\nloss = torch.nn.functional.l1_loss(Net()(x), x.sum(1))\n",
+        "model.py": "import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.f = nn.Linear(4, 1)\n    def forward(self, x):\n        return self.f(x)\n",
+    }
+    assert rows(rule, files) == [4]

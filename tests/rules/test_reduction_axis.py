@@ -1,0 +1,57 @@
+import pytest
+
+from aelint.rules.objective import reduction_axis as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nx = torch.rand(8, 1, 4, 4)\nnet = nn.Conv2d(1, 1, 3, padding=1)\nweight = torch.where(x > 0.5, 9.0, 1.0)\n"
+
+HEALTHY = {
+    "weighted elements": "(F.mse_loss(net(x), x, reduction='none') * weight).mean()",
+    "a number as weight": "(F.mse_loss(net(x), x) * 0.5).mean()",
+    "a scalar tensor as weight": "(F.mse_loss(net(x), x) * weight.mean()).mean()",
+    "weights of unknown shape": "(F.mse_loss(net(x), x) * unknown).mean()",
+    "axes by number": "x.sum(dim=[1, 2, 3]).mean()",
+    "axes counted from the shape": "x.sum(dim=tuple(range(1, len(x.shape)))).mean()",
+    "the number of axes": "x.flatten(1).sum(dim=len(x.shape[1:2]))",
+    "a sum of sizes": "sum(x.shape[1:])",
+}
+
+
+@pytest.mark.parametrize("body", HEALTHY.values(), ids=HEALTHY.keys())
+def test_healthy(body):
+    assert not rows(rule, HEAD + body + "\n")
+
+
+def test_weights_on_an_averaged_loss():
+    assert rows(rule, HEAD + "(F.mse_loss(net(x), x) * weight).mean()\n") == [7]
+
+
+def test_mask_on_a_summed_loss_module():
+    source = "criterion = nn.L1Loss(reduction='sum')\nerror = criterion(net(x), x)\nloss = ((x > 0).float() * error).sum() / 9\n"
+    assert rows(rule, HEAD + source) == [8]
+
+
+def test_decorator_that_applies_weights():
+    source = """
+def weighted(fn):
+    def wrapper(pred, target, weight=None):
+        loss = fn(pred, target)
+        if weight is not None:
+            loss = loss * weight
+        return loss.mean()
+    return wrapper
+
+@weighted
+def weighted_l1(pred, target):
+    return F.l1_loss(pred, target)
+
+weighted_l1(net(x), x, weight)
+"""
+    assert rows(rule, HEAD + source) == [18]
+
+
+@pytest.mark.parametrize(
+    "axes", ["dim=list(x.shape)[1:]", "dim=x.shape[1:]", "dim=list(x.size())[1:]", "axis=tuple(x.shape[1:])"]
+)
+def test_sizes_for_axes(axes):
+    assert rows(rule, HEAD + f"torch.sum(x, {axes})\n") == [7]
