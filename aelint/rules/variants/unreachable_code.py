@@ -1,0 +1,211 @@
+"""Some codes of a quantiser can never be chosen, or the wrong ones are.
+
+## What it does
+
+Reports
+
+- an argmin over another axis than the codes,
+- an argmin of a similarity, or an argmax of a distance,
+- a distance `|z|² - 2 z·e + |e|²` with a wrong factor or without `|e|²`,
+- a random number of codebooks whose upper bound is exclusive, so that the last one is never used.
+
+## Why is this bad?
+
+Codes that are never chosen are never trained: the codebook collapses onto few entries, the last level of
+a residual quantiser stays at its initial values, or every latent gets the farthest code.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codebook = nn.Embedding(64, 8)
+
+    def forward(self, z):
+        similarity = z @ self.codebook.weight.t()
+        q = self.codebook(similarity.argmin(-1))
+        return z + (q - z).detach(), (q - z.detach()).pow(2).mean() + (q.detach() - z).pow(2).mean()
+```
+
+```python
+import random
+import torch
+from torch import nn
+
+class Residual(nn.Module):
+    def __init__(self, levels=4):
+        super().__init__()
+        self.levels = levels
+        self.books = nn.ModuleList([nn.Embedding(64, 8) for _ in range(levels)])
+
+    def forward(self, z):
+        used = random.randrange(1, self.levels)
+        for level in range(used):
+            z = z - self.books[level](torch.cdist(z, self.books[level].weight).argmin(-1)).detach()
+        return z
+
+Residual()(torch.randn(4, 8))
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codebook = nn.Embedding(64, 8)
+
+    def forward(self, z):
+        q = self.codebook(torch.cdist(z, self.codebook.weight).argmin(-1))
+        return z + (q - z).detach(), (q - z.detach()).pow(2).mean() + (q.detach() - z).pow(2).mean()
+```
+
+## Known limits
+
+Measures that hold anything but squares, products and norms of latents and codes are not judged; without
+`|e|²` the argmin is right for codes of equal length, so normalised vectors are left alone.
+
+## References
+
+- Zeghidour et al.: SoundStream, 2021 (quantiser dropout), https://arxiv.org/abs/2107.03312
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.dims import contradict
+from aelint.semantics.joins import alternatives
+from aelint.semantics.nearest import Measure, codes_in, is_normalized, measure_of
+from aelint.semantics.operators.api import to_int
+from aelint.semantics.quantizers import Lookup, lookups
+from aelint.semantics.trace import Call
+from aelint.semantics.values import External, Instance, ListValue, Object, Sym, Value
+
+RULE = Rule(
+    code="AEL704",
+    name="unreachable-code",
+    summary="Some codes of a quantiser can never be chosen, or the wrong ones are",
+    severity=Severity.ERROR,
+    triggers=(("argmin", "argmax", "rand"),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield findings for choices of codes, then for choices of codebooks."""
+    reported: set[int] = set()
+    for lookup in lookups(program):
+        site = lookup.chosen.site
+        fault = _axis(lookup) or _nearness(lookup)
+        if fault is not None and site is not None and id(site.node) not in reported:
+            reported.add(id(site.node))
+            place = lookup.measure.site if fault.startswith("the distance") and lookup.measure.site is not None else site
+            notes = () if lookup.node.site is None else (Note(lookup.node.site, "the codes are taken here"),)
+            yield Finding(place, fault, notes)
+    yield from _levels(program)
+
+
+def _axis(lookup: Lookup) -> str | None:
+    shape, codes = lookup.measure.shape, codes_in(lookup)
+    axis = lookup.chosen.attrs.get("dim")
+    if shape is None or codes is None or len(shape) < 2:
+        return None
+    if axis is None:
+        return f"`{lookup.chosen.op}` without an axis gives one index for all latents together: take it over the {codes} codes"
+    if not isinstance(axis, int) or not -len(shape) <= axis < len(shape) or codes not in shape:
+        return None
+    if shape[axis] != codes and not (isinstance(shape[axis], int) and not contradict(shape[axis], codes)):
+        right = next(i for i, size in enumerate(shape) if size == codes)
+        return f"`{lookup.chosen.op}` goes over axis {axis}, but the {codes} codes lie along axis {right}"
+    return None
+
+
+def _nearness(lookup: Lookup) -> str | None:
+    measure = measure_of(lookup)
+    if measure is None:
+        return None
+    near = 1 if lookup.chosen.op == "argmin" else -1
+    if measure.direction * near < 0:
+        kind = "a distance" if measure.distance else "a measure that grows with the similarity"
+        return f"`{lookup.chosen.op}` of {kind} picks the code that is farthest away"
+    return _expansion(measure, lookup)
+
+
+def _expansion(measure: Measure, lookup: Lookup) -> str | None:
+    if not measure.cross or measure.distance:
+        return None
+    if measure.codes and abs(measure.cross / measure.codes + 2) > 1e-6:
+        ratio = measure.cross / measure.codes
+        return f"the distance has {ratio:g} z·e beside |e|², where |z - e|² has -2: the chosen code is not the nearest"
+    if not measure.codes and abs(measure.cross) == 2 and measure.latents and not is_normalized(lookup):
+        return "the distance lacks |e|²: long codes are preferred, and short ones are never chosen"
+    return None
+
+
+_EXCLUSIVE = frozenset({"random.randrange", "numpy.random.randint", "torch.randint"})
+
+
+def _levels(program: Program) -> Iterator[Finding]:
+    """`for i in range(random.randrange(1, n))` over `n` codebooks."""
+    reported: set[int] = set()
+    for call in program.calls:
+        loop = call.context.loops[-1] if call.context.loops else None
+        if loop is None or not isinstance(loop.node, ast.For) or not isinstance(loop.node.target, ast.Name):
+            continue
+        if id(loop.node) in reported:
+            continue
+        reported.add(id(loop.node))
+        for drawn in _drawn(program, loop.iterable):
+            high, last = _bounds(drawn)
+            owner = call.context.stack[-1].receiver if call.context.stack else None
+            books = _indexed(loop.node, loop.node.target.id, owner) if high is not None else None
+            if books is not None and last is not None and books[1] == last + 1:
+                name, count = books
+                message = f"at most {last} of the {count} entries of `{name}` are used: the upper bound {high} is exclusive here"
+                note = Note(Site(call.site.unit, loop.node.iter), "so many are gone through")
+                yield Finding(drawn.site, message, (note,))
+
+
+def _drawn(program: Program, iterable: Value) -> list[Call]:
+    """The random draws that a loop's number of rounds may come from."""
+    counts = iterable.inputs if isinstance(iterable, Sym) else ()
+    made = {id(alternative) for count in counts for alternative in alternatives(count)}
+    return [c for c in program.calls if id(c.result) in made and isinstance(c.callee, External)]
+
+
+def _bounds(call: Call) -> tuple[int | None, int | None]:
+    """The upper bound as written, and the largest number that is drawn."""
+    name = call.callee.name if isinstance(call.callee, External) else ""
+    numbers = [to_int(a) for a in call.args[:2]]
+    high = numbers[-1] if numbers else None
+    if high is None:
+        return None, None
+    if name in _EXCLUSIVE:
+        return high, high - 1
+    return (high, high) if name == "random.randint" else (None, None)
+
+
+def _indexed(loop: ast.For, index: str, owner: Value) -> tuple[str, int] | None:
+    """The container of modules or parameters that the loop goes through by position, and its size."""
+    for node in ast.walk(loop):
+        match node:
+            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name), slice=ast.Name(id=found)) if found == index:
+                held = owner.attrs.get(name) if isinstance(owner, Instance) else None
+            case _:
+                continue
+        if isinstance(held, Object) and held.children is not None and held.complete:
+            return name, len(held.children)
+        if isinstance(held, ListValue) and held.complete:
+            return name, len(held.items)
+    return None

@@ -1,0 +1,87 @@
+import pytest
+
+from aelint.rules.variants import unreachable_code as rule
+from tests.rules.harness import rows
+
+QUANTIZER = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.book = nn.Embedding(64, 8)
+    def forward(self, z):
+        w = self.book.weight
+        {measure}
+        return self.book(index)
+Quantizer()(torch.randn(32, 8))
+"""
+
+SILENT = {
+    "cdist": "index = torch.cdist(z, w).argmin(1)",
+    "written out": "index = (z.pow(2).sum(1, keepdim=True) - 2 * z @ w.t() + w.pow(2).sum(1)).argmin(-1)",
+    "negated and argmax": "index = (-(z ** 2).sum(1, keepdim=True) + 2 * torch.matmul(z, w.t()) - (w ** 2).sum(1)).argmax(1)",
+    "without the latent's own square": "index = (torch.sum(w ** 2, 1) - 2 * z @ w.t()).argmin(1)",
+    "addmm": "index = torch.addmm((w ** 2).sum(1) + (z ** 2).sum(1, keepdim=True), z, w.t(), alpha=-2.0, beta=1.0).argmin(1)",
+    "differences": "index = ((z[:, None] - w[None]) ** 2).sum(-1).argmin(1)",
+    "cosine similarity": "index = (F.normalize(z, dim=-1) @ F.normalize(w, dim=-1).t()).argmax(1)",
+    "unit vectors without the norm": "z = F.normalize(z, dim=-1)\n        w = F.normalize(w, dim=-1)\n"
+    "        index = ((z ** 2).sum(1, keepdim=True) - 2 * z @ w.t()).argmin(1)",
+    "halved": "index = (0.5 * (w ** 2).sum(1) - z @ w.t()).argmin(1)",
+    "learned scores": "index = (torch.cdist(z, w) + self.bias(z)).argmax(1)",
+}
+LOUD = {
+    "argmax of a distance": "index = torch.cdist(z, w).argmax(1)",
+    "argmin of a similarity": "index = (z @ w.t()).argmin(1)",
+    "argmin of a negated distance": "index = (-torch.cdist(z, w)).argmin(1)",
+    "wrong axis": "index = torch.cdist(z, w).argmin(0)",
+    "no axis": "index = torch.cdist(z, w).argmin()",
+    "factor of two lost": "index = (z.pow(2).sum(1, keepdim=True) - z @ w.t() + w.pow(2).sum(1)).argmin(1)",
+    "norm of the codes lost": "index = (z.pow(2).sum(1, keepdim=True) - 2 * z @ w.t()).argmin(1)",
+}
+
+
+@pytest.mark.parametrize("measure", SILENT.values(), ids=SILENT)
+def test_silent(measure):
+    assert rows(rule, QUANTIZER.replace("{measure}", measure)) == []
+
+
+@pytest.mark.parametrize("measure", LOUD.values(), ids=LOUD)
+def test_wrong_code(measure):
+    assert rows(rule, QUANTIZER.replace("{measure}", measure)) == [11]
+
+
+LEVELS = """
+import random
+import numpy as np
+import torch
+from torch import nn
+class Residual(nn.Module):
+    def __init__(self, levels=4):
+        super().__init__()
+        self.levels = levels
+        self.books = nn.ModuleList([nn.Embedding(64, 8) for _ in range(levels)])
+    def forward(self, z):
+        n = DRAW
+        for i in range(n):
+            z = z - self.books[i](torch.cdist(z, self.books[i].weight).argmin(-1)).detach()
+        return z
+Residual()(torch.randn(32, 8))
+"""
+
+
+@pytest.mark.parametrize(
+    ("draw", "expected"),
+    [
+        ("random.randrange(1, self.levels + 1)", []),
+        ("random.randint(1, self.levels)", []),
+        ("self.levels", []),
+        ("random.randrange(1, 3)", []),
+        ("random.randrange(1, self.levels)", [12]),
+        ("random.randrange(self.levels) if self.training else self.levels", [12]),
+        ("np.random.randint(1, self.levels)", [12]),
+    ],
+)
+def test_number_of_levels(draw, expected):
+    assert rows(rule, LEVELS.replace("DRAW", draw)) == expected
