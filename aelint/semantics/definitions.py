@@ -33,13 +33,11 @@ def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str
         if isinstance(read.receiver, Instance) and _is_missing(program, read.receiver, read.name, known):
             yield read.site, read.receiver, read.name
     for call in program.calls:
-        receiver = call.receiver
-        called = (
-            isinstance(receiver, Instance) and call.name == f".{call.method}" and isinstance(call.site.node, ast.Call)
-        )
-        if called and isinstance(receiver, Instance) and _is_own_call(call.site.node, call.method):
-            if _is_missing(program, receiver, call.method, known):
-                yield call.site, receiver, call.method
+        network, name = call.receiver, call.method
+        if not isinstance(network, Instance) or call.name != f".{name}" or not _is_own_call(call.site.node, name):
+            continue
+        if _is_missing(program, network, name, known):
+            yield call.site, network, name
 
 
 def _is_own_call(node: ast.AST, name: str) -> bool:
@@ -56,8 +54,7 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
         name in _MODULE
         or name in known
         or name.startswith("_")
-        or name in network.attrs
-        and not _was_read_only(network, name)
+        or (name in network.attrs and not _was_read_only(network, name))
     ):
         return False
     closed = is_network(cls) and cls.fully_known and not network.open and network.base is None

@@ -1,0 +1,90 @@
+"""Values of different samples are put together in one row.
+
+## What it does
+
+Reports
+
+- a reshape or flattening whose rows hold elements of several samples,
+- a table with one row for each position (a positional encoding) that is cut to the number of samples and
+  added along the batch.
+
+## Why is this bad?
+
+The output of a sample then depends on its neighbours in the batch. Training goes on, since the
+neighbours' values are there to be used; at inference, with another batch, the result is another.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+
+conv = nn.Conv2d(3, 10, 3, padding=1)
+
+def features(x):
+    h = conv(x)
+    return h.reshape(10, -1)
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+
+conv = nn.Conv2d(3, 10, 3, padding=1)
+
+def features(x):
+    h = conv(x)
+    return h.flatten(1)
+```
+
+## Known limits
+
+The axis of the samples must be known: from a convolution, from a batch-first layer or from the data.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.contradictions import contradictions
+from aelint.semantics.positions import positions_along_batch
+from aelint.semantics.wording import place, shape_text, size_text
+
+RULE = Rule(
+    code="AEL107",
+    name="batch-mixing-reshape",
+    summary="values of different samples are put together",
+    severity=Severity.ERROR,
+    triggers=(("torch",),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield operations that mix samples."""
+    for found in contradictions(program, "mixes-batch"):
+        facts = found.conflict.facts
+        message = (
+            f"`{found.conflict.operation}` of {shape_text(facts['shape'])} to {shape_text(facts['target'])} makes rows of "
+            f"{size_text(facts['row'])} elements, a sample has {size_text(facts['sample'])}: rows hold elements of different "
+            "samples. Keep the axis of the samples as it is."
+        )
+        yield Finding(found.site, message)
+    for added in positions_along_batch(program):
+        message = (
+            f"the table of shape {shape_text(added.table)} is cut to the number of samples and added along the batch "
+            f"({shape_text(added.shape)}): a sample's encoding depends on its place in the batch, and all its positions "
+            "get the same. Cut it to the length of the sequence and add it along that axis."
+        )
+        notes: tuple[Note, ...] = ()
+        if added.evidence.site is not None:
+            notes = (Note(added.evidence.site, f"the first axis is the batch here ({place(added.evidence.site)})"),)
+        yield Finding(added.site, message, notes, severity=Severity.WARNING, confidence=Confidence.HIGH)

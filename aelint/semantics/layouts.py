@@ -1,0 +1,134 @@
+"""Reshapes that read the elements of one layout as if they lay in another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.semantics import dims
+from aelint.semantics.comparisons import comparisons
+from aelint.semantics.contradictions import last_layer
+from aelint.semantics.dims import Dim, Poly
+from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Object, Shape, Sym, Value
+
+__all__ = ["MovedAxis", "ReorderedParts", "moved_axes", "reordered_parts"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MovedAxis:
+    """A reshape that puts an axis where its elements do not lie."""
+
+    call: Call
+    shape: Shape
+    target: Shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReorderedParts:
+    """A last axis that one place joins from parts in one order, and another splits in another order."""
+
+    joined: Sym
+    parts: tuple[int, ...]
+    split: Call
+    sizes: tuple[int, ...]
+
+
+def _reshapes(program: Program) -> Iterator[tuple[Call, Shape, Shape]]:
+    seen: set[int] = set()
+    for call in program.calls_to("view"):
+        value, result = (
+            call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None,
+            call.result,
+        )
+        if not isinstance(value, Sym) or not isinstance(result, Sym) or id(call.site.node) in seen:
+            continue
+        if value.shape is not None and result.shape is not None:
+            seen.add(id(call.site.node))
+            yield call, value.shape, result.shape
+
+
+def moved_axes(program: Program) -> Iterator[MovedAxis]:
+    """Reshapes where `permute` was meant: the sizes change places, the elements do not."""
+    for call, shape, target in _reshapes(program):
+        if _is_permutation(shape, target) or _moves_unknown_size(shape, target):
+            yield MovedAxis(call, shape, target)
+
+
+def _is_permutation(shape: Shape, target: Shape) -> bool:
+    """Whether the target has the same sizes, more than one of them not 1, in another order."""
+    before, after = [d for d in shape if d != 1], [d for d in target if d != 1]
+    same = sorted(map(str, before)) == sorted(map(str, after))
+    return (
+        same
+        and before != after
+        and len(before) > 2
+        and before[0] == after[0]
+        and all(isinstance(d, int) for d in before[1:])
+    )
+
+
+def _moves_unknown_size(shape: Shape, target: Shape) -> bool:
+    for place, size in enumerate(shape):
+        if not _is_one_unknown(size) or shape.count(size) != 1 or target.count(size) != 1:
+            continue
+        before, after = dims.product(shape[:place]), dims.product(target[: target.index(size)])
+        if before != after and _behind_same_batch(shape, target) and _all_known(shape, target):
+            return True
+    return False
+
+
+def _is_one_unknown(size: Dim) -> bool:
+    return isinstance(size, Poly) and not size.has_batch and len(size.terms) == 1 and size.terms[0][1] == 1
+
+
+def _behind_same_batch(shape: Shape, target: Shape) -> bool:
+    return len(shape) > 2 and len(target) > 2 and shape[0] == target[0]
+
+
+def _all_known(shape: Shape, target: Shape) -> bool:
+    # Sizes that were guessed from nothing (`-1` of an unknown) prove nothing.
+    return dims.product(shape) == dims.product(target)
+
+
+def reordered_parts(program: Program) -> Iterator[ReorderedParts]:
+    """Patches that the target joins as, say, (c, p, p) while the prediction's are split as (p, p, c)."""
+    joins = []
+    for comparison in comparisons(program):
+        layer = last_layer(comparison.prediction)
+        for joined, sizes in _joins(comparison.target):
+            joins.append((layer, joined, sizes))
+    for call, shape, target in _reshapes(program):
+        layer = last_layer(call.receiver if isinstance(call.receiver, Sym) else call.args[0])
+        for given, joined, sizes in joins:
+            split = _tail(target, shape[-1])
+            if _same_layer(given, layer) and split is not None and sorted(split) == sorted(sizes) and split != sizes:
+                yield ReorderedParts(joined, sizes, call, split)
+                break
+
+
+def _same_layer(a: Object | None, b: Object | None) -> bool:
+    return a is not None and b is not None and a.site is not None and b.site is not None and a.site.node is b.site.node
+
+
+def _joins(value: Value) -> Iterator[tuple[Sym, tuple[int, ...]]]:
+    """The reshapes behind a value that join the last axes, with the sizes of the parts."""
+    while isinstance(value, Sym) and value.op in RESHAPES:
+        before = source(value)
+        if value.op in {"view", "flatten"} and isinstance(before, Sym) and before.shape and value.shape:
+            sizes = _tail(before.shape, value.shape[-1])
+            if sizes is not None:
+                yield value, sizes
+        value = before
+
+
+def _tail(shape: Shape, size: Dim) -> tuple[int, ...] | None:
+    """The last axes of `shape` whose product is `size`, three or more of them."""
+    for count in range(2, len(shape)):
+        tail = shape[-count:]
+        if all(isinstance(d, int) for d in tail) and math.prod(d for d in tail if isinstance(d, int)) == size:
+            return tuple(d for d in tail if isinstance(d, int)) if count > 1 else None
+    return None

@@ -1,0 +1,66 @@
+from aelint.rules.architecture import batch_mixing_reshape as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\nconv = nn.Conv2d(3, 10, 3, padding=1)\n"
+
+
+def test_silent_on_flattened_samples_and_folded_sequences():
+    source = (
+        HEAD
+        + "def f(x):\n    h = conv(x)\n    a = h.view(h.size(0), -1)\n    b = h.flatten(1)\n    c = h.view(-1, 10, h.size(2) * h.size(3))\n    return a, b, c\n"
+    )
+    assert rows(rule, source) == []
+    folded = (
+        HEAD
+        + "def f(x):\n    b, t, c, h, w = x.shape\n    y = conv(x.view(b * t, c, h, w))\n    return y.view(b, t, 10, h, w)\n"
+    )
+    assert rows(rule, folded) == []
+
+
+def test_silent_on_one_sample():
+    assert rows(rule, HEAD + "y = torch.rand(28, 28).view(1, -1)\n") == []
+
+
+POSITIONS = """
+import torch
+import torch.nn as nn
+
+class Positions(nn.Module):
+    def __init__(self, dim, longest=50):
+        super().__init__()
+        self.register_buffer("table", torch.zeros(longest, 1, dim))
+
+    def forward(self, x):
+        return x + self.table[: x.size({axis})]{moved}
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.positions = Positions(16)
+        self.attention = nn.TransformerEncoderLayer(16, 2, batch_first={batch_first})
+
+    def forward(self, x):
+        return self.attention(self.positions(x))
+
+Net()(torch.rand(8, 12, 16))
+"""
+
+
+def test_silent_on_positions_of_a_sequence_first_model():
+    assert rows(rule, POSITIONS.format(axis=0, moved="", batch_first=False)) == []
+
+
+def test_silent_on_positions_along_the_sequence():
+    assert rows(rule, POSITIONS.format(axis=1, moved=".transpose(0, 1)", batch_first=True)) == []
+
+
+def test_fires_on_positions_along_the_batch():
+    found = run(rule, POSITIONS.format(axis=0, moved="", batch_first=True))
+    assert [f.site.row for f in found] == [11]
+    assert "number of samples" in found[0].message
+
+
+def test_fires_on_a_constant_in_the_place_of_the_batch():
+    found = run(rule, HEAD + "def f(x):\n    h = conv(x)\n    return h.reshape(10, -1)\n")
+    assert [f.site.row for f in found] == [6]
+    assert "different samples" in found[0].message

@@ -1,0 +1,78 @@
+import pytest
+
+from aelint.rules.architecture import layout_reinterpreted as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\nx = torch.rand(16, 28, 32, 3)\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "y = x.permute(0, 3, 1, 2)",
+        "y = x.permute(0, 3, 1, 2).reshape(16, -1)",
+        "y = x.view(16, 28 * 32, 3)",
+        "y = torch.rand(16, 1, 28, 28).view(16, 28, 28)",
+        "y = torch.rand(16, 1, 28, 28).view(16, 28, 28, 1)",
+        "y = torch.rand(16, 64).view(16, 4, 4, 4)",
+    ],
+)
+def test_silent_on_reshapes_that_keep_the_order(line):
+    assert rows(rule, HEAD + line + "\n") == []
+
+
+HEADS = (
+    HEAD
+    + "qkv = nn.Linear(8, 8)\ndef f(x: torch.Tensor, t: int):\n    b = 4\n    h = qkv(torch.rand(b, t, 8))\n    return h.{view}\n"
+)
+
+
+def test_silent_on_heads_that_are_split_and_moved():
+    assert rows(rule, HEADS.format(view="view(b, t, 2, 4).transpose(1, 2)")) == []
+    assert rows(rule, HEADS.format(view="view(b * t, 8)")) == []
+
+
+def test_fires_on_channels_last_read_as_channels_first():
+    found = run(rule, HEAD + "y = x.view(16, 3, 28, 32)\nz = torch.reshape(x, (16, 3, 28, 32))\n")
+    assert [f.site.row for f in found] == [4, 5]
+    assert "permute" in found[0].message
+
+
+def test_fires_on_heads_in_front_of_the_sequence():
+    assert rows(rule, HEADS.format(view="view(b, 2, t, 4)")) == [8]
+
+
+PATCHES = """
+import torch
+import torch.nn as nn
+
+class Patches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(48, 48)
+
+    def cut(self, x):
+        return x.view(-1, 3, 4, 4, 4, 4).permute(0, 2, 4, 1, 3, 5).flatten(-3).flatten(1, 2)
+
+    def join(self, x):
+        x = x.reshape(x.shape[0], 4, 4, {parts})
+        return x.permute(0, {order}).reshape(x.shape[0], 3, 16, 16)
+
+    def forward(self, x):
+        return self.net(self.cut(x))
+
+def train(batches):
+    model = Patches()
+    for _ in range(3):
+        x = torch.rand(8, 3, 16, 16)
+        nn.functional.mse_loss(model(x), model.cut(x)).backward()
+    return model.join(model(x))
+"""
+
+
+def test_silent_on_patches_that_are_split_as_they_were_joined():
+    assert rows(rule, PATCHES.format(parts="3, 4, 4", order="3, 1, 4, 2, 5")) == []
+
+
+def test_fires_on_patches_that_are_split_in_another_order():
+    assert rows(rule, PATCHES.format(parts="4, 4, 3", order="5, 1, 3, 2, 4")) == [14]
