@@ -20,7 +20,7 @@ from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
-from aelint.semantics.values import DictValue, ListValue, Sym, Value
+from aelint.semantics.values import DictValue, ListValue, Object, Sym, Value
 
 __all__ = ["LOSSES", "Objective", "Reduction", "Summand", "objectives", "reduction_word", "summands"]
 
@@ -320,7 +320,7 @@ def probabilities(value: Sym) -> tuple[object, ...]:
     """One key for the softmax of a tensor, whether it was taken as such or as its logarithm."""
     argument = source(value)
     shape = argument.shape if isinstance(argument, Sym) else None
-    axis = value.attrs.get("dim")
+    axis = value.layer.bound.get("dim") if isinstance(value.layer, Object) else value.attrs.get("dim")
     if isinstance(axis, int) and axis < 0 and shape is not None:
         axis += len(shape)
     size = shape[axis] if shape is not None and isinstance(axis, int) and 0 <= axis < len(shape) else None

@@ -1,0 +1,203 @@
+"""A softmax runs over the wrong axis: over samples, or over all categorical variables at once.
+
+## What it does
+
+Reports `softmax` and `log_softmax` over the axis of the samples, and a softmax over a flat vector of logits
+that the same program also reads as several categorical variables.
+
+## Why is this bad?
+
+Probabilities that sum to one over the batch depend on the other samples; with a batch of one they are all 1.
+Over N variables of K categories at once, each variable's probabilities sum to about 1/N.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+head = nn.Linear(32, 5 * 4)
+
+
+def encode(x):
+    logits = head(x)
+    z = F.gumbel_softmax(logits.view(-1, 5, 4), dim=-1)
+    return z.flatten(1), F.softmax(logits, dim=-1)
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+head = nn.Linear(32, 5 * 4)
+
+
+def encode(x):
+    logits = head(x)
+    z = F.gumbel_softmax(logits.view(-1, 5, 4), dim=-1)
+    return z.flatten(1), F.softmax(logits.view(-1, 5, 4), dim=-1).flatten(1)
+```
+
+## Known limits
+
+The axis of the samples must be known: from a loader, a linear layer or a recurrent layer. Similarities between
+samples, which have that axis twice, are left alone.
+
+## References
+
+- Jang et al., Categorical Reparameterization with Gumbel-Softmax, 2017: https://arxiv.org/abs/1611.01144
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.dims import Poly
+from aelint.semantics.lineage import source, through_reshapes
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Object, Shape, Sym, Value
+from aelint.semantics.wording import shape_text
+
+RULE = Rule(
+    code="AEL311",
+    name="softmax-axis",
+    summary="a softmax runs over samples, or over several categorical variables at once",
+    severity=Severity.WARNING,
+    triggers=(("softmax",),),
+)
+
+_SOFTMAXES = ("softmax", "log_softmax", "gumbel_softmax")
+_RECURRENT = frozenset({"lstm", "gru", "rnn"})
+_LEADING_KEPT = frozenset(
+    {"linear", "relu", "tanh", "dropout", "leaky_relu", "layer_norm", "gelu", "silu", "add", "mul"}
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each softmax over samples, then each over a vector that is read as several variables elsewhere."""
+    calls = [c for c in program.calls_to(*_SOFTMAXES) if not c.context.speculative]
+    seen: set[int] = set()
+    for call in calls:
+        finding = _over_samples(call) or _over_all(call, calls)
+        if finding is not None and id(call.site.node) not in seen:
+            seen.add(id(call.site.node))
+            yield finding
+
+
+def _logits(call: Call) -> Value:
+    return call.bound.get("input", call.bound.get("logits"))
+
+
+def _dim(call: Call) -> Value:
+    layer = call.result.layer if isinstance(call.result, Sym) else None
+    return layer.bound.get("dim") if isinstance(layer, Object) else call.bound.get("dim")
+
+
+def _axis(call: Call, shape: Shape) -> int | None:
+    axis = _dim(call)
+    if axis is None and call.name != "gumbel_softmax":
+        # torch's own choice where no axis is named.
+        axis = 0 if len(shape) in {0, 1, 3} else 1
+    return axis % len(shape) if isinstance(axis, int) and -len(shape) <= axis < len(shape) else None
+
+
+def _over_samples(call: Call) -> Finding | None:
+    logits = _logits(call)
+    if not isinstance(logits, Sym) or logits.shape is None or len(logits.shape) < 2:
+        return None
+    axis = _axis(call, logits.shape)
+    if axis is None or axis != _axis_of_samples(logits, logits.shape):
+        return None
+    named = "" if _dim(call) is not None else " (torch's choice where `dim` is not given)"
+    message = (
+        f"`{call.name}` over axis {axis}{named} of shape {shape_text(logits.shape)} normalises over samples: the "
+        "probabilities of one sample depend on the others. Use the axis of the categories"
+    )
+    return Finding(call.site, message)
+
+
+def _axis_of_samples(value: Sym, shape: Shape) -> int | None:
+    """The axis that certainly counts samples; None where it is not known, or where two axes do."""
+    marked = [i for i, size in enumerate(shape) if isinstance(size, Poly) and size.has_batch]
+    if len(marked) > 1:
+        return None
+    recurrent = _recurrent_before(value, shape)
+    if recurrent is not None:
+        return recurrent
+    return marked[0] if marked == [0] and _is_linear(value) and len(shape) == 2 else None
+
+
+def _is_linear(value: Sym) -> bool:
+    held = through_reshapes(value)
+    return isinstance(held, Sym) and held.op == "linear"
+
+
+def _recurrent_before(value: Sym, shape: Shape) -> int | None:
+    """Axis 1 behind a recurrent layer that puts time first, axis 0 behind one that puts samples first."""
+    one: Value = value
+    for _ in range(30):
+        if not isinstance(one, Sym) or (one.shape is not None and one.shape[:2] != shape[:2]):
+            return None
+        if one.op == "item" and one.attrs.get("index") == 0 and one.inputs:
+            return _layout(one.inputs[0]) if len(shape) >= 3 else None
+        if one.op not in _LEADING_KEPT and one.op not in {"view", "getitem", "to", "contiguous"}:
+            return None
+        one = source(one)
+    return None
+
+
+def _layout(outputs: Value) -> int | None:
+    if not isinstance(outputs, Sym) or outputs.op not in _RECURRENT or not isinstance(outputs.layer, Object):
+        return None
+    match outputs.layer.bound.get("batch_first"):
+        case True:
+            return 0
+        case False:
+            return 1
+        case _:
+            return None
+
+
+def _over_all(call: Call, others: list[Call]) -> Finding | None:
+    flat = _logits(call)
+    if not isinstance(flat, Sym) or not _is_flat(call, flat):
+        return None
+    size = (flat.shape or flat.last)[-1:]
+    for other in others:
+        grouped = _grouped(_logits(other))
+        if grouped is None or grouped.shape is None or _axis(other, grouped.shape) != len(grouped.shape) - 1:
+            continue
+        if through_reshapes(grouped) is through_reshapes(flat):
+            message = (
+                f"This softmax runs over all {shape_text(size)[1:-2]} logits at once, while line {other.site.row} "
+                f"reads them as categorical variables of {shape_text(grouped.shape[-1:])[1:-2]} categories each. "
+                "View the logits as (samples, variables, categories) first"
+            )
+            return Finding(call.site, message, (Note(other.site, "the same logits, one softmax per variable"),))
+    return None
+
+
+def _is_flat(call: Call, logits: Sym) -> bool:
+    if logits.shape is None:
+        return _dim(call) in {-1, 1} and bool(logits.last) and through_reshapes(logits) is logits
+    return len(logits.shape) == 2 and _axis(call, logits.shape) == 1
+
+
+def _grouped(value: Value) -> Sym | None:
+    """The logits as (samples, variables, categories), below noise and temperature."""
+    one = value
+    for _ in range(6):
+        if not isinstance(one, Sym) or one.shape is None or len(one.shape) != 3:
+            return None
+        if one.op == "view":
+            return one
+        sides = [i for i in one.inputs if isinstance(i, Sym) and i.shape is not None and len(i.shape) == 3]
+        one = sides[0] if one.op in {"add", "truediv", "mul", "sub"} and sides else None
+    return None
