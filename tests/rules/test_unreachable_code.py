@@ -52,6 +52,22 @@ def test_wrong_code(measure):
     assert rows(rule, QUANTIZER.replace("{measure}", measure)) == [11]
 
 
+def test_farthest_points_of_the_data():
+    source = """
+    import torch
+    def farthest(points, chosen):
+        index = torch.cdist(points[chosen], points).argmax(-1)
+        return points[index]
+    """
+    assert rows(rule, source) == []
+
+
+def test_buffer_as_codebook():
+    source = QUANTIZER.replace("self.book = nn.Embedding(64, 8)", "self.register_buffer('book', torch.randn(64, 8))")
+    source = source.replace("self.book.weight", "self.book").replace("self.book(index)", "self.book[index]")
+    assert rows(rule, source.replace("{measure}", LOUD["argmax of a distance"])) == [11]
+
+
 LEVELS = """
 import random
 import numpy as np

@@ -87,6 +87,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dims import contradict
 from aelint.semantics.joins import alternatives
+from aelint.semantics.lineage import ancestors
 from aelint.semantics.nearest import Measure, codes_in, is_normalized, measure_of
 from aelint.semantics.operators.api import to_int
 from aelint.semantics.quantizers import Lookup, lookups
@@ -106,6 +107,8 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield findings for choices of codes, then for choices of codebooks."""
     reported: set[int] = set()
     for lookup in lookups(program):
+        if not _is_codebook(program, lookup):
+            continue
         site = lookup.chosen.site
         fault = _axis(lookup) or _nearness(lookup)
         if fault is not None and site is not None and id(site.node) not in reported:
@@ -114,6 +117,16 @@ def check(program: Program) -> Iterator[Finding]:
             notes = () if lookup.node.site is None else (Note(lookup.node.site, "the codes are taken here"),)
             yield Finding(place, fault, notes)
     yield from _levels(program)
+
+
+def _is_codebook(program: Program, lookup: Lookup) -> bool:
+    """Whether the table belongs to a network: sampling far points from the data itself is something else."""
+    table = lookup.table
+    if isinstance(table, Object) or table.op == "parameter":
+        return True
+    above = {a.id for a in ancestors(table)}
+    registered = (c.args[1] for c in program.calls if c.method == "register_buffer" and len(c.args) > 1)
+    return any(isinstance(one, Sym) and one.id in above for one in registered)
 
 
 def _axis(lookup: Lookup) -> str | None:

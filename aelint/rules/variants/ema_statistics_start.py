@@ -1,0 +1,145 @@
+"""The moving averages of a codebook start with sums, but with counts of zero.
+
+## What it does
+
+Reports a codebook that is set to `average / count`, where the average starts as a copy of the codebook and
+the count starts at zero.
+
+## Why is this bad?
+
+A code is the quotient of two moving averages. With the codebook as the first sum, the first count must be
+one. Starting at zero, every code that the first batch does not use is divided by the tiny constant that
+guards the division: it jumps by a factor of about 10⁵ in the first step and is never chosen again.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+class Quantize(nn.Module):
+    def __init__(self, dim=8, codes=64):
+        super().__init__()
+        embed = torch.randn(codes, dim)
+        self.register_buffer("embed", embed)
+        self.register_buffer("cluster_size", torch.zeros(codes))
+        self.register_buffer("embed_avg", embed.clone())
+
+    def forward(self, z):
+        index = torch.cdist(z, self.embed).argmin(-1)
+        hot = nn.functional.one_hot(index, 64).float()
+        self.cluster_size.mul_(0.99).add_(hot.sum(0), alpha=0.01)
+        self.embed_avg.mul_(0.99).add_(hot.t() @ z, alpha=0.01)
+        self.embed.copy_(self.embed_avg / (self.cluster_size + 1e-5).unsqueeze(1))
+        return self.embed[index]
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+class Quantize(nn.Module):
+    def __init__(self, dim=8, codes=64):
+        super().__init__()
+        embed = torch.randn(codes, dim)
+        self.register_buffer("embed", embed)
+        self.register_buffer("cluster_size", torch.ones(codes))
+        self.register_buffer("embed_avg", embed.clone())
+
+    def forward(self, z):
+        index = torch.cdist(z, self.embed).argmin(-1)
+        hot = nn.functional.one_hot(index, 64).float()
+        self.cluster_size.mul_(0.99).add_(hot.sum(0), alpha=0.01)
+        self.embed_avg.mul_(0.99).add_(hot.t() @ z, alpha=0.01)
+        self.embed.copy_(self.embed_avg / (self.cluster_size + 1e-5).unsqueeze(1))
+        return self.embed[index]
+```
+
+## Known limits
+
+Silent where the codebook is set from data before the first step (as by k-means), and where unused codes
+are restarted.
+
+## References
+
+- van den Oord, Vinyals, Kavukcuoglu: Neural Discrete Representation Learning, 2017, appendix A.1,
+  https://arxiv.org/abs/1711.00937
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rewrite, Rule
+from aelint.semantics import Program
+from aelint.semantics.lineage import ancestors, through_reshapes
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL705",
+    name="ema-statistics-start",
+    summary="The moving averages of a codebook start with sums, but with counts of zero",
+    severity=Severity.WARNING,
+    confidence=Confidence.MEDIUM,
+    triggers=(("register_buffer",), ("copy_", ".data")),
+)
+
+_RESTARTS = (
+    "kmeans", "k_means", "init_embed", "expire", "dead", "restart", "revive", "initted", "is_init", "replace")
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield one finding for each count that starts at zero beside a sum that does not."""
+    buffers = {c.args[1].id: c for c in program.calls if c.method == "register_buffer" and _is_named_tensor(c)}
+    reported: set[int] = set()
+    if any(word in function.name.lower() for function in program.functions for word in _RESTARTS):
+        return
+    for target, value in _updates(program) if buffers else ():
+        roots = {a.id for a in ancestors(target)}
+        sums = [a for a in ancestors(value.attrs.get("input")) if a.id in buffers and _copies(a, roots)]
+        counts = [a for a in ancestors(value.attrs.get("other")) if a.id in buffers and a.op == "zeros"]
+        for count in counts[:1] if sums else ():
+            registered, total = buffers[count.id], buffers[sums[0].id]
+            if id(registered.site.node) not in reported:
+                reported.add(id(registered.site.node))
+                yield _finding(registered, total, count)
+
+
+def _is_named_tensor(call: Call) -> bool:
+    return len(call.args) > 1 and isinstance(call.args[0], str) and isinstance(call.args[1], Sym)
+
+
+def _updates(program: Program) -> Iterator[tuple[Sym, Sym]]:
+    """What is set to a quotient: `codebook.copy_(a / b)`, `codebook.data = a / b`."""
+    for call in program.calls:
+        match call:
+            case Call(method="copy_", receiver=Sym() as target, args=(given, *_)):
+                value = through_reshapes(given)
+                if isinstance(value, Sym) and value.op == "truediv":
+                    yield target, value
+    for store in program.stores:
+        match store.target, through_reshapes(store.value):
+            case Sym() as target, Sym(op="truediv") as value if store.name == "data":
+                yield target, value
+
+
+def _copies(tensor: Sym, roots: set[int]) -> bool:
+    """Whether a buffer started as a copy of what the codebook started as."""
+    start = through_reshapes(tensor)
+    return isinstance(start, Sym) and start.id in roots and start.op not in {"zeros", "empty"}
+
+
+def _finding(registered: Call, total: Call, count: Sym) -> Finding:
+    name, other = registered.args[0], total.args[0]
+    message = (
+        f"`{name}` starts at zero although `{other}` starts as the codebook itself: codes that the first batch does not use "
+        "are divided by almost nothing; start the count at one"
+    )
+    rewrite = None
+    if count.site is not None and count.site.text.startswith("torch.zeros("):
+        rewrite = Rewrite("Start the counts at one", ((count.site, count.site.text.replace("zeros", "ones", 1)),))
+    return Finding(registered.site, message, (Note(total.site, "the sums start here"),), rewrite)

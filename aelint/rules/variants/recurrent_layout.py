@@ -1,0 +1,213 @@
+"""Axes of a recurrent layer are taken for others: batch for time, layers for batch.
+
+## What it does
+
+Reports
+
+- an initial state whose rank or sizes do not fit the layer and its input,
+- the last *sample* taken where the last *step* is meant: `out[-1]` with `batch_first=True`, `out[:, -1]`
+  without, and `h[:, -1]` of a state, whose first axis is always the layers,
+- batches of a loader, samples first, that go into a layer or attention built without `batch_first=True`.
+
+## Why is this bad?
+
+A wrong initial state raises, often only when sampling. A wrong axis runs: all samples of a batch then
+share one code, or the layer steps through the samples as if they were time.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+encoder = nn.LSTM(8, 16, batch_first=True)
+x = torch.randn(32, 20, 8)
+out, (h, c) = encoder(x)
+code = out[-1]
+```
+
+```python
+import torch
+from torch import nn
+
+decoder = nn.GRU(8, 16, num_layers=2, batch_first=True)
+start = torch.randn(2, 32, 16).unsqueeze(0)
+out, _ = decoder(torch.randn(32, 20, 8), start)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+encoder = nn.LSTM(8, 16, batch_first=True)
+x = torch.randn(32, 20, 8)
+out, (h, c) = encoder(x)
+code = out[:, -1]
+```
+
+```python
+import torch
+from torch import nn
+
+decoder = nn.GRU(8, 16, num_layers=2, batch_first=True)
+start = torch.randn(2, 32, 16)
+out, _ = decoder(torch.randn(32, 20, 8), start)
+```
+
+## Known limits
+
+Speaks only where the input is known to have three axes. The last step of a bidirectional layer, whose
+backward half has seen one step only, is common and left alone.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.dims import Dim, Poly, contradict
+from aelint.semantics.graph import nodes
+from aelint.semantics.operators.api import to_int
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Object, Shape, Sym, Value
+from aelint.semantics.wording import place, shape_text
+
+RULE = Rule(
+    code="AEL711",
+    name="recurrent-layout",
+    summary="Axes of a recurrent layer are taken for others",
+    severity=Severity.ERROR,
+    triggers=(("lstm", "gru", "rnn", "transformer", "multiheadattention"),),
+)
+
+_RECURRENT = frozenset({"lstm", "gru", "rnn"})
+_ATTENTION = frozenset({"multihead_attention", "transformer_encoder", "transformer_encoder_layer", "transformer_decoder"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield findings for initial states, for steps taken from results, and for inputs."""
+    reported: set[int] = set()
+    for finding in chain(_states(program), _steps(program), _inputs(program)):
+        if id(finding.site.node) not in reported:
+            reported.add(id(finding.site.node))
+            yield finding
+
+
+def _input(call: Call) -> Shape | None:
+    given = call.bound.get("input", call.args[0] if call.args else None)
+    return given.shape if isinstance(given, Sym) else None
+
+
+def _states(program: Program) -> Iterator[Finding]:
+    for call in program.calls_to(*_RECURRENT):
+        shape, layer = _input(call), call.receiver
+        state = call.bound.get("hx")
+        parts = state if isinstance(state, tuple) else (state,)
+        if shape is None or len(shape) not in {2, 3} or not isinstance(layer, Object):
+            continue
+        for part in parts:
+            if isinstance(part, Sym) and part.shape is not None and part.site is not None:
+                fault = _state_fault(part.shape, shape, layer)
+                if fault is not None:
+                    note = Note(call.site, f"the input has shape {shape_text(shape)}")
+                    yield Finding(part.site, f"the initial state of `{call.name}` {fault}", (note,))
+
+
+def _state_fault(state: Shape, given: Shape, layer: Object) -> str | None:
+    if len(state) != len(given):
+        return f"has shape {shape_text(state)}: {len(state)} axes, where the input has {len(given)}"
+    count, width = _state_sizes(layer)
+    first = layer.bound.get("batch_first")
+    if count is not None and _differ(state[0], count):
+        return f"has shape {shape_text(state)}: axis 0 must be {count}, the layers times the directions"
+    if width is not None and _differ(state[-1], width):
+        return f"has shape {shape_text(state)}: the last axis must be the hidden size {width}"
+    if len(given) == 3 and isinstance(first, bool) and _differ(state[1], given[0 if first else 1]):
+        return f"has shape {shape_text(state)}: axis 1 must be the batch, {shape_text((given[0 if first else 1],))[1:-2]}"
+    return None
+
+
+def _state_sizes(layer: Object) -> tuple[int | None, int | None]:
+    layers, both = to_int(layer.bound.get("num_layers")), layer.bound.get("bidirectional")
+    projected = layer.bound.get("proj_size")
+    count = layers * (2 if both else 1) if layers is not None and isinstance(both, bool) else None
+    return count, to_int(layer.bound.get("hidden_size")) if projected in {None, 0} else None
+
+
+def _differ(size: Dim, wanted: Dim) -> bool:
+    return isinstance(size, int) and isinstance(wanted, int) and contradict(size, wanted)
+
+
+def _steps(program: Program) -> Iterator[Finding]:
+    """Elements taken from the outputs and states of recurrent layers."""
+    made: dict[int, tuple[str, Call]] = {}
+    for call in program.calls_to(*_RECURRENT):
+        match call.result:
+            case (Sym() as output, states):
+                made[output.id] = ("output", call)
+                for state in states if isinstance(states, tuple) else (states,):
+                    if isinstance(state, Sym):
+                        made[state.id] = ("state", call)
+    for node in nodes(program) if made else ():
+        whole = node.attrs.get("input")
+        if node.op != "getitem" or not isinstance(whole, Sym) or whole.id not in made or node.site is None:
+            continue
+        kind, call = made[whole.id]
+        fault = _step_fault(kind, call, node.attrs.get("index"))
+        if fault is not None:
+            yield Finding(node.site, fault, (Note(call.site, f"`{call.name}` is applied here"),))
+
+
+def _step_fault(kind: str, call: Call, index: Value) -> str | None:
+    shape, layer = _input(call), call.receiver
+    first = layer.bound.get("batch_first") if isinstance(layer, Object) else None
+    if shape is None or len(shape) != 3 or not isinstance(first, bool):
+        return None
+    of_first = isinstance(index, int) and not isinstance(index, bool) and index == -1
+    of_second = isinstance(index, tuple) and len(index) >= 2 and index[0] == slice(None) and index[1] == -1
+    of_second = of_second and not isinstance(index[1], bool)
+    match kind:
+        case "output" if of_first and first:
+            return "with `batch_first=True` axis 0 is the batch: this is the last sample, not the last step; use `[:, -1]`"
+        case "output" if of_second and not first:
+            return "without `batch_first=True` axis 0 is time: this is the last sample, not the last step; use `[-1]`"
+        case "state" if of_second and len(index) == 2:
+            return "axis 0 of a state is the layers, whatever `batch_first` says: this is the last sample; use `[-1]`"
+        case _:
+            return None
+
+
+def _inputs(program: Program) -> Iterator[Finding]:
+    for call in program.calls_to(*_RECURRENT, *_ATTENTION):
+        shape, layer = _input(call), call.receiver
+        first = _batch_first(layer) if isinstance(layer, Object) else None
+        if first is False and shape is not None and len(shape) == 3 and _of_loader(shape[0]) and not _of_loader(shape[1]):
+            where = f" ({place(layer.site, call.site)})" if isinstance(layer, Object) and layer.site is not None else ""
+            message = f"the samples of a batch lie along axis 0 of {shape_text(shape)}, but this layer{where} takes axis 0 for time: "
+            yield Finding(call.site, message + "build it with `batch_first=True`")
+
+
+def _batch_first(layer: Object) -> bool | None:
+    found = layer.bound.get("batch_first")
+    inner = layer.bound.get("encoder_layer", layer.bound.get("decoder_layer"))
+    if isinstance(inner, Object):
+        found = inner.bound.get("batch_first")
+    return found if isinstance(found, bool) else None
+
+
+def _of_loader(size: Dim) -> bool:
+    """Whether a size is the number of samples in a batch of a loader."""
+    match size:
+        case Poly(terms=(((only,), 1),)):
+            return isinstance(only.key, tuple) and only.key[:1] == ("batch",)
+        case _:
+            return False

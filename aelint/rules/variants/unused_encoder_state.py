@@ -1,0 +1,181 @@
+"""The decoder receives what the encoder computed, and does not use it.
+
+## What it does
+
+Reports
+
+- a decoder network that is called with the output of an encoder network, whose `forward` never reads that
+  argument, and whose result depends on no other network,
+- a recurrent decoder that starts from zeros while nothing of the recurrent encoder's result is used.
+
+## Why is this bad?
+
+The reconstruction does not depend on the code. With teacher forcing the loss still falls, because the
+decoder predicts each step from the one before; the encoder gets no gradient at all.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(4, 16, batch_first=True)
+
+    def forward(self, x):
+        return self.rnn(x)[1][-1]
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.out = nn.GRU(4, 16, batch_first=True), nn.Linear(16, 4)
+
+    def forward(self, code, history):
+        return self.out(self.rnn(history)[0])
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = Encoder(), Decoder()
+
+    def forward(self, x):
+        history = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], 1)
+        return self.decoder(self.encoder(x), history)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(4, 16, batch_first=True)
+
+    def forward(self, x):
+        return self.rnn(x)[1][-1]
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.out = nn.GRU(4, 16, batch_first=True), nn.Linear(16, 4)
+
+    def forward(self, code, history):
+        return self.out(self.rnn(history, code.unsqueeze(0))[0])
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = Encoder(), Decoder()
+
+    def forward(self, x):
+        history = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], 1)
+        return self.decoder(self.encoder(x), history)
+```
+
+## Known limits
+
+An unused condition beside a code that is used is another matter, and not reported here.
+
+## References
+
+- Bowman et al.: Generating Sentences from a Continuous Space, 2016, https://arxiv.org/abs/1511.06349
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.graph import consumers, parts
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.modules import submodules
+from aelint.semantics.repetition import parameters
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Function, Instance, Object, Sym, Value
+
+RULE = Rule(
+    code="AEL714",
+    name="unused-encoder-state",
+    summary="The decoder receives what the encoder computed, and does not use it",
+    severity=Severity.ERROR,
+    triggers=(("forward",),),
+)
+
+_RECURRENT = ("lstm", "gru", "rnn")
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield one finding for each decoder that ignores the code."""
+    yield from _ignored_arguments(program)
+    yield from _zero_starts(program)
+
+
+def _ignored_arguments(program: Program) -> Iterator[Finding]:
+    made = {s.id: c for c in program.calls_to("network") for s in parts(c.result)}
+    reported: set[int] = set()
+    for call in program.calls_to("network"):
+        decoder = call.receiver
+        function = decoder.cls.find("forward") if isinstance(decoder, Instance) else None
+        if not isinstance(decoder, Instance) or not isinstance(function, Function) or id(function.node) in reported:
+            continue
+        if isinstance(function.node, ast.Lambda) or not _has_weights(decoder):
+            continue
+        read = {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        for name, value in zip(parameters(function.node)[1:], call.args, strict=False):
+            encoder = made.get(value.id) if isinstance(value, Sym) else None
+            if name in read or encoder is None or encoder.receiver is decoder or not _has_weights(encoder.receiver):
+                continue
+            if _independent(call, made, decoder):
+                reported.add(id(function.node))
+                yield _finding(program, function, name, encoder, call)
+
+
+def _independent(call: Call, made: dict[int, Call], decoder: Instance) -> bool:
+    """Whether the result was computed, and from no other network's output."""
+    results = list(parts(call.result))
+    above = [a for r in results for a in ancestors(r)]
+    inside = {id(module) for _, module in submodules(decoder)}
+    computed = any(a.layer is not None and id(a.layer) in inside for a in above)
+    others = (made[a.id] for a in above if a.id in made)
+    return computed and not any(id(o.receiver) not in inside for o in others)
+
+
+def _has_weights(module: Value) -> bool:
+    return isinstance(module, Instance) and any(isinstance(one, Object) for _, one in submodules(module))
+
+
+def _finding(program: Program, function: Function, name: str, encoder: Call, call: Call) -> Finding:
+    assert not isinstance(function.node, ast.Lambda)
+    argument = next(a for a in function.node.args.args if a.arg == name)
+    # The first statement says more than the signature about where the code should come in.
+    body = [s for s in function.node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    site = program.site(function.module, body[0] if body else argument)
+    notes = (Note(encoder.site, "the encoder's output"), Note(call.site, f"it is passed here as `{name}`"))
+    message = f"the decoder never reads `{name}`, which holds the encoder's output: its result does not depend on the code"
+    return Finding(site, message, notes)
+
+
+def _zero_starts(program: Program) -> Iterator[Finding]:
+    used = consumers(program)
+    returned = {s.id for r in program.returns for s in parts(r.value)}
+    calls = [c for c in program.calls_to(*_RECURRENT) if isinstance(c.receiver, Object)]
+    reported: set[int] = set()
+    for first, second in zip(calls, calls[1:], strict=False):
+        same = first.context.function is second.context.function and first.context.function is not None
+        if not same or first.receiver is second.receiver or id(second.site.node) in reported:
+            continue
+        left = list(parts(first.result))
+        unused = left and not any(s.id in returned or used.get(s.id) for s in left)
+        above = {a.id for a in ancestors(second.result[0])} if isinstance(second.result, tuple) else set()
+        if unused and second.bound.get("hx") is None and above and not any(s.id in above for s in left):
+            reported.add(id(second.site.node))
+            message = "this decoder starts from zeros, and nothing of the encoder's result is used: pass its state"
+            yield Finding(second.site, message, (Note(first.site, "the encoder's result"),))

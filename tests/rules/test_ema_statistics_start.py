@@ -1,0 +1,33 @@
+import pytest
+
+from aelint.rules.variants import ema_statistics_start as rule
+from tests.rules.harness import examples, rows, run
+
+(EXAMPLE,) = examples(rule, "Example")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        EXAMPLE.replace("torch.zeros(codes)", "torch.ones(codes)"),
+        EXAMPLE.replace("embed.clone()", "torch.zeros(codes, dim)"),
+        EXAMPLE.replace("def forward", "def expire_codes(self):\n        pass\n\n    def forward"),
+        EXAMPLE.replace("self.embed.copy_(", "print("),
+    ],
+    ids=["counts of one", "both start at zero", "unused codes are restarted", "no update"],
+)
+def test_silent(changed):
+    assert changed != EXAMPLE
+    assert rows(rule, changed) == []
+
+
+def test_copied_codebook_with_zero_counts():
+    (found,) = run(rule, EXAMPLE)
+    assert found.site.row == 9
+    assert found.rewrite.replacements[0][1] == "torch.ones(codes)"
+
+
+def test_other_spellings():
+    assert rows(rule, EXAMPLE.replace("self.embed.copy_(", "self.embed.data = (")) == [9]
+    assert rows(rule, EXAMPLE.replace("embed.clone()", "embed.detach().clone()")) == [9]
+    assert rows(rule, EXAMPLE.replace("torch.zeros(codes)", "torch.zeros(codes, dtype=torch.float32)")) == [9]

@@ -1,0 +1,40 @@
+import pytest
+
+from aelint.rules.variants import recurrent_layout as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nfrom torch import nn\nfrom torch.utils.data import DataLoader, TensorDataset\n"
+X = "x = torch.randn(32, 20, 8)\n"
+
+SILENT = {
+    "last step, batch first": X + "out, h = nn.GRU(8, 16, batch_first=True)(x)\ny = out[:, -1]",
+    "last step, time first": X + "out, h = nn.GRU(8, 16)(x)\ny = out[-1]",
+    "last layer of the state": X + "out, (h, c) = nn.LSTM(8, 16, 2, batch_first=True)(x)\ny = h[-1]",
+    "first sample on purpose": X + "out, h = nn.GRU(8, 16, batch_first=True)(x)\ny = out[0]",
+    "one sequence without a batch": "out, h = nn.GRU(8, 16, batch_first=True)(torch.randn(20, 8))\ny = out[-1]",
+    "unknown rank": "def f(x):\n    out, h = nn.GRU(8, 16, batch_first=True)(x)\n    return out[-1]",
+    "fitting state": X + "y = nn.GRU(8, 16, 2, batch_first=True, bidirectional=True)(x, torch.zeros(4, 32, 16))",
+    "fitting states of an LSTM": X + "y = nn.LSTM(8, 16)(x, (torch.zeros(1, 20, 16), torch.zeros(1, 20, 16)))",
+    "loader, batch first": "for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.GRU(8, 16, batch_first=True)(x)",
+    "loader, moved": "for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.GRU(8, 16)(x.transpose(0, 1))",
+}
+LOUD = {
+    "last sample for last step": (X + "out, h = nn.GRU(8, 16, batch_first=True)(x)\ny = out[-1]", 6),
+    "time first, second axis": (X + "out, h = nn.GRU(8, 16)(x)\ny = out[:, -1, :]", 6),
+    "second axis of the state": (X + "out, (h, c) = nn.LSTM(8, 16, batch_first=True)(x)\ny = h[:, -1]", 6),
+    "one axis too many": (X + "s = torch.zeros(2, 32, 16)\ns = s.unsqueeze(0)\ny = nn.GRU(8, 16, 2, batch_first=True)(x, s)", 6),
+    "layers missing": (X + "s = torch.zeros(1, 32, 16)\ny = nn.GRU(8, 16, 2, batch_first=True)(x, s)", 5),
+    "batch first in the state": (X + "s = torch.zeros(32, 1, 16)\ny = nn.LSTM(8, 16, batch_first=True)(x, (s, s))", 5),
+    "loader": ("for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.GRU(8, 16)(x)", 5),
+    "attention": ("for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.TransformerEncoderLayer(8, 2)(x)", 5),
+}
+
+
+@pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
+def test_silent(body):
+    assert rows(rule, HEAD + body) == []
+
+
+@pytest.mark.parametrize(("body", "row"), LOUD.values(), ids=LOUD)
+def test_wrong_axis(body, row):
+    assert rows(rule, HEAD + body) == [row]
