@@ -103,7 +103,10 @@ def axes_of(apply: Apply, value: Value, shape: Shape) -> list[int] | None:
     parts = items(value)
     found = [axis_of(apply, v, len(shape), shape) for v in ((value,) if parts is None else parts)]
     known = [axis for axis in found if axis is not None]
-    return known if len(known) == len(found) else None
+    repeated = [axis for axis in known if known.count(axis) > 1]
+    if repeated:
+        apply.conflict("axis", axis=repeated[0], rank=len(shape), shape=shape, repeated=True)
+    return known if len(known) == len(found) and not repeated else None
 
 
 def batched(value: Value, rank: int, name: str = "x") -> Shape | None:

@@ -58,6 +58,15 @@ def _packed(value: Value) -> bool:
     return not (isinstance(value, Sym) and value.tensor is True)
 
 
+def _check_state(apply: Apply, x: Facts) -> None:
+    """Report an initial state that has not as many axes as the input (a state per layer and direction)."""
+    parts = apply["hx"]
+    for state in parts if isinstance(parts, tuple) else (parts,):
+        shape = facts_of(state).shape if isinstance(state, Sym) and state.tensor is True else None
+        if shape is not None and x.shape is not None and len(x.shape) in {2, 3} and len(shape) != len(x.shape):
+            apply.conflict("rank", expected=(len(x.shape),), shape=shape, argument=state)
+
+
 def _register(kind: str) -> None:
     extra = ", nonlinearity='tanh'" if kind == "RNN" else ""
     init = (
@@ -68,6 +77,7 @@ def _register(kind: str) -> None:
     @REGISTRY.layer(kind, init, "input, hx=None", name=kind.lower(), stateful=True)
     def recurrent(apply: Apply) -> tuple[object, ...] | None:
         x = apply.tensor()
+        _check_state(apply, x)
         if _packed(apply["input"]):
             return None if x.shape is None else _outputs(apply, kind, x)
         return _outputs(apply, kind, x)

@@ -1,0 +1,114 @@
+"""An operation is given an axis that the tensor does not have, or sizes in the place of axes.
+
+## What it does
+
+Reports `dim=` arguments that
+
+- name an axis beyond the tensor's, or one axis twice, where the tensor comes from a layer,
+- are sizes of a tensor (`x.shape[1:]`, `x.size(0)`), which count elements and name no axis.
+
+## Why is this bad?
+
+torch raises `IndexError: Dimension out of range` or `dim 4 appears multiple times`. Where the sizes
+happen to be small, it silently reduces other axes than were meant.
+
+## Example
+
+```python
+import torch
+
+def kl(mean: torch.Tensor, logvar: torch.Tensor):
+    terms = mean.pow(2) + logvar.exp() - 1 - logvar
+    return 0.5 * terms.sum(dim=list(mean.shape)[1:])
+```
+
+## Use instead
+
+```python
+import torch
+
+def kl(mean: torch.Tensor, logvar: torch.Tensor):
+    terms = mean.pow(2) + logvar.exp() - 1 - logvar
+    return 0.5 * terms.sum(dim=list(range(1, mean.ndim)))
+```
+
+## Known limits
+
+A tensor that was made by hand, such as an empty buffer that is filled later, is left alone.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.sum.html
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Rule
+from aelint.semantics import Program
+from aelint.semantics.contradictions import contradictions, last_layer
+from aelint.semantics.wording import shape_text
+
+RULE = Rule(
+    code="AEL121",
+    name="axis-out-of-range",
+    summary="an operation is given an axis that the tensor does not have",
+    severity=Severity.ERROR,
+    triggers=(("torch",),),
+)
+
+_AXES = ("dim", "axis", "dims", "axes")
+_REDUCTIONS = frozenset(
+    "sum mean prod std var max min amax amin argmax argmin logsumexp norm softmax log_softmax all any median".split()
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield operations over axes that do not exist."""
+    seen: set[int] = set()
+    for call in program.calls_to(*_REDUCTIONS):
+        node = call.site.node
+        argument = _axis_argument(node) if isinstance(node, ast.Call) else None
+        if argument is not None and id(node) not in seen and _is_sizes(argument):
+            seen.add(id(node))
+            text = call.site.unit.text_of(argument)
+            message = f"`{text}` holds sizes of a tensor, but `{call.name}` takes the numbers of axes. Use `range(1, x.ndim)` or write the axes."
+            yield Finding(call.site, message)
+    for found in contradictions(program, "axis"):
+        facts = found.conflict.facts
+        if id(found.site.node) in seen or last_layer(found.conflict.subject) is None or 0 in (facts["shape"] or ()):
+            continue
+        seen.add(id(found.site.node))
+        fault = "is named twice" if facts.get("repeated") else f"does not exist: the tensor has {facts['rank']} axes"
+        message = f"axis {facts['axis']} {fault}, its shape is {shape_text(facts['shape'] or ())}. torch raises here."
+        yield Finding(found.site, message)
+
+
+def _axis_argument(node: ast.Call) -> ast.expr | None:
+    named = [k.value for k in node.keywords if k.arg in _AXES]
+    if named:
+        return named[0]
+    first = isinstance(node.func, ast.Attribute) and not _is_torch(node.func.value)
+    return node.args[0 if first else 1] if len(node.args) > (0 if first else 1) else None
+
+
+def _is_torch(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in {"torch", "F", "th", "functional"}
+
+
+def _is_sizes(node: ast.expr) -> bool:
+    """Whether an expression is a tensor's sizes, or one or some of them: `x.shape[1:]`, `list(x.size())[1:]`."""
+    match node:
+        case ast.Attribute(attr="shape"):
+            return True
+        case ast.Call(func=ast.Attribute(attr="size")):
+            return True
+        case ast.Subscript(value=value):
+            return _is_sizes(value)
+        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner]):
+            return _is_sizes(inner)
+        case _:
+            return False

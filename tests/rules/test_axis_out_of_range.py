@@ -1,0 +1,43 @@
+import pytest
+
+from aelint.rules.architecture import axis_out_of_range as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\nlayer = nn.Conv2d(3, 8, 3)\nx = layer(torch.rand(2, 3, 9, 9))\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "y = x.sum(dim=(1, 2, 3))",
+        "y = x.sum(dim=list(range(1, x.ndim)))",
+        "y = x.sum(dim=tuple(range(1, len(x.shape))))",
+        "y = x.mean(-1)",
+        "y = x.sum() / x.shape[0]",
+        "y = torch.max(x.shape[2], 3)",
+        "buffer = torch.empty(0)\ny = buffer.sum(1)",
+    ],
+)
+def test_silent_on(line):
+    assert rows(rule, HEAD + line + "\n") == []
+
+
+def test_silent_where_a_condition_asks_for_the_rank():
+    assert rows(rule, HEAD + "def f(flag):\n    h = layer(flag)\n    if h.ndim == 5:\n        return h.sum(4)\n") == []
+
+
+@pytest.mark.parametrize("axes", ["x.shape[1:]", "list(x.shape)[1:]", "tuple(x.size())[1:]", "x.size(0)"])
+def test_fires_on_sizes_in_the_place_of_axes(axes):
+    found = run(rule, HEAD + f"y = x.sum(dim={axes})\nz = torch.mean(x, {axes})\n")
+    assert [f.site.row for f in found] == [5, 6]
+    assert "holds sizes" in found[0].message
+
+
+def test_fires_on_an_axis_beyond_the_last():
+    found = run(rule, HEAD + "y = x.flatten(1).sum(dim=2)\n")
+    assert [f.site.row for f in found] == [5]
+    assert "has 2 axes" in found[0].message
+
+
+def test_fires_on_an_axis_that_is_named_twice():
+    assert rows(rule, HEAD + "y = x.sum(dim=(1, -3))\n") == [5]
