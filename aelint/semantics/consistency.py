@@ -52,7 +52,7 @@ def spoken(kind: str) -> str:
 def contradictions(program: Program) -> tuple[Contradiction, ...]:
     """Every head that is read in two ways, once for each sample."""
     known = [r for r in readings(program) if r.law is not None]
-    found = (_of_sample(p, known) for p in posteriors(program) if p.learned and p.law is not None)
+    found = (_of_sample(p, known) for p in posteriors(program) if p.law is not None)
     return tuple(c for c in found if c is not None)
 
 

@@ -13,13 +13,25 @@ from aelint.rule import Site
 from aelint.semantics import formulas, graph
 from aelint.semantics.algebra import Algebra, algebra_of, close, dominant, is_wrapper
 from aelint.semantics.formulas import Exp, Form, Leaf, Monomial
+from aelint.semantics.lineage import ancestors
 from aelint.semantics.memo import per_program
 from aelint.semantics.operators.distributions import constructor_arguments
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Sym, Value
+from aelint.semantics.values import External, Object, Sym, Value
 
-__all__ = ["Law", "Posterior", "law_of", "noise_of", "posteriors", "raw_head"]
+__all__ = [
+    "POSITIVE_MAPS",
+    "Law",
+    "Posterior",
+    "draw_of",
+    "exponential_of",
+    "feeds_layer",
+    "law_of",
+    "noise_of",
+    "posteriors",
+    "raw_head",
+]
 
 NOISE = frozenset({"randn", "rand", "normal", "uniform", "bernoulli", "randint", "random", "exponential", "cauchy"})
 """Operations that draw fresh numbers without a parameter that is a tensor."""
@@ -129,6 +141,14 @@ def noise_of(value: Value) -> Sym | None:
         else:
             return None
     return None
+
+
+def exponential_of(posterior: Posterior) -> Sym | None:
+    """The exponential that makes the scale, None where there is none."""
+    if posterior.law is None or not posterior.law.exponential or posterior.scale is None:
+        return None
+    chain = ancestors(posterior.scale, stop=frozenset({"exp"}))
+    return next((s for s in chain if s.op == "exp"), None)
 
 
 _MOVES = frozenset(
@@ -297,15 +317,36 @@ def _is_learned(value: Value) -> bool:
             return True
         if node.op in _PARAMETRIC or node.op in {"parameter", "param"}:
             return True
-        if node.op in {"call", "attr"}:
-            continue
+        if node.op == "call" and not isinstance(node.attrs.get("callee"), External) and "method" not in node.attrs:
+            return True
         pending.extend(s for i in node.inputs for s in graph.parts(i))
     return False
 
 
-def draws(program: Program) -> Iterator[Call]:
-    """The calls that made the samples' noise."""
-    wanted = {p.noise.id for p in posteriors(program) if p.noise is not None}
-    for call in program.calls:
-        if isinstance(call.result, Sym) and call.result.id in wanted:
-            yield call
+@per_program
+def _draws(program: Program) -> dict[int, Call]:
+    return {c.result.id: c for c in program.calls if isinstance(c.result, Sym)}
+
+
+def draw_of(program: Program, posterior: Posterior) -> Call | None:
+    """The call that drew the noise, or the sample itself; None if it was no call."""
+    drawn = posterior.noise if posterior.noise is not None else posterior.sample
+    return _draws(program).get(drawn.id)
+
+
+def feeds_layer(program: Program, value: Sym) -> bool:
+    """Whether a tensor goes into a layer with weights, or out into something unknown that may be one."""
+    users = graph.consumers(program)
+    pending, seen = [value], set[int]()
+    while pending:
+        node = pending.pop()
+        if node.id in seen:
+            continue
+        seen.add(node.id)
+        for user in users.get(node.id, ()):
+            if user.layer is not None and user.op not in POSITIVE_MAPS:
+                return True
+            if user.op in _PARAMETRIC or (user.op == "call" and "method" not in user.attrs):
+                return True
+            pending.append(user)
+    return False

@@ -70,7 +70,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics.consistency import Contradiction, contradictions, spoken
-from aelint.semantics.lineage import ancestors
+from aelint.semantics.posteriors import exponential_of
 from aelint.semantics.program import Program
 from aelint.semantics.values import Sym
 
@@ -127,19 +127,12 @@ def _used(one: Contradiction, name: str) -> str:
 
 def _place(one: Contradiction) -> Site:
     """The exponential that makes the scale, else the sample."""
-    made = _exponential(one)
+    made = exponential_of(one.posterior)
     return made.site if made is not None and made.site is not None else one.posterior.site
 
 
-def _exponential(one: Contradiction) -> Sym | None:
-    if not one.law.exponential or one.posterior.scale is None:
-        return None
-    chain = ancestors(one.posterior.scale, stop=frozenset({"exp"}))
-    return next((s for s in chain if s.op == "exp"), None)
-
-
 def _rewrite(one: Contradiction, site: Site) -> Rewrite | None:
-    made = _exponential(one)
+    made = exponential_of(one.posterior)
     if made is None or one.law.factor != 1:
         return None
     argument = made.attrs.get("input")

@@ -1,0 +1,84 @@
+"""A divergence that takes a standard deviation for a logarithm."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.latent import logvar_as_std
+from aelint.rules.latent import std_in_kl as rule
+from tests.rules.harness import rows, run
+
+MODEL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.distributions import Normal, kl_divergence
+
+def divergence(m, logvar):
+    return -0.5 * torch.sum(1 + logvar - m.pow(2) - logvar.exp(), dim=1).mean()
+
+def guarded(m, logsigma):
+    s = torch.exp(0.1 + 0.9 * F.softplus(logsigma))
+    return kl_divergence(Normal(m, s), Normal(0.0, 1.0)).sum()
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.scale, self.decoder = nn.Linear(30, 4), nn.Linear(30, 4), nn.Linear(4, 30)
+
+    def forward(self, x):
+        m, h = self.mean(x), self.scale(x)
+        std = {std}
+        z = m + std * torch.randn_like(std)
+        return self.decoder(z), {kl}
+"""
+
+
+def source(std: str, kl: str) -> str:
+    return MODEL.format(std=std, kl=kl)
+
+
+@pytest.mark.parametrize(
+    ("std", "kl"),
+    [
+        pytest.param("torch.exp(0.5 * h)", "divergence(m, h)", id="log-variance"),
+        pytest.param("F.softplus(h)", "divergence(m, 2 * torch.log(std))", id="logarithm-of-the-std"),
+        pytest.param("F.softplus(h) + 1e-4", "divergence(m, (std ** 2).log())", id="logarithm-of-the-variance"),
+        pytest.param("torch.exp(h)", "divergence(m, 2 * h)", id="doubled-log-std"),
+        pytest.param("torch.exp(0.5 * h)", "guarded(m, 0.5 * h)", id="guarded-log-std"),
+        pytest.param("torch.exp(0.5 * h)", "kl_divergence(Normal(m, std), Normal(0.0, 1.0)).sum()", id="distribution"),
+    ],
+)
+def test_silent(std: str, kl: str) -> None:
+    assert rows(rule, source(std, kl)) == []
+
+
+@pytest.mark.parametrize(
+    ("std", "kl"),
+    [
+        pytest.param("torch.exp(0.5 * h)", "divergence(m, std)", id="passed-to-a-function"),
+        pytest.param("torch.exp(h)", "divergence(logvar=std, m=m)", id="by-keyword"),
+        pytest.param("F.softplus(h)", "divergence(m, std)", id="softplus"),
+        pytest.param("torch.exp(0.5 * h)", "guarded(m, std)", id="guarded-by-softplus"),
+        pytest.param("h.exp().sqrt()", "(m ** 2 + std.exp() - std - 1).sum()", id="written-out"),
+    ],
+)
+def test_fires_where_it_is_passed(std: str, kl: str) -> None:
+    text = source(std, kl)
+    assert rows(rule, text) == [23]
+    assert rows(logvar_as_std, text) == []
+
+
+def test_in_another_file() -> None:
+    files = {
+        "model.py": "import torch\nfrom torch import nn\nfrom losses import kl_loss\n\nclass Model(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.e = nn.Linear(30, 8)\n\n"
+        "    def forward(self, x):\n        mean, h = self.e(x).chunk(2, dim=1)\n        sigma = h.mul(0.5).exp()\n"
+        "        z = torch.normal(0.0, 1.0, mean.shape) * sigma + mean\n        return z, kl_loss(mean, sigma)\n",
+        "losses.py": "import torch\n\ndef kl_loss(mean, log_var):\n"
+        "    return torch.mean(-0.5 * torch.sum(1 + log_var - mean ** 2 - log_var.exp(), dim=1), dim=0)\n",
+    }
+    (finding,) = run(rule, files)
+    assert finding.site.row == 14
+    assert finding.site.unit.path == "model.py"
+    assert "`sigma`" in finding.message
