@@ -17,6 +17,8 @@ __all__ = ["ENTRY_POINTS", "callable_without_arguments", "observe_attempts"]
 
 ENTRY_POINTS = ("sample", "generate")
 _SHAPE_TROUBLE = (RuntimeError, IndexError)
+_SETTING = ("dtype", "scalar type", "device")
+"""Words in messages about where and in which precision the model was put, which is no fault of its own."""
 
 
 def observe_attempts(bench: Bench) -> Attempts:
@@ -85,7 +87,7 @@ def _entry_points(bench: Bench) -> tuple[Attempt, ...]:
             try:
                 getattr(model, name)()
             except _SHAPE_TROUBLE as error:
-                if type(error) in _SHAPE_TROUBLE:
+                if type(error) in _SHAPE_TROUBLE and not any(word in str(error) for word in _SETTING):
                     attempts.append(Attempt(f"{name}()", 0, False, _said(error), _last_line(error)))  # noqa: FBT003
             except Exception:  # noqa: BLE001 - not fitted, not implemented: not a fault of shapes
                 continue

@@ -142,7 +142,7 @@ def _alone(bench: Bench, model: Any, batch: Any, axes: dict[str, int]) -> tuple[
     x = bench.primary(batch)
     n = x.shape[bench.batch_axis]
     run = record(bench, model, batch, seed=bench.spec.seed, noise=zeros, with_loss=False)
-    if any(call.name in RANDOM - NORMAL for call in run.trace.calls) or not bench.scales_with_n:
+    if any(call.name in (RANDOM - NORMAL) | {"gumbel_softmax"} for call in run.trace.calls) or not bench.scales_with_n:
         return 0.0, False, ""
     single = torch.utils._pytree.tree_map(  # noqa: SLF001
         lambda item: (

@@ -17,7 +17,7 @@ import torch
 
 from pytest_aecheck.observations import Posterior, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.objective import ancestors
+from pytest_aecheck.probes.objective import ancestors, comparisons
 from pytest_aecheck.probes.ranges import interval_of
 from pytest_aecheck.probes.runs import Run, record
 from pytest_aecheck.probes.sites import Root, Site, find_sites, root_of, scale_chain
@@ -163,7 +163,7 @@ def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site) -> _Pu
     if run.loss is None:
         return _Pull(decoder_connected=decoder[0], decoder_gradient=decoder[1])
     if at_mean is None and at_head is None:
-        reads = _loss_reads(run, mean_root, head_root, site) or _acts_elsewhere(trace, target, mean_root)
+        reads = _loss_reads(run, mean_root, head_root, site) or _acts_elsewhere(trace, target, mean_root) or _acts_on_sample(run, site)
         return _Pull(connected=reads, gradient=0.0 if not reads else _NAN, decoder_connected=decoder[0], decoder_gradient=decoder[1])
     fitted = _fit(run, site, leaves, at_mean, at_head)
     return _Pull(True, *fitted, decoder_connected=decoder[0], decoder_gradient=decoder[1])
@@ -190,6 +190,26 @@ def _acts_elsewhere(trace: Trace, loss: Any, mean: Root) -> bool:
         layers = [v.tensor for i in relevant for v in trace.calls[i].inputs if v.producer is None and v.tensor.requires_grad]
     gradients = torch.autograd.grad(loss, layers, allow_unused=True, retain_graph=True) if layers else ()
     return any(gradient is not None for gradient in gradients)
+
+
+def _acts_on_sample(run: Run, site: Site) -> bool:
+    """Whether the loss uses the sample itself (a discrepancy, a critic) besides what is reconstructed from it."""
+    predictions = {id(prediction) for prediction, _ in comparisons(run)}
+    x_hat = run.maybe_reconstruction()
+    predictions |= {id(x_hat)} if x_hat is not None else set()
+    if not predictions:
+        return True
+    loss = run.trace.value(run.loss)
+    stack, seen = [run.trace.calls[site.latent.index].out], set()
+    while stack:
+        value = stack.pop()
+        if value is loss:
+            return True
+        if id(value) in seen or id(value) in predictions:
+            continue
+        seen.add(id(value))
+        stack.extend(output for call in value.consumers for output in call.outputs)
+    return False
 
 
 def _loss_reads(run: Run, mean: Root, head: Root, site: Site) -> bool:

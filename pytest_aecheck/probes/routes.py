@@ -38,9 +38,9 @@ def observe_routes(bench: Bench) -> Routes:
         except Exception as error:
             raise Unavailable(f"decode(encode(x)) cannot be called: {error}") from error
     decoder = getattr(model, "decoder", None)
-    name = "decoder"
     if not isinstance(decoder, torch.nn.Module):
         raise Unavailable("the model has no module called decoder")
+    name = bench.module_names()[id(decoder)]
     fed = [[e for e in trace.executions if e.name == name] for trace in (direct.trace, tracer.trace)]
     if any(len(executions) != 1 or not executions[0].inputs for executions in fed):
         raise Unavailable("the decoder does not run once on both routes")

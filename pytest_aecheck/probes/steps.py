@@ -194,9 +194,9 @@ def _accumulates(bench: Bench, model: Any, optimizer: Any) -> bool:
             again, its_optimizer = copy.deepcopy((model, optimizer))
         except Exception:  # noqa: BLE001 - not every optimiser can be copied
             return False
-        if clear:
-            for p in again.parameters():
-                p.grad = None
+        for p, original in zip(again.parameters(), model.parameters(), strict=True):
+            # a copied parameter has no gradient of its own
+            p.grad = None if clear or original.grad is None else original.grad.detach().clone()
         _step(bench, again, its_optimizer, batch, 1)
         results.append([p.detach().clone() for p in again.parameters()])
     return any(not torch.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(*results, strict=True))

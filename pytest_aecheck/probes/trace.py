@@ -234,6 +234,8 @@ class Tracer(TorchFunctionMode):
             return flow
         if name in SHAPE_ONLY:
             return Flow.NOTHING
+        if name == "gumbel_softmax":
+            return Flow.NOISE | (inputs[0].flow if inputs else Flow.NOTHING)
         used = inputs[:1] if name in TAKES_SHAPE_FROM_SECOND else inputs
         flow = Flow.NOTHING
         for position, value in enumerate(used):

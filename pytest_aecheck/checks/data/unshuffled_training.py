@@ -45,7 +45,7 @@ def judge(observations: Observations) -> Verdict:
     loader = observations.loader
     if loader.error:
         return CHECK.skipped(f"the loader raised {loader.error}")
-    if not observations.spec.shuffled:
+    if observations.spec.shuffled is False:
         return CHECK.skipped("the loader is declared to keep its order")
     if loader.batches < 2:
         return CHECK.skipped("an epoch has fewer than two batches")

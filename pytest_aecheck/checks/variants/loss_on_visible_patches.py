@@ -11,8 +11,8 @@ is off by one, some hidden patches are never trained.
 
 ## How it decides
 
-Only where the seen elements change with the random state and neither set is everything. It fails if all counted elements are
-seen, or if nothing is both and some elements are neither although they are not zero.
+Only where the seen elements change with the random state and neither set is everything. It fails if one set contains the other,
+or if nothing is both and some elements are neither although they are not zero.
 
 ## Exemptions
 
@@ -45,9 +45,9 @@ def judge(observations: Observations) -> Verdict:
     if not masking.random or masking.seen > _ALL or masking.counted > _ALL or not masking.seen or not masking.counted:
         return CHECK.skipped("the loss is not that of a masked autoencoder")
     numbers = {"seen": masking.seen, "counted": masking.counted, "both": masking.both, "neither": masking.neither}
-    if masking.both >= masking.counted - _SLACK:
+    if masking.both >= min(masking.seen, masking.counted) - _SLACK:
         return CHECK.failed(
-            f"the loss counts {masking.counted:.0%} of the input, and the encoder sees all of it: the mask of the loss or the choice of "
+            f"the loss counts {masking.counted:.0%} of the input, the encoder sees {masking.seen:.0%}, and they share {masking.both:.0%}: the mask of the loss or the choice of "
             "visible patches is inverted",
             **numbers,
         )

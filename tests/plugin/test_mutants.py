@@ -1,0 +1,24 @@
+"""Every injected fault is found, and by the check that knows its name."""
+
+import pytest
+
+from pytest_aecheck import run_checks
+from tests.plugin.mutants import MUTANTS
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_fault_is_found(mutant):
+    failed = {verdict.code: str(verdict) for verdict in run_checks(mutant.spec(), only=[mutant.code]).failed}
+    assert mutant.code in failed
+
+
+def test_the_catalogue_is_large_enough_and_has_no_name_twice():
+    names = [mutant.name for mutant in MUTANTS]
+    assert len(names) >= 60
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.slow
+def test_whole_runs_break_on_no_mutant():
+    errored = [(m.name, v.code, v.message) for m in MUTANTS for v in run_checks(m.spec()).verdicts if v.status.value == "errored"]
+    assert errored == []
