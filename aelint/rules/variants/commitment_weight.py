@@ -1,0 +1,170 @@
+"""The terms of a quantiser and the reconstruction are weighed against each other by their reductions.
+
+## What it does
+
+Reports
+
+- codebook and commitment terms that are averaged over features while the reconstruction is summed over
+  them, or the other way round, with weights that do not make up for it,
+- the commitment weight on the codebook term.
+
+## Why is this bad?
+
+A mean over 1,000 features is 1,000 times smaller than a sum. The smaller side has no say: the encoder runs
+away from its codebook, or all inputs share few codes while the reconstruction hardly counts.
+
+## Example
+
+```python
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+encoder, decoder, codebook = nn.Linear(784, 16), nn.Linear(16, 784), nn.Embedding(32, 16)
+x = torch.rand(64, 784)
+z = encoder(x)
+q = codebook(torch.cdist(z, codebook.weight).argmin(-1))
+commitment = F.mse_loss(z, q.detach())
+vq = F.mse_loss(q, z.detach())
+recon = decoder(z + (q - z).detach())
+loss = ((recon - x) ** 2).sum(-1).mean() + vq + 0.25 * commitment
+loss.backward()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+encoder, decoder, codebook = nn.Linear(784, 16), nn.Linear(16, 784), nn.Embedding(32, 16)
+x = torch.rand(64, 784)
+z = encoder(x)
+q = codebook(torch.cdist(z, codebook.weight).argmin(-1))
+commitment = F.mse_loss(z, q.detach())
+vq = F.mse_loss(q, z.detach())
+recon = decoder(z + (q - z).detach())
+loss = F.mse_loss(recon, x) + vq + 0.25 * commitment
+loss.backward()
+```
+
+## Known limits
+
+Speaks only where the sizes of latents and inputs are known, and where the whole loss is seen.
+
+## References
+
+- van den Oord, Vinyals, Kavukcuoglu: Neural Discrete Representation Learning, 2017, equation 3,
+  https://arxiv.org/abs/1711.00937
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.dims import Dim
+from aelint.semantics.objectives import LOSSES, Objective, Summand, objectives
+from aelint.semantics.quantizers import Difference, differences
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL703",
+    name="commitment-weight",
+    summary="Quantiser terms and reconstruction are reduced, or weighed, against each other",
+    severity=Severity.WARNING,
+    triggers=(("argmin", "argmax", ".min("), ("backward", "loss")),
+)
+
+FEW = 8
+"""Below so many features a mean and a sum are not far apart."""
+STRONG, WEAK = 10.0, 0.1
+"""Written weights outside of these make up for a reduction on purpose."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Term:
+    summand: Summand
+    leaf: Sym
+    kind: str
+    features: Dim
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield one finding for each term on the small side, and for each exchanged weight."""
+    known = {d.node.id: d for d in differences(program)}
+    reported: set[int] = set()
+    for objective in objectives(program) if known else ():
+        for leaf, finding in (*_reductions(objective, known), *_weights(objective, known)):
+            if leaf.site is not None and id(leaf.site.node) not in reported:
+                reported.add(id(leaf.site.node))
+                yield finding
+
+
+def _terms(objective: Objective) -> Iterator[_Term]:
+    for summand in objective.summands:
+        leaves = [k for k in summand.leaves if isinstance(k, Sym)]
+        spread = [r for r in summand.reductions if r.features != 1]
+        if len(leaves) != 1 or len(spread) != 1 or spread[0].features is None or leaves[0].site is None:
+            continue
+        yield _Term(summand, leaves[0], spread[0].kind, spread[0].features)
+
+
+def _reductions(objective: Objective, known: dict[int, Difference]) -> Iterator[tuple[Sym, Finding]]:
+    terms = [t for t in _terms(objective) if not (isinstance(t.features, int) and t.features < FEW)]
+    quantised = [t for t in terms if t.leaf.id in known]
+    compared = [t for t in terms if t.leaf.id not in known and t.leaf.op in LOSSES | {"pow", "square", "abs"}]
+    if not quantised or len(compared) != 1:
+        return
+    (reconstruction,) = compared
+    for term in quantised:
+        ratio = abs(term.summand.factor / reconstruction.summand.factor) if reconstruction.summand.factor else 0.0
+        if term.kind == "mean" and reconstruction.kind == "sum" and ratio <= STRONG:
+            message = (
+                f"this term is averaged over {term.features} features, the reconstruction is summed over "
+                f"{reconstruction.features}: it is too weak to hold encoder and codebook together; reduce both alike"
+            )
+            yield term.leaf, _finding(term.leaf, message, reconstruction.leaf, "the reconstruction")
+        elif term.kind == "sum" and reconstruction.kind == "mean" and ratio >= WEAK:
+            message = (
+                f"the reconstruction is averaged over {reconstruction.features} features, the quantiser's terms are summed over "
+                f"{term.features}: they outweigh it, and few codes survive; reduce both alike"
+            )
+            yield reconstruction.leaf, _finding(reconstruction.leaf, message, term.leaf, "a term of the quantiser")
+            return
+
+
+def _weights(objective: Objective, known: dict[int, Difference]) -> Iterator[tuple[Sym, Finding]]:
+    """`commitment + beta * codebook`, with a beta below one."""
+    terms = [(t, known[t.leaf.id]) for t in _terms(objective) if t.leaf.id in known]
+    codebook = [t for t, d in terms if d.vectors.gradient and not d.latent.gradient]
+    commitment = [t for t, d in terms if d.latent.gradient and not d.vectors.gradient]
+    if len(codebook) != 1 or len(commitment) != 1 or codebook[0].kind != commitment[0].kind:
+        return
+    weight = codebook[0].summand.factor
+    if commitment[0].summand.factor == 1 and 0 < weight < 1 and not _in_branch(codebook[0].leaf):
+        message = f"the weight {weight:g} is on the codebook term; the commitment term, which it is meant for, has weight 1"
+        yield codebook[0].leaf, _finding(codebook[0].leaf, message, commitment[0].leaf, "the commitment term")
+
+
+def _in_branch(leaf: Sym) -> bool:
+    """Whether the term stands in a branch, so that the other order is on offer too."""
+    if leaf.site is None:
+        return False
+    branches = (n for n in ast.walk(ast.parse(leaf.site.unit.text)) if isinstance(n, ast.If))
+    row = getattr(leaf.site.node, "lineno", 0)
+    return any(b.lineno <= row <= (b.end_lineno or b.lineno) for b in branches if not _is_main(b))
+
+
+def _is_main(branch: ast.If) -> bool:
+    return "__name__" in ast.unparse(branch.test)
+
+
+def _finding(leaf: Sym, message: str, other: Sym, title: str) -> Finding:
+    assert leaf.site is not None
+    return Finding(leaf.site, message, (Note(other.site, title),) if other.site is not None else ())

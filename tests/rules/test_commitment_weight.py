@@ -1,0 +1,59 @@
+import pytest
+
+from aelint.rules.variants import commitment_weight as rule
+from tests.rules.harness import rows
+
+PROGRAM = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+encoder, decoder, codebook = nn.Linear(784, 16), nn.Linear(16, 784), nn.Embedding(32, 16)
+x = torch.rand(64, 784)
+z = encoder(x)
+q = codebook(torch.cdist(z, codebook.weight).argmin(-1))
+commitment = {commitment}
+vq = {vq}
+recon = decoder(z + (q - z).detach())
+recon_loss = {recon}
+loss = {loss}
+loss.backward()
+"""
+MEAN = {
+    "commitment": "F.mse_loss(z, q.detach())",
+    "vq": "F.mse_loss(q, z.detach())",
+    "recon": "F.mse_loss(recon, x)",
+    "loss": "recon_loss + vq + 0.25 * commitment",
+}
+SUM = {
+    "commitment": "((z - q.detach()) ** 2).sum(-1).mean()",
+    "vq": "((q - z.detach()) ** 2).sum(-1).mean()",
+    "recon": "F.mse_loss(recon, x, reduction='none').sum(1).mean()",
+}
+
+SILENT = {
+    "all averaged": {},
+    "all summed": SUM,
+    "a weight that makes up for it": {"recon": SUM["recon"], "loss": "recon_loss + 784 * vq + 196 * commitment"},
+    "a small weight on sums": {"commitment": SUM["commitment"], "vq": SUM["vq"], "loss": "recon_loss + 0.01 * vq + 0.002 * commitment"},
+    "a strong commitment": {"loss": "recon_loss + vq + 2 * commitment"},
+    "equal weights": {"loss": "recon_loss + vq + commitment"},
+}
+
+
+@pytest.mark.parametrize("changes", SILENT.values(), ids=SILENT)
+def test_silent(changes):
+    assert rows(rule, PROGRAM.format(**{**MEAN, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"recon": SUM["recon"]}, [9, 10]),
+        ({"recon": "F.binary_cross_entropy_with_logits(recon, x, reduction='sum')"}, [9, 10]),
+        ({"commitment": SUM["commitment"], "vq": SUM["vq"]}, [12]),
+        ({"loss": "recon_loss + 0.25 * vq + commitment"}, [10]),
+    ],
+    ids=["reconstruction summed", "reconstruction summed over the batch too", "quantiser summed", "weight on the codebook term"],
+)
+def test_out_of_balance(changes, expected):
+    assert rows(rule, PROGRAM.format(**{**MEAN, **changes})) == expected
