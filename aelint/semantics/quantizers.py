@@ -150,7 +150,9 @@ def _choice(index: Sym) -> Sym | None:
         if one.op in {"argmin", "argmax"}:
             return one
         if one.op in _ONE_HOT or one.op == "min":
-            pending.extend(i for i in (*one.inputs, one.attrs.get("index"), one.attrs.get("tensor")) if isinstance(i, Sym))
+            pending.extend(
+                i for i in (*one.inputs, one.attrs.get("index"), one.attrs.get("tensor")) if isinstance(i, Sym)
+            )
     return None
 
 
@@ -224,9 +226,12 @@ def differences(program: Program) -> list[Difference]:
             continue
         # A residual quantiser subtracts what it took before: the term is about the vectors taken last.
         lookup = max((one for one in taken if one.node.id in form), key=lambda one: one.node.id, default=None)
-        latent = next((form[z.id] for z in lookup.latents if z.id in form), None) if lookup is not None else None
-        if lookup is not None and latent is not None and form[lookup.node.id].value * latent.value < 0:
-            found.append(Difference(node, lookup, form[lookup.node.id], latent))
+        if lookup is None:
+            continue
+        vectors = form[lookup.node.id]
+        against = [form[z.id] for z in lookup.latents if z.id in form and form[z.id].value * vectors.value < 0]
+        if against:
+            found.append(Difference(node, lookup, vectors, against[0]))
     return found
 
 
@@ -263,7 +268,11 @@ def reaches_gradient(program: Program, lookup: Lookup) -> bool:
             if user.op not in RESHAPES and user.op not in {"add", "sub", "mul", "neg"}:
                 return True
             walk.pending.append(user)
-    return any(_gives(r.value, walk.seen) for r in program.returns if len(r.context.stack) == 1 and r.context.stack[0].site is not None)
+    return any(
+        _gives(r.value, walk.seen)
+        for r in program.returns
+        if len(r.context.stack) == 1 and r.context.stack[0].site is not None
+    )
 
 
 def _gives(value: Value, seen: set[int]) -> bool:
@@ -284,7 +293,9 @@ def latent_gradient(form: Linear, lookup: Lookup) -> float:
     for key, c in form.items():
         if key == lookup.node.id or c.tensor is None or not c.gradient:
             continue
-        if key in latents or any(one.id in latents for one in ancestors(c.tensor, frozenset({"detach", "argmin", "argmax"}))):
+        if key in latents or any(
+            one.id in latents for one in ancestors(c.tensor, frozenset({"detach", "argmin", "argmax"}))
+        ):
             total += c.gradient
     return total
 

@@ -57,3 +57,24 @@ def test_buffer_codebook_has_no_gradient_to_miss():
     source = source.replace("self.codebook = nn.Embedding(32, 8)", "self.register_buffer('codebook', torch.randn(32, 8))")
     source = source.replace("self.codebook(torch.cdist(flat, self.codebook.weight).argmin(1))", "self.codebook[torch.cdist(flat, self.codebook).argmin(1)]")
     assert rows(rule, source) == []
+
+
+def test_residual_quantiser():
+    source = """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.books = nn.ModuleList([nn.Embedding(32, 8) for _ in range(2)])
+        def forward(self, z):
+            rest, loss = z, 0.0
+            for book in self.books:
+                q = book(torch.cdist(rest.detach(), book.weight).argmin(-1))
+                loss = loss + F.mse_loss(q, rest.detach()) + 0.25 * F.mse_loss(q.detach(), rest)
+                rest = rest - q.detach()
+            return loss
+    """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("F.mse_loss(q, rest.detach())", "F.mse_loss(q.detach(), rest)")) == [13]
