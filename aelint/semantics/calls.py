@@ -30,6 +30,7 @@ from aelint.semantics.values import (
     Value,
     is_constant,
 )
+from aelint.syntax.walk import own_nodes
 
 __all__ = ["Super", "call", "call_function", "defaults_of", "super_of"]
 
@@ -203,14 +204,7 @@ def call_function(
 
 @lru_cache(maxsize=4096)
 def _is_generator(node: ast.AST) -> bool:
-    pending = list(ast.iter_child_nodes(node))
-    while pending:
-        child = pending.pop()
-        if isinstance(child, (ast.Yield, ast.YieldFrom)):
-            return True
-        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            pending.extend(ast.iter_child_nodes(child))
-    return False
+    return any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in own_nodes(node))
 
 
 def _bind_arguments(frame: Frame, function: Function, args: tuple[Value, ...], kwargs: dict[str, Value]) -> None:

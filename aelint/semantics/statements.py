@@ -14,6 +14,7 @@ from aelint.semantics.machine import Frame
 from aelint.semantics.trace import Binding
 from aelint.semantics.truth import truth
 from aelint.semantics.values import Bound, External, Function, Instance, ListValue, Object, Sym, Value
+from aelint.syntax.walk import walk
 
 __all__ = ["NO_GRAD", "Flow", "assign", "evaluate", "execute"]
 
@@ -199,7 +200,7 @@ def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> Flow:
 
 @lru_cache(maxsize=4096)
 def _has_order_words(node: ast.AST) -> bool:
-    return any(isinstance(n, ast.Attribute) and n.attr in _ORDER_WORDS for n in ast.walk(node))
+    return any(isinstance(n, ast.Attribute) and n.attr in _ORDER_WORDS for n in walk(node))
 
 
 def _known_rounds(frame: Frame, node: ast.For | ast.AsyncFor, items: list[Value], iterable: Value) -> Flow:
@@ -412,7 +413,7 @@ def _matches(frame: Frame, pattern: ast.pattern, subject: Value) -> bool | None:
 
 
 def _case(frame: Frame, case: ast.match_case, subject: Value) -> Flow:
-    for pattern in ast.walk(case.pattern):
+    for pattern in walk(case.pattern):
         if isinstance(pattern, (ast.MatchAs, ast.MatchStar)) and pattern.name:
             whole = pattern is case.pattern
             frame.bind(pattern.name, subject if whole else frame.unknown("item", subject, node=pattern))
