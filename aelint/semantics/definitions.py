@@ -30,8 +30,10 @@ def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str
     """Reads and calls of attributes of networks that no code of the program sets."""
     known = _names_set(program)
     for read in program.missing_attributes:
-        if isinstance(read.receiver, Instance) and _is_missing(program, read.receiver, read.name, known):
-            yield read.site, read.receiver, read.name
+        network, node = read.receiver, read.site.node
+        own = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+        if own and isinstance(network, Instance) and _is_missing(program, network, read.name, known):
+            yield read.site, network, read.name
     for call in program.calls:
         network, name = call.receiver, call.method
         if not isinstance(network, Instance) or call.name != f".{name}" or not _is_own_call(call.site.node, name):

@@ -1,0 +1,103 @@
+"""Several linear layers follow each other without an activation, so they are worth one.
+
+## What it does
+
+Reports three or more linear layers in a row, with nothing but normalisation and dropout between them, in
+a network that uses activations between linear layers elsewhere. Every layer but the last must be at
+least as wide as the ends it connects.
+
+## Why is this bad?
+
+A chain of affine maps is one affine map. The layers cost parameters and time, and the part of the
+network that they make can express nothing that a single layer could not.
+
+## Example
+
+```python
+import torch.nn as nn
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(50, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 4))
+        self.start = nn.Sequential(nn.Linear(4, 16), nn.ReLU())
+        self.decoder = nn.Sequential(nn.Linear(16, 32), nn.BatchNorm1d(32), nn.Linear(32, 48), nn.Linear(48, 50))
+
+    def forward(self, x):
+        return self.decoder(self.start(self.encoder(x)))
+```
+
+## Use instead
+
+```python
+import torch.nn as nn
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(50, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 4))
+        self.start = nn.Sequential(nn.Linear(4, 16), nn.ReLU())
+        self.decoder = nn.Sequential(
+            nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 48), nn.ReLU(), nn.Linear(48, 50)
+        )
+
+    def forward(self, x):
+        return self.decoder(self.start(self.encoder(x)))
+```
+
+## Known limits
+
+Two layers in a row are left alone (heads, projections, low-rank factors), and so are networks that are
+linear throughout, since a linear autoencoder may be meant.
+
+## References
+
+- https://en.wikipedia.org/wiki/Affine_transformation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.stacks import LinearStack, linear_stacks
+from aelint.semantics.values import Object
+from aelint.semantics.wording import layer_title, place
+
+RULE = Rule(
+    code="AEL113",
+    name="linear-stack",
+    summary="linear layers follow each other without an activation",
+    severity=Severity.WARNING,
+    confidence=Confidence.MEDIUM,
+    triggers=(("linear",),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield the second layer of each chain."""
+    seen: set[int] = set()
+    for stack in linear_stacks(program):
+        site = stack.layers[1].site
+        if site is not None and id(site.node) not in seen:
+            seen.add(id(site.node))
+            yield _finding(program, stack)
+
+
+def _finding(program: Program, stack: LinearStack) -> Finding:
+    site = stack.layers[1].site
+    assert site is not None
+    others = [o for o in (stack.layers[0], *stack.layers[2:]) if o.site is not None and o.site.node is not site.node]
+    rows = ", ".join(dict.fromkeys(place(layer.site, site) for layer in others))
+    message = (
+        f"{len(stack.layers)} linear layers follow each other without an activation ({rows}): together they are one "
+        "affine map. Put an activation between them, as the rest of the network does."
+    )
+    return Finding(site, message, tuple(_note(program, layer) for layer in others))
+
+
+def _note(program: Program, layer: Object) -> Note:
+    assert layer.site is not None
+    return Note(layer.site, f"{layer_title(program, layer)} belongs to the chain")

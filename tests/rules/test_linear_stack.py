@@ -1,0 +1,67 @@
+import pytest
+
+from aelint.rules.architecture import linear_stack as rule
+from tests.rules.harness import rows, run
+
+TEXT = """
+import torch
+import torch.nn as nn
+
+class AE(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(32, width), {act}, nn.Linear(width, 4))
+        self.decoder = nn.Sequential({decoder})
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+"""
+
+
+def ae(decoder: str, act: str = "nn.ReLU()") -> str:
+    return TEXT.format(decoder=decoder, act=act)
+
+
+@pytest.mark.parametrize(
+    ("reason", "source"),
+    [
+        ("activations everywhere", ae("nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 32)")),
+        ("a code between two linear layers", ae("nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 32)")),
+        ("low-rank factors", ae("nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 4), nn.Linear(4, 32), nn.Linear(32, 32)")),
+        ("a linear autoencoder", ae("nn.Linear(4, 8), nn.Linear(8, 16), nn.Linear(16, 32)", act="nn.Identity()")),
+        (
+            "layer normalisation is not affine",
+            ae("nn.Linear(4, 8), nn.LayerNorm(8), nn.Linear(8, 16), nn.LayerNorm(16), nn.Linear(16, 32)"),
+        ),
+    ],
+)
+def test_silent_on(reason, source):
+    assert rows(rule, source) == [], reason
+
+
+def test_fires_on_a_chain_with_normalisation_and_dropout():
+    found = run(rule, ae("nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 16), nn.Dropout(0.1), nn.Linear(16, 32)"))
+    assert [f.site.row for f in found] == [9]
+    assert "3 linear layers" in found[0].message
+
+
+def test_fires_on_layers_that_a_loop_adds():
+    source = ae("*[nn.Linear(a, b) for a, b in zip([4, 8, 16], [8, 16, 32])]")
+    assert rows(rule, source) == [9]
+
+
+def test_fires_in_a_written_out_forward():
+    source = """
+import torch.nn as nn
+import torch.nn.functional as F
+class D(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 8)
+        self.b = nn.Linear(8, 16)
+        self.c = nn.Linear(16, 32)
+        self.d = nn.Linear(32, 64)
+    def forward(self, z):
+        return self.d(self.c(self.b(F.relu(self.a(z)))))
+"""
+    assert rows(rule, source) == [9]
