@@ -1,0 +1,73 @@
+"""AEL603: states and the modules that they fit."""
+
+import pytest
+
+from aelint.rules.inference import lenient_loading as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import torch
+from torch import nn
+from zoo import Backbone
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = Encoder()
+        self.decoder = nn.Linear(2, 4)
+
+ae, enc = AE(), Encoder()
+def transfer(net, state):
+    own = net.state_dict()
+    kept = {k: v for k, v in state.items() if k in own}
+    own.update(kept)
+    net.load_state_dict(own)
+"""
+
+HEALTHY = {
+    "the part that fits": "enc.load_state_dict(ae.encoder.state_dict())",
+    "the same class": "AE().load_state_dict(ae.state_dict())",
+    "filtered, and something is kept": "transfer(AE(), ae.state_dict())",
+    "a part of a larger model": "class Big(AE):\n    pass\nBig().load_state_dict(ae.state_dict(), strict=False)",
+    "an unknown file": "enc.load_state_dict(torch.load('other.pt'), strict=False)",
+    "unwrapped": "torch.save({'net': ae.state_dict()}, 'a.pt')\nae.load_state_dict(torch.load('a.pt')['net'])",
+    "a module that cannot be read": "Backbone().load_state_dict(ae.state_dict(), strict=False)",
+    "keys are renamed": "enc.load_state_dict({k[8:]: v for k, v in ae.state_dict().items()}, strict=False)",
+}
+
+
+@pytest.mark.parametrize("lines", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(lines):
+    assert rows(rule, SETUP + lines) == []
+
+
+FAULTS = {
+    "whole into part": ("enc.load_state_dict(ae.state_dict(), strict=False)", 23),
+    "filtered to nothing": ("transfer(enc, ae.state_dict())", 20),
+    "through a file": (
+        "torch.save(ae.state_dict(), 'a.pt')\nenc.load_state_dict(torch.load('a.pt'), strict=False)",
+        24,
+    ),
+    "wrapped": (
+        "torch.save({'net': ae.state_dict(), 'epoch': 3}, 'a.pt')\nae.load_state_dict(torch.load('a.pt'), strict=False)",
+        24,
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "row"), FAULTS.values(), ids=FAULTS.keys())
+def test_fires(lines, row):
+    assert rows(rule, SETUP + lines) == [row]
+
+
+def test_models_of_another_file():
+    files = {
+        "main.py": "from models import AE, Encoder\n\nnet = Encoder()\nnet.load_state_dict(AE().state_dict(), strict=False)\n",
+        "models.py": SETUP.split("ae, enc", maxsplit=1)[0],
+    }
+    assert rows(rule, files) == [4]
