@@ -1,0 +1,156 @@
+"""The mean or the log-variance of a posterior ends in an activation that bounds it.
+
+## What it does
+
+Follows the mean and the log-variance of a reparameterised sample back to the layer that makes them, and reports
+an activation in between: ReLU, sigmoid, tanh, softplus or softmax on the mean; ReLU, sigmoid, softplus
+or softmax on the log-variance.
+
+## Why is this bad?
+
+The KL divergence pulls the posterior towards a standard normal, whose mean has both signs and whose log-variance is
+mostly negative when the code carries information. A mean that is never negative uses half of the space, one in
+[-1, 1] cannot leave the prior's bulk, and a log-variance that is never negative keeps the noise at 1 or more, so
+that nothing can be encoded exactly.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Sequential(nn.Linear(784, 20), nn.ReLU())
+        self.logvar = nn.Linear(784, 20)
+        self.decoder = nn.Linear(20, 784)
+
+    def forward(self, x):
+        mean, logvar = self.mean(x), self.logvar(x)
+        return self.decoder(mean + torch.exp(0.5 * logvar) * torch.randn_like(mean))
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Linear(784, 20)
+        self.logvar = nn.Linear(784, 20)
+        self.decoder = nn.Linear(20, 784)
+
+    def forward(self, x):
+        mean, logvar = self.mean(x), self.logvar(x)
+        return self.decoder(mean + torch.exp(0.5 * logvar) * torch.randn_like(mean))
+```
+
+## Known limits
+
+Softplus for a standard deviation and clamps or tanh on a log-variance are guards and stay unreported. Policies and other
+samples that no KL formula concerns are judged only where the scale is `exp(h / 2)`.
+
+## References
+
+- Kingma and Welling, Auto-Encoding Variational Bayes, 2014, appendix C.2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics.algebra import Algebra, algebra_of
+from aelint.semantics.formulas import Leaf
+from aelint.semantics.lineage import RESHAPES, ancestors
+from aelint.semantics.posteriors import Posterior, feeds_layer, posteriors
+from aelint.semantics.program import Program
+from aelint.semantics.readings import readings
+from aelint.semantics.values import Sym, Value
+
+RULE = Rule(
+    code="AEL202",
+    name="bounded-posterior-head",
+    summary="the mean or log-variance of a posterior ends in an activation",
+    severity=Severity.WARNING,
+    triggers=(("relu", "sigmoid", "tanh", "softplus", "softmax"), ("rand", "normal")),
+)
+
+_ON_MEAN = {
+    "relu": "never negative",
+    "relu6": "between 0 and 6",
+    "sigmoid": "between 0 and 1",
+    "tanh": "between -1 and 1",
+    "softplus": "never negative",
+    "softmax": "a distribution over the units",
+}
+_ON_LOG_VARIANCE = {k: v for k, v in _ON_MEAN.items() if k != "tanh"}
+_LAYERS = frozenset({"linear", "conv1d", "conv2d", "conv3d", "batch_norm", "item", "getitem"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Heads whose range a posterior does not have."""
+    algebra = algebra_of(program)
+    read = {r.law.head.id for r in readings(program) if r.law is not None and r.how == "formula"}
+    samples = posteriors(program)
+    drawn = {p.sample.id for p in samples}
+    seen: set[object] = set()
+    for one in samples:
+        if not one.learned or one.law is None or not one.law.exponential or not _is_code(program, one, drawn):
+            continue
+        if one.law.head.id not in read and one.law.kind != "logvar":
+            continue
+        for finding in _heads(algebra, one):
+            if finding.site.node not in seen:
+                seen.add(finding.site.node)
+                yield finding
+
+
+def _is_code(program: Program, one: Posterior, drawn: set[int]) -> bool:
+    """Whether a layer takes the sample, and it is no sample of data made from another sample."""
+    return feeds_layer(program, one.sample) and not any(s.id in drawn for s in ancestors(one.mean))
+
+
+def _heads(algebra: Algebra, one: Posterior) -> Iterator[Finding]:
+    assert one.law is not None
+    mean = _activation(algebra, one.mean, _ON_MEAN)
+    scale = _activation(algebra, one.law.head, _ON_LOG_VARIANCE)
+    for activation, role, ranges in ((mean, "mean", _ON_MEAN), (scale, one.law.kind, _ON_LOG_VARIANCE)):
+        if activation is None or activation.site is None:
+            continue
+        words = {"logvar": "log-variance", "logstd": "log standard deviation"}.get(role, role)
+        message = (
+            f"the {words} of this posterior ends in {activation.op}, so it is {ranges[activation.op]}; "
+            "a linear head can express every posterior"
+        )
+        yield Finding(activation.site, message, (Note(one.site, "the sample that uses it"),))
+
+
+def _activation(algebra: Algebra, head: Value, ranges: dict[str, str]) -> Sym | None:
+    """The activation between a layer and the head, factors and copies left out."""
+    value: Value = head
+    for _ in range(12):
+        if not isinstance(value, Sym):
+            return None
+        if value.op in ranges:
+            below = value.attrs.get("input")
+            return (
+                value if isinstance(below, Sym) and (below.op in _LAYERS or below.op.startswith("batch_norm")) else None
+            )
+        form = algebra.form(value) or {}
+        product = next(iter(form)) if len(form) == 1 else frozenset()
+        match list(product):
+            case [(Leaf(key=Sym() as leaf), 1.0)] if leaf is not value:
+                value = leaf
+            case _ if value.op in RESHAPES:
+                value = value.attrs.get("input")
+            case _:
+                return None
+    return None

@@ -1,0 +1,171 @@
+"""Mean and scale of a posterior are one and the same tensor.
+
+## What it does
+
+Reports a sample whose mean and scale come from the same output of the same layer: one head that is called for
+both, one slice that is taken twice, one tensor that is returned twice. Also reports a `return` that
+hands out one head twice while another head that was computed beside it is used nowhere.
+
+## Why is this bad?
+
+The variance cannot be learned apart from the mean: where the code is large it is noisy, where it is small
+it is exact. The head that was meant for it never receives a gradient.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc_mean, self.fc_logvar = nn.Linear(128, 20), nn.Linear(128, 20)
+
+    def forward(self, h):
+        mean, logvar = self.fc_mean(h), self.fc_mean(h)
+        return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc_mean, self.fc_logvar = nn.Linear(128, 20), nn.Linear(128, 20)
+
+    def forward(self, h):
+        mean, logvar = self.fc_mean(h), self.fc_logvar(h)
+        return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar)
+```
+
+## Known limits
+
+One layer that is applied to two different inputs is taken for intended sharing.
+
+## References
+
+- Kingma and Welling, Auto-Encoding Variational Bayes, 2014, appendix C
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import graph
+from aelint.semantics.algebra import Algebra, algebra_of
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.posteriors import Posterior, posteriors, raw_head
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Binding, Return
+from aelint.semantics.values import Sym, Value
+
+RULE = Rule(
+    code="AEL209",
+    name="duplicated-posterior-head",
+    summary="mean and scale of a posterior are the same tensor",
+    severity=Severity.ERROR,
+    triggers=(("linear", "conv", "lstm", "gru"),),
+)
+
+_HEADS = frozenset({"linear", "conv1d", "conv2d", "conv3d", "item", "getitem"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """One tensor in two roles."""
+    algebra = algebra_of(program)
+    seen: set[object] = set()
+    returned = list(_returns(program))
+    explained = {twice.id for twice, _ in returned}
+    for found in (*(f for _, f in returned), *_samples(program, algebra, explained)):
+        key = (found.site.unit.path, found.site.row)
+        if key not in seen:
+            seen.add(key)
+            yield found
+
+
+def _samples(program: Program, algebra: Algebra, explained: set[int]) -> Iterator[Finding]:
+    for one in posteriors(program):
+        if one.law is None or one.mean is None or not one.learned or one.mean.id in explained:
+            continue
+        head, through = raw_head(one.law)
+        mean = algebra.leaf(one.mean)
+        if (
+            through in {"exp", "softplus"}
+            and algebra.leaf(head) is mean
+            and mean.op in _HEADS
+            and one.law.kind != "unknown"
+        ):
+            yield _of_sample(algebra, one, mean)
+
+
+def _of_sample(algebra: Algebra, one: Posterior, mean: Sym) -> Finding:
+    twins = [s for s in ancestors(one.scale) if algebra.leaf(s) is mean] if one.scale is not None else []
+    second = max(twins, key=lambda s: s.id, default=mean)
+    site = second.site if second is not one.mean and second.site is not None else one.site
+    name = second.name or "the scale's head"
+    text = f"`{mean.site.text}`" if mean.site is not None and len(mean.site.text) < 60 else "one output"
+    message = f"mean and `{name}` of this sample are the same tensor, {text}; the scale needs a head of its own"
+    return Finding(site, message, (Note(one.site, "the sample"),))
+
+
+def _returns(program: Program) -> Iterator[tuple[Sym, Finding]]:
+    used = graph.consumers(program)
+    kept = _handed_out(program)
+    for ended in program.returns:
+        if not isinstance(ended.value, tuple):
+            continue
+        twice = _repeated(ended.value)
+        idle = [b for b in _bound_in(program, ended) if b.value.id not in used and b.value.id not in kept]
+        statement = _statement(ended, twice.name) if twice is not None else None
+        for other in idle:
+            if twice is not None and statement is not None and _alike(twice, other.value):
+                message = (
+                    f"`{twice.name}` is returned twice, and `{other.name}` (line {other.site.row}) is computed and used nowhere; "
+                    f"return `{other.name}` in one of the two places"
+                )
+                yield twice, Finding(Site(ended.site.unit, statement), message, (Note(other.site, "never used"),))
+
+
+def _repeated(values: tuple[Value, ...]) -> Sym | None:
+    for index, value in enumerate(values):
+        if isinstance(value, Sym) and value.op in _HEADS and any(value is v for v in values[index + 1 :]):
+            return value
+    return None
+
+
+def _alike(left: Sym, right: Sym) -> bool:
+    return left.op == right.op and (left.shape is None or right.shape is None or left.shape == right.shape)
+
+
+def _handed_out(program: Program) -> set[int]:
+    values: list[Value] = [*(e.value for e in program.returns), *(e.value for e in program.stores)]
+    return {s.id for v in values for s in graph.parts(v)}
+
+
+def _bound_in(program: Program, ended: Return) -> Iterator[Binding]:
+    """The names that the function that returned has bound to a head."""
+    activation = ended.context.stack[-1] if ended.context.stack else None
+    for binding in program.bindings:
+        stack = binding.context.stack
+        if stack and stack[-1] is activation and isinstance(binding.value, Sym) and binding.value.op in _HEADS:
+            yield binding
+
+
+def _statement(ended: Return, name: str) -> ast.AST | None:
+    """The `return` that names the tensor twice."""
+    for node in ast.walk(ended.function.node):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+            names = [e.id for e in node.value.elts if isinstance(e, ast.Name)]
+            if len(names) > len(set(names)) and (name in names or not name):
+                return node
+    return None

@@ -1,0 +1,89 @@
+"""Activations on the mean or the log-variance of a posterior."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.latent import bounded_posterior_head as rule
+from tests.rules.harness import rows
+
+MODEL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(30, 16), nn.ReLU())
+        self.mean, self.scale, self.decoder = nn.Linear(16, 4), nn.Linear(16, 4), nn.Linear(4, 30)
+
+    def forward(self, x):
+        h = self.body(x)
+        m, s = {heads}
+        z = m + {std} * torch.randn_like(m)
+        return self.decoder(z), m, s
+
+def loss(model, x):
+    out, m, s = model(x)
+    return F.mse_loss(out, x) + {kl}
+
+loss(Model(), torch.rand(8, 30)).backward()
+"""
+LOGVAR = ("torch.exp(0.5 * s)", "-0.5 * (1 + s - m ** 2 - s.exp()).mean()")
+LOGSTD = ("torch.exp(s)", "0.5 * (m ** 2 + torch.exp(2 * s) - 1 - 2 * s).mean()")
+STD = ("s", "0.5 * (m ** 2 + s ** 2 - 1 - 2 * s.log()).mean()")
+NONE = ("torch.exp(s)", "0")
+
+
+@pytest.mark.parametrize(
+    ("heads", "law"),
+    [
+        pytest.param("self.mean(h), self.scale(h)", LOGVAR, id="linear"),
+        pytest.param("self.mean(h), F.softplus(self.scale(h))", STD, id="softplus-for-a-std"),
+        pytest.param("self.mean(h), self.scale(h).clamp(-10, 10)", LOGVAR, id="clamped"),
+        pytest.param("self.mean(h), F.hardtanh(self.scale(h), -7, 2)", LOGVAR, id="hardtanh-as-a-guard"),
+        pytest.param("self.mean(h), 5 * torch.tanh(self.scale(h))", LOGVAR, id="tanh-as-a-guard"),
+        pytest.param("torch.tanh(self.mean(h)), self.scale(h)", NONE, id="policy"),
+        pytest.param("self.mean(F.elu(h)), self.scale(F.relu(h))", LOGVAR, id="activation-before-the-head"),
+    ],
+)
+def test_silent(heads: str, law: tuple[str, str]) -> None:
+    assert rows(rule, MODEL.format(heads=heads, std=law[0], kl=law[1])) == []
+
+
+def test_an_output_distribution_is_no_posterior() -> None:
+    source = MODEL.format(heads="self.mean(h), self.scale(h)", std=LOGVAR[0], kl=LOGVAR[1])
+    source += (
+        "\nclass Decoder(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.m, self.s, self.critic = nn.Linear(4, 30), nn.Linear(4, 30), nn.Linear(30, 1)\n\n"
+        "    def forward(self, z):\n        m, s = torch.sigmoid(self.m(z)), self.s(z)\n"
+        "        return self.critic(m + torch.exp(0.5 * s) * torch.randn_like(m))\n\n"
+        "q = Model()\nz = q.mean(q.body(torch.rand(8, 30)))\nz = z + (q.scale(q.body(torch.rand(8, 30))) / 2).exp() * torch.randn_like(z)\n"
+        "Decoder()(z)\n"
+    )
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    ("heads", "law"),
+    [
+        pytest.param("F.relu(self.mean(h)), self.scale(h)", LOGVAR, id="relu-mean"),
+        pytest.param("torch.tanh(self.mean(h)), 0.5 * torch.tanh(self.scale(h))", LOGSTD, id="tanh-mean"),
+        pytest.param("self.mean(h), F.relu(self.scale(h))", LOGVAR, id="relu-log-variance"),
+        pytest.param("self.mean(h), F.softplus(self.scale(h))", LOGVAR, id="softplus-log-variance"),
+        pytest.param("self.mean(h), self.scale(h).sigmoid()", LOGSTD, id="sigmoid-log-std"),
+        pytest.param("self.mean(h).softmax(-1), self.scale(h)", LOGVAR, id="softmax-mean"),
+    ],
+)
+def test_fires(heads: str, law: tuple[str, str]) -> None:
+    assert rows(rule, MODEL.format(heads=heads, std=law[0], kl=law[1])) == [14]
+
+
+def test_activation_module_at_the_end_of_the_head() -> None:
+    source = MODEL.format(heads="self.mean(h), self.scale(h)", std=LOGVAR[0], kl=LOGVAR[1])
+    source = source.replace(
+        "self.mean, self.scale, self.decoder = nn.Linear(16, 4),",
+        "self.mean, self.scale, self.decoder = nn.Sequential(nn.Linear(16, 4), nn.Tanh()),",
+    )
+    assert rows(rule, source) == [10]

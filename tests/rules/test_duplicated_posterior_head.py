@@ -1,0 +1,73 @@
+"""Mean and scale that are one tensor."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.latent import duplicated_posterior_head as rule
+from tests.rules.harness import rows
+
+MODEL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.distributions import Normal
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.both = nn.Linear(16, 4), nn.Linear(16, 4), nn.Linear(16, 8)
+        self.gain = nn.Parameter(torch.zeros(4))
+
+    def forward(self, h, g):
+        {heads}
+        {rest}
+"""
+DRAW = "return m + torch.exp(0.5 * s) * torch.randn_like(m)"
+
+
+@pytest.mark.parametrize(
+    ("heads", "rest"),
+    [
+        pytest.param("m, s = self.a(h), self.b(h)", DRAW, id="two-heads"),
+        pytest.param("m, s = self.both(h).chunk(2, dim=1)", DRAW, id="halves"),
+        pytest.param("p = self.both(h); m, s = p[:, :4], p[:, 4:]", DRAW, id="slices"),
+        pytest.param("m, s = self.a(h), self.a(g)", DRAW, id="one-layer-on-two-inputs"),
+        pytest.param(
+            "m = self.a(h)", "return m + torch.exp(0.5 * self.gain) * torch.randn_like(m)", id="fixed-variance"
+        ),
+        pytest.param("m = F.relu(self.a(h))", "return m + m.sqrt() * torch.randn_like(m)", id="shot-noise"),
+        pytest.param("m, s = self.a(h), self.b(h)", "return m, s, m", id="returned-twice-on-purpose"),
+        pytest.param("m, s, u = self.a(h), self.b(h), self.a(g)", "self.kept = u; return m, s, m, s", id="stored"),
+    ],
+)
+def test_silent(heads: str, rest: str) -> None:
+    assert rows(rule, MODEL.format(heads=heads, rest=rest)) == []
+
+
+@pytest.mark.parametrize(
+    ("heads", "rest"),
+    [
+        pytest.param("m, s = self.a(h), self.a(h)", DRAW, id="one-layer-twice"),
+        pytest.param("p = self.both(h); m, s = p[:, :4], p[:, :4]", DRAW, id="one-slice-twice"),
+        pytest.param("m = self.a(h); s = self.a(h)", "return Normal(m, F.softplus(s)).rsample()", id="distribution"),
+    ],
+)
+def test_fires_where_the_second_is_made(heads: str, rest: str) -> None:
+    assert rows(rule, MODEL.format(heads=heads, rest=rest)) == [14]
+
+
+def test_returned_twice_beside_an_unused_head() -> None:
+    assert rows(
+        rule, MODEL.format(heads="m, s, n, t = self.a(h), self.b(h), self.a(g), self.b(g)", rest="return m, s, n, s")
+    ) == [15]
+
+
+def test_returned_as_both() -> None:
+    source = (
+        "import torch\nfrom torch import nn\n\nclass E(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.m, self.v = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)\n\n    def forward(self, x):\n"
+        "        mean, logvar = self.m(x), self.v(x)\n        return mean, mean\n\n"
+        "mean, logvar = E()(torch.rand(2, 3, 8, 8))\nz = mean + logvar.div(2).exp() * torch.randn(mean.shape)\n"
+    )
+    assert rows(rule, source) == [11]
