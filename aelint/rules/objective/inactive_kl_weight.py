@@ -1,0 +1,175 @@
+"""The posterior is sampled, but nothing in the loss holds it to the prior.
+
+## What it does
+
+Reports a training loss of reconstruction terms alone whose reconstruction was decoded from a sample
+`mean + std * noise` with a learned scale, and a KL divergence that enters the loss detached or as a number.
+
+## Why is this bad?
+
+Without the KL the noise only hurts, so training drives the standard deviation to zero and the means apart:
+a plain autoencoder with a nuisance. Samples from the prior decode to nothing.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(64, 8), nn.Linear(4, 64)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+
+for x in torch.utils.data.DataLoader(torch.rand(512, 64), batch_size=32):
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+    loss = F.mse_loss(decoder(z), x, reduction="sum")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(64, 8), nn.Linear(4, 64)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+
+for x in torch.utils.data.DataLoader(torch.rand(512, 64), batch_size=32):
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+    kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+    loss = F.mse_loss(decoder(z), x, reduction="sum") + kl
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Known limits
+
+Any further term of the loss, known or not, and any other loss that sees mean, scale or sample counts as a
+restraint. The backward pass must be in sight.
+
+## References
+
+- Kingma and Welling, Auto-Encoding Variational Bayes, 2014: https://arxiv.org/abs/1312.6114
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.lineage import ancestors, depends_on, source
+from aelint.semantics.objectives import Objective, objectives
+from aelint.semantics.posteriors import Posterior, posteriors
+from aelint.semantics.terms import Term, divergences, reconstructions
+from aelint.semantics.values import Sym
+from aelint.semantics.wording import place
+
+RULE = Rule(
+    code="AEL302",
+    name="inactive-kl-weight",
+    summary="the posterior is sampled, but no term of the loss holds it to the prior",
+    severity=Severity.WARNING,
+    triggers=(("backward",), ("randn", "normal", "rsample", "item", "detach")),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield losses without a restraint on the posterior, and divergences without gradient."""
+    called = [o for o in objectives(program) if o.called]
+    sampled = [p for p in posteriors(program) if p.learned and p.scale is not None and p.head is not None]
+    seen: set[int] = set()
+    for finding in (*_severed(called), *_unrestrained(called, sampled)):
+        if id(finding.site.node) not in seen:
+            seen.add(id(finding.site.node))
+            yield finding
+
+
+def _severed(called: list[Objective]) -> Iterator[Finding]:
+    for objective in called:
+        for summand in objective.summands:
+            # Beside further factors it is a weight that somebody keeps out of the gradient on purpose.
+            for leaf in summand.leaves if len(summand.product) == 1 else ():
+                if not isinstance(leaf, Sym) or not _is_cut(leaf) or leaf.site is None:
+                    continue
+                inner = source(leaf)
+                if isinstance(inner, Sym) and any(t.factor for t in divergences(Objective(inner, called=False))):
+                    how = "detached" if leaf.op == "detach" else "as a plain number"
+                    message = (
+                        f"The KL divergence enters the loss {how}: its value is added, its gradient is not, "
+                        "so nothing holds the posterior to the prior. Add the tensor itself"
+                    )
+                    yield Finding(leaf.site, message)
+
+
+def _is_cut(leaf: Sym) -> bool:
+    return leaf.op == "detach" or (leaf.op == "item" and "index" not in leaf.attrs)
+
+
+def _unrestrained(called: list[Objective], sampled: list[Posterior]) -> Iterator[Finding]:
+    for posterior in sampled:
+        using = [o for o in called if depends_on(o.value, posterior.sample)]
+        terms = [_only_reconstructions(o, posterior) for o in using]
+        if not using or None in terms or _is_held_elsewhere(called, posterior):
+            continue
+        term = next(t for t in terms if t is not None)
+        if term.leaf is None or term.leaf.site is None:
+            continue
+        site = term.leaf.site
+        message = (
+            f"The reconstruction is decoded from a sample with a learned scale ({place(posterior.site, site)}), but this is "
+            "all that the loss consists of: no KL divergence holds the posterior to the prior, and the scale shrinks to zero"
+        )
+        yield Finding(site, message, (Note(posterior.site, "the sample"),))
+
+
+def _only_reconstructions(objective: Objective, posterior: Posterior) -> Term | None:
+    """The reconstruction term, if everything in the loss is one and looks at the posterior through the sample alone."""
+    terms = [t for t in reconstructions(objective) if not t.by_name]
+    covered = {id(s) for t in terms for s in t.summands}
+    if (
+        not terms
+        or any(id(s) not in covered for s in objective.summands)
+        or not depends_on(objective.value, posterior.sample)
+    ):
+        return None
+    return None if _sees_directly(objective.value, posterior) else terms[0]
+
+
+def _sees_directly(value: Sym, posterior: Posterior) -> bool:
+    """Whether mean, scale or head reach the value on a way that does not pass the sample."""
+    watched = {s.id for s in (posterior.mean, posterior.scale, posterior.head) if s is not None}
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if one.id in seen or one is posterior.sample:
+            continue
+        seen.add(one.id)
+        if one.id in watched:
+            return True
+        pending.extend(i for i in one.inputs if isinstance(i, Sym))
+    return False
+
+
+def _is_held_elsewhere(called: list[Objective], posterior: Posterior) -> bool:
+    """Whether another loss of the program has a divergence, or sees the parameters of the same layers."""
+    layers = {s.layer.id for s in (posterior.mean, posterior.head) if s is not None and s.layer is not None}
+    for objective in called:
+        if any(True for _ in divergences(objective)):
+            return True
+        if depends_on(objective.value, posterior.sample):
+            continue
+        sees = any(one.layer is not None and one.layer.id in layers for one in ancestors(objective.value))
+        again = any(one.site is posterior.site or one.op == posterior.sample.op for one in ancestors(objective.value))
+        if sees and not again:
+            return True
+    return False

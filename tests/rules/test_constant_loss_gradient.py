@@ -1,0 +1,33 @@
+import pytest
+
+from aelint.rules.objective import constant_loss_gradient as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nnet = nn.Linear(4, 4)\nx = torch.rand(8, 4)\ny = net(x)\n"
+
+HEALTHY = {
+    "a loss": "F.mse_loss(y, x).backward()",
+    "a detached target": "F.mse_loss(y, net(x).detach()).backward()",
+    "a detached weight": "rec = F.mse_loss(y, x)\n(rec + rec.detach() * y.mean()).backward()",
+    "a number for the log": "loss = F.mse_loss(y, x)\ntotal = loss.item()\nloss.backward()",
+    "an unknown loss": "criterion(y.detach(), x).backward()",
+    "a tensor that is optimised": "w = torch.tensor(2.0, requires_grad=True)\n(y.detach() * w).sum().backward()",
+    "a learned parameter": "w = nn.Parameter(torch.rand(4))\n((y.detach() - w) ** 2).sum().backward()",
+}
+
+
+@pytest.mark.parametrize("body", HEALTHY.values(), ids=HEALTHY.keys())
+def test_healthy(body):
+    assert not rows(rule, HEAD + body + "\n")
+
+
+CUT = {
+    "made anew": ("loss = F.mse_loss(y, x)\nloss = torch.tensor(loss.item(), requires_grad=True)\nloss.backward()", 8),
+    "computed from a detached output": ("loss = F.mse_loss(y.detach(), x)\nloss.backward()", 7),
+    "item in a sum": ("loss = torch.zeros(1)\nloss = loss + F.mse_loss(y, x).item()\nloss.backward()", 8),
+}
+
+
+@pytest.mark.parametrize(("body", "row"), CUT.values(), ids=CUT.keys())
+def test_cut(body, row):
+    assert rows(rule, HEAD + body + "\n") == [row]

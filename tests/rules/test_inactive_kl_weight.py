@@ -1,0 +1,73 @@
+import pytest
+
+from aelint.rules.objective import inactive_kl_weight as rule
+from tests.rules.harness import rows
+
+HEAD = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder, judge = nn.Linear(64, 8), nn.Linear(4, 64), nn.Linear(4, 1)
+
+for x in torch.utils.data.DataLoader(torch.rand(512, 64), batch_size=32):
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+    y = decoder(z)
+    kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+    loss = {}
+    loss.backward()
+"""
+
+HEALTHY = {
+    "a KL divergence": "F.mse_loss(y, x) + 0.01 * kl",
+    "a penalty on the code": "F.mse_loss(y, x) + mu.pow(2).mean()",
+    "an adversarial term": "F.mse_loss(y, x) + judge(z).mean()",
+    "an unknown term": "F.mse_loss(y, x) + mmd(z)",
+    "a plain autoencoder": "F.mse_loss(decoder(mu), x)",
+    "a KL that is logged too": "F.mse_loss(y, x) + kl - 0.0 * kl.item()",
+}
+
+
+@pytest.mark.parametrize("loss", HEALTHY.values(), ids=HEALTHY.keys())
+def test_restrained(loss):
+    assert not rows(rule, HEAD.format(loss))
+
+
+def test_noise_of_fixed_scale():
+    assert not rows(rule, HEAD.format("F.mse_loss(y, x)").replace("torch.exp(0.5 * logvar)", "0.1"))
+
+
+def test_no_backward_in_sight():
+    assert not rows(rule, HEAD.format("F.mse_loss(y, x)").replace("    loss.backward()\n", ""))
+
+
+def test_reconstruction_alone():
+    assert rows(rule, HEAD.format("F.mse_loss(y, x, reduction='sum')")) == [13]
+    assert rows(rule, HEAD.format("((y - x) ** 2).sum(1).mean()")) == [13]
+
+
+@pytest.mark.parametrize("kl", ["kl.item()", "kl.detach()"])
+def test_divergence_without_gradient(kl):
+    assert rows(rule, HEAD.format(f"F.mse_loss(y, x) + {kl}")) == [13]
+
+
+def test_model_that_computes_its_own_loss():
+    source = """
+    import torch
+    import torch.nn as nn
+    class VAE(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.enc, self.dec = nn.Linear(8, 4), nn.Linear(2, 8)
+        def forward(self, x):
+            mu, logvar = self.enc(x).chunk(2, -1)
+            z = mu + torch.randn_like(mu) * torch.exp(logvar / 2)
+            return self.dec(z), mu, logvar
+        def loss(self, x):
+            x_hat, mu, logvar = self(x)
+            return nn.functional.mse_loss(x_hat, x)
+    model = VAE()
+    model.loss(torch.rand(4, 8)).backward()
+    """
+    assert rows(rule, source) == [14]
