@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def _chain(program: Program, last: Sym) -> list[Object]:
 def _collapsing(chain: list[Object]) -> Iterator[LinearStack]:
     """The parts of a chain in which no layer is narrower than what it connects (a bottleneck would limit the rank)."""
     part: list[Object] = chain[:1]
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in itertools.pairwise(chain):
         if not _is_wide(before, after):
             if len(part) >= SHORTEST:
                 yield LinearStack(tuple(part))

@@ -1,0 +1,140 @@
+"""The reconstruction has another size than what it is compared with.
+
+## What it does
+
+Follows the data through the network and compares the shape of the prediction with the shape of its
+target in a loss or a difference, axis by axis.
+
+## Why is this bad?
+
+A transposed convolution gives `(n - 1) * stride - 2 * padding + kernel_size + output_padding`. One wrong
+number makes 27 of 28, and the loss raises, or broadcasts where a size is 1.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder = nn.Conv2d(1, 8, 3, stride=2, padding=1)
+decoder = nn.ConvTranspose2d(8, 1, 3, stride=2, padding=1)
+
+x = torch.rand(16, 1, 28, 28)
+loss = F.mse_loss(decoder(encoder(x)), x)
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder = nn.Conv2d(1, 8, 3, stride=2, padding=1)
+decoder = nn.ConvTranspose2d(8, 1, 3, stride=2, padding=1, output_padding=1)
+
+x = torch.rand(16, 1, 28, 28)
+loss = F.mse_loss(decoder(encoder(x)), x)
+```
+
+## Known limits
+
+The target must be data of known size, and the prediction must be computed from it. Another number of
+axes is left to the rule about broadcasting losses.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.comparisons import Comparison, comparisons
+from aelint.semantics.contradictions import last_layer
+from aelint.semantics.lineage import ancestors, source
+from aelint.semantics.operators.axes import differ
+from aelint.semantics.values import Object, Shape, Sym, Value
+from aelint.semantics.wording import layer_title, place, shape_text, size_text
+
+RULE = Rule(
+    code="AEL105",
+    name="reconstruction-shape-mismatch",
+    summary="the reconstruction has another size than its target",
+    severity=Severity.ERROR,
+    triggers=(("loss", "**", "pow", "abs"),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each comparison of a reconstruction of the wrong size, at the layer where the sizes part."""
+    seen: set[int] = set()
+    for comparison in comparisons(program):
+        prediction, target = comparison.prediction, comparison.target
+        if prediction is None or target is None or not prediction.shape or not target.shape:
+            continue
+        axis = _wrong_axis(prediction.shape, target.shape)
+        if axis is None or not _is_reconstruction(prediction, target):
+            continue
+        finding = _finding(program, comparison, prediction, target, axis)
+        if id(finding.site.node) not in seen:
+            seen.add(id(finding.site.node))
+            yield finding
+
+
+def _wrong_axis(shape: Shape, wanted: Shape) -> int | None:
+    if len(shape) != len(wanted):
+        return None
+    wrong = [i for i, (a, b) in enumerate(zip(shape, wanted, strict=True)) if differ(a, b)]
+    return wrong[0] if wrong else None
+
+
+def _is_reconstruction(prediction: Sym, target: Sym) -> bool:
+    behind = {id(one) for one in ancestors(target)}
+    return any(id(one) in behind for one in ancestors(prediction))
+
+
+def _finding(program: Program, comparison: Comparison, prediction: Sym, target: Sym, axis: int) -> Finding:
+    assert prediction.shape is not None
+    assert target.shape is not None
+    site, layer = _where_sizes_part(prediction, axis) or (comparison.site, last_layer(prediction))
+    what = f"{layer_title(program, layer)} leads to a reconstruction" if layer is not None else "the reconstruction is"
+    message = (
+        f"{what} of shape {shape_text(prediction.shape)}, but it is compared with {shape_text(target.shape)} "
+        f"({place(comparison.site, site)}): axis {axis} has {size_text(prediction.shape[axis])} and not "
+        f"{size_text(target.shape[axis])} elements. Change kernel, stride, padding or `output_padding`."
+    )
+    return Finding(site, message, (Note(comparison.site, "compared here"),))
+
+
+def _where_sizes_part(prediction: Sym, axis: int) -> tuple[Site, Object] | None:
+    """The first layer of the decoder whose output has a size that no layer of the encoder has seen."""
+    path: list[Sym] = []
+    value: Value = prediction
+    while isinstance(value, Sym):
+        path.append(value)
+        value = source(value)
+    rank = len(prediction.shape or ())
+    grown = [n for n in path[::-1] if isinstance(n.layer, Object) and n.shape and len(n.shape) == rank]
+    seen = set()
+    for node in grown:
+        before = source(node)
+        assert node.shape is not None
+        size, earlier = node.shape[axis], before.shape[axis] if isinstance(before, Sym) and _has(before, rank) else None
+        if (
+            node.op.startswith(("conv_transpose", "interpolate"))
+            and size not in seen
+            and isinstance(node.layer, Object)
+        ):
+            return (node.layer.site, node.layer) if node.layer.site is not None else None
+        seen.update({size, earlier})
+    return None
+
+
+def _has(value: Sym, rank: int) -> bool:
+    return value.shape is not None and len(value.shape) == rank

@@ -1,0 +1,65 @@
+import pytest
+
+from aelint.rules.architecture import reconstruction_shape_mismatch as rule
+from tests.rules.harness import rows, run
+
+TEXT = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1))
+        self.decoder = nn.Sequential(
+            nn.ConvTranspose2d(16, 8, 3, 2, 1, {first}),
+            nn.ReLU(),
+            nn.ConvTranspose2d(8, 1, 3, 2, 1, {second}),
+        )
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x)){end}
+
+def train():
+    model = AE()
+    for _ in range(3):
+        x = torch.rand(16, 1, 28, 28)
+        loss = {loss}
+        loss.backward()
+"""
+
+
+def ae(first=1, second=1, end="", loss="F.mse_loss(model(x), x)"):
+    return TEXT.format(first=first, second=second, end=end, loss=loss)
+
+
+@pytest.mark.parametrize(
+    ("reason", "source"),
+    [
+        ("equal sizes", ae()),
+        ("a crop of the output", ae(second=0, end="", loss="F.mse_loss(F.pad(model(x), (0, 1, 0, 1)), x)")),
+        ("a crop of the target", ae(second=0, loss="F.mse_loss(model(x), x[:, :, :27, :27])")),
+        ("another rank is another rule's", ae(end=".flatten(1)")),
+        (
+            "a target that the prediction does not come from",
+            ae(second=0, loss="F.mse_loss(model(x), torch.rand(16, 1, 30, 30))"),
+        ),
+    ],
+)
+def test_silent_on(reason, source):
+    assert rows(rule, source) == [], reason
+
+
+def test_fires_at_the_last_layer():
+    found = run(rule, ae(second=0))
+    assert [f.site.row for f in found] == [13]
+    assert "has 27 and not 28 elements" in found[0].message
+
+
+def test_fires_at_the_first_layer_that_leaves_the_sizes_of_the_encoder():
+    assert rows(rule, ae(first=0)) == [11]
+
+
+def test_fires_on_a_difference():
+    assert rows(rule, ae(second=0, loss="((model(x) - x) ** 2).mean()")) == [13]
