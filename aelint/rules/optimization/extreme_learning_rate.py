@@ -1,0 +1,83 @@
+"""An adaptive optimiser gets a learning rate at which no network trains.
+
+## What it does
+
+Reports Adam and its relatives (`AdamW`, `NAdam`, `RAdam`, `Adamax`, `RMSprop`) with a constant learning
+rate of `limit` (0.5) or more on the parameters of a network.
+
+## Why is this bad?
+
+These optimisers move each weight by about the learning rate per step, whatever the gradient. With 0.5
+all weights of a fresh layer are gone after the first step; units saturate or die, and the output is
+the same for every input.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+optimizer = torch.optim.Adam(model.parameters(), lr=1.0)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+```
+
+## Known limits
+
+Large rates on free variables (codes that are fitted, embeddings) are normal, and SGD is not judged.
+
+## References
+
+- Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, section 2.1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Rule
+from aelint.semantics import Program
+from aelint.semantics.initialization import is_weighted
+from aelint.semantics.parameters import held_by
+from aelint.semantics.training import optimizers
+
+RULE = Rule(
+    code="AEL413",
+    name="extreme-learning-rate",
+    summary="an adaptive optimiser moves every weight by half a unit or more per step",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("adam", "rmsprop"), ("optim",)),
+    options={"limit": 0.5},
+)
+
+_ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop"})
+
+
+def check(program: Program, options: Mapping[str, float]) -> Iterator[Finding]:
+    """Report optimisers of networks whose learning rate is out of range."""
+    limit = options["limit"]
+    layers = {id(o) for o in program.layers if is_weighted(o)}
+    seen: set[int] = set()
+    for optimizer in optimizers(program):
+        kind = optimizer.name.rsplit(".", 1)[-1]
+        rate = optimizer.args[1] if len(optimizer.args) > 1 else optimizer.kwargs.get("lr")
+        if kind not in _ADAPTIVE or not isinstance(rate, (int, float)) or rate < limit or optimizer.site is None:
+            continue
+        if layers & held_by(optimizer).owners and id(optimizer.site.node) not in seen:
+            seen.add(id(optimizer.site.node))
+            yield Finding(
+                optimizer.site,
+                f"{kind} moves each weight by about its learning rate, {rate:g}, in every step: the network is overwritten at once; "
+                "rates between 1e-5 and 1e-2 are usual",
+            )

@@ -1,0 +1,143 @@
+"""An attribute is set, or a method named, that has no effect.
+
+## What it does
+
+Reports
+
+- `requires_grad` misspelled (`require_grad`, `requires_gradient`, ...) on a parameter or module,
+- `requires_grad = False` on a whole module, which is no switch,
+- `optimizer.lr = ...`, which no optimiser reads, and
+- `model.eval`, `optimizer.step`, `loss.backward` and their like as a statement, without parentheses.
+
+## Why is this bad?
+
+Python accepts all of them in silence. The layer is not frozen, the learning rate does not change, the
+mode stays as it was.
+
+## Example
+
+```python
+from torch import nn
+
+encoder = nn.Linear(20, 4)
+for parameter in encoder.parameters():
+    parameter.require_grad = False
+```
+
+```python
+from torch import nn
+
+encoder = nn.Linear(20, 4)
+encoder.requires_grad = False
+```
+
+## Use instead
+
+```python
+from torch import nn
+
+encoder = nn.Linear(20, 4)
+encoder.requires_grad_(False)
+```
+
+## Known limits
+
+A class's own attributes and properties of these names are its own business.
+
+## References
+
+- https://pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Applicability, Confidence, Severity
+from aelint.rule import Finding, Rewrite, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.modules import is_module
+from aelint.semantics.parameters import is_optimizer, owner_of, weight_of
+from aelint.semantics.trace import Store
+from aelint.semantics.values import MISSING, Instance, Value
+
+RULE = Rule(
+    code="AEL408",
+    name="misspelled-attribute",
+    summary="an attribute is set or a method named in a way that has no effect",
+    severity=Severity.ERROR,
+    confidence=Confidence.HIGH,
+    triggers=(("grad", ".lr", ".eval", ".train", ".step", ".backward"), ("torch",)),
+)
+
+_MISSPELLED = frozenset(
+    "require_grad required_grad requires_grads require_grads requires_gradient require_gradient required_gradient "
+    "requries_grad requires_gard requiers_grad require_grads_".split()  # one line reads better than twelve
+)
+_CALLED = {"eval": "model", "train": "model", "zero_grad": "gradients", "step": "optimizer", "backward": "loss"}
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report stores and statements that do nothing."""
+    seen: set[int] = set()
+    for store in program.stores:
+        message = _message(store)
+        if message and id(store.site.node) not in seen:
+            seen.add(id(store.site.node))
+            yield Finding(store.site, message)
+    yield from _uncalled(program)
+
+
+def _message(store: Store) -> str:
+    node = store.site.node
+    own = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    if store.name in _MISSPELLED and not own and _is_torchs(store.target):
+        return f"`{store.name}` is a new attribute that nothing reads: the gradient is not switched; the name is `requires_grad`"
+    if (
+        store.name == "requires_grad"
+        and not own
+        and is_module(store.target)
+        and not _has_own(store.target, "requires_grad")
+    ):
+        return (
+            "`requires_grad` is no switch of a module: its parameters are not changed; call `requires_grad_"
+            f"({store.value if isinstance(store.value, bool) else '...'})`"
+        )
+    if store.name in {"lr", "learning_rate", "weight_decay", "momentum"} and is_optimizer(store.target):
+        return (
+            f"`{store.name}` is a new attribute that the optimiser does not read; set it in each of its `param_groups`"
+        )
+    return ""
+
+
+def _is_torchs(target: Value) -> bool:
+    return (
+        is_module(target)
+        or weight_of(target) is not None
+        or owner_of(target) is not None
+        or getattr(target, "op", "") == "parameter"
+    )
+
+
+def _has_own(target: Value, name: str) -> bool:
+    return isinstance(target, Instance) and target.cls.find(name) is not MISSING
+
+
+def _uncalled(program: Program) -> Iterator[Finding]:
+    receivers = {
+        ast.unparse(c.site.node.func.value)
+        for c in program.calls
+        if isinstance(c.site.node, ast.Call) and isinstance(c.site.node.func, ast.Attribute)
+    }
+    for module in program.machine.modules.values():
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Expr(value=ast.Attribute(value=owner, attr=name) as named) if (
+                    name in _CALLED and ast.unparse(owner) in receivers
+                ):
+                    site = Site(module.unit, named)
+                    rewrite = Rewrite("call it", ((site, f"{ast.unparse(named)}()"),), Applicability.UNSAFE)
+                    yield Finding(
+                        site, f"`{ast.unparse(named)}` names the method and does not call it; add `()`", rewrite=rewrite
+                    )

@@ -1,0 +1,98 @@
+"""Layers take part in the loss, and no optimiser holds their parameters.
+
+## What it does
+
+Follows the loss of each training step back to the layers that it depends on, and compares them with
+the parameters given to the program's optimisers. Reports layers that receive gradients and are in none.
+
+## Why is this bad?
+
+These layers keep their random weights. An encoder without training is a random projection, a decoder
+without training limits the whole model; the loss still falls, because the other part adapts.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(20, 4), nn.Linear(4, 20)
+optimizer = torch.optim.Adam(encoder.parameters(), lr=1e-3)
+for step in range(1000):
+    x = torch.randn(32, 20)
+    loss = nn.functional.mse_loss(decoder(encoder(x)), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(20, 4), nn.Linear(4, 20)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
+for step in range(1000):
+    x = torch.randn(32, 20)
+    loss = nn.functional.mse_loss(decoder(encoder(x)), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Known limits
+
+Layers that are frozen, loaded, put into evaluation mode, or whose parameters the program asks for
+elsewhere are taken to be left out on purpose.
+
+## References
+
+- https://pytorch.org/docs/stable/optim.html#constructing-it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.coverage import Missed, missed_layers
+
+RULE = Rule(
+    code="AEL402",
+    name="optimizer-misses-parameters",
+    summary="layers that the loss depends on are in no optimiser",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("optim",), ("backward",), ("step",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Report the optimiser that lacks layers of its loss."""
+    seen: set[int] = set()
+    for missed in missed_layers(program):
+        site = missed.optimizer.site
+        if site is None or id(site.node) in seen:
+            continue
+        seen.add(id(site.node))
+        notes = [Note(layer.site, "never changes") for layer in missed.layers[:3] if layer.site is not None]
+        yield Finding(site, _message(missed), tuple(notes))
+
+
+def _message(missed: Missed) -> str:
+    first = missed.layers[0]
+    row = first.site.row if first.site is not None else 0
+    kind = first.name.rsplit(".", 1)[-1]
+    which = (
+        f"the {kind} of line {row}"
+        if len(missed.layers) == 1
+        else f"{len(missed.layers)} layers (the first: {kind}, line {row})"
+    )
+    return (
+        f"the loss of line {missed.backward.row} sends gradients to {which}, and no optimiser of the program holds their parameters: "
+        "they keep their random weights; give them to this optimiser, or freeze them to say that it is meant"
+    )

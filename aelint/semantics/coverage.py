@@ -1,0 +1,116 @@
+"""Which layers of a trained loss the program's optimisers hold, and which they lost or never had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.gradients import reach, updates
+from aelint.semantics.initialization import is_frozen, is_weighted
+from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.parameters import held_by, owner_of
+from aelint.semantics.program import Program
+from aelint.semantics.training import Kind, actions, optimizers
+from aelint.semantics.values import Instance, ListValue, Object, Sym, Value
+
+__all__ = ["Missed", "Replaced", "missed_layers", "replaced_parameters"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Missed:
+    """An optimiser whose step follows a loss that depends on layers which no optimiser holds."""
+
+    optimizer: Object
+    layers: tuple[Object, ...]
+    backward: Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replaced:
+    """A part of a model that was exchanged after the optimiser had taken its parameters."""
+
+    site: Site
+    optimizer: Object
+    name: str
+
+
+def missed_layers(program: Program) -> Iterator[Missed]:
+    """Layers that a loss trains and no optimiser holds."""
+    built = list(optimizers(program))
+    held = [held_by(o) for o in built]
+    if not built or not all(h.known for h in held) or any(c.method == "add_param_group" for c in program.calls):
+        return
+    owned = frozenset[int]().union(*(h.owners for h in held))
+    layers = {id(o): o for o in program.layers}
+    reported: set[int] = set()
+    for update in updates(program):
+        reached = reach(update.backward.of)
+        optimizer = update.steps[0].of
+        if reached.everything or not isinstance(optimizer, Object) or id(optimizer) in reported:
+            continue
+        missing = [layers[i] for i in reached.live - owned if i in layers and is_weighted(layers[i])]
+        missing = [one for one in missing if not _is_cared_for(program, one)]
+        if missing:
+            reported.add(id(optimizer))
+            missing.sort(key=lambda one: one.id)
+            yield Missed(optimizer, tuple(missing), update.backward.event.site)
+
+
+def _is_cared_for(program: Program, layer: Object) -> bool:
+    """Whether the program deals with the layer's parameters in some other way."""
+    if is_frozen(program, layer) or _is_unregistered(program, layer):
+        return True
+    for call in program.calls:
+        cares = call.method in {
+            "eval",
+            "load_state_dict",
+            "requires_grad_",
+            "parameters",
+            "named_parameters",
+            "state_dict",
+        }
+        module = call.receiver if isinstance(call.receiver, (Instance, Object)) else owner_of(call.receiver)
+        if cares and is_module(module) and any(one is layer for _, one in submodules(module)):
+            return True
+    return False
+
+
+def _is_unregistered(program: Program, layer: Object) -> bool:
+    # A layer in a plain list is another fault, and has a rule of its own.
+    lists = [v.items for n in program.networks for v in n.attrs.values() if isinstance(v, ListValue)]
+    return any(one is layer for items in lists for item in items for _, one in submodules(item))
+
+
+def replaced_parameters(program: Program) -> Iterator[Replaced]:
+    """Modules and parameters that were assigned over what an optimiser holds, and that it goes on stepping without."""
+    born = {id(c.result): c.order for c in program.calls if isinstance(c.result, Object)}
+    for optimizer in optimizers(program):
+        built = born.get(id(optimizer))
+        held = held_by(optimizer)
+        steps = [a.order for a in actions(program) if a.kind is Kind.STEP and a.of is optimizer]
+        if built is None or not held.known or not steps:
+            continue
+        for store in program.stores:
+            late = built < store.order < steps[-1] and id(store.target) in held.owners and not store.context.guards
+            if late and _is_trainable(store.value) and _had_before(program, store.target, store.name, built):
+                if not _is_taken_later(program, store.value, store.order, born):
+                    yield Replaced(store.site, optimizer, store.name)
+
+
+def _is_trainable(value: Value) -> bool:
+    if isinstance(value, Sym):
+        return value.op == "parameter" and value.attrs.get("requires_grad", True) is not False
+    return is_module(value) and any(is_weighted(one) for _, one in submodules(value))
+
+
+def _had_before(program: Program, target: Value, name: str, built: int) -> bool:
+    if isinstance(target, Object) and name in {"weight", "bias"}:
+        return True
+    return any(s.target is target and s.name == name and s.order < built for s in program.stores)
+
+
+def _is_taken_later(program: Program, value: Value, order: int, born: dict[int, int]) -> bool:
+    later = [o for o in optimizers(program) if born.get(id(o), 0) > order]
+    wanted = held_by(value).owners
+    return any(not held_by(o).known or held_by(o).owners & wanted for o in later)

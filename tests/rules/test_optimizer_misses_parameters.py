@@ -1,0 +1,84 @@
+"""AEL402: who trains which layers."""
+
+import pytest
+
+from aelint.rules.optimization import optimizer_misses_parameters as rule
+from tests.rules.harness import rows
+
+PARTS = """
+import itertools
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(20, 4), nn.Linear(4, 20)
+{optimizers}
+for i in range(99):
+    x = torch.randn(8, 20)
+    loss = nn.functional.mse_loss(decoder(encoder(x)), x)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+
+HEALTHY = {
+    "chained": "opt = torch.optim.Adam(itertools.chain(encoder.parameters(), decoder.parameters()))",
+    "added lists": "opt = torch.optim.Adam(list(encoder.parameters()) + list(decoder.parameters()))",
+    "groups": "opt = torch.optim.Adam([{'params': encoder.parameters()}, {'params': decoder.parameters(), 'lr': 1e-4}])",
+    "filtered": (
+        "both = nn.ModuleList([encoder, decoder])\n"
+        "opt = torch.optim.Adam(filter(lambda p: p.requires_grad, both.parameters()))"
+    ),
+    "extended": "both = list(encoder.parameters())\nboth += decoder.parameters()\nopt = torch.optim.Adam(both)",
+    "a second optimiser": "opt = torch.optim.Adam(encoder.parameters())\nopt2 = torch.optim.Adam(decoder.parameters())",
+    "a group is added": "opt = torch.optim.Adam(encoder.parameters())\nopt.add_param_group({'params': decoder.weight})",
+    "frozen": "decoder.requires_grad_(False)\nopt = torch.optim.Adam(encoder.parameters())",
+    "loaded": "decoder.load_state_dict(torch.load('d.pt'))\nopt = torch.optim.Adam(encoder.parameters())",
+    "in evaluation mode": "decoder.eval()\nopt = torch.optim.Adam(encoder.parameters())",
+    "unknown parameters": "from setup import parameters\nopt = torch.optim.Adam(parameters())",
+}
+
+
+@pytest.mark.parametrize("optimizers", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(optimizers):
+    assert rows(rule, PARTS.format(optimizers=optimizers)) == []
+
+
+def test_decoder_is_missing():
+    assert rows(rule, PARTS.format(optimizers="opt = torch.optim.Adam(encoder.parameters())")) == [7]
+
+
+def test_one_part_of_a_list():
+    assert rows(rule, PARTS.format(optimizers="opt = torch.optim.SGD([{'params': decoder.parameters()}], lr=0.1)")) == [
+        7
+    ]
+
+
+def test_a_model_made_anew_in_another_file():
+    files = {
+        "main.py": """
+            import torch
+            from model import AE
+
+            model = AE()
+            opt = torch.optim.Adam(model.encoder.parameters())
+            for i in range(9):
+                x = torch.randn(8, 20)
+                opt.zero_grad()
+                (model(x) - x).pow(2).mean().backward()
+                opt.step()
+            """,
+        "model.py": """
+            from torch import nn
+
+
+            class AE(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.encoder = nn.Sequential(nn.Linear(20, 5), nn.Tanh())
+                    self.decoder = nn.Sequential(nn.Linear(5, 20))
+
+                def forward(self, x):
+                    return self.decoder(self.encoder(x))
+            """,
+    }
+    assert rows(rule, files) == [6]
