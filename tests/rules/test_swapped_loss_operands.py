@@ -51,3 +51,30 @@ def test_module_in_a_training_loop():
 def test_names_of_both_arguments():
     source = "import torch.nn.functional as F\ndef loss_function(recon_x, x, mu):\n    return F.binary_cross_entropy(x, recon_x, reduction='sum')\n"
     assert rows(rule, source) == [3]
+
+
+DIVERGENCE = (
+    HEAD
+    + """
+from torch.distributions import Normal, Independent, kl_divergence
+h = model(torch.rand(3, 4))
+posterior, prior = Normal(h, h.exp()), Normal(torch.zeros(4), torch.ones(4))
+"""
+)
+
+
+def test_posterior_first():
+    assert not rows(rule, DIVERGENCE + "kl_divergence(posterior, prior).mean()\n")
+    assert not rows(rule, DIVERGENCE + "kl_divergence(posterior, Normal(model(h), 1.0)).mean()\n")
+
+
+def test_prior_first():
+    assert rows(rule, DIVERGENCE + "kl_divergence(prior, posterior).mean()\n") == [9]
+    assert rows(
+        rule, DIVERGENCE + "kl_divergence(Independent(Normal(0.0, 1.0), 0), Independent(posterior, 1)).mean()\n"
+    ) == [9]
+
+
+def test_kl_div_takes_logarithms_first():
+    assert not rows(rule, HEAD + "h = model(torch.rand(3, 4))\nF.kl_div(F.log_softmax(h, 1), F.softmax(h, 1))\n")
+    assert rows(rule, HEAD + "h = model(torch.rand(3, 4))\nF.kl_div(F.softmax(h, 1), F.log_softmax(h, 1))\n") == [6]

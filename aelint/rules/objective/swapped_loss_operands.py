@@ -3,7 +3,8 @@
 ## What it does
 
 Reports `binary_cross_entropy`, its variant with logits, `cross_entropy`, `nll_loss`, `gaussian_nll_loss` and
-`poisson_nll_loss` whose first argument is data and whose second is the output of a network.
+`poisson_nll_loss` whose first argument is data and whose second is the output of a network;
+`kl_divergence(prior, posterior)`; and `kl_div` whose first argument is no logarithm.
 
 ## Why is this bad?
 
@@ -56,15 +57,17 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.comparisons import Comparison, comparisons
-from aelint.semantics.values import Sym
+from aelint.semantics.comparisons import Comparison, comparisons, is_output
+from aelint.semantics.lineage import origins
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Object, Sym, Value
 
 RULE = Rule(
     code="AEL312",
     name="swapped-loss-operands",
     summary="an asymmetric loss receives the target first and the prediction second",
     severity=Severity.ERROR,
-    triggers=(("cross_entropy", "crossentropy", "bceloss", "bcewithlogits", "nll"),),
+    triggers=(("cross_entropy", "crossentropy", "bceloss", "bcewithlogits", "nll", "kl_div", "kldiv"),),
 )
 
 _ASYMMETRIC = frozenset(
@@ -90,6 +93,47 @@ def check(program: Program) -> Iterator[Finding]:
         if proven or _named(one):
             seen.add(id(one.site.node))
             yield _finding(one, proven=proven)
+    for call in program.calls_to("kl_div", "distributions.kl_divergence"):
+        message = _probabilities_first(call) if call.name == "kl_div" else _prior_first(call)
+        if message and id(call.site.node) not in seen:
+            seen.add(id(call.site.node))
+            yield Finding(call.site, message)
+
+
+def _probabilities_first(call: Call) -> str:
+    found = origins(call.bound.get("input"))
+    if not found or not all(isinstance(o, Sym) and o.op in {"softmax", "sigmoid"} for o in found):
+        return ""
+    return (
+        "`kl_div` takes log-probabilities first and the target second, but its first argument holds probabilities. "
+        "Use kl_div(log_q, p), which is the divergence of q from p"
+    )
+
+
+def _prior_first(call: Call) -> str:
+    first, second = (_parameters(call.bound.get(name)) for name in ("p", "q"))
+    if not first or not second or not all(_is_fixed(v) for v in first):
+        return ""
+    if not any(isinstance(v, Sym) and is_output(v) for v in second):
+        return ""
+    return (
+        "`kl_divergence` receives the fixed distribution first and the learned one second. A VAE's bound has "
+        "KL(posterior || prior): exchange them"
+    )
+
+
+def _parameters(distribution: object) -> list[Value]:
+    if not isinstance(distribution, Object):
+        return []
+    values = [*distribution.args, *distribution.kwargs.values()]
+    inner = [v for one in values if isinstance(one, Object) for v in _parameters(one)]
+    return inner or values
+
+
+def _is_fixed(value: Value) -> bool:
+    return isinstance(value, (int, float)) or (
+        isinstance(value, Sym) and value.op in {"zeros", "ones", "tensor", "full", "eye"}
+    )
 
 
 def _named(one: Comparison) -> bool:
