@@ -37,6 +37,7 @@ class Reading:
         site: where that is.
         how: "formula" or "Normal".
         distribution: the distribution, for "Normal".
+        compared: whether that is an argument of `kl_divergence`.
     """
 
     law: Law | None
@@ -45,6 +46,7 @@ class Reading:
     site: Site
     how: str
     distribution: Object | None = None
+    compared: bool = False
 
     @property
     def exponentiated_twice(self) -> bool:
@@ -118,7 +120,8 @@ def _in_distributions(program: Program, algebra: Algebra) -> Iterator[Reading]:
             single = dominant(algebra.form(scale))
             if law is not None and single is not None and drawn.site is not None:
                 node = scale if isinstance(scale, Sym) else None
-                yield Reading(law, single[0], node, drawn.site, "Normal", drawn)
+                compared = call.name == "distributions.kl_divergence"
+                yield Reading(law, single[0], node, drawn.site, "Normal", drawn, compared)
 
 
 def _normals(call: Call) -> Iterator[Object]:
