@@ -93,9 +93,9 @@ def replaced_parameters(program: Program) -> Iterator[Replaced]:
             continue
         for store in program.stores:
             late = built < store.order < steps[-1] and id(store.target) in held.owners and not store.context.guards
-            if late and _is_trainable(store.value) and _had_before(program, store.target, store.name, built):
-                if not _is_taken_later(program, store.value, store.order, born):
-                    yield Replaced(store.site, optimizer, store.name)
+            replaced = late and _is_trainable(store.value) and _had_before(program, store.target, store.name, built)
+            if replaced and not _is_taken_later(program, store.value, store.order, born):
+                yield Replaced(store.site, optimizer, store.name)
 
 
 def _is_trainable(value: Value) -> bool:

@@ -1,0 +1,59 @@
+"""Sums over a loop that keep the graph of every round alive."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.apply import syms_in
+from aelint.semantics.program import Program
+from aelint.semantics.training import Kind, actions
+from aelint.semantics.values import Sym, Value
+
+__all__ = ["Retained", "retained_losses"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Retained:
+    """A running sum of losses that were already differentiated."""
+
+    site: Site
+    name: str
+    backward: Site
+
+
+def retained_losses(program: Program) -> Iterator[Retained]:
+    """Running sums to which a loss is added that `backward` was called on, and that are never differentiated."""
+    losses = {a.of.id: a.event.site for a in actions(program) if a.kind is Kind.BACKWARD and isinstance(a.of, Sym)}
+    differentiated = _ancestors([a.of for a in actions(program) if a.kind is Kind.BACKWARD])
+    for event in program.assignments:
+        value = event.value
+        if not isinstance(value, Sym) or value.op != "add" or value.id in differentiated or event.context.no_grad:
+            continue
+        added = value.inputs[-1]
+        if (
+            len(event.context.loops)
+            and isinstance(added, Sym)
+            and added.id in losses
+            and _is_running(event.site.node, value.inputs[0])
+        ):
+            yield Retained(event.site, ast.unparse(event.site.node), losses[added.id])
+
+
+def _is_running(target: ast.AST, before: Value) -> bool:
+    # The first round adds to a number, the later ones to the sum itself.
+    running = isinstance(before, (int, float)) or (isinstance(before, Sym) and before.op in {"add", "phi"})
+    return running and isinstance(target, (ast.Name, ast.Attribute))
+
+
+def _ancestors(values: list[Value]) -> set[int]:
+    found: set[int] = set()
+    pending = [s for v in values for s in syms_in(v)]
+    while pending:
+        one = pending.pop()
+        if one.id not in found:
+            found.add(one.id)
+            pending.extend(s for i in one.inputs for s in syms_in(i))
+    return found

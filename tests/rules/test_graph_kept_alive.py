@@ -1,0 +1,65 @@
+"""AEL412: what a running sum holds on to."""
+
+import pytest
+
+from aelint.rules.optimization import graph_kept_alive as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+opt = torch.optim.Adam(model.parameters())
+total, kept = 0.0, []
+for i in range(99):
+    x = torch.randn(8, 20)
+    loss = nn.functional.mse_loss(model(x), x)
+    opt.zero_grad()
+    {lines}
+    opt.step()
+"""
+
+HEALTHY = {
+    "a number": "loss.backward(); total += loss.item()",
+    "detached": "loss.backward(); total += loss.detach()",
+    "a float": "loss.backward(); total = total + float(loss)",
+    "the sum is differentiated": "total = total + loss; total.backward(retain_graph=True)",
+    "terms of one loss": "loss = loss + model(x).abs().mean(); loss.backward()",
+    "without gradients": "loss.backward()\n    with torch.no_grad():\n        total += loss",
+}
+
+
+@pytest.mark.parametrize("lines", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(lines):
+    assert rows(rule, SETUP.format(lines=lines)) == []
+
+
+@pytest.mark.parametrize("lines", ["loss.backward(); total += loss", "loss.backward(); total = total + loss"])
+def test_fires(lines):
+    assert rows(rule, SETUP.format(lines=lines)) == [12]
+
+
+def test_attribute_of_a_trainer_in_another_file():
+    files = {
+        "main.py": "from fit import Trainer\nTrainer().fit()\n",
+        "fit.py": """
+            import torch
+
+
+            class Trainer:
+                def __init__(self):
+                    self.net = torch.nn.Linear(3, 3)
+                    self.opt = torch.optim.SGD(self.net.parameters(), lr=0.1)
+                    self.total = 0
+
+                def fit(self):
+                    for i in range(9):
+                        loss = self.net(torch.randn(2, 3)).pow(2).mean()
+                        self.opt.zero_grad()
+                        loss.backward()
+                        self.opt.step()
+                        self.total += loss
+            """,
+    }
+    assert rows(rule, files) == [17]
