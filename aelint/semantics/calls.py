@@ -160,7 +160,8 @@ def _call_instance(
         method = callee.attrs.get(name) or callee.cls.find(name)
         if isinstance(method, Function):
             record = frame.called(node, "network", callee, args, kwargs, receiver=callee, method=name)
-            record.result = call_function(frame, method, (callee, *args), kwargs, node)
+            given = args if "staticmethod" in method.decorators else (callee, *args)
+            record.result = call_function(frame, method, given, kwargs, node)
             _run_hooks(frame, callee, args, record.result, node)
             return record.result
     if callee.base is not None:

@@ -57,6 +57,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.comparisons import Comparison, comparisons
 from aelint.semantics.contradictions import last_layer
+from aelint.semantics.dims import Dim
 from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.operators.axes import differ
 from aelint.semantics.values import Object, Shape, Sym, Value
@@ -125,7 +126,7 @@ def _where_sizes_part(prediction: Sym, axis: int) -> tuple[Site, Object] | None:
     for node in grown:
         before = source(node)
         assert node.shape is not None
-        size, earlier = node.shape[axis], before.shape[axis] if isinstance(before, Sym) and _has(before, rank) else None
+        size, earlier = node.shape[axis], _size(before, axis, rank)
         if (
             node.op.startswith(("conv_transpose", "interpolate"))
             and size not in seen
@@ -136,5 +137,6 @@ def _where_sizes_part(prediction: Sym, axis: int) -> tuple[Site, Object] | None:
     return None
 
 
-def _has(value: Sym, rank: int) -> bool:
-    return value.shape is not None and len(value.shape) == rank
+def _size(value: Value, axis: int, rank: int) -> Dim | None:
+    known = isinstance(value, Sym) and value.shape is not None and len(value.shape) == rank
+    return value.shape[axis] if known else None
