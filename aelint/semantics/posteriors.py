@@ -249,12 +249,14 @@ def _operands(node: Sym) -> tuple[Sym, Value] | None:
 
 
 def _factors(value: Value) -> list[Value]:
-    """The factors of a product, numbers included."""
+    """The factors of a product, numbers (also those that it is divided by) included."""
     match value:
         case tuple():
             return [f for v in value for f in _factors(v)]
         case Sym(op="mul"):
             return [*_factors(value.attrs.get("input")), *_factors(value.attrs.get("other"))]
+        case Sym(op="truediv") if isinstance(value.attrs.get("other"), (int, float)):
+            return [*_factors(value.attrs.get("input")), value.attrs["other"]]
         case Sym(op="neg" | "to" | "clone" | "contiguous") if noise_of(value) is None and value.inputs:
             return _factors(value.inputs[0])
         case _:

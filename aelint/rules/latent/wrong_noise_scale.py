@@ -1,0 +1,136 @@
+"""The noise of a posterior sample has a standard deviation other than one.
+
+## What it does
+
+Reports `mean + scale * noise` whose noise is drawn with a fixed standard deviation or mean other than 1 and 0, or is
+multiplied by a number, where a KL formula in the program says what the standard deviation of the sample is.
+
+## Why is this bad?
+
+The KL divergence accounts for noise with the standard deviation `scale`. With noise of 0.1 the decoder sees a code
+that is ten times more precise than the one that is paid for: the model trains almost as a plain
+autoencoder, and samples from the prior decode to nothing.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar = nn.Linear(784, 20), nn.Linear(784, 20)
+        self.decoder = nn.Linear(20, 784)
+
+    def forward(self, x):
+        mean, logvar = self.mean(x), self.logvar(x)
+        kl = -0.5 * torch.sum(1 + logvar - mean**2 - logvar.exp())
+        noise = torch.normal(0.0, 0.1, size=mean.shape)
+        return self.decoder(mean + torch.exp(0.5 * logvar) * noise), kl
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar = nn.Linear(784, 20), nn.Linear(784, 20)
+        self.decoder = nn.Linear(20, 784)
+
+    def forward(self, x):
+        mean, logvar = self.mean(x), self.logvar(x)
+        kl = -0.5 * torch.sum(1 + logvar - mean**2 - logvar.exp())
+        noise = torch.randn_like(mean)
+        return self.decoder(mean + torch.exp(0.5 * logvar) * noise), kl
+```
+
+## Known limits
+
+Factors that have a name (a temperature) are taken for intended, as are samples that are drawn without a gradient or in
+a branch of their own.
+
+## References
+
+- Kingma and Welling, Auto-Encoding Variational Bayes, 2014, section 2.4
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics.algebra import close
+from aelint.semantics.operators.api import to_number
+from aelint.semantics.posteriors import Posterior, draw_of, posteriors
+from aelint.semantics.program import Program
+from aelint.semantics.readings import Reading, readings
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL206",
+    name="wrong-noise-scale",
+    summary="the noise of a posterior sample does not have a standard deviation of one",
+    severity=Severity.WARNING,
+    triggers=(("randn", "normal"),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Samples whose noise is scaled by a number besides the scale that the divergence knows."""
+    read = {r.law.head.id: r for r in readings(program) if r.law is not None and r.how == "formula"}
+    seen: set[object] = set()
+    for one in posteriors(program):
+        reading = read.get(one.law.head.id) if one.law is not None and one.noise is not None else None
+        if reading is None or one.site.node in seen or _is_optional(program, one):
+            continue
+        noise = one.noise
+        assert noise is not None
+        wrong = _wrong(one, noise, reading)
+        if wrong:
+            seen.add(one.site.node)
+            site = noise.site if noise.op == "normal" and noise.site is not None else one.site
+            message = (
+                f"{wrong}, while the divergence on line {reading.site.row} counts on a standard deviation of 1 times the scale; "
+                "draw the noise with `torch.randn_like` and leave it as it is"
+            )
+            yield Finding(site, message, (Note(reading.site, "the divergence"),))
+
+
+def _is_optional(program: Program, one: Posterior) -> bool:
+    call = draw_of(program, one)
+    return call is not None and (call.context.no_grad or bool(call.context.guards))
+
+
+def _wrong(one: Posterior, noise: Sym, reading: Reading) -> str:
+    law, read = one.law, reading.law
+    assert law is not None
+    assert read is not None
+    mean, spread = to_number(noise.attrs.get("mean", 0.0)), to_number(noise.attrs.get("std", 1.0))
+    if noise.op == "normal" and spread is not None and not close(spread, 1.0):
+        return f"the noise of this sample has a standard deviation of {spread:g}"
+    if noise.op == "normal" and mean is not None and not close(mean, 0.0):
+        return f"the noise of this sample has a mean of {mean:g}"
+    same = law.exponential == read.exponential and close(law.power, read.power)
+    factor = abs(law.factor / read.factor)
+    if same and not close(factor, 1.0) and _is_written(one, law.factor):
+        return f"the noise of this sample is multiplied by {law.factor:g}"
+    return ""
+
+
+def _is_written(one: Posterior, factor: float) -> bool:
+    """Whether the factor is a literal of the sample's own expression, and no named setting."""
+    numbers = [
+        n.value for n in ast.walk(one.site.node) if isinstance(n, ast.Constant) and type(n.value) in {int, float}
+    ]
+    return any(
+        isinstance(n, (int, float)) and n and (close(n, abs(factor)) or close(1 / n, abs(factor))) for n in numbers
+    )

@@ -1,0 +1,57 @@
+"""Noise of a posterior sample with another standard deviation than one."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.latent import wrong_noise_scale as rule
+from tests.rules.harness import rows
+
+MODEL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Model(nn.Module):
+    def __init__(self, temperature=0.7):
+        super().__init__()
+        self.mean, self.scale, self.decoder = nn.Linear(30, 4), nn.Linear(30, 4), nn.Linear(4, 30)
+        self.temperature = temperature
+
+    def forward(self, x):
+        m, h = self.mean(x), self.scale(x)
+        {sample}
+        return F.mse_loss(self.decoder(z), x) + {kl}
+"""
+KL = "-0.5 * (1 + h - m ** 2 - h.exp()).mean()"
+
+
+@pytest.mark.parametrize(
+    ("sample", "kl"),
+    [
+        pytest.param("z = m + torch.exp(0.5 * h) * torch.randn_like(m)", KL, id="standard"),
+        pytest.param("z = m + torch.exp(0.5 * h) * torch.normal(0.0, 1.0, size=m.shape)", KL, id="normal-with-std-one"),
+        pytest.param("z = m + torch.exp(0.5 * h) * torch.randn_like(m) * self.temperature", KL, id="temperature"),
+        pytest.param("z = m + 0.1 * torch.exp(0.5 * h) * torch.randn_like(m)", "m.pow(2).mean()", id="no-divergence"),
+        pytest.param("x = x + 0.1 * torch.randn_like(x); z = m", KL, id="corruption"),
+        pytest.param(
+            "with torch.no_grad():\n            z = m + 0.5 * (h / 2).exp() * torch.randn_like(m)", KL, id="no-grad"
+        ),
+    ],
+)
+def test_silent(sample: str, kl: str) -> None:
+    assert rows(rule, MODEL.format(sample=sample, kl=kl)) == []
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        pytest.param("z = m + torch.exp(0.5 * h) * torch.normal(0.0, 0.1, size=m.shape)", id="torch-normal"),
+        pytest.param("z = m + torch.exp(0.5 * h) * torch.empty_like(m).normal_(0, 0.01)", id="in-place"),
+        pytest.param("z = m + torch.exp(0.5 * h) * torch.empty_like(m).normal_(mean=1.0)", id="mean"),
+        pytest.param("z = m + 0.1 * torch.exp(0.5 * h) * torch.randn_like(m)", id="factor"),
+        pytest.param("z = m + torch.randn_like(m) * h.mul(0.5).exp() / 10", id="quotient"),
+    ],
+)
+def test_fires(sample: str) -> None:
+    assert rows(rule, MODEL.format(sample=sample, kl=KL)) == [14]
