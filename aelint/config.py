@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -154,6 +153,8 @@ def read_config(path: Path) -> Settings:
 
 
 def _section(path: Path) -> dict[str, Any] | None:
+    import tomllib  # noqa: PLC0415 - most folders have no configuration
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -112,6 +111,8 @@ def select(selector: str) -> tuple[RuleInfo, ...]:
 
 def suggestion(word: str, words: Iterable[str]) -> str:
     """The end of an error message: the known word that is closest to `word`, if one is close."""
+    import difflib  # noqa: PLC0415 - only after a typing error
+
     known = {candidate.lower(): candidate for candidate in words}
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return f"; did you mean `{known[close[0]]}`?" if close else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aelint.config import Settings
 from aelint.diagnostics import Diagnostic
@@ -75,9 +75,10 @@ class Run:
         cache = Cache(self._settings, reader, plan.display) if self._cached else None
         reports, todo, size = _gate(self.files, reader, cache)
         for report in analyse_files(Analyser(plan, self._understand), todo, size=size, jobs=self._jobs):
-            reports.append(report)
             if cache is not None:
                 cache.put(report)
+            if report.diagnostics or report.suppressions or report.failures:
+                reports.append(replace(report, lookups={}))
         if cache is not None:
             cache.save()
         place = {file: index for index, file in enumerate(self.files)}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from aelint.engine.analyse import Analyser, FileReport, Plan
 from aelint.engine.cache import content_digest
 from aelint.engine.findings import unreadable
 from aelint.sources.decode import UnreadableError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["analyse_files", "default_jobs"]
 
@@ -57,6 +59,10 @@ def _one(analyser: Analyser, path: str) -> FileReport:
 
 
 def _in_processes(analyser: Analyser, paths: Sequence[str], jobs: int) -> Iterator[FileReport]:
+    # half of the start-up time of a run that needs no workers
+    import multiprocessing  # noqa: PLC0415
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
     global _analyser  # noqa: PLW0603 - what forked workers inherit without pickling
     _analyser = analyser
     analyser.prepare()  # once here instead of once in each worker

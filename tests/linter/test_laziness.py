@@ -36,7 +36,14 @@ def test_questions_about_rules_load_no_parser(tmp_path, arguments):
 
 def test_an_unrelated_file_loads_no_parser(tmp_path):
     (tmp_path / "a.py").write_text("import flax\n")
-    assert not {"libcst", "torch", "aelint.semantics"} & set(loaded(tmp_path, "a.py", "--no-cache"))
+    heavy = {"libcst", "torch", "aelint.semantics", "multiprocessing"}
+    assert not heavy & set(loaded(tmp_path, "a.py", "--no-cache"))
+
+
+def test_a_warm_run_loads_no_parser(tmp_path):
+    (tmp_path / "a.py").write_text("import torch\n")
+    assert "aelint.semantics" in loaded(tmp_path, "a.py")
+    assert "aelint.semantics" not in loaded(tmp_path, "a.py")
 
 
 def test_a_related_file_does_so_the_probe_can_tell(tmp_path):

@@ -1,5 +1,7 @@
 """Whole runs: the gate, files that import files, workers, rules that fail."""
 
+from concurrent import futures
+
 import pytest
 
 from aelint.config import Settings
@@ -77,8 +79,8 @@ def test_several_processes_say_the_same_in_the_same_order(here, files, monkeypat
     alone = Run(["."], Settings(), jobs=1).lint()
     monkeypatch.setattr(workers, "WORTH_A_PROCESS", 10)
     started = []
-    pool = workers.ProcessPoolExecutor
-    monkeypatch.setattr(workers, "ProcessPoolExecutor", lambda *args: started.append(args[0]) or pool(*args))
+    pool = futures.ProcessPoolExecutor
+    monkeypatch.setattr(futures, "ProcessPoolExecutor", lambda *args: started.append(args[0]) or pool(*args))
     together = Run(["."], Settings(), jobs=2).lint()
     assert started == [2]
     assert together == alone
@@ -87,7 +89,7 @@ def test_several_processes_say_the_same_in_the_same_order(here, files, monkeypat
 
 
 def test_one_process_is_enough_for_little(here, files, monkeypatch):
-    monkeypatch.setattr(workers, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(futures, "ProcessPoolExecutor", None)
     files({"a.py": "import torch\nloud(1)\n", "b.py": "import torch\n"})
     assert len(Run(["."], Settings(), jobs=8).lint().diagnostics) == 1
 
