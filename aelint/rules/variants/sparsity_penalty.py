@@ -1,0 +1,199 @@
+"""A sparsity penalty is taken over the wrong axis, or without absolute values.
+
+## What it does
+
+Reports
+
+- a norm of activations over another axis than the units, for activations with three axes,
+- an average activation (`rho_hat` in a KL sparsity penalty) that averages over units and not over samples,
+- a penalty called L1 or sparsity that adds up signed activations.
+
+## Why is this bad?
+
+Over the tokens of a sequence, the penalty depends on how tokens are grouped, and says nothing about how
+many units are active. The sum of signed activations falls without end when they become negative.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+def sparsity(activations):
+    return activations.norm(p=2, dim=1).mean()
+
+encoder = nn.Linear(16, 64)
+loss = sparsity(torch.relu(encoder(torch.randn(8, 10, 16))))
+```
+
+```python
+import torch
+from torch import nn
+
+encoder = nn.Linear(16, 64)
+hidden = torch.sigmoid(encoder(torch.randn(8, 16)))
+rho_hat = hidden.mean(dim=1)
+penalty = (0.05 * torch.log(0.05 / rho_hat) + 0.95 * torch.log(0.95 / (1 - rho_hat))).sum()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+def sparsity(activations):
+    return activations.norm(p=2, dim=-1).mean()
+
+encoder = nn.Linear(16, 64)
+loss = sparsity(torch.relu(encoder(torch.randn(8, 10, 16))))
+```
+
+```python
+import torch
+from torch import nn
+
+encoder = nn.Linear(16, 64)
+hidden = torch.sigmoid(encoder(torch.randn(8, 16)))
+rho_hat = hidden.mean(dim=0)
+penalty = (0.05 * torch.log(0.05 / rho_hat) + 0.95 * torch.log(0.95 / (1 - rho_hat))).sum()
+```
+
+## Known limits
+
+A norm is only taken for a sparsity penalty where a name says so. Feature maps of convolutions, whose units
+lie along axis 1, are left alone.
+
+## References
+
+- Ng: Sparse Autoencoder, CS294A lecture notes, 2011
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.graph import nodes
+from aelint.semantics.lineage import RESHAPES, ancestors, source
+from aelint.semantics.operators.api import to_number
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Sym, Value
+from aelint.semantics.wording import shape_text
+
+RULE = Rule(
+    code="AEL731",
+    name="sparsity-penalty",
+    summary="A sparsity penalty is taken over the wrong axis, or without absolute values",
+    severity=Severity.WARNING,
+    triggers=(("spars", "l1", "rho", "kl", "lp_"),),
+)
+
+_NAMED = re.compile(r"spars|(^|_)l[01p](_|$)|l1_?(loss|norm|penalty|reg)", re.IGNORECASE)
+_ELEMENTWISE = frozenset({"relu", "sigmoid", "gelu", "silu", "leaky_relu", "elu", "softplus", "tanh", "topk", "mul", "abs", "clamp"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield findings for norms, for average activations, and for signed sums."""
+    reported: set[int] = set()
+    for finding in chain(_norms(program), _averages(program), _signed(program)):
+        if id(finding.site.node) not in reported:
+            reported.add(id(finding.site.node))
+            yield finding
+
+
+def _units_axis(value: Value) -> int | None:
+    """The axis of the units in activations of linear layers: the last one. None if it is no such activation."""
+    for _ in range(8):
+        if not isinstance(value, Sym) or value.shape is None:
+            return None
+        if value.op in {"linear", "matmul"}:
+            return len(value.shape) - 1
+        if value.op == "add" and isinstance(value.attrs.get("input"), Sym):
+            value = value.attrs["input"]
+        elif value.op in _ELEMENTWISE:
+            value = source(value)
+        else:
+            return None
+    return None
+
+
+def _axis(value: Sym) -> int | None:
+    """The one axis over which a node reduces, counted from the front."""
+    axis, whole = value.attrs.get("dim"), source(value)
+    rank = len(whole.shape) if isinstance(whole, Sym) and whole.shape is not None else None
+    if isinstance(axis, tuple) and len(axis) == 1:
+        axis = axis[0]
+    if not isinstance(axis, int) or isinstance(axis, bool) or rank is None:
+        return None
+    return axis + rank if axis < 0 else axis
+
+
+def _norms(program: Program) -> Iterator[Finding]:
+    named = {id(b.value) for b in program.bindings if _NAMED.search(b.name)}
+    for call in program.calls:
+        value = call.result
+        if not isinstance(value, Sym) or value.op != "norm":
+            continue
+        whole, axis = source(value), _axis(value)
+        units = _units_axis(whole)
+        if units is None or axis is None or axis == units or not isinstance(whole, Sym) or len(whole.shape or ()) != 3:
+            continue
+        if _is_penalty(call) or id(value) in named:
+            yield Finding(
+                call.site,
+                f"the norm is taken over axis {axis} of activations of shape {shape_text(whole.shape or ())}, but the units lie "
+                f"along axis {units}: use `dim=-1`",
+            )
+
+
+def _is_penalty(call: Call) -> bool:
+    return any(_NAMED.search(a.function.name) for a in call.context.stack)
+
+
+def _averages(program: Program) -> Iterator[Finding]:
+    """`rho_hat = hidden.mean(1)` of (samples, units), used as `log(rho / rho_hat)`."""
+    rates = {id(r) for node in nodes(program) if node.op == "log" and (r := _rate(source(node))) is not None}
+    for call in program.calls_to("mean"):
+        value = call.result
+        whole = source(value)
+        if not isinstance(value, Sym) or id(value) not in rates or not isinstance(whole, Sym) or len(whole.shape or ()) != 2:
+            continue
+        if whole.op == "sigmoid" and _axis(value) == 1:
+            message = (
+                f"this averages over the units of each sample, axis 1 of {shape_text(whole.shape or ())}; the average activation "
+                "of a unit is taken over the samples, `dim=0`"
+            )
+            yield Finding(call.site, message)
+
+
+def _rate(value: Value) -> Sym | None:
+    """`rho_hat` in `rho / rho_hat`."""
+    match value:
+        case Sym(op="truediv", attrs={"input": rho, "other": Sym() as rate}) if to_number(rho) is not None:
+            while rate.op in RESHAPES and isinstance(source(rate), Sym):
+                rate = source(rate)
+            return rate
+        case _:
+            return None
+
+
+def _signed(program: Program) -> Iterator[Finding]:
+    for binding in program.bindings:
+        value = binding.value
+        if not re.search(r"(^|_)l1(_|$)|sparsity", binding.name, re.IGNORECASE) or not isinstance(value, Sym):
+            continue
+        total = next((a for a in ancestors(value) if a.op in {"sum", "mean"}), None)
+        whole = source(total) if total is not None else None
+        if total is None or not isinstance(whole, Sym) or total.site is None:
+            continue
+        while whole.op in RESHAPES | {"sum", "mean"} and isinstance(source(whole), Sym):
+            whole = source(whole)
+        # Only what an activation of a layer is: anything else may have been made positive on the way.
+        if whole.op in {"linear", "tanh", "matmul"} and whole.layer is not None and whole.range.low < 0:
+            made = (Note(whole.site, f"its values lie in {whole.range}"),) if whole.site is not None else ()
+            yield Finding(total.site, "an L1 penalty is the sum of absolute values: this one falls without end; add `.abs()`", made)

@@ -1,0 +1,35 @@
+import pytest
+
+from aelint.rules.variants import sparsity_penalty as rule
+from tests.rules.harness import rows
+
+HEAD = "import torch\nfrom torch import nn\nenc = nn.Linear(16, 64)\nx = torch.randn(8, 16)\ns = torch.randn(8, 10, 16)\n"
+KL = "\np = (0.05 * torch.log(0.05 / rho) + 0.95 * torch.log(0.95 / (1 - rho))).sum()"
+
+SILENT = {
+    "over the units": "def sparsity(a):\n    return a.norm(p=1, dim=-1).mean()\ny = sparsity(torch.relu(enc(s)))",
+    "two axes": "def sparsity(a):\n    return a.norm(p=1, dim=1).mean()\ny = sparsity(torch.relu(enc(x)))",
+    "no penalty": "def score(a):\n    return a.norm(dim=1).mean()\ny = score(torch.relu(enc(s)))",
+    "channels of a feature map": "def sparsity(a):\n    return a.norm(dim=1).mean()\ny = sparsity(nn.Conv1d(10, 4, 3)(s))",
+    "average over samples": "h = torch.sigmoid(enc(x))\nrho = h.mean(0)" + KL,
+    "an average that is no rate": "h = torch.sigmoid(enc(x))\nrho = h.mean(1)",
+    "absolute values": "z = enc(x)\nl1_loss = z.abs().sum(1).mean()",
+    "positive activations": "z = torch.relu(enc(x))\nl1_loss = z.sum(1).mean()",
+}
+LOUD = {
+    "tokens": ("def sparsity(a, p=2):\n    return a.norm(p=p, dim=1).mean()\ny = sparsity(torch.relu(enc(s)))", 7),
+    "tokens, by the name of the result": ("l1 = torch.norm(torch.relu(enc(s)), p=1, dim=1)", 6),
+    "average over units": ("h = torch.sigmoid(enc(x))\nrho = torch.mean(h, dim=1)" + KL, 7),
+    "average over the last axis": ("h = torch.sigmoid(enc(x))\nrho = h.mean(-1)" + KL, 7),
+    "signed": ("z = enc(x)\nl1_loss = 1e-3 * z.sum(1).mean()", 7),
+}
+
+
+@pytest.mark.parametrize("body", SILENT.values(), ids=SILENT)
+def test_silent(body):
+    assert rows(rule, HEAD + body) == []
+
+
+@pytest.mark.parametrize(("body", "row"), LOUD.values(), ids=LOUD)
+def test_wrong_penalty(body, row):
+    assert rows(rule, HEAD + body) == [row]
