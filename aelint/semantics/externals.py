@@ -77,6 +77,10 @@ def call_external(
     if name in _IDENTITIES and args:
         return args[-1] if name == "typing.cast" else args[0]
     record = frame.called(node, name, callee, args, kwargs)
+    if name.startswith("torch.nn.init.") and args and isinstance(args[0], Sym):
+        # Initialisers fill their tensor and return it.
+        record.result = args[0]
+        return record.result
     attrs = {"callee": callee, "args": args, "kwargs": kwargs}
     record.result = Sym("call", (*args, *kwargs.values()), attrs, frame.site(node))
     return record.result
