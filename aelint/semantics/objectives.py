@@ -139,7 +139,9 @@ def reduction_word(call: Call | Sym) -> str | None:
         layer = call.result.layer if isinstance(call.result, Sym) else None
     else:
         bound, layer = call.attrs, call.layer
-    settings = {**getattr(layer, "bound", {}), **{k: v for k, v in bound.items() if v is not None}}
+    # `criterion.size_average = False` after construction counts too.
+    later = layer.attrs if isinstance(layer, Object) else {}
+    settings = {**getattr(layer, "bound", {}), **{k: v for k, v in bound.items() if v is not None}, **later}
     average, reduce = settings.get("size_average"), settings.get("reduce")
     if average is None and reduce is None:
         word = settings.get("reduction", "mean")

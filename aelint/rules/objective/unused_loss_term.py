@@ -1,0 +1,146 @@
+"""A term of the loss is computed, and nothing adds it.
+
+## What it does
+
+Reports a value named as a loss, penalty or divergence that is computed with gradients in the function that
+calls `backward`, and is used nowhere.
+
+## Why is this bad?
+
+The term has no effect on training. It was left out of the sum, or overwritten by a later line.
+
+## Example
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+
+
+def step(x, optimizer):
+    code = encoder(x)
+    reconstruction_loss = F.mse_loss(decoder(code), x)
+    sparsity_loss = code.abs().mean()
+    loss = reconstruction_loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+
+
+def step(x, optimizer):
+    code = encoder(x)
+    reconstruction_loss = F.mse_loss(decoder(code), x)
+    sparsity_loss = code.abs().mean()
+    loss = reconstruction_loss + 0.01 * sparsity_loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+## Known limits
+
+A term that is printed, stored or returned is taken to be a metric.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/notes/autograd.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.comparisons import is_output
+from aelint.semantics.graph import consumers, parts
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.objectives import Objective, objectives
+from aelint.semantics.trace import Binding, Call
+from aelint.semantics.values import Sym
+from aelint.semantics.wording import place
+
+RULE = Rule(
+    code="AEL314",
+    name="unused-loss-term",
+    summary="a term of the loss is computed and never added",
+    severity=Severity.WARNING,
+    triggers=(("backward",), ("loss", "kl", "penalty")),
+)
+
+_TERM = re.compile(
+    r"(^|_)(loss|kl|kld|penalty|commitment|regulari[sz]er|divergence)($|_)|(loss|kld|penalty)$", re.IGNORECASE
+)
+_METRIC = re.compile(r"total|running|epoch|avg|mean|best|prev|last|log|val|test|eval|metric|sum|history", re.IGNORECASE)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each named term that nothing uses, beside a backward pass in the same function."""
+    backward = [c for c in program.calls if c.method in {"backward", "manual_backward"}]
+    if not backward:
+        return
+    functions = {id(c.context.function) for c in backward}
+    reached = {one.id for o in objectives(program) if o.called for one in ancestors(o.value)}
+    used, seen = _used(program), set[int]()
+    by_place: dict[int, list[bool]] = {}
+    found: list[tuple[Binding, Sym]] = []
+    for binding in program.bindings:
+        value = binding.value
+        if not isinstance(value, Sym) or not _is_term(binding, value) or id(binding.context.function) not in functions:
+            continue
+        idle = value.id not in reached and value.id not in used and is_output(value)
+        by_place.setdefault(id(binding.site.node), []).append(idle)
+        found.append((binding, value))
+    for binding, value in found:
+        key = id(binding.site.node)
+        if all(by_place[key]) and key not in seen and value.site is not None:
+            seen.add(key)
+            yield _finding(binding, value, [o for o in objectives(program) if o.called])
+
+
+def _is_term(binding: Binding, value: Sym) -> bool:
+    named = _TERM.search(binding.name) is not None and _METRIC.search(binding.name) is None
+    return named and not binding.context.no_grad and not binding.name.startswith("_") and value.tensor is True
+
+
+def _used(program: Program) -> set[int]:
+    """Ids of the values that some operation, call, return or attribute takes."""
+    used = set(consumers(program))
+    for call in program.calls:
+        used |= {s.id for s in _arguments(call)}
+    for ended in program.returns:
+        used |= {s.id for s in parts(ended.value)}
+    for store in program.stores:
+        used |= {s.id for s in parts(store.value)}
+    return used
+
+
+def _arguments(call: Call) -> Iterator[Sym]:
+    for value in (call.receiver, *call.args, *call.kwargs.values()):
+        yield from parts(value)
+
+
+def _finding(binding: Binding, value: Sym, called: list[Objective]) -> Finding:
+    loss = next((o.value for o in called if o.value.site is not None), None)
+    where = f" ({place(loss.site, binding.site)})" if loss is not None else ""
+    message = (
+        f"`{binding.name}` is computed and then used nowhere: it is no part of what backward sees{where}. "
+        "Add it to the loss, or remove it"
+    )
+    site = value.site or binding.site
+    notes = (Note(loss.site, "the loss"),) if loss is not None and loss.site is not None else ()
+    return Finding(site, message, notes)

@@ -1,0 +1,73 @@
+import pytest
+
+from aelint.rules.objective import unused_loss_term as rule
+from tests.rules.harness import rows
+
+HEAD = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+history = []
+
+
+def step(x, optimizer, verbose):
+    code = encoder(x)
+    rec_loss = F.mse_loss(decoder(code), x)
+    sparsity_loss = code.abs().mean()
+    {}
+    loss.backward()
+    optimizer.step()
+"""
+
+HEALTHY = {
+    "added": "loss = rec_loss + 0.1 * sparsity_loss",
+    "added in place": "loss = rec_loss\n    loss += sparsity_loss",
+    "added on one branch": "loss = rec_loss\n    if verbose:\n        loss = loss + sparsity_loss",
+    "printed": "loss = rec_loss\n    print(sparsity_loss.item())",
+    "kept for later": "loss = rec_loss\n    history.append(sparsity_loss)",
+    "weighted through a list": "loss = sum([rec_loss, 0.1 * sparsity_loss])",
+}
+
+
+@pytest.mark.parametrize("body", HEALTHY.values(), ids=HEALTHY.keys())
+def test_used(body):
+    assert not rows(rule, HEAD.format(body))
+
+
+def test_metric_without_gradient():
+    source = HEAD.format("loss = rec_loss").replace(
+        "sparsity_loss = code.abs().mean()", "with torch.no_grad():\n        l1_loss = code.abs().mean()"
+    )
+    assert not rows(rule, source)
+
+
+def test_no_backward_in_that_function():
+    assert not rows(rule, HEAD.format("loss = rec_loss").replace("    loss.backward()\n", ""))
+
+
+def test_left_out():
+    assert rows(rule, HEAD.format("loss = rec_loss")) == [13]
+
+
+def test_overwritten_sum():
+    source = HEAD.replace("rec_loss = F.mse_loss(decoder(code), x)", "loss = F.mse_loss(decoder(code), x)").format(
+        "loss = sparsity_loss"
+    )
+    assert rows(rule, source) == [12]
+
+
+def test_divergence_in_a_training_loop():
+    source = """
+    import torch
+    import torch.nn as nn
+    enc, dec = nn.Linear(8, 8), nn.Linear(4, 8)
+    for x in torch.utils.data.DataLoader(torch.rand(64, 8), batch_size=4):
+        mu, logvar = enc(x).chunk(2, 1)
+        kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
+        bce = nn.functional.mse_loss(dec(mu), x)
+        loss = bce
+        loss.backward()
+    """
+    assert rows(rule, source) == [7]
