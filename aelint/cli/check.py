@@ -12,7 +12,7 @@ from aelint.cli.settings import settings
 from aelint.cli.summary import fixes, statistics, summary
 from aelint.cli.terminal import colours, complain, say
 from aelint.config import ConfigError, Settings
-from aelint.engine.fixing import Fixed, fix
+from aelint.engine.fixing import Fixed, fix, ignore
 from aelint.engine.run import Run
 from aelint.registry import UnknownRuleError
 from aelint.reporters import Presentation, reporter
@@ -37,9 +37,12 @@ def run(args: argparse.Namespace) -> int:
         return 2
     texts = {} if stdin is None else {str(Path(stdin).absolute()): sys.stdin.buffer.read()}
     files = Run(paths, chosen, jobs=args.jobs, stdin=stdin, cached=not args.no_cache and stdin is None)
-    if not (args.fix or args.diff or args.fix_only):
+    if args.add_ignores is not None:
+        fixed = ignore(files, args.add_ignores, texts)
+    elif args.fix or args.diff or args.fix_only:
+        fixed = fix(files, texts, unsafe=args.unsafe_fixes)
+    else:
         return finish(args, Fixed(files.lint(texts)), chosen, texts)
-    fixed = fix(files, texts, unsafe=args.unsafe_fixes)
     return _mend(args, fixed, chosen, texts, is_stdin=stdin is not None)
 
 

@@ -63,6 +63,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
     fixing.add_argument("--unsafe-fixes", action="store_true", help="mend what a person should look at, too")
     fixing.add_argument("--fix-only", action="store_true", help="mend, and do not report what is left")
     fixing.add_argument("--diff", action="store_true", help="show what --fix would change, and change nothing")
+    fixing.add_argument("--add-ignores", nargs="?", const="", metavar="REASON", help="add a comment for every finding")
     fixing.add_argument("--show-fixes", action="store_true", help="list what was mended")
 
 
