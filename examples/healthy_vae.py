@@ -9,7 +9,11 @@ class VAE(nn.Module):
     def __init__(self, code=8):
         super().__init__()
         self.encoder = nn.Sequential(
-            nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.ReLU(), nn.Flatten()
+            nn.Conv2d(1, 16, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
         )
         self.to_mean = nn.Linear(32 * 7 * 7, code)
         self.to_logvar = nn.Linear(32 * 7 * 7, code)

@@ -133,7 +133,7 @@ def model_items(session: pytest.Session, config: pytest.Config) -> list[pytest.I
     shared = _Shared(spec)
     entries = select(all_checks(), listed(config, "only"), listed(config, "without"))
     return [
-        CheckItem.from_parent(session, name=f"aecheck[{entry.id}]", bound=BoundCheck(entry, shared))  # type: ignore[no-untyped-call]
+        CheckItem.from_parent(session, name=f"aecheck[{entry.id}]", bound=BoundCheck(entry, shared))
         for entry in entries
     ]
 

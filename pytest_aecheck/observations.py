@@ -457,7 +457,7 @@ class Observations:
 
     @property
     def routes(self) -> Routes:
-        """encode and decode against forward."""
+        """Encode and decode against forward."""
         return cast("Routes", self.get("routes"))
 
     @property

@@ -23,7 +23,7 @@ from pytest_aecheck.verdicts import Status, Verdict
 __all__ = ["DrawnBatch", "batches", "drawn", "on_drawn_batches", "smallest_failing"]
 
 _PATTERNS = ("as given", "reversed", "blended")
-_SECONDS = 8.0
+_SECONDS = 4.0
 """How long the search for a smaller batch may take."""
 
 

@@ -109,7 +109,7 @@ class Check:
         return Verdict(self.code, self.name, Status.ERRORED, reason)
 
 
-class CheckFailure(AssertionError):
+class CheckFailure(AssertionError):  # noqa: N818 - what a reader of the test log sees: a check that failed
     """Raised when checks failed; the message lists every failure with its numbers."""
 
 

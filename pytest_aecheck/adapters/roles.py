@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pytest_aecheck.adapters.outputs import Leaf
 
-__all__ = ["Ambiguous", "reconstruction_among"]
+__all__ = ["AmbiguousOutputError", "reconstruction_among"]
 
 _NAMED = re.compile(r"recon|x_?hat|x_?rec|decoded|sample|output\b|logits|pred|x_?tilde|\bxr?\b", re.IGNORECASE)
 _NOT = re.compile(r"input|target|mask|mu\b|mean|log_?var|noise|latent|loss", re.IGNORECASE)
 
 
-class Ambiguous(LookupError):
+class AmbiguousOutputError(LookupError):
     """Several outputs could be the reconstruction, or none could; the message lists what was found."""
 
 
@@ -30,10 +30,12 @@ def reconstruction_among(found: Sequence[Leaf], shape: Sequence[int], *, floatin
         if candidates:
             return _preferred(candidates)
     listing = ", ".join(f"{leaf.path} {tuple(leaf.tensor.shape)}" for leaf in found) or "no tensor at all"
-    raise Ambiguous(f"no output looks like a reconstruction of an input of shape {tuple(shape)}; found {listing}")
+    raise AmbiguousOutputError(
+        f"no output looks like a reconstruction of an input of shape {tuple(shape)}; found {listing}"
+    )
 
 
-def _criteria(floating: bool):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _criteria(floating: bool) -> tuple[Callable[[tuple[int, ...], tuple[int, ...]], bool], ...]:
     if floating:
         return (lambda a, b: a == b, lambda a, b: a[:1] == b[:1] and math.prod(a) == math.prod(b))
     return (

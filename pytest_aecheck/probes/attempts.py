@@ -69,11 +69,11 @@ def _last_line(error: BaseException) -> str:
 
 
 def _forward(bench: Bench, n: int, *, training: bool) -> Attempt:
-    return _tried(bench, "forward", n, training, lambda model, batch: bench.call(model, batch))
+    return _tried(bench, "forward", n, training, bench.call)
 
 
 def _loss(bench: Bench, n: int) -> Attempt:
-    return _tried(bench, "the loss", n, True, lambda model, batch: bench.loss(model, batch))  # noqa: FBT003
+    return _tried(bench, "the loss", n, True, bench.loss)
 
 
 def _entry_points(bench: Bench) -> tuple[Attempt, ...]:
@@ -88,14 +88,15 @@ def _entry_points(bench: Bench) -> tuple[Attempt, ...]:
                 getattr(model, name)()
             except _SHAPE_TROUBLE as error:
                 if type(error) in _SHAPE_TROUBLE and not any(word in str(error) for word in _SETTING):
-                    attempts.append(Attempt(f"{name}()", 0, False, _said(error), _last_line(error)))  # noqa: FBT003
-            except Exception:  # noqa: BLE001 - not fitted, not implemented: not a fault of shapes
+                    attempts.append(Attempt(f"{name}()", 0, False, _said(error), _last_line(error)))
+            except Exception:  # noqa: BLE001, S112 - not fitted, not implemented: not a fault of shapes
                 continue
             else:
-                attempts.append(Attempt(f"{name}()", 0, False))  # noqa: FBT003
+                attempts.append(Attempt(f"{name}()", 0, False))
     return tuple(attempts)
 
 
 def callable_without_arguments(method: Any) -> bool:
+    """Whether every argument of a method, after self, has a default."""
     parameters = list(inspect.signature(method).parameters.values())[1:]
     return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)

@@ -101,7 +101,7 @@ class Bench:
     # --- data -----------------------------------------------------------------------------------------
 
     def batch(self, n: int, seed: int) -> Any:
-        """n samples as the user gives them. A fixed tensor is cut, or repeated in a changed order."""
+        """N samples as the user gives them. A fixed tensor is cut, or repeated in a changed order."""
         given = self.spec.batch
         if callable(given) and not isinstance(given, torch.Tensor):
             arguments = (n, seed)[: _positional(given, 2)]

@@ -37,7 +37,9 @@ def _draws(trace: Trace) -> list[Call]:
     return [
         call
         for call in trace.named("softmax", "gumbel_softmax")
-        if call.inputs and (call.name == "gumbel_softmax" or Flow.NOISE in call.inputs[0].flow) and Flow.PARAMETER in call.inputs[0].flow
+        if call.inputs
+        and (call.name == "gumbel_softmax" or Flow.NOISE in call.inputs[0].flow)
+        and Flow.PARAMETER in call.inputs[0].flow
     ]
 
 

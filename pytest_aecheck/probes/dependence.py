@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pytest_aecheck.adapters.roles import Ambiguous
+from pytest_aecheck.adapters.roles import AmbiguousOutputError
 from pytest_aecheck.observations import Dependence, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.runs import Run, record
@@ -45,7 +45,7 @@ def _input_gradient(bench: Bench, model: Any, batch: Any, step: int) -> tuple[bo
         sources, run = _embedded_sources(bench, model, batch, step)
     try:
         x_hat = bench.reconstruction(run.output, batch)
-    except Ambiguous as ambiguous:
+    except AmbiguousOutputError as ambiguous:
         raise Unavailable(str(ambiguous)) from ambiguous
     count = x.shape[bench.batch_axis]
     if not x_hat.requires_grad:
@@ -112,7 +112,7 @@ def sign_step(bench: Bench, model: Any, batch: Any, seed: int) -> bool:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.grad is not None and bool(torch.isfinite(parameter.grad).all()):
-                parameter -= _STEP * parameter.grad.sign()
+                parameter.sub_(_STEP * parameter.grad.sign())
             parameter.grad = None
     return True
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pytest_aecheck.adapters.outputs import leaves
-from pytest_aecheck.adapters.roles import Ambiguous
+from pytest_aecheck.adapters.roles import AmbiguousOutputError
 from pytest_aecheck.observations import Hygiene, Output, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
 from pytest_aecheck.probes.determinism import seeded
@@ -39,7 +39,7 @@ def observe_output(bench: Bench) -> Output:
     found = leaves(output)
     try:
         x_hat = bench.reconstruction(output, batch)
-    except Ambiguous as ambiguous:
+    except AmbiguousOutputError as ambiguous:
         raise Unavailable(str(ambiguous)) from ambiguous
     axis = bench.batch_axis if x_hat.dim() > bench.batch_axis else 0
     flat = rows(x_hat, axis)
@@ -81,7 +81,7 @@ def observe_hygiene(bench: Bench) -> Hygiene:
         state = _state(model)
         run = record(bench, model, batch, seed=bench.spec.seed, with_loss=False)
         grad_mode = not torch.is_grad_enabled()
-        torch.set_grad_enabled(True)  # noqa: FBT003
+        torch.set_grad_enabled(True)
         changed_modes = tuple(
             n or "the model" for n, module in model.named_modules() if module.training != modes.get(n, module.training)
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import torch
+
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import LoaderFacts, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
@@ -94,7 +96,9 @@ def _epoch(loader: Iterable[Any]) -> tuple[tuple[tuple[int, ...], ...], float, f
         previous = (batch, prints[-1])
         values = leaves(batch)[0].tensor
         if values.numel():
-            levels.extend(values.detach().double().reshape(values.shape[0], -1).mean(1).tolist() if values.dim() else [])
+            levels.extend(
+                values.detach().double().reshape(values.shape[0], -1).mean(1).tolist() if values.dim() else []
+            )
             low, high = min(low, float(values.min())), max(high, float(values.max()))
             bad += int((~torch.isfinite(values)).sum()) if values.is_floating_point() else 0
     return tuple(prints), low, high, bad, aliased, levels
@@ -111,7 +115,7 @@ def _sortedness(levels: list[float]) -> float:
     if n < 16 or not spread:
         return 0.0
     ratio = float((values.diff() ** 2).sum()) / spread
-    return (2.0 - ratio) / (4.0 * (n - 2) / (n**2 - 1)) ** 0.5
+    return (2.0 - ratio) / math.sqrt(4.0 * (n - 2) / (n**2 - 1))
 
 
 def _stored(dataset: Any) -> dict[str, int]:

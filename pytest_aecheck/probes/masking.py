@@ -60,7 +60,9 @@ def _counted(loss: Any, prediction: Value, target: Value, leaf: Any) -> Any:
     (gradient,) = torch.autograd.grad(loss, prediction.tensor, retain_graph=True, allow_unused=True)
     if gradient is None or gradient.shape != target.tensor.shape:
         raise Unavailable("the loss does not compare the prediction element by element")
-    weights = (gradient != 0).to(leaf.dtype) * (1 + torch.rand(gradient.shape, generator=torch.Generator().manual_seed(3)).to(leaf))
+    weights = (gradient != 0).to(leaf.dtype) * (
+        1 + torch.rand(gradient.shape, generator=torch.Generator().manual_seed(3)).to(leaf)
+    )
     (moved,) = torch.autograd.grad(target.tensor, leaf, weights, retain_graph=True, allow_unused=True)
     if moved is None:
         raise Unavailable("the target is not made from the input")

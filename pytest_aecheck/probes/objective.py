@@ -185,7 +185,13 @@ def _rows_moved(run: Run, target: Value) -> bool:
 def _slope(run: Run, prediction: Value, target: Value) -> float:
     """Cosine between the loss's gradient at the prediction and the error: 1 pulls to the target, -1 pushes away."""
     a, b = prediction.tensor, target.tensor
-    if a.shape != b.shape or not a.requires_grad or not b.is_floating_point() or Flow.PARAMETER in target.flow or not run.loss.requires_grad:
+    if (
+        a.shape != b.shape
+        or not a.requires_grad
+        or not b.is_floating_point()
+        or Flow.PARAMETER in target.flow
+        or not run.loss.requires_grad
+    ):
         return math.nan
     (gradient,) = torch.autograd.grad(run.loss, a, retain_graph=True, allow_unused=True)
     if gradient is None:
@@ -199,7 +205,12 @@ def _slope(run: Run, prediction: Value, target: Value) -> float:
 def _sum_gap(prediction: Value, target: Value) -> float:
     """How far the target's sums are from 1 along the axis over which the prediction's softmax sums to 1."""
     call = prediction.producer
-    if call is None or call.name != "softmax" or prediction.tensor.shape != target.tensor.shape or not target.tensor.is_floating_point():
+    if (
+        call is None
+        or call.name != "softmax"
+        or prediction.tensor.shape != target.tensor.shape
+        or not target.tensor.is_floating_point()
+    ):
         return 0.0
     dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1)
     return float((target.tensor.detach().sum(dim) - 1).abs().mean()) if isinstance(dim, int) else 0.0

@@ -63,7 +63,9 @@ def _draws_again(bench: Bench, model: Any, batch: Any) -> Callable[[Site], bool]
     second = record(bench, model, batch, seed=bench.spec.seed + 2)
 
     def same(site: Site) -> bool:
-        calls = [run.trace.calls[site.noise.index] for run in (first, second) if site.noise.index < len(run.trace.calls)]
+        calls = [
+            run.trace.calls[site.noise.index] for run in (first, second) if site.noise.index < len(run.trace.calls)
+        ]
         if len(calls) < 2 or any(call.name != site.noise.name for call in calls):
             return False
         a, b = (call.out.tensor for call in calls)
@@ -163,8 +165,17 @@ def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site) -> _Pu
     if run.loss is None:
         return _Pull(decoder_connected=decoder[0], decoder_gradient=decoder[1])
     if at_mean is None and at_head is None:
-        reads = _loss_reads(run, mean_root, head_root, site) or _acts_elsewhere(trace, target, mean_root) or _acts_on_sample(run, site)
-        return _Pull(connected=reads, gradient=0.0 if not reads else _NAN, decoder_connected=decoder[0], decoder_gradient=decoder[1])
+        reads = (
+            _loss_reads(run, mean_root, head_root, site)
+            or _acts_elsewhere(trace, target, mean_root)
+            or _acts_on_sample(run, site)
+        )
+        return _Pull(
+            connected=reads,
+            gradient=0.0 if not reads else _NAN,
+            decoder_connected=decoder[0],
+            decoder_gradient=decoder[1],
+        )
     fitted = _fit(run, site, leaves, at_mean, at_head)
     return _Pull(True, *fitted, decoder_connected=decoder[0], decoder_gradient=decoder[1])
 
@@ -184,10 +195,16 @@ def _acts_elsewhere(trace: Trace, loss: Any, mean: Root) -> bool:
 
     With mean, head and latent replaced by leaves, the mean's layer is out of the graph unless it was called again.
     """
-    layers = [value.tensor for value in trace.calls[mean.index].inputs if value.producer is None and value.tensor.requires_grad]
+    layers = [
+        value.tensor
+        for value in trace.calls[mean.index].inputs
+        if value.producer is None and value.tensor.requires_grad
+    ]
     if not layers:
         relevant = ancestors(mean.value)
-        layers = [v.tensor for i in relevant for v in trace.calls[i].inputs if v.producer is None and v.tensor.requires_grad]
+        layers = [
+            v.tensor for i in relevant for v in trace.calls[i].inputs if v.producer is None and v.tensor.requires_grad
+        ]
     gradients = torch.autograd.grad(loss, layers, allow_unused=True, retain_graph=True) if layers else ()
     return any(gradient is not None for gradient in gradients)
 
@@ -220,7 +237,13 @@ def _loss_reads(run: Run, mean: Root, head: Root, site: Site) -> bool:
     relevant = ancestors(run.trace.value(run.loss))
     around = {mean.index, head.index}
     calls = run.trace.calls
-    sources = {id(value) for index in around if index < len(calls) for value in calls[index].inputs if Flow.PARAMETER in value.flow}
+    sources = {
+        id(value)
+        for index in around
+        if index < len(calls)
+        for value in calls[index].inputs
+        if Flow.PARAMETER in value.flow
+    }
     for index in relevant:
         call = calls[index]
         if index in around or index == site.latent.index:
@@ -230,7 +253,9 @@ def _loss_reads(run: Run, mean: Root, head: Root, site: Site) -> bool:
     return False
 
 
-def _fit(run: Run, site: Site, leaves: dict[str, Any], at_mean: Any, at_head: Any) -> tuple[float, float, float, str, bool, float, float]:
+def _fit(
+    run: Run, site: Site, leaves: dict[str, Any], at_mean: Any, at_head: Any
+) -> tuple[float, float, float, str, bool, float, float]:
     """(largest gradient, c, its residual, what the KL takes the head for, does that agree, σ² weight, log weight)."""
     largest = max(float(g.abs().max()) for g in (at_mean, at_head) if g is not None)
     weight = residual = _NAN

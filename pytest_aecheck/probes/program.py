@@ -115,7 +115,9 @@ def _linear_chain(run: Run) -> str:
             normalised = normalised or source.producer.name == "batch_norm"
             source = source.producer.inputs[0]
         before = source.producer
-        lengths[call.index] = lengths.get(before.index, 1) + 1 if before is not None and normalised and before.name == "linear" else 1
+        lengths[call.index] = (
+            lengths.get(before.index, 1) + 1 if before is not None and normalised and before.name == "linear" else 1
+        )
         if lengths[call.index] >= 3:
             return f"{lengths[call.index]} linear layers up to {call.module or 'the model'}"
     return ""
@@ -132,9 +134,18 @@ def _linear_penalty(run: Run, x_hat: Value | None) -> str:
             continue
         code = through_views(call.inputs[0])
         made = code.producer
-        if made is None or made.index not in code_calls or id(code) in scales or made.name not in {"linear", "conv1d", "conv2d", "addmm"}:
+        if (
+            made is None
+            or made.index not in code_calls
+            or id(code) in scales
+            or made.name not in {"linear", "conv1d", "conv2d", "addmm"}
+        ):
             continue
-        if math.isinf(interval_of(code).low) and any(v.producer is not None for v in made.inputs[:1]) and bool((code.tensor < 0).any()):
+        if (
+            math.isinf(interval_of(code).low)
+            and any(v.producer is not None for v in made.inputs[:1])
+            and bool((code.tensor < 0).any())
+        ):
             return f"{call.name} of the output of {made.module or 'a layer'}"
     return ""
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from pytest_aecheck.observations import ParameterReach, Reach, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
-from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.dependence import sign_step
+from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, record
 
@@ -27,7 +27,7 @@ def observe_reach(bench: Bench) -> Reach:
     if bench.spec.loss is None:
         raise Unavailable("no loss was declared")
     with bench.ready(training=True) as model:
-        names = {name: parameter for name, parameter in model.named_parameters()}
+        names = dict(model.named_parameters())
         before = {name: parameter.detach().clone() for name, parameter in names.items()}
         run = record(bench, model, bench.batch(bench.spec.batch_size, 0), seed=bench.spec.seed)
         if not run.loss.requires_grad:

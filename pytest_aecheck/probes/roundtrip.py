@@ -14,7 +14,12 @@ from pytest_aecheck.probes.runs import record
 
 __all__ = ["observe_inverses", "observe_round_trip"]
 
-_INVERSE_METHODS = (("patchify", "unpatchify"), ("to_patches", "from_patches"), ("img_to_patch", "patch_to_img"), ("quantize_values", "dequantize_values"))
+_INVERSE_METHODS = (
+    ("patchify", "unpatchify"),
+    ("to_patches", "from_patches"),
+    ("img_to_patch", "patch_to_img"),
+    ("quantize_values", "dequantize_values"),
+)
 
 
 def observe_round_trip(bench: Bench) -> RoundTrip:
@@ -25,7 +30,11 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
     other = bench.build(bench.spec.seed + 1)
     error, missing = "", ()
     with bench.ready(training=False) as model:
-        state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items() if isinstance(tensor, torch.Tensor)}
+        state = {
+            name: tensor.detach().clone()
+            for name, tensor in model.state_dict().items()
+            if isinstance(tensor, torch.Tensor)
+        }
         try:
             keys = other.load_state_dict(state, strict=False)
             missing = tuple(keys.missing_keys) + tuple(keys.unexpected_keys)
@@ -77,5 +86,3 @@ def _gap(owner: Any, there: str, back: str, x: Any, seed: int) -> float | None:
         return None
     spread = float(x.double().std())
     return float((returned.double() - x.double()).abs().max()) / spread if spread else None
-
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 
@@ -30,13 +29,12 @@ def observe_routes(bench: Bench) -> Routes:
         try:
             with seeded(bench.spec.seed), watching_modules(tracer, bench.module_names()), tracer:
                 code = model.encode(bench.primary(batch))
-                if not isinstance(code, torch.Tensor):
-                    raise Unavailable("encode does not return one tensor")
-                model.decode(code)
-        except Unavailable:
-            raise
+                if isinstance(code, torch.Tensor):
+                    model.decode(code)
         except Exception as error:
             raise Unavailable(f"decode(encode(x)) cannot be called: {error}") from error
+    if not isinstance(code, torch.Tensor):
+        raise Unavailable("encode does not return one tensor")
     decoder = getattr(model, "decoder", None)
     if not isinstance(decoder, torch.nn.Module):
         raise Unavailable("the model has no module called decoder")
@@ -65,11 +63,13 @@ def observe_generation(bench: Bench) -> Generation:
             try:
                 with seeded(bench.spec.seed), tracer:
                     output = getattr(model, name)()
-            except Exception:  # noqa: BLE001 - judged elsewhere
+            except Exception:  # noqa: BLE001, S112 - judged elsewhere
                 continue
             if not leaves(output):
                 continue
-            laws = tuple("uniform" if call.name in UNIFORM else call.name for call in tracer.trace.calls if call.name in RANDOM)
+            laws = tuple(
+                "uniform" if call.name in UNIFORM else call.name for call in tracer.trace.calls if call.name in RANDOM
+            )
             if laws:
                 return Generation(f"{name}()", laws)
     raise Unavailable("the model has no sample() or generate() without arguments that draws")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pytest_aecheck.adapters.outputs import leaves
-from pytest_aecheck.adapters.roles import Ambiguous, reconstruction_among
+from pytest_aecheck.adapters.roles import AmbiguousOutputError, reconstruction_among
 from pytest_aecheck.observations import Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said, tensors_of
 from pytest_aecheck.probes.determinism import seeded
@@ -42,7 +42,7 @@ class Run:
         """The reconstruction, or None where no output has the shape of one."""
         try:
             return self.reconstruction()
-        except Ambiguous:
+        except AmbiguousOutputError:
             return None
 
 

@@ -52,7 +52,7 @@ class Site:
 
     @property
     def law(self) -> str:
-        """normal or uniform."""
+        """Normal or uniform."""
         return "uniform" if self.noise.name in UNIFORM else "normal"
 
 
@@ -73,7 +73,11 @@ def _raw_noise(trace: Trace) -> dict[int, Call]:
     for call in trace.calls:
         if call.name in NORMAL | UNIFORM and not _parametrised(call):
             raw.update({id(value): call for value in call.outputs})
-        elif call.name in _BIJECTIVE | {"expand", "getitem", "detach", "requires_grad_", "cuda", "cpu", "half", "bfloat16"} and call.inputs:
+        elif (
+            call.name
+            in _BIJECTIVE | {"expand", "getitem", "detach", "requires_grad_", "cuda", "cpu", "half", "bfloat16"}
+            and call.inputs
+        ):
             source = raw.get(id(call.inputs[0]))
             if source is not None:
                 raw.update({id(value): source for value in call.outputs})
@@ -86,7 +90,11 @@ def _parametrised(call: Call) -> bool:
 
 def _informed(value: Value) -> bool:
     """Computed by trained layers: neither data, nor a parameter that was merely rescaled."""
-    return Flow.PARAMETER in value.flow and value.tensor.is_floating_point() and scale_chain(value)[-1].producer is not None
+    return (
+        Flow.PARAMETER in value.flow
+        and value.tensor.is_floating_point()
+        and scale_chain(value)[-1].producer is not None
+    )
 
 
 def _direct(call: Call) -> Site | None:

@@ -81,7 +81,11 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         except Exception as error:  # noqa: BLE001 - the finding
             return _facts(error=_said(error), missing=missing)
     moved = {name for name, p in model.named_parameters() if not torch.equal(p.detach(), before[name])}
-    unmoved = tuple(name for name, p in model.named_parameters() if name not in moved and p.requires_grad and _had_gradient(p, watch))
+    unmoved = tuple(
+        name
+        for name, p in model.named_parameters()
+        if name not in moved and p.requires_grad and _had_gradient(p, watch)
+    )
     return _facts(
         missing=missing,
         moved=tuple(sorted(moved)),
@@ -155,7 +159,9 @@ def _missing(bench: Bench, model: Any, optimizer: Any) -> tuple[str, ...]:
     except Exception:  # noqa: BLE001 - judged elsewhere
         return ()
     lost = tuple(
-        name for name, p in model.named_parameters() if id(p) not in held and p.requires_grad and p.grad is not None and bool((p.grad != 0).any())
+        name
+        for name, p in model.named_parameters()
+        if id(p) not in held and p.requires_grad and p.grad is not None and bool((p.grad != 0).any())
     )
     for p in model.parameters():
         p.grad = None
@@ -185,7 +191,11 @@ def _edited(model: Any, watch: _Watch) -> bool:
 
 def _accumulates(bench: Bench, model: Any, optimizer: Any) -> bool:
     """Whether a second step moves differently when the gradients of the first are removed before it."""
-    if not any(p.grad is not None and bool((p.grad != 0).any()) for p in model.parameters() if p.grad is None or not p.grad.is_sparse):
+    if not any(
+        p.grad is not None and bool((p.grad != 0).any())
+        for p in model.parameters()
+        if p.grad is None or not p.grad.is_sparse
+    ):
         return False
     batch = bench.batch(bench.spec.batch_size, 1)
     results = []

@@ -126,7 +126,7 @@ def tensors_in(tree: Any) -> list[Any]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
-class Tracer(TorchFunctionMode):
+class Tracer(TorchFunctionMode):  # type: ignore[misc] # torch is not type-checked here
     """Record calls while active.
 
     Args:
@@ -153,7 +153,7 @@ class Tracer(TorchFunctionMode):
         """Say where a tensor comes from that exists before the program starts."""
         self.trace.value(tensor).flow = flow
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the call, note it, and hand its result (or what replaces it) to the program."""
         kwargs = kwargs or {}
         if len(self.trace.calls) >= self.limit:

@@ -60,6 +60,6 @@ def _plain_step(bench: Bench, model: Any) -> bool:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.grad is not None:
-                parameter -= 0.1 * parameter.grad
+                parameter.sub_(0.1 * parameter.grad)
             parameter.grad = None
     return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
@@ -142,7 +142,16 @@ class AttentionOverBatch(zoo.Transformer):
 @mutant("AEC113")
 class OnlyNormalised(nn.Sequential):
     def __init__(self):
-        super().__init__(nn.Linear(20, 16), nn.ReLU(), nn.Linear(16, 5), nn.Linear(5, 16), nn.BatchNorm1d(16), nn.Linear(16, 24), nn.BatchNorm1d(24), nn.Linear(24, 20))
+        super().__init__(
+            nn.Linear(20, 16),
+            nn.ReLU(),
+            nn.Linear(16, 5),
+            nn.Linear(5, 16),
+            nn.BatchNorm1d(16),
+            nn.Linear(16, 24),
+            nn.BatchNorm1d(24),
+            nn.Linear(24, 20),
+        )
 
 
 @mutant("AEC114")
@@ -644,7 +653,9 @@ for _name, _code, _order in (
     ("left_in_evaluation", "AEC601", "zbse"),
 ):
     MUTANTS.append(Mutant(_name, _code, MLP, more={"optimizer": adam, "train_step": step_with(_order)}))
-MUTANTS.append(Mutant("decoder_only", "AEC402", MLP, more={"optimizer": lambda m: torch.optim.SGD(m.decoder.parameters(), lr=0.1)}))
+MUTANTS.append(
+    Mutant("decoder_only", "AEC402", MLP, more={"optimizer": lambda m: torch.optim.SGD(m.decoder.parameters(), lr=0.1)})
+)
 
 
 # --- data --------------------------------------------------------------------------------------------------
@@ -705,7 +716,12 @@ for _name, _code, _loader in (
 ):
     MUTANTS.append(Mutant(_name, _code, MLP, more={"loader": _loader}))
 MUTANTS.append(
-    Mutant("validated_on_training_data", "AEC506", MLP, more={k: (lambda: DataLoader(DATA, 16, shuffle=True)) for k in ("loader", "eval_loader")})
+    Mutant(
+        "validated_on_training_data",
+        "AEC506",
+        MLP,
+        more={k: (lambda: DataLoader(DATA, 16, shuffle=True)) for k in ("loader", "eval_loader")},
+    )
 )
 
 
@@ -815,7 +831,7 @@ class PatchesMixedUp(nn.Module):
         return self.unpatchify(self.net(self.patchify(x)))
 
 
-@bad_loss("AEC731", model=lambda: SignedCode())
+@bad_loss("AEC731", model=lambda: SignedCode())  # noqa: PLW0108 - the class is defined below
 def signed_penalty(model, x):
     y, z = model(x)
     return F.mse_loss(y, x) + 0.1 * z.mean()

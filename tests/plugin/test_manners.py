@@ -32,9 +32,11 @@ def loss(model, x):
 """
 
 
-def run(pytester, code, *arguments):
+def run(pytester, code, *arguments, fresh=False):
+    """Run a test file beside the models; `fresh` in a process of its own, where state would otherwise stay behind."""
     pytester.makepyfile(model=HEALTHY, test_it="from model import *\n" + code)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    call = pytester.runpytest_subprocess if fresh else pytester.runpytest_inprocess
+    return call("-p", "no:cacheprovider", *arguments)
 
 
 def test_fixture_is_silent_on_a_healthy_model(pytester):
@@ -45,7 +47,13 @@ def test_fixture_is_silent_on_a_healthy_model(pytester):
 def test_fixture_says_what_is_wrong_and_how_to_see_it(pytester):
     result = run(pytester, "def test(aecheck): aecheck(Deaf, batch=batch, loss=loss)")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*AEC200 output-ignores-input: the output does not vary with the input*", "*smallest failing batch:*", "*x = batch(2, 0)*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*AEC200 output-ignores-input: the output does not vary with the input*",
+            "*smallest failing batch:*",
+            "*x = batch(2, 0)*",
+        ]
+    )
 
 
 def test_one_item_per_check_selectable_and_skips_counted(pytester):
@@ -65,8 +73,11 @@ def test_ini_settings_mirror_options(pytester):
 
 
 def test_model_from_the_command_line_needs_no_test_file(pytester):
+    pytester.syspathinsert()
     pytester.makepyfile(model=HEALTHY)
-    result = pytester.runpytest_subprocess("--aecheck-model", "model:Deaf", "--aecheck-input", "12", "--aecheck-only", "AEC200,AEC107")
+    result = pytester.runpytest_inprocess(
+        "--aecheck-model", "model:Deaf", "--aecheck-input", "12", "--aecheck-only", "AEC200,AEC107"
+    )
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["aecheck: model=model:Deaf*"])
 
@@ -80,15 +91,16 @@ def test_model_from_the_command_line_needs_no_test_file(pytester):
     ],
 )
 def test_wrong_command_line_gets_one_clear_line(pytester, arguments, message):
+    pytester.syspathinsert()
     pytester.makepyfile(model=HEALTHY)
-    result = pytester.runpytest_subprocess(*arguments)
+    result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
 
 
 def test_verdicts_reach_json_and_junit_through_two_workers(pytester):
     code = "def test_a(aecheck): aecheck(AE, batch=batch)\ndef test_b(aecheck): aecheck(Deaf, batch=batch)"
-    result = run(pytester, code, "-n", "2", "--aecheck-json", "out.json", "--junitxml", "junit.xml")
+    result = run(pytester, code, "-n", "2", "--aecheck-json", "out.json", "--junitxml", "junit.xml", fresh=True)
     result.assert_outcomes(passed=1, failed=1)
     written = json.loads((pytester.path / "out.json").read_text())
     assert {entry["code"] for entry in written if entry["status"] == "failed"} >= {"AEC200"}
@@ -97,7 +109,7 @@ def test_verdicts_reach_json_and_junit_through_two_workers(pytester):
 
 def test_header_and_summary_stay_away_from_other_test_runs(pytester):
     pytester.makepyfile("def test(): pass")
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
     assert "aecheck:" not in result.stdout.str()
     assert "= aecheck =" not in result.stdout.str()
 
@@ -124,7 +136,7 @@ def judge(observations):
 def pytest_aecheck_checks(config):
     return [(CHECK, judge)]
 """)
-    result = run(pytester, "def test(aecheck): aecheck(AE, batch=batch)")
+    result = run(pytester, "def test(aecheck): aecheck(AE, batch=batch)", fresh=True)
     result.stdout.fnmatch_lines(["*MY001 few-outputs: 12 outputs*"])
 
 
@@ -145,7 +157,16 @@ def test_distinct(aecheck): aecheck.batches_distinct(lambda: DataLoader(batch(40
     run(pytester, code).assert_outcomes(passed=7)
 
 
-@pytest.mark.parametrize("name", ["pytest_aecheck", "pytest_aecheck.plugin", "pytest_aecheck.catalogue", "pytest_aecheck.items", "pytest_aecheck.spec"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pytest_aecheck",
+        "pytest_aecheck.plugin",
+        "pytest_aecheck.catalogue",
+        "pytest_aecheck.items",
+        "pytest_aecheck.spec",
+    ],
+)
 def test_importing_loads_neither_torch_nor_hypothesis(name):
     assert loaded_by(f"import {name}; __import__('pytest_aecheck.catalogue').catalogue.builtin_checks()") == []
 
@@ -172,7 +193,9 @@ sys.meta_path.insert(0, Hide())
 """
 
 
-@pytest.mark.parametrize(("hidden", "outcome"), [(("torch",), "errors"), (("nothing",), "passed")], ids=["without-torch", "with-torch"])
+@pytest.mark.parametrize(
+    ("hidden", "outcome"), [(("torch",), "errors"), (("nothing",), "passed")], ids=["without-torch", "with-torch"]
+)
 def test_without_torch_other_tests_run_and_the_fixture_says_why_not(pytester, hidden, outcome):
     pytester.makepyfile(hide=NO_TORCH.format(names=hidden), test_it="def test_plain(): pass\ndef test(aecheck): pass")
     result = pytester.runpytest_subprocess("-p", "hide")

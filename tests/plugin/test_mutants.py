@@ -20,5 +20,10 @@ def test_the_catalogue_is_large_enough_and_has_no_name_twice():
 
 @pytest.mark.slow
 def test_whole_runs_break_on_no_mutant():
-    errored = [(m.name, v.code, v.message) for m in MUTANTS for v in run_checks(m.spec()).verdicts if v.status.value == "errored"]
+    errored = [
+        (m.name, v.code, v.message)
+        for m in MUTANTS
+        for v in run_checks(m.spec()).verdicts
+        if v.status.value == "errored"
+    ]
     assert errored == []

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
 from torch import nn
 
 from pytest_aecheck import AESpec
@@ -100,7 +100,14 @@ class ConvAE(nn.Module):
         super().__init__()
         bn = nn.BatchNorm2d if norm else nn.Identity
         self.encoder = nn.Sequential(
-            nn.Conv2d(1, 8, 4, 2, 1), bn(8), nn.ReLU(True), nn.Conv2d(8, 8, 4, 2, 1), bn(8), nn.ReLU(True), nn.Flatten(), nn.Linear(128, 6)
+            nn.Conv2d(1, 8, 4, 2, 1),
+            bn(8),
+            nn.ReLU(True),
+            nn.Conv2d(8, 8, 4, 2, 1),
+            bn(8),
+            nn.ReLU(True),
+            nn.Flatten(),
+            nn.Linear(128, 6),
         )
         self.decoder = nn.Sequential(
             nn.Linear(6, 128), nn.ReLU(True), nn.Unflatten(1, (8, 4, 4)), nn.ConvTranspose2d(8, 8, 4, 2, 1), nn.ReLU(True),
@@ -116,7 +123,13 @@ class Residual(nn.Module):
         super().__init__()
         self.stem, self.code = nn.Conv2d(1, 8, 3, 2, 1), nn.Conv2d(8, 4, 3, 2, 1)
         self.block = nn.Sequential(nn.GroupNorm(2, 8), nn.SiLU(), nn.Conv2d(8, 8, 3, 1, 1))
-        self.up = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(4, 8, 3, 1, 1), nn.SiLU(), nn.Upsample(scale_factor=2), nn.Conv2d(8, 1, 3, 1, 1))
+        self.up = nn.Sequential(
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(4, 8, 3, 1, 1),
+            nn.SiLU(),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(8, 1, 3, 1, 1),
+        )
 
     def encode(self, x):
         h = self.stem(x)
@@ -234,7 +247,9 @@ class ConvVAE(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.SiLU(), nn.Conv2d(8, 8, 4, 2, 1))
-        self.decoder = nn.Sequential(nn.ConvTranspose2d(4, 8, 4, 2, 1), nn.SiLU(), nn.ConvTranspose2d(8, 1, 4, 2, 1), nn.Tanh())
+        self.decoder = nn.Sequential(
+            nn.ConvTranspose2d(4, 8, 4, 2, 1), nn.SiLU(), nn.ConvTranspose2d(8, 1, 4, 2, 1), nn.Tanh()
+        )
 
     def forward(self, x):
         mean, logvar = self.encoder(x).chunk(2, dim=1)
@@ -294,7 +309,10 @@ class VQ(nn.Module):
 
     def __init__(self, ema=False):
         super().__init__()
-        self.encoder, self.decoder = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 8)), nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 20))
+        self.encoder, self.decoder = (
+            nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 8)),
+            nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 20)),
+        )
         self.ema = ema
         book = torch.randn(16, 4) * 0.3
         if ema:
@@ -351,7 +369,10 @@ class Gumbel(nn.Module):
     def __init__(self, hard=False):
         super().__init__()
         self.hard = hard
-        self.enc, self.dec = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 20)), nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 20))
+        self.enc, self.dec = (
+            nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 20)),
+            nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 20)),
+        )
 
     def forward(self, x):
         logits = self.enc(x).view(-1, 4, 5)
@@ -380,7 +401,11 @@ class Recurrent(nn.Module):
 class SentenceVAE(nn.Module):
     def __init__(self):
         super().__init__()
-        self.embed, self.enc, self.dec = nn.Embedding(15, 8, padding_idx=0), nn.GRU(8, 16, batch_first=True), nn.GRU(8, 16, batch_first=True)
+        self.embed, self.enc, self.dec = (
+            nn.Embedding(15, 8, padding_idx=0),
+            nn.GRU(8, 16, batch_first=True),
+            nn.GRU(8, 16, batch_first=True),
+        )
         self.code, self.start, self.out = nn.Linear(16, 6), nn.Linear(3, 16), nn.Linear(16, 15)
 
     def forward(self, x):
@@ -440,7 +465,17 @@ def denoising_loss(model, x):
 
 class DropoutAE(nn.Sequential):
     def __init__(self):
-        super().__init__(nn.Linear(20, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 6), nn.BatchNorm1d(6), nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 20))
+        super().__init__(
+            nn.Linear(20, 32),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Linear(32, 6),
+            nn.BatchNorm1d(6),
+            nn.Linear(6, 32),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Linear(32, 20),
+        )
 
 
 class ZeroStart(nn.Sequential):
@@ -483,7 +518,10 @@ class WAE(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enc, self.dec = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 8)), nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 20))
+        self.enc, self.dec = (
+            nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 8)),
+            nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 20)),
+        )
 
     def forward(self, x):
         mu, logvar = self.enc(x).chunk(2, 1)
@@ -530,7 +568,11 @@ class Unet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.down, self.mid, self.up = nn.Conv2d(1, 8, 4, 2, 1), nn.Conv2d(8, 8, 3, 1, 1), nn.ConvTranspose2d(16, 1, 4, 2, 1)
+        self.down, self.mid, self.up = (
+            nn.Conv2d(1, 8, 4, 2, 1),
+            nn.Conv2d(8, 8, 3, 1, 1),
+            nn.ConvTranspose2d(16, 1, 4, 2, 1),
+        )
 
     def forward(self, x):
         d = F.relu(self.down(x))
@@ -540,7 +582,9 @@ class Unet(nn.Module):
 class Deep(nn.Sequential):
     def __init__(self):
         blocks = [m for _ in range(8) for m in (nn.Linear(32, 32), nn.LayerNorm(32), nn.GELU())]
-        super().__init__(nn.Linear(20, 32), *blocks[:12], nn.Linear(32, 4), nn.Linear(4, 32), *blocks[12:], nn.Linear(32, 20))
+        super().__init__(
+            nn.Linear(20, 32), *blocks[:12], nn.Linear(32, 4), nn.Linear(4, 32), *blocks[12:], nn.Linear(32, 20)
+        )
 
 
 class SequenceFirst(nn.Module):

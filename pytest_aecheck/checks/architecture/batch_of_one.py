@@ -51,6 +51,7 @@ def judge(observations: Observations) -> Verdict:
         )
     if mixing.alone > _WARN:
         return CHECK.warned(
-            f"the last sample's output changes by {mixing.alone:.2g} of the largest value when it is alone in the batch", deviation=mixing.alone
+            f"the last sample's output changes by {mixing.alone:.2g} of the largest value when it is alone in the batch",
+            deviation=mixing.alone,
         )
     return CHECK.passed(deviation=mixing.alone)

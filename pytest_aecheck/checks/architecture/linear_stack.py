@@ -41,5 +41,7 @@ def judge(observations: Observations) -> Verdict:
     """Fail on a chain."""
     chain = observations.program.linear_chain
     if chain:
-        return CHECK.failed(f"{chain} have nothing but batch normalisation between them: together they are one affine map. Add activations")
+        return CHECK.failed(
+            f"{chain} have nothing but batch normalisation between them: together they are one affine map. Add activations"
+        )
     return CHECK.passed()

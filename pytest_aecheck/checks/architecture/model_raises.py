@@ -46,7 +46,9 @@ def judge(observations: Observations) -> Verdict:
             mode = "training" if attempt.training else "evaluation"
             where = f" at `{attempt.where}`" if attempt.where else ""
             if attempt.samples == 0 or attempt.what == "making a batch":
-                return CHECK.failed(attempt.error if attempt.samples else f"{attempt.what} raised {attempt.error}{where}")
+                return CHECK.failed(
+                    attempt.error if attempt.samples else f"{attempt.what} raised {attempt.error}{where}"
+                )
             others = "" if attempt in attempts.declared else ", although it runs on the declared batch size"
             return CHECK.failed(
                 f"{attempt.what} raised on {attempt.samples} samples in {mode} mode{others}: {attempt.error}{where}",

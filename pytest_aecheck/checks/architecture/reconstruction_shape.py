@@ -33,7 +33,10 @@ CHECK = Check(
     code="AEC105",
     name="reconstruction-shape",
     summary="the reconstruction's shape, dtype or device is not the input's",
-    needs=("attempts", "output",),
+    needs=(
+        "attempts",
+        "output",
+    ),
 )
 
 _HALF = frozenset({"torch.float16", "torch.bfloat16"})

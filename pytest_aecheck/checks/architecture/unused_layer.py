@@ -38,9 +38,12 @@ CHECK = Check(
 
 def judge(observations: Observations) -> Verdict:
     """Warn about parameters without any use."""
-    unused = [p.name for p in observations.reach.parameters if not p.used and p.status == "none" and not p.moved_by_forward]
+    unused = [
+        p.name for p in observations.reach.parameters if not p.used and p.status == "none" and not p.moved_by_forward
+    ]
     if unused:
         return CHECK.failed(
-            f"{len(unused)} trainable parameters take no part in the training forward: {', '.join(unused[:4])}", parameters=len(unused)
+            f"{len(unused)} trainable parameters take no part in the training forward: {', '.join(unused[:4])}",
+            parameters=len(unused),
         )
     return CHECK.passed()

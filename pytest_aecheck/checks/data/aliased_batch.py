@@ -40,5 +40,7 @@ def judge(observations: Observations) -> Verdict:
     if loader.error:
         return CHECK.skipped(f"the loader raised {loader.error}")
     if loader.aliased:
-        return CHECK.failed("a batch changes when the next one is drawn: the loader fills one buffer again and again; return a copy")
+        return CHECK.failed(
+            "a batch changes when the next one is drawn: the loader fills one buffer again and again; return a copy"
+        )
     return CHECK.passed()

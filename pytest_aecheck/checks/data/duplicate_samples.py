@@ -44,5 +44,7 @@ def judge(observations: Observations) -> Verdict:
     if loader.error or loader.constant_data:
         return CHECK.skipped("there is no varied data to count")
     if loader.duplicate_share > _SHARE:
-        return CHECK.failed(f"{loader.duplicate_share:.0%} of a batch are copies of other samples in it", share=loader.duplicate_share)
+        return CHECK.failed(
+            f"{loader.duplicate_share:.0%} of a batch are copies of other samples in it", share=loader.duplicate_share
+        )
     return CHECK.passed(share=loader.duplicate_share)

@@ -40,5 +40,7 @@ def judge(observations: Observations) -> Verdict:
     if loader.error:
         return CHECK.skipped(f"the loader raised {loader.error}")
     if loader.items_equal:
-        return CHECK.failed("the first, a middle and the last item of the data set are equal: does __getitem__ use its index?")
+        return CHECK.failed(
+            "the first, a middle and the last item of the data set are equal: does __getitem__ use its index?"
+        )
     return CHECK.passed()

@@ -41,5 +41,7 @@ def judge(observations: Observations) -> Verdict:
     if loader.error or loader.batches < 2 or loader.batches >= 64:
         return CHECK.skipped("the last batch of an epoch was not seen")
     if loader.last_batch == 1 and loader.has_batch_norm:
-        return CHECK.failed("the last batch of an epoch has one sample and the model has batch normalisation: pass drop_last=True")
+        return CHECK.failed(
+            "the last batch of an epoch has one sample and the model has batch normalisation: pass drop_last=True"
+        )
     return CHECK.passed(last_batch=loader.last_batch)

@@ -45,6 +45,7 @@ def judge(observations: Observations) -> Verdict:
         return CHECK.skipped("no eval_loader was declared")
     if loader.shared_with_eval > _SHARE:
         return CHECK.failed(
-            f"{loader.shared_with_eval:.0%} of the validation samples are also in the training loader", shared=loader.shared_with_eval
+            f"{loader.shared_with_eval:.0%} of the validation samples are also in the training loader",
+            shared=loader.shared_with_eval,
         )
     return CHECK.passed(shared=loader.shared_with_eval)

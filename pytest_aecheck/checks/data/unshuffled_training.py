@@ -55,5 +55,9 @@ def judge(observations: Observations) -> Verdict:
             ", and neighbouring samples are alike: the data are sorted" if sorted_data else ""
         )
         say = CHECK.failed if sorted_data or observations.spec.shuffled else CHECK.warned
-        return say(f"{message}. Pass shuffle=True, or declare shuffled=False", samples=loader.samples, sortedness=loader.sortedness)
+        return say(
+            f"{message}. Pass shuffle=True, or declare shuffled=False",
+            samples=loader.samples,
+            sortedness=loader.sortedness,
+        )
     return CHECK.passed(samples=loader.samples)

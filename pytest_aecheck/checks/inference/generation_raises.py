@@ -39,5 +39,11 @@ def judge(observations: Observations) -> Verdict:
     attempts = observations.attempts.entry_points
     for attempt in attempts:
         if attempt.error:
-            return CHECK.failed(f"{attempt.what} raised {attempt.error}" + (f" at `{attempt.where}`" if attempt.where else ""))
-    return CHECK.passed(methods=len(attempts)) if attempts else CHECK.skipped("the model has no sample() or generate() without arguments")
+            return CHECK.failed(
+                f"{attempt.what} raised {attempt.error}" + (f" at `{attempt.where}`" if attempt.where else "")
+            )
+    return (
+        CHECK.passed(methods=len(attempts))
+        if attempts
+        else CHECK.skipped("the model has no sample() or generate() without arguments")
+    )

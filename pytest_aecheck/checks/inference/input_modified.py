@@ -37,5 +37,7 @@ CHECK = Check(
 def judge(observations: Observations) -> Verdict:
     """Fail on a write."""
     if observations.hygiene.input_modified:
-        return CHECK.failed("the forward pass writes into the tensor that it was given; clone it first, or use the variant without underscore")
+        return CHECK.failed(
+            "the forward pass writes into the tensor that it was given; clone it first, or use the variant without underscore"
+        )
     return CHECK.passed()

@@ -39,12 +39,16 @@ def judge(observations: Observations) -> Verdict:
     """Fail on a changed flag."""
     hygiene = observations.hygiene
     if hygiene.mode_changed:
-        return CHECK.failed(f"a forward pass in evaluation mode leaves {', '.join(hygiene.mode_changed[:4])} in training mode")
+        return CHECK.failed(
+            f"a forward pass in evaluation mode leaves {', '.join(hygiene.mode_changed[:4])} in training mode"
+        )
     if hygiene.grad_mode_changed:
         return CHECK.failed("a forward pass leaves gradients switched off for the rest of the program")
     try:
         if observations.step.mode_left:
-            return CHECK.failed("the training step leaves the model in evaluation mode: the next step trains without dropout and batch statistics")
+            return CHECK.failed(
+                "the training step leaves the model in evaluation mode: the next step trains without dropout and batch statistics"
+            )
     except Unavailable:
         pass
     return CHECK.passed()

@@ -40,5 +40,8 @@ def judge(observations: Observations) -> Verdict:
     """Warn about calls that differ."""
     hygiene = observations.hygiene
     if not hygiene.repeatable:
-        return CHECK.failed(f"two evaluation calls under the same random state differ by up to {hygiene.repeat_gap:.3g}", gap=hygiene.repeat_gap)
+        return CHECK.failed(
+            f"two evaluation calls under the same random state differ by up to {hygiene.repeat_gap:.3g}",
+            gap=hygiene.repeat_gap,
+        )
     return CHECK.passed()

@@ -31,7 +31,10 @@ CHECK = Check(
     code="AEC606",
     name="prior-sampling",
     summary="sample() draws uniform latents although the KL pulls to a Gaussian",
-    needs=("generation", "posteriors",),
+    needs=(
+        "generation",
+        "posteriors",
+    ),
 )
 
 
@@ -42,5 +45,7 @@ def judge(observations: Observations) -> Verdict:
     if not gaussian:
         return CHECK.skipped("no latent with a KL to N(0, I) was found")
     if set(generation.laws) == {"uniform"}:
-        return CHECK.failed(f"{generation.method} draws its latents with torch.rand, uniform on [0, 1); the prior is N(0, 1): use torch.randn")
+        return CHECK.failed(
+            f"{generation.method} draws its latents with torch.rand, uniform on [0, 1); the prior is N(0, 1): use torch.randn"
+        )
     return CHECK.passed(draws=len(generation.laws))

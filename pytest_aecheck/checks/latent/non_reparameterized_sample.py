@@ -31,7 +31,10 @@ CHECK = Check(
     code="AEC208",
     name="non-reparameterized-sample",
     summary="the latent is drawn without reparameterisation",
-    needs=("posteriors", "reach",),
+    needs=(
+        "posteriors",
+        "reach",
+    ),
 )
 
 

@@ -28,6 +28,7 @@ is a β and cannot be seen.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
@@ -49,7 +50,7 @@ def judge(observations: Observations) -> Verdict:
         variance, log = posterior.variance_weight, posterior.log_weight
         if not posterior.kl_scale_agrees and posterior.kl_scale_meaning:
             continue  # sampling and KL use different scales: said by wrong-posterior-scale
-        numbers = {"variance_weight": variance, "log_weight": log}
+        numbers: dict[str, Any] = {"variance_weight": variance, "log_weight": log}
         if log <= _TOLERANCE:
             return CHECK.failed(
                 f"the KL has no positive log σ² part (its weight is {log:.3g} of the mean's): nothing keeps σ from falling to 0",
@@ -62,4 +63,8 @@ def judge(observations: Observations) -> Verdict:
                 where=posterior.where,
                 **numbers,
             )
-    return CHECK.passed(latents=len(judged)) if judged else CHECK.skipped("the loss has no recognisable KL for a drawn latent")
+    return (
+        CHECK.passed(latents=len(judged))
+        if judged
+        else CHECK.skipped("the loss has no recognisable KL for a drawn latent")
+    )

@@ -71,4 +71,8 @@ def judge(observations: Observations) -> Verdict:
                 where=posterior.where,
                 weight=posterior.kl_weight,
             )
-    return CHECK.passed(latents=len(judged) + len(drawn)) if judged or drawn else CHECK.skipped("the loss has no recognisable KL for a drawn latent")
+    return (
+        CHECK.passed(latents=len(judged) + len(drawn))
+        if judged or drawn
+        else CHECK.skipped("the loss has no recognisable KL for a drawn latent")
+    )

@@ -38,7 +38,9 @@ _AWAY = -0.5
 
 def judge(observations: Observations) -> Verdict:
     """Fail where every comparison of the prediction with the data points away."""
-    slopes = [pair.slope for pair in observations.objective.pairs if pair.prediction_trained and pair.slope == pair.slope]
+    slopes = [
+        pair.slope for pair in observations.objective.pairs if pair.prediction_trained and pair.slope == pair.slope
+    ]
     if not slopes:
         return CHECK.skipped("the loss compares no prediction with data of the same shape")
     if max(slopes) < _AWAY:

@@ -38,5 +38,7 @@ def judge(observations: Observations) -> Verdict:
     """Fail on weights without effect."""
     found = observations.objective.weighted_after_reduction
     if found:
-        return CHECK.failed(f'{found}: the weights have no effect but a common factor. Use reduction="none" before weighting')
+        return CHECK.failed(
+            f'{found}: the weights have no effect but a common factor. Use reduction="none" before weighting'
+        )
     return CHECK.passed()

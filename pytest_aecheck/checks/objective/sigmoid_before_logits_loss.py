@@ -52,4 +52,8 @@ def judge(observations: Observations) -> Verdict:
                 f"{pair.function} expects {_EXPECTS[pair.function]}, but its input comes out of {pair.prediction_last} and lies in [0, 1]. "
                 "Remove the activation, or use the loss for probabilities"
             )
-    return CHECK.passed(comparisons=len(pairs)) if pairs else CHECK.skipped("the loss has no term that takes logits or log-probabilities")
+    return (
+        CHECK.passed(comparisons=len(pairs))
+        if pairs
+        else CHECK.skipped("the loss has no term that takes logits or log-probabilities")
+    )

@@ -39,5 +39,7 @@ def judge(observations: Observations) -> Verdict:
     """Fail on disagreeing lengths."""
     lengths = observations.objective.softmax_lengths
     if lengths:
-        return CHECK.failed(f"the same logits are {lengths[0]}, with {lengths[1]}: reshape to (batch, variables, classes) before both")
+        return CHECK.failed(
+            f"the same logits are {lengths[0]}, with {lengths[1]}: reshape to (batch, variables, classes) before both"
+        )
     return CHECK.passed()

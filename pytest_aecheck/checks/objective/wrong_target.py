@@ -45,7 +45,9 @@ def judge(observations: Observations) -> Verdict:
         if pair.same_source and pair.prediction_shape:
             return CHECK.failed(f"{pair.function} compares a tensor with itself: its value and gradient are constant")
         if pair.target_rows_moved and pair.prediction_trained:
-            return CHECK.failed(f"{pair.function} compares each reconstruction with another sample: the target is the batch in another order")
+            return CHECK.failed(
+                f"{pair.function} compares each reconstruction with another sample: the target is the batch in another order"
+            )
         if pair.target_is_fed and pair.target_noise > _NOTICEABLE:
             return CHECK.failed(
                 f"{pair.function} compares the reconstruction with the noisy tensor that the network was fed: it differs from the clean "

@@ -48,5 +48,8 @@ def judge(observations: Observations) -> Verdict:
             layers=len(weights.still_equal_after_step),
         )
     if weights.equal_units:
-        return CHECK.warned(f"all units of {', '.join(weights.equal_units[:4])} start from the same weights", layers=len(weights.equal_units))
+        return CHECK.warned(
+            f"all units of {', '.join(weights.equal_units[:4])} start from the same weights",
+            layers=len(weights.equal_units),
+        )
     return CHECK.passed(layers=weights.layers)

@@ -42,5 +42,7 @@ def judge(observations: Observations) -> Verdict:
     if step.error:
         return CHECK.failed(f"the training step raised {step.error}")
     if step.gradients_accumulate:
-        return CHECK.failed("the second training step moves differently when the first one's gradients are removed before it: call zero_grad()")
+        return CHECK.failed(
+            "the second training step moves differently when the first one's gradients are removed before it: call zero_grad()"
+        )
     return CHECK.passed(steps=step.stepped)

@@ -44,11 +44,19 @@ def judge(observations: Observations) -> Verdict:
     if step.error:
         return CHECK.skipped(f"the training step raised {step.error}")
     if not step.moved:
-        return CHECK.failed("one training step changed no parameter: is optimizer.step() called, and on this model's parameters?")
+        return CHECK.failed(
+            "one training step changed no parameter: is optimizer.step() called, and on this model's parameters?"
+        )
     if step.stepped_without_gradient:
-        return CHECK.failed("optimizer.step() was called while every gradient was missing or zero: it must follow backward()")
+        return CHECK.failed(
+            "optimizer.step() was called while every gradient was missing or zero: it must follow backward()"
+        )
     if step.gradients_edited_after_step:
-        return CHECK.failed("the gradients are rescaled after optimizer.step(): clip them between backward() and step()")
+        return CHECK.failed(
+            "the gradients are rescaled after optimizer.step(): clip them between backward() and step()"
+        )
     if step.unmoved:
-        return CHECK.warned(f"{len(step.unmoved)} parameters have a gradient and did not move: {', '.join(step.unmoved[:4])}")
+        return CHECK.warned(
+            f"{len(step.unmoved)} parameters have a gradient and did not move: {', '.join(step.unmoved[:4])}"
+        )
     return CHECK.passed(moved=len(step.moved))

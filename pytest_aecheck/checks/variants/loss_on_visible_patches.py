@@ -25,6 +25,8 @@ Losses over all elements; padding (not random); masks that keep some of the mask
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
@@ -44,7 +46,12 @@ def judge(observations: Observations) -> Verdict:
     masking = observations.masking
     if not masking.random or masking.seen > _ALL or masking.counted > _ALL or not masking.seen or not masking.counted:
         return CHECK.skipped("the loss is not that of a masked autoencoder")
-    numbers = {"seen": masking.seen, "counted": masking.counted, "both": masking.both, "neither": masking.neither}
+    numbers: dict[str, Any] = {
+        "seen": masking.seen,
+        "counted": masking.counted,
+        "both": masking.both,
+        "neither": masking.neither,
+    }
     if masking.both >= min(masking.seen, masking.counted) - _SLACK:
         return CHECK.failed(
             f"the loss counts {masking.counted:.0%} of the input, the encoder sees {masking.seen:.0%}, and they share {masking.both:.0%}: the mask of the loss or the choice of "

@@ -41,5 +41,7 @@ def judge(observations: Observations) -> Verdict:
     gaps = observations.inverses.gaps
     for pair, gap in gaps:
         if gap > _SPREAD:
-            return CHECK.failed(f"{pair} differs from x by {gap:.3g} of its spread: the two disagree on the order of axes", gap=gap)
+            return CHECK.failed(
+                f"{pair} differs from x by {gap:.3g} of its spread: the two disagree on the order of axes", gap=gap
+            )
     return CHECK.passed(pairs=len(gaps))

@@ -41,5 +41,7 @@ def judge(observations: Observations) -> Verdict:
         return CHECK.skipped("no loss was declared")
     found = observations.program.linear_penalty
     if found:
-        return CHECK.failed(f"the loss contains the {found}, which can be negative without bound: take the absolute value first")
+        return CHECK.failed(
+            f"the loss contains the {found}, which can be negative without bound: take the absolute value first"
+        )
     return CHECK.passed()
