@@ -91,3 +91,45 @@ def test_early_stopping_in_another_file():
             """,
     }
     assert rows(rule, files) == [10]
+
+
+WATCHED = """
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+model = nn.Linear(4, 4)
+plateau = ReduceLROnPlateau(torch.optim.Adam(model.parameters()), {mode})
+x = torch.randn(5, 4)
+loss = nn.functional.mse_loss(model(x), x)
+plateau.step({value})
+"""
+
+
+@pytest.mark.parametrize(("mode", "value"), [("'min'", "loss"), ("mode='max'", "-loss"), ("mode='min'", "loss.item()")])
+def test_silent_on_schedules_that_wait_in_the_right_direction(mode, value):
+    assert rows(rule, WATCHED.format(mode=mode, value=value)) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "value"), [("'max'", "loss"), ("mode='max'", "loss.item()"), ("mode='min'", "-10 * loss.log10()")]
+)
+def test_fires_on_schedules_that_wait_in_the_wrong_direction(mode, value):
+    assert rows(rule, WATCHED.format(mode=mode, value=value)) == [11]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("monitor='val_loss', mode='min'", []),
+        ("monitor='val_accuracy', mode='max'", []),
+        ("monitor='val_loss'", []),
+        ("monitor='val/loss', mode='max'", [2]),
+    ],
+)
+def test_monitored_quantities_of_callbacks(arguments, expected):
+    source = (
+        f"from pytorch_lightning.callbacks import ModelCheckpoint\nkeep = ModelCheckpoint({arguments})\nimport torch\n"
+    )
+    assert rows(rule, source) == expected

@@ -87,3 +87,41 @@ def test_method_and_loader_of_another_file():
             """,
     }
     assert rows(rule, files) == [13]
+
+
+AVERAGE = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model, criterion = nn.Linear(20, 20), nn.MSELoss(reduction="{reduction}")
+loader = DataLoader(torch.randn(1000, 20), batch_size=50)
+total = 0.0
+for x in loader:
+    total += {added}
+result = total / {count}
+"""
+
+LOSS = "criterion(model(x), x).item()"
+
+
+@pytest.mark.parametrize(
+    ("reduction", "added", "count"),
+    [
+        ("mean", LOSS, "len(loader)"),
+        ("mean", LOSS + " * x.size(0)", "len(loader.dataset)"),
+        ("sum", LOSS, "len(loader.dataset)"),
+        ("sum", LOSS, "len(loader)"),
+        ("none", LOSS, "len(loader.dataset)"),
+    ],
+)
+def test_silent_on_averages_with_the_right_count(reduction, added, count):
+    assert rows(rule, AVERAGE.format(reduction=reduction, added=added, count=count)) == []
+
+
+@pytest.mark.parametrize(
+    ("added", "count"),
+    [(LOSS, "len(loader.dataset)"), (LOSS + " * x.size(0)", "len(loader)"), ("len(x) * " + LOSS, "len(loader)")],
+)
+def test_fires_on_averages_with_the_wrong_count(added, count):
+    assert rows(rule, AVERAGE.format(reduction="mean", added=added, count=count)) == [11]

@@ -4,7 +4,9 @@
 
 Looks at comparisons that keep a best value together with the model that reached it. Reports a loss
 that is kept when it grows, and a score (PSNR, SSIM, accuracy, a negated loss) that is kept when it
-falls. What a number is follows from how it was computed, through helper functions and methods.
+falls. What a number is follows from how it was computed, through helper functions and methods. Also
+reports `ReduceLROnPlateau(mode="max")` that is stepped with a loss, and callbacks (`ModelCheckpoint`,
+`EarlyStopping`) with `mode="max"` that monitor one.
 
 ## Why is this bad?
 
@@ -62,6 +64,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.scores import Better, better
 from aelint.semantics.trace import Binding, Guard, Store
+from aelint.semantics.values import Object
 
 RULE = Rule(
     code="AEL605",
@@ -69,7 +72,7 @@ RULE = Rule(
     summary="the model is kept as the best one when its score got worse",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("save", "state_dict", "deepcopy"), ("<", ">")),
+    triggers=(("save", "state_dict", "deepcopy", "plateau", "checkpoint", "stopping"),),
 )
 
 
@@ -87,6 +90,28 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(guard.test))
         site = Site(event.site.unit, guard.test)
         yield Finding(site, _message(site, event, wanted), _notes(event))
+    for finding in _modes(program):
+        if id(finding.site.node) not in seen:
+            seen.add(id(finding.site.node))
+            yield finding
+
+
+def _modes(program: Program) -> Iterator[Finding]:
+    for call in program.calls:
+        if call.name.endswith("ReduceLROnPlateau.step") and isinstance(call.receiver, Object) and call.args:
+            mode = call.receiver.args[1] if len(call.receiver.args) > 1 else call.receiver.kwargs.get("mode", "min")
+            wanted = better(call.args[0])
+            if wanted is not None and mode in {"min", "max"} and (mode == "max") is (wanted is Better.LOWER):
+                what = "falls when training succeeds" if wanted is Better.LOWER else "grows when training succeeds"
+                yield Finding(
+                    call.site, f'the schedule waits with `mode="{mode}"` for a number that {what}; turn the mode round'
+                )
+        elif call.name.rsplit(".", 1)[-1] in {"ModelCheckpoint", "EarlyStopping"} and call.kwargs.get("mode") == "max":
+            monitored = call.kwargs.get("monitor")
+            if isinstance(monitored, str) and monitored.lower().rsplit("/", 1)[-1].endswith(("loss", "mse", "error")):
+                yield Finding(
+                    call.site, f'`mode="max"` keeps the model with the largest `{monitored}`; a loss wants `mode="min"`'
+                )
 
 
 def _kept(guard: Guard, event: Binding | Store) -> Better | None:

@@ -1,14 +1,16 @@
-"""A number that is reported for the whole epoch belongs to its last batch.
+"""A number that is reported for the whole epoch belongs to its last batch, or is averaged by the wrong count.
 
 ## What it does
 
 Reports a variable named as the loss of an epoch, a mean or a validation (`epoch_loss`, `mean_loss`,
-`val_loss`) that is read, behind a loop over batches, from the loss of the loop's last round.
+`val_loss`) that is read, behind a loop over batches, from the loss of the loop's last round; a sum of
+batch means that is divided by the number of samples; and a sum over samples that is divided by the
+number of batches.
 
 ## Why is this bad?
 
 The last batch is one of many, often the smallest: the number jumps about, and early stopping, schedules
-and the choice of the best model follow noise.
+and the choice of the best model follow noise. An average with the wrong count is off by the batch size.
 
 ## Example
 
@@ -60,6 +62,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.averages import wrong_averages
 from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
@@ -68,7 +71,7 @@ from aelint.semantics.values import Sym
 RULE = Rule(
     code="AEL607",
     name="misreported-metric",
-    summary="the loss reported for an epoch is the loss of its last batch",
+    summary="the loss reported for an epoch is its last batch's, or is averaged by the wrong count",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
     triggers=(("loss", "error", "mse"), ("for ",)),
@@ -99,6 +102,25 @@ def check(program: Program) -> Iterator[Finding]:
             "the batches' losses in the loop and divide by their number",
             notes,
         )
+    for finding in _averages(program):
+        if id(finding.site.node) not in seen:
+            seen.add(id(finding.site.node))
+            yield finding
+
+
+def _averages(program: Program) -> Iterator[Finding]:
+    for wrong in wrong_averages(program):
+        if wrong.weighted:
+            what, right = (
+                "a sum over samples by the number of batches, so it is too large by the batch size",
+                "`len(loader.dataset)`",
+            )
+        else:
+            what, right = (
+                "a sum of batch means by the number of samples, so it is too small by the batch size",
+                "`len(loader)`",
+            )
+        yield Finding(wrong.site, f"this divides {what}; divide by {right}")
 
 
 def _rounds(program: Program) -> dict[int, tuple[Loop, ...]]:
