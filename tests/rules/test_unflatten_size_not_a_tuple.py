@@ -24,11 +24,13 @@ def test_silent_on_sizes_that_only_a_run_knows():
 
 
 def test_fires_on_a_product_in_parentheses_and_offers_the_factors():
-    found = run(rule, HEAD + "net = nn.Sequential(nn.Unflatten(1, (8*16*16)), nn.ConvTranspose2d(1, 16, 3))\n")
-    assert [f.site.row for f in found] == [3]
+    found = run(
+        rule, HEAD + "net = nn.Sequential(\n    nn.Unflatten(1, (8*16*16)),\n    nn.ConvTranspose2d(1, 16, 3),\n)\n"
+    )
+    assert [f.site.row for f in found] == [4, 5]
     assert "`8*16*16` is the number 2048" in found[0].message
     assert found[0].rewrite.replacements[0][1] == "8, 16, 16"
-    assert "takes 1 channels, the tuple would give 8" in found[0].notes[0].message
+    assert "takes 1 channels and cannot follow" in found[1].message
 
 
 def test_fires_on_bare_numbers_names_and_keywords():

@@ -54,7 +54,7 @@ from aelint.semantics import Program
 from aelint.semantics.contradictions import constructions
 from aelint.semantics.dims import Poly
 from aelint.semantics.values import Object, Value
-from aelint.semantics.wording import layer_text, place, size_text
+from aelint.semantics.wording import place, size_text
 
 RULE = Rule(
     code="AEL101",
@@ -70,20 +70,24 @@ def check(program: Program) -> Iterator[Finding]:
     for layer in constructions(program, "Unflatten"):
         size = layer.bound.get("unflattened_size")
         if layer.site is not None and _is_number(size):
-            yield _finding(program, layer.site, size, layer)
+            consumers = list(_consumers(program, layer))
+            yield _finding(layer.site, size, [Note(site, message) for site, message in consumers])
+            yield from (
+                Finding(site, message, (Note(layer.site, "this size is no tuple"),)) for site, message in consumers
+            )
     seen: set[int] = set()
     for call in program.calls_to("unflatten"):
         size = call.bound.get("sizes")
         if _is_number(size) and isinstance(call.site.node, ast.Call) and id(call.site.node) not in seen:
             seen.add(id(call.site.node))
-            yield _finding(program, call.site, size, None)
+            yield _finding(call.site, size, [])
 
 
 def _is_number(size: Value) -> bool:
     return isinstance(size, (int, Poly)) and not isinstance(size, bool)
 
 
-def _finding(program: Program, site: Site, size: Value, layer: Object | None) -> Finding:
+def _finding(site: Site, size: Value, notes: list[Note]) -> Finding:
     argument = _size_argument(site.node)
     message = (
         f"`{_text(site, argument)}` is the number {size_text(size)}, not a tuple of sizes; "
@@ -98,21 +102,25 @@ def _finding(program: Program, site: Site, size: Value, layer: Object | None) ->
             "make it a tuple",
             ((Site(site.unit, argument), sizes if _in_parentheses(site, argument) else f"({sizes})"),),
         )
-    return Finding(site, message + ".", tuple(_consumer(program, layer, factors)), rewrite)
+    return Finding(site, message + ".", tuple(notes), rewrite)
 
 
-def _consumer(program: Program, layer: Object | None, factors: list[ast.expr]) -> Iterator[Note]:
-    """The convolution behind it, when it takes another number of channels than the first factor."""
+def _consumers(program: Program, layer: Object) -> Iterator[tuple[Site, str]]:
+    """The convolution behind the layer, where it takes another number of channels than the first factor."""
+    factors = _factors(_size_argument(layer.site.node)) if layer.site is not None else []
     given = factors[0].value if factors and isinstance(factors[0], ast.Constant) else None
-    first = given if isinstance(given, int) else None
     for container in program.layers:
         children = list((container.children or {}).values())
-        if layer not in children[:-1] or first is None:
+        if layer not in children[:-1] or not isinstance(given, int):
             continue
         after = children[children.index(layer) + 1]
-        if isinstance(after, Object) and after.site and after.bound.get("in_channels", first) != first:
-            text = f"{layer_text(after)} takes {size_text(after.bound['in_channels'])} channels, the tuple would give {first}"
-            yield Note(after.site, f"{text}; it has to be changed as well ({place(after.site)})")
+        if isinstance(after, Object) and after.site is not None and after.bound.get("in_channels", given) != given:
+            taken = size_text(after.bound["in_channels"])
+            message = (
+                f"`{after.name.rsplit('.', 1)[-1]}` takes {taken} channels and cannot follow: as a tuple, the size in "
+                f"front of it ({place(layer.site, after.site)}) gives {given}. Change both."
+            )
+            yield after.site, message
 
 
 def _size_argument(node: ast.AST) -> ast.expr | None:
