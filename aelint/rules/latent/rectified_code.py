@@ -60,8 +60,8 @@ from collections.abc import Iterator, Mapping
 
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
-from aelint.semantics.bottlenecks import Bottleneck, bottlenecks
 from aelint.semantics.program import Program
+from aelint.semantics.vector_codes import VectorCode, vector_codes
 
 RULE = Rule(
     code="AEL201",
@@ -81,7 +81,7 @@ def check(program: Program, options: Mapping[str, object]) -> Iterator[Finding]:
     """Rectified codes that are small enough to die."""
     limit = options["units"]
     assert isinstance(limit, int)
-    for one in bottlenecks(program):
+    for one in vector_codes(program):
         if (
             one.activation is not None
             and one.activation.op in {"relu", "relu6"}
@@ -90,7 +90,7 @@ def check(program: Program, options: Mapping[str, object]) -> Iterator[Finding]:
             yield from _finding(one, limit)
 
 
-def _finding(one: Bottleneck, limit: int) -> Iterator[Finding]:
+def _finding(one: VectorCode, limit: int) -> Iterator[Finding]:
     relu, narrowing = one.activation, one.narrowing.site
     if relu is None or relu.site is None or narrowing is None:
         return
