@@ -77,7 +77,7 @@ def _is_mean(value: Value) -> bool:
         case Sym(op=op, attrs=attrs, inputs=(inner, *_)) if op in _AS_NUMBER and "index" not in attrs:
             return _is_mean(inner)
         case Sym(op=op) if op.endswith(("loss", "cross_entropy", "with_logits")):
-            return _reduction(value) == "mean"
+            return bool(_reduction(value) == "mean")
         case Sym(op="mean", attrs=attrs):
             return attrs.get("dim") is None
         case _:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Loop
 from aelint.semantics.training import Action, Kind, actions, scheduled
-from aelint.semantics.values import ListValue, Object, Sym, Value
+from aelint.semantics.values import DictValue, ListValue, Object, Sym, Value
 
-__all__ = ["Decay", "decays_per_batch", "early_schedules", "is_over_batches"]
+__all__ = ["Decay", "decays_per_batch", "early_schedules", "is_over_batches", "unused_schedules"]
 
 MANY_BATCHES = 1000
 """Batches after which a schedule made for batches has not yet come to its end."""
@@ -99,3 +99,30 @@ def early_schedules(program: Program) -> Iterator[tuple[Action, Action]]:
             continue
         if steps[0].context.loops[: len(loops)] == loops:
             yield schedule, steps[0]
+
+
+def unused_schedules(program: Program) -> Iterator[Object]:
+    """Schedules of optimisers that take steps in a loop, which nothing ever advances."""
+    done = actions(program)
+    advanced = {id(a.of) for a in done if a.kind is Kind.SCHEDULE}
+    given = {id(o) for c in program.calls for o in _objects_in((*c.args, *c.kwargs.values()), 0)}
+    for schedule in program.machine.objects:
+        if not schedule.name.startswith("torch.optim.lr_scheduler.") or id(schedule) in advanced | given:
+            continue
+        optimizer = scheduled(schedule)
+        if any(a.kind is Kind.STEP and a.of is optimizer and a.context.loops for a in done):
+            yield schedule
+
+
+def _objects_in(value: Value, depth: int) -> Iterator[Object]:
+    if depth > MAX_WRAPPERS:
+        return
+    match value:
+        case Object():
+            yield value
+        case ListValue(items=items) | tuple(items):
+            for one in items:
+                yield from _objects_in(one, depth + 1)
+        case DictValue(items=entries):
+            for one in entries.values():
+                yield from _objects_in(one, depth + 1)

@@ -111,6 +111,25 @@ for epoch in range(9):
 """,
 }
 
+HEALTHY["a schedule is handed to code that cannot be read"] = """
+from frame import fit
+s = schedules.StepLR(opt, 10)
+fit(model, [opt], [s])
+for x in loader:
+    opt.zero_grad()
+    loss_of(x).backward()
+    opt.step()
+"""
+HEALTHY["a schedule inside of another"] = """
+s = schedules.SequentialLR(opt, [schedules.LinearLR(opt), schedules.ExponentialLR(opt, 0.9)], milestones=[5])
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+    s.step()
+"""
+
 
 @pytest.mark.parametrize("loop", HEALTHY.values(), ids=HEALTHY.keys())
 def test_silent_on_healthy_neighbours(loop):
@@ -171,6 +190,16 @@ for epoch in range(9):
         s.step()
 """,
         24,
+    ),
+    "schedule without a step": (
+        """
+s = schedules.StepLR(opt, 10)
+for x in loader:
+    opt.zero_grad()
+    loss_of(x).backward()
+    opt.step()
+""",
+        18,
     ),
     "schedule first": (
         """

@@ -7,8 +7,9 @@ Reports
 - a step behind the batch loop, while gradients are computed and cleared in every round of it,
 - a step before the backward pass, so that it only sees cleared gradients,
 - `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit,
-- a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch, and
-- a schedule that is advanced before the first step of its optimiser.
+- a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch,
+- a schedule that is advanced before the first step of its optimiser, and
+- a schedule that nothing ever advances.
 
 ## Why is this bad?
 
@@ -84,7 +85,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules
+from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
 from aelint.semantics.steps import cleared_early, late_clips, steps_behind_the_loop
 from aelint.semantics.training import same_round
 
@@ -151,6 +152,13 @@ def _schedules(program: Program) -> Iterator[Finding]:
             "initial learning rate is skipped; advance the schedule behind the optimiser"
         )
         yield Finding(schedule.event.site, message, (Note(step.event.site, "the optimiser's step"),))
+    for schedule in unused_schedules(program):
+        if schedule.site is not None:
+            kind = schedule.name.rsplit(".", 1)[-1]
+            message = (
+                f"this {kind} is never advanced: the learning rate stays as it is; call its `step()` once per epoch"
+            )
+            yield Finding(schedule.site, message)
 
 
 def _said(site: Site) -> str:
