@@ -15,6 +15,7 @@ from aelint.semantics.operators import Conflict
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Context
 from aelint.semantics.values import Instance, Object, Sym, Value
+from aelint.syntax.walk import walk
 
 __all__ = [
     "Contradiction",
@@ -68,7 +69,7 @@ def _asks_for_shape(test: ast.AST) -> bool:
         return True
     names = {
         n.attr if isinstance(n, ast.Attribute) else n.id
-        for n in ast.walk(test)
+        for n in walk(test)
         if isinstance(n, (ast.Attribute, ast.Name))
     }
     return bool(names & _TESTS_OF_SHAPE)

@@ -10,6 +10,7 @@ from aelint.semantics.classes import is_network
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import MISSING, Instance
+from aelint.syntax.walk import walk
 
 __all__ = ["undefined_attributes"]
 
@@ -82,7 +83,7 @@ def _names_set(program: Program) -> frozenset[str]:
     """Every name that some code sets on some object, or that a string may name."""
     found: set[str] = set()
     for module in program.machine.modules.values():
-        for node in ast.walk(module.tree):
+        for node in walk(module.tree):
             match node:
                 case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()):
                     found.add(name)

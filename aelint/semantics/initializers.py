@@ -14,6 +14,7 @@ from aelint.semantics.modules import is_module, submodules
 from aelint.semantics.program import Program
 from aelint.semantics.scopes import Module
 from aelint.semantics.values import MISSING, External, Function, Object, Value
+from aelint.syntax.walk import walk
 
 __all__ = ["Idle", "bias_conditions", "never_applied", "rebound_parameters", "unmatched"]
 
@@ -42,8 +43,8 @@ def _is_initializing(node: ast.AST) -> bool:
 
 
 def _initializes_weights(body: list[ast.stmt]) -> bool:
-    calls = [n for statement in body for n in ast.walk(statement) if _is_initializing(n)]
-    return any(isinstance(n, ast.Attribute) and n.attr == "weight" for call in calls for n in ast.walk(call))
+    calls = [n for statement in body for n in walk(statement) if _is_initializing(n)]
+    return any(isinstance(n, ast.Attribute) and n.attr == "weight" for call in calls for n in walk(call))
 
 
 def _resolve(module: Module, node: ast.expr) -> Value:
@@ -63,7 +64,7 @@ def bias_conditions(program: Program) -> Iterator[Idle]:
     """Branches that set weights only of layers with a bias, where no layer of that kind has one."""
     set_by_hand = {id(f.weight.layer) for f in fillings(program) if f.weight.name == "weight"}
     for module in program.machine.modules.values():
-        for branch in (n for n in ast.walk(module.tree) if isinstance(n, ast.If)):
+        for branch in (n for n in walk(module.tree) if isinstance(n, ast.If)):
             kind = _kind_with_bias(module, branch.test)
             if kind is None or not _initializes_weights(branch.body):
                 continue
@@ -112,16 +113,16 @@ def unmatched(program: Program) -> Iterator[Idle]:
         ):
             continue
         function = call.args[0]
-        inits = [n for n in ast.walk(function.node) if _is_initializing(n)]
+        inits = [n for n in walk(function.node) if _is_initializing(n)]
         layers = [one for _, one in submodules(call.receiver) if is_weighted(one)]
-        known = any(id(n) in explained for n in ast.walk(function.node))
+        known = any(id(n) in explained for n in walk(function.node))
         if inits and layers and not known and not any(id(n) in ran for n in inits) and not _delegates(function):
             yield Idle(call.site, tuple(layers), function.name)
 
 
 def _delegates(function: Function) -> bool:
     # `m.reset_parameters()` and calls of other functions may set weights too.
-    named = [n.func for n in ast.walk(function.node) if isinstance(n, ast.Call)]
+    named = [n.func for n in walk(function.node) if isinstance(n, ast.Call)]
     return any(isinstance(f, ast.Attribute) and f.attr in {"reset_parameters", "init_weights"} for f in named)
 
 
@@ -137,7 +138,7 @@ def never_applied(program: Program) -> Iterator[Idle]:
 
 
 def _referenced(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.Constant(value=str() as name):
                 yield name
@@ -156,14 +157,14 @@ def _is_initializer(function: Function) -> bool:
 def rebound_parameters(program: Program) -> Iterator[Idle]:
     """Loops over parameters that bind the loop's name to a new tensor in place of changing the parameter."""
     for module in program.machine.modules.values():
-        for loop in (n for n in ast.walk(module.tree) if isinstance(n, ast.For)):
+        for loop in (n for n in walk(module.tree) if isinstance(n, ast.For)):
             name = _parameter_name(loop)
             for statement in loop.body:
                 match statement:
                     case ast.Assign(targets=[ast.Name(id=target)], value=ast.Call()) if target == name:
                         after = [
                             n
-                            for n in ast.walk(loop)
+                            for n in walk(loop)
                             if isinstance(n, ast.Name) and n.id == name and n.lineno > statement.lineno
                         ]
                         if not after:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from aelint.syntax.walk import walk
+
 __all__ = ["DeadStore", "dead_stores", "names_read"]
 
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.GeneratorExp, ast.ListComp, ast.SetComp)
@@ -23,7 +25,7 @@ class DeadStore:
 
 def names_read(node: ast.AST) -> set[str]:
     """Every name that is read in a node, nested functions included."""
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
+    return {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
 
 
 def dead_stores(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[DeadStore]:
@@ -35,15 +37,15 @@ def dead_stores(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[DeadSt
     if {"locals", "vars", "eval", "exec"} & names_read(function):
         return []
     always = set[str]()
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             always.update(node.names)
         elif isinstance(node, _NESTED) and node is not function:
             always |= names_read(node)
-    walk = _Walk(frozenset(always))
-    walk.block(function.body, frozenset())
-    later = [n for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    found = [DeadStore(t, v, _next(t, later)) for t, v in walk.dead.values() if id(t) not in walk.read]
+    liveness = _Walk(frozenset(always))
+    liveness.block(function.body, frozenset())
+    later = [n for n in walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    found = [DeadStore(t, v, _next(t, later)) for t, v in liveness.dead.values() if id(t) not in liveness.read]
     return sorted(found, key=lambda d: (d.target.lineno, d.target.col_offset))
 
 

@@ -10,7 +10,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Constancy", "attribute_of_self", "changed_attributes", "own_nodes", "parameters"]
+from aelint.syntax.walk import own_nodes, walk
+
+__all__ = ["Constancy", "attribute_of_self", "changed_attributes", "parameters"]
 
 _PURE = frozenset(
     "len min max int float list tuple range slice stack cat concatenate tensor as_tensor from_numpy array asarray Tensor "
@@ -23,14 +25,6 @@ _CHANGING = frozenset(
 )
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function in order, without those of functions and classes inside of it."""
-    for child in ast.iter_child_nodes(function):
-        yield child
-        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            yield from own_nodes(child)
 
 
 def parameters(function: FunctionNode) -> list[str]:
@@ -54,7 +48,7 @@ def changed_attributes(function: ast.AST) -> set[str]:
 
 def _changed(function: ast.AST) -> Iterator[ast.expr]:
     """Places that are assigned, deleted, changed in place, or handed to a call that may change them."""
-    for node in ast.walk(function):
+    for node in walk(function):
         match node:
             case ast.Assign(targets=targets) | ast.Delete(targets=targets):
                 for target in targets:
@@ -130,7 +124,16 @@ class Constancy:
                 owner = [function.value] if isinstance(function, ast.Attribute) else []
                 given = [*owner, *args, *(k.value for k in keywords)]
                 return _name(function) in _PURE and all(self.constant(g, seen) for g in given)
-            case ast.Tuple() | ast.List() | ast.Dict() | ast.Subscript() | ast.Slice() | ast.BinOp() | ast.UnaryOp() | ast.Starred():
+            case (
+                ast.Tuple()
+                | ast.List()
+                | ast.Dict()
+                | ast.Subscript()
+                | ast.Slice()
+                | ast.BinOp()
+                | ast.UnaryOp()
+                | ast.Starred()
+            ):
                 return all(self.constant(c, seen) for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr))
             case _:
                 return False

@@ -11,6 +11,7 @@ from aelint.semantics.batches import is_held_out_name, is_training_name
 from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.program import Program
 from aelint.semantics.values import ListValue, Object, Sym, Value
+from aelint.syntax.walk import walk
 
 __all__ = ["Part", "exchanged_names", "overlapping", "parts_of", "whole_beside_training_part"]
 
@@ -29,7 +30,10 @@ def parts_of(value: Value) -> Part | None:
     while isinstance(value, Sym) and value.op in RESHAPES:
         value = source(value)
     match value:
-        case Sym(op="getitem", attrs={"input": data, "index": index}) | Sym(op="item", inputs=(data, *_), attrs={"index": index}):
+        case (
+            Sym(op="getitem", attrs={"input": data, "index": index})
+            | Sym(op="item", inputs=(data, *_), attrs={"index": index})
+        ):
             rows = index[0] if isinstance(index, tuple) and index else index
             return Part(data, rows, value.site) if not isinstance(rows, (str, int)) else None
         case Object(name="torch.utils.data.Subset", args=(data, index)):
@@ -45,7 +49,7 @@ def overlapping(left: Part, right: Part) -> bool:
     match left.index, right.index:
         case slice() as a, slice() as b:
             return _slices_meet(a, b)
-        case (Sym() | ListValue()), (Sym() | ListValue()):
+        case ((Sym() | ListValue()), (Sym() | ListValue())):
             return left.index is right.index
         case _:
             return False
@@ -53,7 +57,11 @@ def overlapping(left: Part, right: Part) -> bool:
 
 def _slices_meet(left: slice, right: slice) -> bool:
     ends = (left.start, left.stop, right.start, right.stop)
-    if left.step is not None or right.step is not None or not all(e is None or (isinstance(e, int) and e >= 0) for e in ends):
+    if (
+        left.step is not None
+        or right.step is not None
+        or not all(e is None or (isinstance(e, int) and e >= 0) for e in ends)
+    ):
         return False
     if left.stop is None and left.start is None:
         return False
@@ -74,7 +82,7 @@ def _kind(name: str) -> str | None:
 def exchanged_names(program: Program) -> Iterator[tuple[Site, str, str]]:
     """Places where two parts are stored under each other's name: in a dictionary, or by unpacking sizes."""
     for module in program.machine.modules.values():
-        for node in ast.walk(module.tree):
+        for node in walk(module.tree):
             match node:
                 case ast.Dict(keys=keys, values=values):
                     pairs = [(k.value, v) for k, v in zip(keys, values, strict=True) if isinstance(k, ast.Constant)]
@@ -82,7 +90,11 @@ def exchanged_names(program: Program) -> Iterator[tuple[Site, str, str]]:
                 case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as call):
                     sizes = next((a.elts for a in call.args if isinstance(a, (ast.List, ast.Tuple))), [])
                     # `random_split(data, [n_train, n_test])`: the sizes say which part is which.
-                    named = [(_text(t), s) for t, s in zip(targets, sizes, strict=False)] if len(sizes) == len(targets) else []
+                    named = (
+                        [(_text(t), s) for t, s in zip(targets, sizes, strict=False)]
+                        if len(sizes) == len(targets)
+                        else []
+                    )
                 case _:
                     continue
             for key, value in _crossed(named):
@@ -123,11 +135,11 @@ def whole_beside_training_part(program: Program) -> Iterator[tuple[Site, str, st
 
 
 def _trains(function: ast.AST) -> bool:
-    return any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in ast.walk(function))
+    return any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in walk(function))
 
 
 def _reads(root: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    for node in ast.walk(root):
+    for node in walk(root):
         match node:
             case ast.Subscript(slice=ast.Constant(value=str() as key), ctx=ast.Load()):
                 yield key, node
@@ -136,7 +148,7 @@ def _reads(root: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _keys(root: ast.AST) -> Iterator[str]:
-    for node in ast.walk(root):
+    for node in walk(root):
         match node:
             case ast.Dict(keys=keys):
                 yield from (k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str))

@@ -13,6 +13,7 @@ from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import DictValue, External, Function, Instance, Object, Sym, Value
+from aelint.syntax.walk import walk
 
 __all__ = ["Mismatch", "filters_that_keep_nothing", "keys_of", "loads_that_fill_nothing"]
 
@@ -104,7 +105,7 @@ def filters_that_keep_nothing(program: Program) -> Iterator[Mismatch]:
 
 def _around(program: Program, call: Call) -> ast.DictComp | None:
     module = program.machine.modules.get(call.site.unit.path)
-    for node in ast.walk(module.tree) if module is not None else ():
+    for node in walk(module.tree) if module is not None else ():
         if isinstance(node, ast.DictComp) and any(g.iter is call.site.node for g in node.generators):
             return node
     return None

@@ -20,6 +20,7 @@ from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
+from aelint.syntax.walk import walk
 
 __all__ = [
     "IgnoredArgument",
@@ -148,7 +149,7 @@ def _is_pure(node: ast.expr, value: Value) -> bool:
     """Whether computing the value does nothing but give it: no in-place operation, no mere renaming."""
     if isinstance(node, (ast.Name, ast.Attribute, ast.Constant, ast.Subscript)):
         return False
-    for one in ast.walk(node):
+    for one in walk(node):
         if isinstance(one, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)):
             return False
         if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute):
@@ -273,17 +274,17 @@ def _attributes_read(program: Program, network: Instance) -> set[str] | None:
 def _wrapped(builder: ast.AST) -> set[str]:
     """Attributes that a builder passes on: into a container, another layer, a list."""
     found: set[str] = set()
-    for node in ast.walk(builder):
+    for node in walk(builder):
         if isinstance(node, ast.Call) and not _initializes(node):
-            inner = [a for part in (*node.args, *(k.value for k in node.keywords)) for a in ast.walk(part)]
+            inner = [a for part in (*node.args, *(k.value for k in node.keywords)) for a in walk(part)]
             found |= {a.attr for a in inner if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
         elif isinstance(node, (ast.List, ast.Tuple, ast.Dict)) and isinstance(
             getattr(node, "ctx", ast.Load()), ast.Load
         ):
-            found |= {a.attr for a in ast.walk(node) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
+            found |= {a.attr for a in walk(node) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
         elif isinstance(node, ast.Assign):
             found |= {
-                a.attr for a in ast.walk(node.value) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)
+                a.attr for a in walk(node.value) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)
             }
         elif isinstance(node, ast.Attribute) and node.attr in _DYNAMIC:
             found.add(node.attr)

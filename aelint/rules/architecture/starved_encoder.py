@@ -83,8 +83,13 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _encoders(program: Program) -> Iterator[Object]:
-    named = [b.value for b in program.bindings if b.name.lower().endswith("encoder")]
-    named += [v for n in program.networks for k, v in n.attrs.items() if k.lower().endswith("encoder")]
+    named = [b.value for b in program.bindings if _is_encoder(b.name)]
+    named += [v for n in program.networks for k, v in n.attrs.items() if _is_encoder(k)]
     for value in named:
         if isinstance(value, Object) and value.name == "torch.nn.Sequential" and value.complete:
             yield value
+
+
+def _is_encoder(name: str) -> bool:
+    name = name.lower()
+    return name.endswith("encoder") and not name.endswith(("autoencoder", "auto_encoder"))

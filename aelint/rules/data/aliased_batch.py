@@ -71,10 +71,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.repetition import own_nodes
 from aelint.semantics.storage import changes, owner
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
+from aelint.syntax.walk import own_nodes, walk
 
 RULE = Rule(
     code="AEL511",
@@ -89,7 +89,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield findings for buffers that are collected, and for repeated lists."""
     yield from _collected(program)
     for module in program.machine.modules.values():
-        roots = [module.tree, *(n for n in ast.walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))]
+        roots = [module.tree, *(n for n in walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))]
         for root in roots:
             for node, use in _repeated(root):
                 message = f"`{ast.unparse(node)}` holds one object many times, and its items are changed one by one: all change"

@@ -67,6 +67,7 @@ from aelint.semantics import Program
 from aelint.semantics.batches import contributes, keeps_order, losses
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Sym
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL503",
@@ -105,8 +106,8 @@ def _restarted(call: Call, started: dict[int, Call]) -> tuple[Object | None, Cal
 def _is_renewal(program: Program, start: Call) -> bool:
     """Whether the iterator is only made when another one has come to its end."""
     trees = [m.tree for m in program.machine.modules.values() if m.unit is start.site.unit]
-    handlers = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler)]
-    return any(inner is start.site.node for handler in handlers for inner in ast.walk(handler))
+    handlers = [n for tree in trees for n in walk(tree) if isinstance(n, ast.ExceptHandler)]
+    return any(inner is start.site.node for handler in handlers for inner in walk(handler))
 
 
 def _in_the_same_round(call: Call, start: Call, loss: Call) -> bool:

@@ -89,9 +89,10 @@ from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.batches import loaders
 from aelint.semantics.loaders import loader_argument
-from aelint.semantics.repetition import own_nodes, parameters
+from aelint.semantics.repetition import parameters
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function
+from aelint.syntax.walk import own_nodes, walk
 
 RULE = Rule(
     code="AEL504",
@@ -138,8 +139,8 @@ def _draws_later(program: Program, seed: Call) -> bool:
 
 
 def _is_conditional(function: Function, node: ast.AST) -> bool:
-    branches = (n for n in ast.walk(function.node) if isinstance(n, (ast.If, ast.IfExp, ast.Try)))
-    return any(inner is node for branch in branches for inner in ast.walk(branch))
+    branches = (n for n in walk(function.node) if isinstance(n, (ast.If, ast.IfExp, ast.Try)))
+    return any(inner is node for branch in branches for inner in walk(branch))
 
 
 def _in_workers(program: Program) -> Iterator[Finding]:
@@ -167,7 +168,7 @@ def _worker_fault(seed: ast.expr, worker: set[str]) -> str | None:
     text = ast.unparse(seed)
     if "get_state()[1][0]" in text:
         return "in a current loader this number is the same in every epoch, so that all epochs get the same random numbers"
-    names = {n.id for n in ast.walk(seed) if isinstance(n, ast.Name)}
+    names = {n.id for n in walk(seed) if isinstance(n, ast.Name)}
     if names & worker:
         return None
     if isinstance(seed, ast.Constant) and isinstance(seed.value, int):

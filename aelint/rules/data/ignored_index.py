@@ -61,8 +61,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes, own_nodes, parameters
+from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes, parameters
 from aelint.semantics.values import ClassValue, Function
+from aelint.syntax.walk import own_nodes, walk
 
 RULE = Rule(
     code="AEL502",
@@ -134,7 +135,7 @@ def _fixed_part(cls: ClassValue, function: ast.FunctionDef | ast.AsyncFunctionDe
     for node in own_nodes(function):
         # Everything at once, although the length counts its rows.
         if isinstance(node, ast.Return) and node.value is not None and counted is not None and state.constant(node.value):
-            for inner in ast.walk(node.value):
+            for inner in walk(node.value):
                 if attribute_of_self(inner) == counted and isinstance(inner, ast.expr):
                     return inner
     return None

@@ -76,9 +76,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes, own_nodes
+from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes
 from aelint.semantics.values import ClassValue, External, Function
 from aelint.sources.unit import SourceUnit
+from aelint.syntax.walk import own_nodes, walk
 
 RULE = Rule(
     code="AEL501",
@@ -170,7 +171,7 @@ def _batch_loops(root: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef, unit
                 size = _batch_size(args)
             case _:
                 continue
-        body = [n for statement in loop.body for n in ast.walk(statement)]
+        body = [n for statement in loop.body for n in walk(statement)]
         used = any(isinstance(n, ast.Name) and n.id == name for n in body if not _is_printed(n, loop))
         trains = any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in body)
         if size is None or used or not trains:
@@ -184,8 +185,8 @@ def _batch_loops(root: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef, unit
 
 
 def _is_printed(node: ast.AST, loop: ast.For) -> bool:
-    calls = (n for n in ast.walk(loop) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "print")
-    return any(node is inner for call in calls for inner in ast.walk(call))
+    calls = (n for n in walk(loop) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "print")
+    return any(node is inner for call in calls for inner in walk(call))
 
 
 def _batch_size(args: list[ast.expr]) -> ast.expr | None:

@@ -72,8 +72,8 @@ from aelint.semantics import Program
 from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.transforms import PREFIX, channel_numbers, parameter, steps_of
 from aelint.semantics.trace import Call
+from aelint.semantics.transforms import PREFIX, channel_numbers, parameter, steps_of
 from aelint.semantics.values import Instance, Object, Sym, Value
 
 RULE = Rule(

@@ -68,6 +68,7 @@ from aelint.semantics.posteriors import Posterior, posteriors, raw_head
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Return
 from aelint.semantics.values import Sym, Value
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL209",
@@ -163,7 +164,7 @@ def _bound_in(program: Program, ended: Return) -> Iterator[Binding]:
 
 def _statement(ended: Return, name: str) -> ast.AST | None:
     """The `return` that names the tensor twice."""
-    for node in ast.walk(ended.function.node):
+    for node in walk(ended.function.node):
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
             names = [e.id for e in node.value.elts if isinstance(e, ast.Name)]
             if len(names) > len(set(names)) and (name in names or not name):

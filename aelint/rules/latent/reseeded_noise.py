@@ -67,6 +67,7 @@ from aelint.semantics.classes import is_network
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL213",
@@ -115,5 +116,5 @@ def _run_of_network(call: Call) -> str:
 def _is_forked(call: Call) -> bool:
     function = call.context.function
     return isinstance(function, Function) and any(
-        isinstance(n, ast.Attribute) and n.attr in {"fork_rng", "get_rng_state"} for n in ast.walk(function.node)
+        isinstance(n, ast.Attribute) and n.attr in {"fork_rng", "get_rng_state"} for n in walk(function.node)
     )

@@ -66,7 +66,6 @@ Divergences that are not Gaussian, and formulas that are wrong in themselves, ar
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 
@@ -81,6 +80,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.readings import Reading, readings
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym, Value
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL204",
@@ -188,7 +188,7 @@ def _passed(program: Program, reading: Reading, tensor: Sym) -> Site | None:
 def _contains(function: Function, site: Site) -> bool:
     if function.module.unit is not site.unit:
         return False
-    return any(node is site.node for node in ast.walk(function.node))
+    return any(node is site.node for node in walk(function.node))
 
 
 def _parameter_of(call: Call, function: Function, tensor: Sym) -> str | None:

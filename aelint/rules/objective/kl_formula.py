@@ -59,7 +59,10 @@ from aelint.semantics.closed_forms import (
     gaussian_terms,
     written_out,
 )
+from aelint.semantics.lineage import through_reshapes
 from aelint.semantics.objectives import objectives
+from aelint.semantics.posteriors import posteriors
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL303",
@@ -74,17 +77,36 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each KL term that agrees with the formula in all terms but one."""
     seen: set[int] = set()
     for objective in objectives(program):
-        for site, message in (*_gaussians(gaussian_terms(objective)), *_categoricals(categorical_terms(objective))):
+        terms = list(gaussian_terms(objective))
+        found = (*_gaussians(terms), *_exchanged(program, terms), *_categoricals(categorical_terms(objective)))
+        for site, message in found:
             if id(site.node) not in seen:
                 seen.add(id(site.node))
                 yield Finding(site, message)
 
 
-def _gaussians(terms: Iterator[GaussianTerm]) -> Iterator[tuple[Site, str]]:
+def _gaussians(terms: list[GaussianTerm]) -> Iterator[tuple[Site, str]]:
     for term in terms:
         defect, top = defect_of(term), term.top
         if defect is not None and top is not None and top.site is not None:
             yield top.site, _message(term, defect)
+
+
+def _exchanged(program: Program, terms: list[GaussianTerm]) -> Iterator[tuple[Site, str]]:
+    """Right formulae whose mean is the head that scales the noise, and whose head is the mean of the sample."""
+    for term in terms:
+        top = term.top
+        if term.factor is None or top is None or top.site is None:
+            continue
+        for one in posteriors(program):
+            if one.mean is None or one.head is None or one.mean is one.head:
+                continue
+            if through_reshapes(one.head) is term.mean_leaf and through_reshapes(one.mean) is term.scale_leaf:
+                message = (
+                    f"This KL takes `{one.head.name or 'the scale'}` for the mean and `{one.mean.name or 'the mean'}` for the "
+                    f"scale, but the sample ({place(one.site, top.site)}) uses them the other way round. Exchange them"
+                )
+                yield top.site, message
 
 
 def _message(term: GaussianTerm, defect: Defect) -> str:

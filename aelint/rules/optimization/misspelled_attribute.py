@@ -61,6 +61,7 @@ from aelint.semantics.modules import is_module
 from aelint.semantics.parameters import is_optimizer, owner_of, weight_of
 from aelint.semantics.trace import Store
 from aelint.semantics.values import MISSING, Instance, Value
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL408",
@@ -131,7 +132,7 @@ def _uncalled(program: Program) -> Iterator[Finding]:
         if isinstance(c.site.node, ast.Call) and isinstance(c.site.node.func, ast.Attribute)
     }
     for module in program.machine.modules.values():
-        for node in ast.walk(module.tree):
+        for node in walk(module.tree):
             match node:
                 case ast.Expr(value=ast.Attribute(value=owner, attr=name) as named) if (
                     name in _CALLED and ast.unparse(owner) in receivers

@@ -72,6 +72,7 @@ from aelint.semantics.dims import Dim
 from aelint.semantics.objectives import LOSSES, Objective, Summand, objectives
 from aelint.semantics.quantizers import Difference, differences
 from aelint.semantics.values import Sym
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL703",
@@ -156,7 +157,7 @@ def _in_branch(leaf: Sym) -> bool:
     """Whether the term stands in a branch, so that the other order is on offer too."""
     if leaf.site is None:
         return False
-    branches = (n for n in ast.walk(ast.parse(leaf.site.unit.text)) if isinstance(n, ast.If))
+    branches = (n for n in walk(ast.parse(leaf.site.unit.text)) if isinstance(n, ast.If))
     row = getattr(leaf.site.node, "lineno", 0)
     return any(b.lineno <= row <= (b.end_lineno or b.lineno) for b in branches if not _is_main(b))
 

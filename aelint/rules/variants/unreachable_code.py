@@ -93,6 +93,7 @@ from aelint.semantics.operators.api import to_int
 from aelint.semantics.quantizers import Lookup, lookups
 from aelint.semantics.trace import Call
 from aelint.semantics.values import External, Instance, ListValue, Object, Sym, Value
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL704",
@@ -211,7 +212,7 @@ def _bounds(call: Call) -> tuple[int | None, int | None]:
 
 def _indexed(loop: ast.For, index: str, owner: Value) -> tuple[str, int] | None:
     """The container of modules or parameters that the loop goes through by position, and its size."""
-    for node in ast.walk(loop):
+    for node in walk(loop):
         match node:
             case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name), slice=ast.Name(id=found)) if found == index:
                 held = owner.attrs.get(name) if isinstance(owner, Instance) else None
