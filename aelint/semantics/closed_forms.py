@@ -65,6 +65,8 @@ class GaussianTerm:
     log: Coefficient
     constant: Coefficient
     stray: tuple[Summand, ...] = ()
+    linear: tuple[Summand, ...] = ()
+    """Summands in which a mean stands unsquared."""
 
     @property
     def parts(self) -> tuple[Coefficient, ...]:
@@ -234,7 +236,22 @@ def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTer
         Coefficient(logarithm, tuple(logs)),
         _coefficient(constants),
         tuple(stray),
+        tuple(_linear(heads, mean_leaf, leaf, rest, logarithm)),
     )
+
+
+_HEADS = frozenset({"linear", "conv1d", "conv2d", "conv3d", "batch_norm", "param", "name", "item", "getitem"})
+"""What a mean comes from as it is; a difference or a product may be squared already."""
+
+
+def _linear(heads: _Heads, mean: Leaf | None, scale: Leaf, rest: Monomial, logarithm: float) -> Iterator[Summand]:
+    """Where the mean is squared: that mean itself. Where none is: what stands where the square of one belongs."""
+    if mean is not None:
+        yield from _with(heads.powers.get((mean, 1.0), []), rest)
+        return
+    for (leaf, degree), entries in heads.powers.items():
+        if degree == 1.0 and leaf != scale and isinstance(leaf.key, Sym) and leaf.key.op in _HEADS:
+            yield from (s for s in _with(entries, rest) if close(s.factor, -logarithm))
 
 
 def _pure(objective: Objective, rest: Monomial) -> list[Summand]:
@@ -319,7 +336,11 @@ _SLIPS = (-1.0, 2.0, 0.5, -2.0, -0.5, 4.0, 0.25)
 
 def defect_of(term: GaussianTerm) -> Defect | None:
     """What is wrong with the one part on which the other three do not agree; None where nothing is certain."""
-    if term.factor is not None or any(len(c.summands) > 1 for c in (term.mean, term.variance, term.log)):
+    if term.mean_leaf is None and term.factor is not None and term.constant.summands:
+        return _not_squared(term)
+    # A mean that stands there linearly too belongs to a square around another centre: a prior with a mean.
+    shifted = term.mean_leaf is not None and term.linear
+    if term.factor is not None or shifted or any(len(c.summands) > 1 for c in (term.mean, term.variance, term.log)):
         return None
     parts = {
         "mean": term.mean,
@@ -354,6 +375,12 @@ def _agreement(parts: dict[str, Coefficient]) -> tuple[float, tuple[Reduction, .
         if all(close(o.value, unit) for o in others):
             return unit, reductions, odd
     return None
+
+
+def _not_squared(term: GaussianTerm) -> Defect | None:
+    if len(term.linear) != 1 or term.linear[0].reductions != term.reductions:
+        return None
+    return Defect("the mean enters as it is, not squared")
 
 
 _NAMES = {"mean": "mean^2", "variance": "the variance", "log": "the log-variance", "constant": "the constant 1"}

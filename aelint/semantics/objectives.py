@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from aelint.semantics import formulas
@@ -31,6 +31,10 @@ LOSSES = frozenset(
         "kl_div",
     }
 )  # fmt: skip
+_REPEATABLE = frozenset(
+    {"abs", "softplus", "tanh", "sigmoid", "relu", "elu", "getitem", "linear", "conv2d", "leaky_relu"}
+)
+"""Operations without memory or chance."""
 LARGEST_SUM = 160
 _TRANSPARENT = RESHAPES | {"clamp", "item_value"}
 _LOSS_NAME = re.compile(r"loss|elbo|cost|objective|vlb|(^|_)d?kl(d|l|_|$)|divergence|regulari[sz]", re.IGNORECASE)
@@ -153,21 +157,44 @@ def reduction_word(call: Call | Sym) -> str | None:
 
 def summands(value: Value) -> tuple[Summand, ...]:
     """The value written out as a sum; a value that cannot be taken apart is one leaf."""
-    memo: dict[int, tuple[Summand, ...]] = {}
-    return _expand(value, memo, 0)
+    return _expand(value, _Memo(), 0)
 
 
-def _expand(value: Value, memo: dict[int, tuple[Summand, ...]], depth: int) -> tuple[Summand, ...]:
+@dataclass(slots=True, eq=False)
+class _Memo:
+    """What was expanded already, and one tensor for all that are computed in the same way from the same."""
+
+    parts: dict[int, tuple[Summand, ...]] = field(default_factory=dict)
+    leaves: dict[tuple[object, ...], Sym] = field(default_factory=dict)
+
+    def representative(self, value: Sym, depth: int = 0) -> Sym:
+        """The first tensor that certainly holds the same values: `softplus(h)` written twice is one leaf."""
+        if value.op not in _REPEATABLE or depth > 4:
+            return value
+        settings = tuple((k, v) for k, v in value.attrs.items() if isinstance(v, (int, float, str, bool)))
+        inputs = tuple(
+            self.representative(i, depth + 1).id if isinstance(i, Sym) else repr(i)
+            for i in (*value.inputs, *_index(value))
+        )
+        layer = value.layer.id if value.layer is not None else None
+        return self.leaves.setdefault((value.op, layer, settings, inputs), value)
+
+
+def _index(value: Sym) -> tuple[Value, ...]:
+    return (repr(value.attrs["index"]),) if "index" in value.attrs else ()
+
+
+def _expand(value: Value, memo: _Memo, depth: int) -> tuple[Summand, ...]:
     match value:
         case bool() | int() | float():
             return (Summand(float(value)),) if value else ()
         case Poly():
             return (Summand(1.0, _atom(("size", value))),)
         case Sym():
-            if value.id not in memo:
-                memo[value.id] = _as_leaf(value)
-                memo[value.id] = _below(value, memo, depth)
-            return memo[value.id]
+            if value.id not in memo.parts:
+                memo.parts[value.id] = _as_leaf(value, memo)
+                memo.parts[value.id] = _below(value, memo, depth)
+            return memo.parts[value.id]
         case _:
             return (Summand(1.0, _atom(("value", id(value)))),)
 
@@ -176,17 +203,17 @@ def _atom(key: object) -> Monomial:
     return frozenset({(Leaf(key), 1.0)})
 
 
-def _as_leaf(value: Sym) -> tuple[Summand, ...]:
-    return (Summand(1.0, _atom(value), _own_reduction(value), (value,)),)
+def _as_leaf(value: Sym, memo: _Memo) -> tuple[Summand, ...]:
+    return (Summand(1.0, _atom(memo.representative(value)), _own_reduction(value), (value,)),)
 
 
-def _below(value: Sym, memo: dict[int, tuple[Summand, ...]], depth: int) -> tuple[Summand, ...]:
+def _below(value: Sym, memo: _Memo, depth: int) -> tuple[Summand, ...]:
     expand = _EXPANSIONS.get(value.op)
     if expand is None or depth > 60:
-        return _as_leaf(value)
+        return _as_leaf(value, memo)
     parts = expand(value, lambda v: _expand(v, memo, depth + 1))
     if parts is None or len(parts) > LARGEST_SUM:
-        return _as_leaf(value)
+        return _as_leaf(value, memo)
     return tuple(replace(part, path=(value, *part.path)) for part in parts)
 
 

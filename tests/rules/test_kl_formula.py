@@ -19,6 +19,10 @@ RIGHT = {
     "a weight of its own": "return -0.0005 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())",
     "the energy of the code": "return (mu ** 2 + logvar.exp()).sum()",
     "constant outside of a mean": "return 0.5 * torch.mean(mu ** 2 + logvar.exp() - logvar) - 0.5",
+    "a prior with a mean": "return 0.5 * torch.sum((mu - 1) ** 2 + logvar.exp() - logvar - 1)",
+    "a learned prior mean": "return -0.5 * torch.sum(1 + logvar - (mu - prior) ** 2 - logvar.exp())",
+    "a mean of several": "return -0.5 * torch.sum(1 + logvar - (mu @ mu.T) - logvar.exp())",
+    "one value computed twice": "return 0.5 * torch.sum(mu ** 2 + F.softplus(logvar) - torch.log(F.softplus(logvar)) - 1)",
     "a wider prior": "return torch.sum(0.5 * (mu ** 2 + logvar.exp()) / 4 - 0.5 * logvar + math.log(2) - 0.5)",
 }
 
@@ -37,6 +41,7 @@ WRONG = {
     "parenthesis": ("return (-0.5 * torch.sum(1 + logvar - mu ** 2) + 0.5 * logvar.exp()).mean()", "outside"),
     "no variance": ("return -0.5 * (1 + logvar - mu ** 2).sum(1).mean()", "missing"),
     "no logarithm": ("return 0.5 * (mu ** 2 + logvar.exp() - 1).sum(1).mean()", "missing"),
+    "mean not squared": ("return -0.5 * torch.sum(1 + logvar - mu - logvar.exp())", "not squared"),
     "sign of the constant": ("return 0.5 * (mu ** 2 + logvar.exp() - logvar + 1).sum(1).mean()", "constant"),
 }
 
@@ -101,3 +106,29 @@ def test_wrong_categorical_prior(prior, said):
     found = run(rule, CATEGORICAL.format(prior))
     assert [f.site.row for f in found] == [13]
     assert said in found[0].message
+
+
+EXCHANGED = """
+import torch
+from torch import nn
+
+fc = nn.Linear(16, 20)
+
+
+def kl(mean, logvar):
+    return -0.5 * torch.sum(1 + logvar - mean ** 2 - logvar.exp())
+
+
+def loss(x):
+    mu, logvar = fc(x).chunk(2, 1)
+    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+    return kl({}) + z.sum()
+
+
+loss(torch.rand(4, 16))
+"""
+
+
+def test_arguments_of_the_divergence():
+    assert not rows(rule, EXCHANGED.format("mu, logvar"))
+    assert rows(rule, EXCHANGED.format("logvar, mu")) == [9]
