@@ -152,13 +152,13 @@ def _schedules(program: Program) -> Iterator[Finding]:
             "initial learning rate is skipped; advance the schedule behind the optimiser"
         )
         yield Finding(schedule.event.site, message, (Note(step.event.site, "the optimiser's step"),))
-    for schedule in unused_schedules(program):
-        if schedule.site is not None:
-            kind = schedule.name.rsplit(".", 1)[-1]
+    for unused in unused_schedules(program):
+        if unused.site is not None:
+            kind = unused.name.rsplit(".", 1)[-1]
             message = (
                 f"this {kind} is never advanced: the learning rate stays as it is; call its `step()` once per epoch"
             )
-            yield Finding(schedule.site, message)
+            yield Finding(unused.site, message)
 
 
 def _said(site: Site) -> str:
