@@ -1,0 +1,187 @@
+"""A masked autoencoder's mask, order or loss is off: visible patches are scored, or hidden ones left out.
+
+## What it does
+
+Follows the shuffled order (`argsort` of noise), its inverse (`argsort` of that), and the mask of a masked
+autoencoder, and reports
+
+- a loss that is multiplied with the mask of the *visible* patches,
+- decoder tokens, or a mask, brought back with the shuffling order in place of its inverse,
+- a mask that hides one patch more or less than there are mask tokens (a counted class token).
+
+## Why is this bad?
+
+Visible patches can be copied; scored on them alone, the network learns nothing about the hidden ones. In
+the wrong order every patch is compared with the content of another place.
+
+## Example
+
+```python
+import torch
+
+def random_masking(x, keep):
+    order = torch.rand(x.shape[0], x.shape[1]).argsort(1)
+    restore = order.argsort(1)
+    visible = torch.gather(x, 1, order[:, :keep].unsqueeze(-1).expand(-1, -1, x.shape[2]))
+    mask = torch.ones(x.shape[0], x.shape[1])
+    mask[:, :keep] = 0
+    mask = torch.gather(mask, 1, restore)
+    return visible, mask
+
+def loss_of(pred, x):
+    visible, mask = random_masking(x, 4)
+    error = ((pred - x) ** 2).mean(-1)
+    return (error * (1 - mask)).sum() / (1 - mask).sum()
+```
+
+## Use instead
+
+```python
+import torch
+
+def random_masking(x, keep):
+    order = torch.rand(x.shape[0], x.shape[1]).argsort(1)
+    restore = order.argsort(1)
+    visible = torch.gather(x, 1, order[:, :keep].unsqueeze(-1).expand(-1, -1, x.shape[2]))
+    mask = torch.ones(x.shape[0], x.shape[1])
+    mask[:, :keep] = 0
+    mask = torch.gather(mask, 1, restore)
+    return visible, mask
+
+def loss_of(pred, x):
+    visible, mask = random_masking(x, 4)
+    error = ((pred - x) ** 2).mean(-1)
+    return (error * mask).sum() / mask.sum()
+```
+
+## Known limits
+
+A loss over all patches is a choice that some models make, and is not reported.
+
+## References
+
+- He et al.: Masked Autoencoders Are Scalable Vision Learners, 2021, https://arxiv.org/abs/2111.06377
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.graph import nodes
+from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.masking import Cut, cut_of, mask_tokens, order_of, writes_of
+from aelint.semantics.operators.api import to_number
+from aelint.semantics.values import Sym, Value
+
+RULE = Rule(
+    code="AEL721",
+    name="loss-on-visible-patches",
+    summary="The mask, the order or the loss of a masked autoencoder is off",
+    severity=Severity.ERROR,
+    triggers=(("argsort", "randperm"), ("mask",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield findings for losses, orders and counts."""
+    reported: set[int] = set()
+    for finding in chain(_losses(program), _orders(program), _counts(program)):
+        if id(finding.site.node) not in reported:
+            reported.add(id(finding.site.node))
+            yield finding
+
+
+def _losses(program: Program) -> Iterator[Finding]:
+    """An error times a mask that is one for the patches that were kept."""
+    for node in nodes(program):
+        if node.op != "mul" or node.site is None:
+            continue
+        for error, mask in ((node.attrs.get("input"), node.attrs.get("other")), (node.attrs.get("other"), node.attrs.get("input"))):
+            if not _is_error(error):
+                continue
+            cut = cut_of(mask)
+            if cut is not None and cut.restored and cut.marks_first and _keeps_first(program, cut):
+                note = (Note(cut.site, "the first patches of the shuffled order are the visible ones"),) if cut.site is not None else ()
+                yield Finding(node.site, "the error is multiplied with the mask of the visible patches: only they count", note)
+
+
+def _is_error(value: Value) -> bool:
+    """A difference, squared or absolute, perhaps averaged over the pixels of a patch."""
+    while isinstance(value, Sym) and (value.op in RESHAPES or value.op in {"mean", "sum"}):
+        value = source(value)
+    match value:
+        case Sym(op="pow" | "square" | "abs", attrs={"input": Sym(op="sub")}):
+            return True
+        case Sym(op="mse_loss" | "l1_loss" | "smooth_l1_loss"):
+            return True
+        case _:
+            return False
+
+
+def _keeps_first(program: Program, cut: Cut) -> bool:
+    """Whether the encoder gets the first entries of the same shuffled order."""
+    for node in nodes(program):
+        if node.op != "getitem":
+            continue
+        index = node.attrs.get("index")
+        rows = index if isinstance(index, tuple) else (index,)
+        firsts = [p for p in rows if isinstance(p, slice) and p.start in {None, 0} and p.stop is not None]
+        if firsts and order_of(source(node)) is cut.order:
+            return True
+    return False
+
+
+def _orders(program: Program) -> Iterator[Finding]:
+    """Tokens with mask tokens, or a mask, gathered by the order itself."""
+    inverted = {id(order_of(source(n))) for n in nodes(program) if n.op == "argsort" and order_of(source(n)) is not None}
+    for node in nodes(program):
+        if node.op != "gather" or node.site is None:
+            continue
+        order = order_of(node.attrs.get("index"))
+        whole = node.attrs.get("input")
+        if order is None or id(order) not in inverted or not isinstance(whole, Sym):
+            continue
+        if mask_tokens(whole) is not None or writes_of(whole):
+            what = "the tokens" if mask_tokens(whole) is not None else "the mask"
+            message = f"{what} are brought back with the shuffling order; its inverse, the `argsort` of it, is needed"
+            note = (Note(order.site, "the shuffling order"),) if order.site is not None else ()
+            yield Finding(node.site, message, note)
+
+
+def _counts(program: Program) -> Iterator[Finding]:
+    """As many patches must be marked as hidden as there are mask tokens."""
+    counts = [(n, c) for n in nodes(program) if n.op == "cat" and (c := mask_tokens(n)) is not None and n.site is not None]
+    for store in program.stores:
+        hidden = _marked(store.target, store.index, store.value) if isinstance(store.target, Sym) else None
+        for node, count in counts if hidden is not None else ():
+            same = store.context.function is not None and _inside(node, store.context.function.node)
+            if same and isinstance(count, int) and hidden is not None and abs(hidden - count) == 1:
+                assert node.site is not None
+                message = f"the mask marks {hidden} patches as hidden, but {count} mask tokens stand in for hidden patches: "
+                yield Finding(store.site, message + "the class token was counted", (Note(node.site, "the mask tokens"),))
+
+
+def _inside(node: Sym, function: object) -> bool:
+    row, first, last = node.site.row if node.site else 0, getattr(function, "lineno", 0), getattr(function, "end_lineno", 0)
+    return first <= row <= last
+
+
+def _marked(target: Sym, index: Value, value: Value) -> int | None:
+    """How many entries along the first axis are marked with one."""
+    number = to_number(value)
+    if target.op not in {"zeros", "ones"} or not target.shape or not isinstance(target.shape[0], int):
+        return None
+    if not isinstance(index, slice) or index.step is not None or number not in {0, 1}:
+        return None
+    size = target.shape[0]
+    try:
+        written = len(range(size)[index])
+    except TypeError:
+        return None
+    if target.op == "zeros":
+        return written if number == 1 else None
+    return size - written if number == 0 else None

@@ -1,0 +1,83 @@
+import pytest
+
+from aelint.rules.variants import loss_on_visible_patches as rule
+from tests.rules.harness import rows
+
+MODEL = """
+import torch
+from torch import nn
+
+class MAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Linear(12, 8), nn.Linear(8, 12)
+        self.token = nn.Parameter(torch.zeros(1, 1, 8))
+    def forward(self, x):
+        n, t, d = x.shape
+        order = torch.argsort(torch.rand(n, t), dim=1)
+        restore = torch.argsort(order, dim=1)
+        kept = torch.gather(x, 1, order[:, :4].unsqueeze(-1).repeat(1, 1, d))
+        mask = {start}
+        mask[:, :4] = {value}
+        mask = torch.gather(mask, 1, {back})
+        z = torch.cat([self.enc(kept), self.token.expand(n, t - 4, -1)], 1)
+        z = torch.gather(z, 1, {tokens}.unsqueeze(-1).repeat(1, 1, 8))
+        error = ((self.dec(z) - x) ** 2).mean(-1)
+        return {loss}
+MAE()(torch.rand(2, 16, 12))
+"""
+GOOD = {
+    "start": "torch.ones(n, t)",
+    "value": "0",
+    "back": "restore",
+    "tokens": "restore",
+    "loss": "(error * mask).sum() / mask.sum()",
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"start": "torch.zeros(n, t)", "value": "1", "loss": "(error * (1 - mask)).sum() / (1 - mask).sum()"},
+        {"loss": "error.mean()"},
+        {"loss": "(error * weights(mask)).sum()"},
+    ],
+    ids=["hidden patches", "mask of the visible ones, inverted", "all patches", "unknown weights"],
+)
+def test_silent(changes):
+    assert rows(rule, MODEL.format(**{**GOOD, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "row"),
+    [
+        ({"loss": "(error * (1 - mask)).sum() / (1 - mask).sum()"}, 21),
+        ({"start": "torch.zeros(n, t)", "value": "1"}, 21),
+        ({"back": "order"}, 17),
+        ({"tokens": "order"}, 19),
+    ],
+    ids=["inverted loss", "inverted mask", "mask in the wrong order", "tokens in the wrong order"],
+)
+def test_wrong_patches(changes, row):
+    assert rows(rule, MODEL.format(**{**GOOD, **changes})) == [row]
+
+
+def test_class_token_is_counted():
+    source = """
+    import torch
+    from torch import nn
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        def forward(self, z, order):
+            seen = z.shape[0]
+            full = torch.cat([z, self.token.expand(17 - seen, 2, -1)], 0)[1:]
+            mask = torch.zeros_like(full)
+            mask[seen{}:] = 1
+            return full, mask.argsort(0)
+    Decoder()(torch.randn(5, 2, 8), None)
+    """
+    assert rows(rule, source.format(" - 1")) == []
+    assert rows(rule, source.format("")) == [12]
