@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from aelint.registry import RuleInfo
+from aelint.rule import Rule
 from aelint.sources.load import Kind, kind_of
 
 __all__ = ["can_fire", "carries_comments", "deserves_parsing", "needs_analysis"]
@@ -35,7 +36,7 @@ def carries_comments(data: bytes) -> bool:
     return MARKERS[0] in data or MARKERS[1] in data.lower()
 
 
-def can_fire(rule: RuleInfo, texts: Iterable[str]) -> bool:
+def can_fire(rule: RuleInfo | Rule, texts: Iterable[str]) -> bool:
     """Whether each of the rule's groups of tokens has one in some file of the program (`texts` in lower case)."""
     texts = tuple(texts)
     return all(any(token.lower() in text for token in group for text in texts) for group in rule.triggers)

@@ -1,0 +1,15 @@
+"""The gates before the interpreter hide no finding: what a rule's page says would fire passes them."""
+
+import pytest
+
+from aelint.engine.prefilter import can_fire, needs_analysis
+from tests.rules.harness import examples, rule_modules
+
+RULES = rule_modules()
+
+
+@pytest.mark.parametrize("module", RULES, ids=[m.RULE.name for m in RULES])
+def test_examples_pass_the_gates(module):
+    for source in examples(module, "Example"):
+        assert needs_analysis("page.md", f"```python\n{source}```\n".encode())
+        assert can_fire(module.RULE, [source.lower()]), f"triggers {module.RULE.triggers} hide: {source}"
