@@ -1,0 +1,127 @@
+"""Padded steps count in the loss.
+
+## What it does
+
+Reports
+
+- a cross-entropy on tokens that an `Embedding(padding_idx=...)` knows to be padded, without `ignore_index`,
+- a mask of padded steps that a function with a loss computes, and that nothing uses.
+
+## Why is this bad?
+
+Most steps of a padded batch are padding, which is easy to predict. The loss looks small, the gradient is
+about padding, and short sequences are hardly learnt.
+
+## Example
+
+```python
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+embed, rnn, head = nn.Embedding(100, 8, padding_idx=0), nn.GRU(8, 16, batch_first=True), nn.Linear(16, 100)
+tokens = torch.randint(0, 100, (32, 20))
+out, _ = rnn(embed(tokens[:, :-1]))
+loss = F.cross_entropy(head(out).transpose(1, 2), tokens[:, 1:])
+loss.backward()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+embed, rnn, head = nn.Embedding(100, 8, padding_idx=0), nn.GRU(8, 16, batch_first=True), nn.Linear(16, 100)
+tokens = torch.randint(0, 100, (32, 20))
+out, _ = rnn(embed(tokens[:, :-1]))
+loss = F.cross_entropy(head(out).transpose(1, 2), tokens[:, 1:], ignore_index=0)
+loss.backward()
+```
+
+## Known limits
+
+A loss without reduction, or with class weights, may leave padding out afterwards, and is not judged.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.graph import consumers, parts
+from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.objectives import LOSSES, reduction_word
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Object, Sym, Value
+
+RULE = Rule(
+    code="AEL713",
+    name="padding-in-loss",
+    summary="Padded steps count in the loss",
+    severity=Severity.WARNING,
+    triggers=(("pad", "mask"), ("loss", "entropy")),
+)
+
+_COMPARISONS = frozenset({"ne", "eq", "lt", "gt", "le", "ge"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield findings for losses that know of padding, and for unused masks."""
+    reported: set[int] = set()
+    for finding in chain(_without_ignoring(program), _unused_masks(program)):
+        if id(finding.site.node) not in reported:
+            reported.add(id(finding.site.node))
+            yield finding
+
+
+def _tokens(value: Value) -> Value:
+    """The tokens before reshapes and shifts by a step."""
+    while isinstance(value, Sym) and (value.op in RESHAPES or value.op in {"getitem", "to", "long"}):
+        value = source(value)
+    return value
+
+
+def _without_ignoring(program: Program) -> Iterator[Finding]:
+    padded: dict[int, Call] = {}
+    for call in program.calls_to("embedding"):
+        layer = call.receiver
+        tokens = _tokens(call.args[0]) if call.args else None
+        if isinstance(layer, Object) and isinstance(layer.bound.get("padding_idx"), int) and isinstance(tokens, Sym):
+            padded.setdefault(tokens.id, call)
+    for call in program.calls_to("cross_entropy", "nll_loss") if padded else ():
+        settings = {**getattr(call.receiver, "bound", {}), **{k: v for k, v in call.bound.items() if v is not None}}
+        tokens = _tokens(settings.get("target"))
+        known = padded.get(tokens.id) if isinstance(tokens, Sym) else None
+        if known is None or settings.get("ignore_index") not in {-100, None} or settings.get("weight") is not None:
+            continue
+        layer = known.receiver
+        if isinstance(layer, Object) and layer.site is not None and reduction_word(call) in {"mean", "sum"}:
+            index = layer.bound["padding_idx"]
+            if not tokens.range.low <= index <= tokens.range.high:
+                continue
+            message = f"the embedding of these tokens takes {index} for padding, but the loss counts it: pass `ignore_index={index}`"
+            yield Finding(call.site, message, (Note(layer.site, "the padding index"),))
+
+
+def _unused_masks(program: Program) -> Iterator[Finding]:
+    used = consumers(program)
+    given = {s.id for c in program.calls for v in (*c.args, *c.kwargs.values(), c.receiver) for s in parts(v)}
+    given |= {s.id for r in program.returns for s in parts(r.value)} | {s.id for t in program.stores for s in parts(t.value)}
+    losses = {c.context.function for c in program.calls if c.name in LOSSES and c.context.function is not None}
+    for binding in program.bindings:
+        value = binding.value
+        if "mask" not in binding.name.lower() or not isinstance(value, Sym) or value.op not in _COMPARISONS:
+            continue
+        function = binding.context.function
+        if function in losses and not used.get(value.id) and value.id not in given and not binding.context.guards:
+            message = f"`{binding.name}` says which steps count, but nothing uses it: padded steps are part of the loss"
+            yield Finding(binding.site, message)

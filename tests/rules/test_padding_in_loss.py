@@ -1,0 +1,63 @@
+import pytest
+
+from aelint.rules.variants import padding_in_loss as rule
+from tests.rules.harness import rows
+
+PROGRAM = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+embed, head = nn.Embedding(100, 8{padding}), nn.Linear(8, 100)
+tokens = torch.randint(0, 100, (32, 20))
+logits = head(embed(tokens))
+{loss}
+"""
+PAD = ", padding_idx=0"
+
+
+@pytest.mark.parametrize(
+    ("padding", "loss"),
+    [
+        ("", "y = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())"),
+        (PAD, "y = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=0)"),
+        (PAD, "y = nn.CrossEntropyLoss(ignore_index=0)(logits.flatten(0, 1), tokens.flatten())"),
+        (PAD, "y = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction='none')"),
+        (PAD, "y = F.cross_entropy(logits.flatten(0, 1), labels)"),
+    ],
+    ids=["no padding", "ignored", "ignored by the layer", "masked later", "other targets"],
+)
+def test_silent(padding, loss):
+    assert rows(rule, PROGRAM.format(padding=padding, loss=loss)) == []
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "y = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())",
+        "y = nn.CrossEntropyLoss()(logits.view(-1, 100), tokens.view(-1))",
+        "y = F.nll_loss(F.log_softmax(logits, -1).transpose(1, 2), tokens)",
+    ],
+)
+def test_padding_counts(loss):
+    assert rows(rule, PROGRAM.format(padding=PAD, loss=loss)) == [8]
+
+
+MASK = """
+import torch.nn.functional as F
+def loss_of(pred, x, lengths):
+    mask = x != 0
+    error = F.mse_loss(pred, x, reduction="none")
+    return {result}
+"""
+
+
+def test_mask_without_use():
+    assert rows(rule, MASK.format(result="error.mean()")) == [4]
+    assert rows(rule, MASK.format(result="(error * mask).sum() / mask.sum()")) == []
+    assert rows(rule, MASK.format(result="error[mask].mean()")) == []
+    assert rows(rule, MASK.format(result="(error.mean(), mask)")) == []
+
+
+def test_tokens_that_are_never_padding():
+    source = PROGRAM.format(padding=PAD, loss="y = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())")
+    assert rows(rule, source.replace("randint(0,", "randint(2,")) == []
