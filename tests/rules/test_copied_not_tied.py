@@ -1,0 +1,56 @@
+"""AEL410: tied, copied, and copied on purpose."""
+
+import pytest
+
+from aelint.rules.optimization import copied_not_tied as rule
+from tests.rules.harness import rows
+
+SETUP = """
+import torch
+from torch import nn
+
+class AE(nn.Module):
+    def __init__(self, tied=True):
+        super().__init__()
+        self.encoder, self.decoder, self.twin = nn.Linear(8, 4), nn.Linear(4, 8), nn.Linear(8, 4)
+        self.{name}()
+
+    def {name}(self):
+        {line}
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+AE()
+"""
+
+HEALTHY = {
+    "one parameter": ("tie_weights", "self.twin.weight = self.encoder.weight"),
+    "shared memory": ("tie_weights", "self.decoder.weight.data = self.encoder.weight.data.t()"),
+    "a good start": ("start", "self.decoder.weight.data.copy_(self.encoder.weight.t())"),
+    "something else is copied": ("tie_weights", "self.decoder.weight.data.copy_(torch.randn(8, 4))"),
+}
+
+
+@pytest.mark.parametrize(("name", "line"), HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(name, line):
+    assert rows(rule, SETUP.format(name=name, line=line)) == []
+
+
+def test_silent_where_the_copy_is_made_for_each_pass():
+    source = SETUP.format(name="tie", line="pass").replace(
+        "return self.decoder", "self.decoder.weight.data.copy_(self.encoder.weight.t())\n        return self.decoder"
+    )
+    assert rows(rule, source) == []
+
+
+FAULTS = {
+    "copy_": ("tie_weights", "self.decoder.weight.data.copy_(self.encoder.weight.data.t())"),
+    "a cloned parameter": ("share", "self.decoder.weight = nn.Parameter(self.encoder.weight.t().clone())"),
+    "cloned data": ("make_tied", "self.decoder.weight.data = self.encoder.weight.data.clone().t()"),
+}
+
+
+@pytest.mark.parametrize(("name", "line"), FAULTS.values(), ids=FAULTS.keys())
+def test_fires(name, line):
+    assert rows(rule, SETUP.format(name=name, line=line)) == [12]
