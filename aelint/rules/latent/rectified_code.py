@@ -4,7 +4,7 @@
 
 Finds the code of an autoencoder by dataflow: a linear layer that narrows, one that widens, and a reconstruction that
 depends on the input through nothing else. Reports a ReLU on a code of at most `units` units (3 by
-default), and up to 7 as advice.
+default).
 
 ## Why is this bad?
 
@@ -61,7 +61,7 @@ from collections.abc import Iterator, Mapping
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics.program import Program
-from aelint.semantics.vector_codes import VectorCode, vector_codes
+from aelint.semantics.vector_codes import vector_codes
 
 RULE = Rule(
     code="AEL201",
@@ -73,31 +73,24 @@ RULE = Rule(
     options={"units": 3},
 )
 
-_NEVER_DEAD = 8
-"""From this many units on, no dead code was seen over random initialisations and data sets."""
-
 
 def check(program: Program, options: Mapping[str, object]) -> Iterator[Finding]:
     """Rectified codes that are small enough to die."""
     limit = options["units"]
     assert isinstance(limit, int)
     for one in vector_codes(program):
+        relu, narrowing = one.activation, one.narrowing.site
         if (
-            one.activation is not None
-            and one.activation.op in {"relu", "relu6"}
-            and one.units < max(_NEVER_DEAD, limit + 1)
+            relu is None
+            or relu.op not in {"relu", "relu6"}
+            or relu.site is None
+            or narrowing is None
+            or one.units > limit
         ):
-            yield from _finding(one, limit)
-
-
-def _finding(one: VectorCode, limit: int) -> Iterator[Finding]:
-    relu, narrowing = one.activation, one.narrowing.site
-    if relu is None or relu.site is None or narrowing is None:
-        return
-    units = "1 unit" if one.units == 1 else f"{one.units} units"
-    message = (
-        f"ReLU on a code of {units} (made on line {narrowing.row}): a unit that is negative for every sample has no gradient "
-        "and stays dead, and when all are dead every input gives the same output; leave the code linear"
-    )
-    severity = Severity.WARNING if one.units <= limit else Severity.ADVICE
-    yield Finding(relu.site, message, (Note(narrowing, f"the code of {units} is made here"),), severity=severity)
+            continue
+        units = "1 unit" if one.units == 1 else f"{one.units} units"
+        message = (
+            f"ReLU on a code of {units} (made on line {narrowing.row}): a unit that is negative for every sample has no gradient "
+            "and stays dead, and when all are dead every input gives the same output; leave the code linear"
+        )
+        yield Finding(relu.site, message, (Note(narrowing, f"the code of {units} is made here"),))
