@@ -108,9 +108,21 @@ def _finding(program: Program, comparison: Comparison, prediction: Sym, target: 
     message = (
         f"{what} of shape {shape_text(prediction.shape)}, but it is compared with {shape_text(target.shape)} "
         f"({place(comparison.site, site)}): axis {axis} has {size_text(prediction.shape[axis])} and not "
-        f"{size_text(target.shape[axis])} elements. Change kernel, stride, padding or `output_padding`."
+        f"{size_text(target.shape[axis])} elements{_effect(prediction, target, axis)}. {_advice(layer)}"
     )
     return Finding(site, message, (Note(comparison.site, "compared here"),))
+
+
+def _effect(prediction: Sym, target: Sym, axis: int) -> str:
+    assert prediction.shape is not None
+    assert target.shape is not None
+    return ", and the smaller one is repeated" if 1 in {prediction.shape[axis], target.shape[axis]} else ""
+
+
+def _advice(layer: Object | None) -> str:
+    if layer is not None and "Conv" in layer.name:
+        return "Change kernel, stride, padding or `output_padding`."
+    return "Compare tensors of the same size."
 
 
 def _where_sizes_part(prediction: Sym, axis: int) -> tuple[Site, Object] | None:
