@@ -27,6 +27,7 @@ __all__ = [
     "draw_of",
     "exponential_of",
     "feeds_layer",
+    "is_noise",
     "law_of",
     "noise_of",
     "posteriors",

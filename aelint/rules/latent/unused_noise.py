@@ -1,0 +1,86 @@
+"""Noise is drawn and then not used.
+
+## What it does
+
+Reports a method of a network that draws random numbers under a name and never reads that name, or assigns it again
+before it is read.
+
+## Why is this bad?
+
+A variational model that forgets its noise is a plain autoencoder with a penalty: the decoder learns from the mean alone,
+and what lies between the codes is never trained. A denoising model without noise learns to copy.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+
+class Posterior(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar = nn.Linear(784, 20), nn.Linear(784, 20)
+
+    def forward(self, x):
+        mean, std = self.mean(x), torch.exp(0.5 * self.logvar(x))
+        eps = torch.randn_like(std)
+        return mean + std
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+
+class Posterior(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar = nn.Linear(784, 20), nn.Linear(784, 20)
+
+    def forward(self, x):
+        mean, std = self.mean(x), torch.exp(0.5 * self.logvar(x))
+        eps = torch.randn_like(std)
+        return mean + std * eps
+```
+
+## Known limits
+
+Only names inside of methods of networks are judged, and only where every use is in sight.
+
+## References
+
+- Kingma and Welling, Auto-Encoding Variational Bayes, 2014, section 2.4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Rule
+from aelint.semantics.dead_values import dead_bindings
+from aelint.semantics.posteriors import is_noise
+from aelint.semantics.program import Program
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL212",
+    name="unused-noise",
+    summary="noise is drawn and not used",
+    severity=Severity.WARNING,
+    triggers=(("rand", "normal"),),
+)
+
+_DRAWS = frozenset({"randn", "rand", "normal", "uniform", "distributions.sample", "distributions.rsample"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Draws that nothing reads."""
+    for binding in dead_bindings(program, _DRAWS):
+        drawn = binding.value
+        if isinstance(drawn, Sym) and is_noise(drawn):
+            message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
+            yield Finding(binding.site, message)

@@ -1,0 +1,83 @@
+"""Noise, and joined conditions, that are computed and never used."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.latent import unused_condition
+from aelint.rules.latent import unused_noise as rule
+from tests.rules.harness import rows
+
+MODEL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.scale, self.label = nn.Linear(30, 4), nn.Linear(30, 4), nn.Embedding(3, 2)
+
+    def forward(self, x, c):
+        m, s = self.mean(x), F.softplus(self.scale(x))
+        {body}
+"""
+
+
+def source(body: str) -> str:
+    return MODEL.format(body=body.replace("; ", "\n        "))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("eps = torch.randn_like(s); return m + s * eps", id="used"),
+        pytest.param("eps = torch.randn_like(s); eps = eps * s; return m + eps", id="used-by-its-own-new-value"),
+        pytest.param("_ = torch.randn_like(s); return m", id="said-to-be-unused"),
+        pytest.param("eps = torch.randn_like(s); self.last = eps; return m", id="stored"),
+        pytest.param("eps = torch.randn_like(s); return {'z': m, 'eps': eps}", id="returned-in-a-dictionary"),
+        pytest.param("eps = torch.randn_like(s); print(eps.shape); return m", id="read-for-its-shape"),
+        pytest.param("eps = torch.randn_like(s); return m + s * eps if self.training else m", id="in-training-only"),
+        pytest.param("return m + s * torch.randn_like(s)", id="without-a-name"),
+        pytest.param("z = torch.randn_like(s); for _ in range(3): z = z + s; return z", id="start-of-a-loop"),
+    ],
+)
+def test_silent(body: str) -> None:
+    assert rows(rule, source(body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("eps = torch.randn_like(s); return m + s", id="forgotten"),
+        pytest.param("eps = torch.randn(m.shape); eps = torch.zeros_like(s); return m + s * eps", id="overwritten"),
+        pytest.param("eps = torch.empty_like(s).normal_(); return m, s", id="in-place"),
+        pytest.param("noise = torch.rand_like(x); return self.mean(x)", id="denoiser-without-noise"),
+    ],
+)
+def test_fires(body: str) -> None:
+    assert rows(rule, source(body)) == [13]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("h = torch.cat([m, self.label(c)], 1); return h", id="returned"),
+        pytest.param("h = torch.cat([m, self.label(c)], 1); return self.head(h)", id="given-to-an-unknown"),
+        pytest.param("e = self.label(c); m = m + e.sum(); return m", id="used"),
+    ],
+)
+def test_a_condition_that_is_used(body: str) -> None:
+    assert rows(unused_condition, source(body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("h = torch.cat([m, self.label(c)], 1); return m", id="concatenated"),
+        pytest.param("e = self.label(c); return m, s", id="embedded"),
+        pytest.param("y = F.one_hot(c, 3); return m + s", id="encoded"),
+    ],
+)
+def test_a_condition_that_is_not_used(body: str) -> None:
+    assert rows(unused_condition, source(body)) == [13]
