@@ -9,7 +9,7 @@ from functools import cached_property
 
 from aelint.semantics.closed_forms import categorical_terms, gaussian_terms, meeting_point
 from aelint.semantics.formulas import Leaf
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, ancestors, source
 from aelint.semantics.objectives import LOSSES, Objective, Reduction, Summand
 from aelint.semantics.values import Sym
 
@@ -102,6 +102,9 @@ def reconstructions(objective: Objective) -> Iterator[Term]:
         known = leaf.op in LOSSES - {"kl_div"} or _is_distance(leaf)
         if known or is_reconstruction_name(leaf):
             yield Term(objective, summand.factor, summand.reductions, (summand,), weights, not known, leaf, summand)
+        elif _is_likelihood(leaf):
+            # What is minimised is the negative of the likelihood.
+            yield Term(objective, -summand.factor, summand.reductions, (summand,), weights, False, leaf, summand)
 
 
 def _single_leaves(objective: Objective) -> Iterator[tuple[Summand, Sym, frozenset[object]]]:
@@ -111,11 +114,25 @@ def _single_leaves(objective: Objective) -> Iterator[tuple[Summand, Sym, frozens
         if len(factors) != len(summand.product):
             continue
         candidates = [k for k, e in factors if isinstance(k, Sym) and e == 1]
-        chosen = [k for k in candidates if k.op in LOSSES or _is_distance(k) or k.op == "distributions.kl_divergence"]
+        chosen = [k for k in candidates if k.op in LOSSES or _is_distance(k) or k.op in _OF_DISTRIBUTIONS]
         named = [k for k in candidates if _is_term_name(k)]
         leaf = next(iter(chosen or named), None)
         if leaf is not None:
             yield summand, leaf, frozenset(k for k, _ in factors if k is not leaf)
+
+
+_OF_DISTRIBUTIONS = frozenset({"distributions.kl_divergence", "distributions.log_prob"})
+
+
+def _is_likelihood(leaf: Sym) -> bool:
+    """Whether it is the log-likelihood of data under what a decoder gave; a log-density of the code is none."""
+    if leaf.op != "distributions.log_prob":
+        return False
+    value = leaf.attrs.get("value")
+    return isinstance(value, Sym) and not any(one.op in _CHANCE or one.op == "linear" for one in ancestors(value))
+
+
+_CHANCE = frozenset({"distributions.rsample", "distributions.sample", "conv2d", "gumbel_softmax"})
 
 
 def _is_term_name(leaf: Sym) -> bool:

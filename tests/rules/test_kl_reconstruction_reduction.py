@@ -56,6 +56,7 @@ OUT_OF_BALANCE = {
     "pixels averaged, everything else summed": "return F.mse_loss(y, x) + per_dim.sum()",
     "binary cross-entropy averaged": "return F.binary_cross_entropy(torch.sigmoid(y), x) + per_dim.sum(dim=-1).mean(dim=0)",
     "latents averaged": "return ((y - x) ** 2).sum(1).mean() + per_dim.mean()",
+    "latents and batch averaged": "return ((y - x) ** 2).sum() + per_dim.mean()",
     "batch mixed": "return F.mse_loss(y, x, reduction='sum') + per_dim.sum(1).mean()",
     "batch mixed the other way": "return F.mse_loss(y, x, reduction='none').sum(1).mean() + per_dim.sum()",
 }

@@ -10,6 +10,7 @@ RIGHT = {
     "negative KL subtracted": "kl = 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) - kl",
     "negated lower bound": "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    elbo = -F.mse_loss(recon, x) - kl\n    return -elbo",
     "weight of unknown sign": "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) + beta * kl",
+    "a lower bound": "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    elbo = torch.distributions.Normal(recon, 1.0).log_prob(x).sum() - kl\n    return -elbo",
     "the KL alone": "return 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())",
     "names alone": "return recon_loss - kl_loss",
     "a distance between models": "return F.mse_loss(recon, x) - F.l1_loss(mu, logvar)",
@@ -22,6 +23,10 @@ def test_same_sign(body):
 
 
 WRONG = {
+    "likelihood and divergence added": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    elbo = torch.distributions.Normal(recon, 1.0).log_prob(x).sum() + kl\n    return -elbo",
+        7,
+    ),
     "missing minus": (
         "kl = 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) + kl",
         6,

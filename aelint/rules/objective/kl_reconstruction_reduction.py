@@ -109,7 +109,7 @@ def _reason(balance: Balance) -> str:
     batch = kl.batch - loss.batch
     if kl.averaged == 1 and loss.averaged != 1 and batch >= 0:
         return _pixels_averaged(balance, batch)
-    if loss.averaged == 1 and kl.averaged != 1 and batch == 0:
+    if loss.averaged == 1 and kl.averaged != 1 and batch <= 0:
         return _latents_averaged(balance)
     if kl.averaged == loss.averaged == 1 and batch:
         return _batch_mixed(balance, batch)

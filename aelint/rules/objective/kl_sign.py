@@ -88,14 +88,21 @@ def _is_unknown(term: Term) -> bool:
 
 
 def _finding(kl: Term, loss: Term) -> Finding | None:
-    site = _turned(kl) or _turned(loss)
+    likelihood = loss.leaf is not None and loss.leaf.op == "distributions.log_prob"
+    site = _joined(kl) if likelihood else _turned(kl) or _turned(loss)
     if site is None or loss.leaf is None or loss.leaf.site is None:
         return None
+    what = "negative log-likelihood" if likelihood else "reconstruction loss"
     message = (
-        f"In this loss the KL divergence has the factor {kl.factor:g} and the reconstruction loss {loss.factor:g}: "
+        f"In this loss the KL divergence has the factor {kl.factor:g} and the {what} {loss.factor:g}: "
         "minimising the one maximises the other. Both belong there with the same sign"
     )
     return Finding(site, message, (Note(loss.leaf.site, "the reconstruction loss"),))
+
+
+def _joined(term: Term) -> Site | None:
+    """The operation that puts the term together with others."""
+    return term.outside[-1].site if term.outside else None
 
 
 def _turned(term: Term) -> Site | None:
