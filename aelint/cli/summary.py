@@ -24,7 +24,7 @@ def summary(outcome: Outcome, fixed: int) -> str:
     levels = Counter(str(each.severity) for each in outcome.diagnostics)
     parts = [_counted(levels[one], one, many) for one, many in LEVELS if levels[one]]
     where = len({each.filename for each in outcome.diagnostics})
-    code = min(each.code for each in outcome.diagnostics)
+    code = outcome.diagnostics[0].code
     return f"Found {' and '.join(parts)} in {where} of {files}{aside}. `aelint rule {code}` explains a rule."
 
 
