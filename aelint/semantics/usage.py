@@ -227,18 +227,22 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
     found: dict[int, UncalledLayer] = {}
     called = {id(c.receiver) for c in program.calls}
     for network in program.networks:
-        if not _is_concrete(program, network):
+        idle = [(name, layer) for name, layer in children_of(network).items() if _is_idle(name, layer, called)]
+        # Reading the whole project for names is dear: only for a network that has an idle layer at all.
+        if not idle or not _is_concrete(program, network):
             continue
         read = _attributes_read(program, network)
-        if read is None:
-            continue
-        for name, layer in children_of(network).items():
-            known = isinstance(layer, Object) and layer.site is not None and has_parameters(layer)
-            if known and name not in read and id(layer) not in called and not _may_be_meant(name):
+        for name, layer in idle:
+            if read is not None and name not in read:
                 assert isinstance(layer, Object)
                 assert layer.site is not None
                 found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network))
     return list(found.values())
+
+
+def _is_idle(name: str, layer: Value, called: set[int]) -> bool:
+    known = isinstance(layer, Object) and layer.site is not None and has_parameters(layer)
+    return known and id(layer) not in called and not _may_be_meant(name)
 
 
 def _is_concrete(program: Program, network: Instance) -> bool:
