@@ -10,7 +10,15 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.values import Object, Sym, Value
 
-__all__ = ["contributes", "is_held_out_name", "is_training_name", "keeps_order", "loaders", "losses", "training_loaders"]
+__all__ = [
+    "contributes",
+    "is_held_out_name",
+    "is_training_name",
+    "keeps_order",
+    "loaders",
+    "losses",
+    "training_loaders",
+]
 
 _HELD_OUT = ("val", "test", "eval", "dev_", "holdout", "held")
 
@@ -24,7 +32,9 @@ def losses(program: Program) -> list[Call]:
 @per_program
 def loaders(program: Program) -> list[Object]:
     """Every `DataLoader` that is built."""
-    return [o for o in program.machine.objects if o.name.rsplit(".", 1)[-1] == "DataLoader" and o.name.startswith("torch.")]
+    return [
+        o for o in program.machine.objects if o.name.rsplit(".", 1)[-1] == "DataLoader" and o.name.startswith("torch.")
+    ]
 
 
 @per_program
@@ -38,9 +48,9 @@ def training_loaders(program: Program) -> list[tuple[Object, Call, Loop]]:
                 if id(loader) in known:
                     found.setdefault(id(loader), (loader, call, loop))
         for one in ancestors(_loss(call)):
-            loader = one.attrs.get("loader") if one.op == "batch" else None
-            if isinstance(loader, Object) and id(loader) in known and call.context.loops:
-                found.setdefault(id(loader), (loader, call, call.context.loops[-1]))
+            origin = one.attrs.get("loader") if one.op == "batch" else None
+            if isinstance(origin, Object) and id(origin) in known and call.context.loops:
+                found.setdefault(id(origin), (origin, call, call.context.loops[-1]))
     return list(found.values())
 
 
@@ -62,7 +72,7 @@ def keeps_order(loader: Object) -> bool:
     """Whether the loader certainly gives the same batches in the same order each time."""
     if "**" in loader.kwargs:
         return False
-    shuffle = loader_argument(loader, "shuffle", False)  # noqa: FBT003  # the default of torch
+    shuffle = loader_argument(loader, "shuffle", False)  # the default of torch
     samples = any(loader_argument(loader, name) is not None for name in ("sampler", "batch_sampler"))
     return (shuffle is False or shuffle is None) and not samples
 

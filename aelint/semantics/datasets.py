@@ -29,16 +29,31 @@ _SIZES = {
     "SEMEION": PictureSize(1, 16, 16),
     "Omniglot": PictureSize(1, 105, 105),
     **dict.fromkeys(
-        ["ImageFolder", "ImageNet", "Flowers102", "OxfordIIITPet", "Food101", "LSUN", "Places365", "StanfordCars", "EuroSAT", "DTD", "GTSRB"],
+        [
+            "ImageFolder",
+            "ImageNet",
+            "Flowers102",
+            "OxfordIIITPet",
+            "Food101",
+            "LSUN",
+            "Places365",
+            "StanfordCars",
+            "EuroSAT",
+            "DTD",
+            "GTSRB",
+        ],
         PictureSize(3),
     ),
 }
 
 _SIGNATURES = {
     **dict.fromkeys(
-        ["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "USPS"], "root train transform target_transform download"
+        ["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "USPS"],
+        "root train transform target_transform download",
     ),
-    **dict.fromkeys(["SVHN", "Flowers102", "Food101", "StanfordCars", "GTSRB"], "root split transform target_transform"),
+    **dict.fromkeys(
+        ["SVHN", "Flowers102", "Food101", "StanfordCars", "GTSRB"], "root split transform target_transform"
+    ),
     "EMNIST": "root split",
     "STL10": "root split folds transform target_transform",
     "CelebA": "root split target_type transform target_transform",

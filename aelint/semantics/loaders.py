@@ -12,7 +12,19 @@ from aelint.semantics.values import Bound, DictValue, Function, Instance, ListVa
 
 __all__ = ["attribute", "element", "loader_argument", "random_split", "sample"]
 
-_LOADER_PARAMETERS = ["dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "num_workers", "collate_fn", "pin_memory", "drop_last", "timeout", "worker_init_fn"]
+_LOADER_PARAMETERS = [
+    "dataset",
+    "batch_size",
+    "shuffle",
+    "sampler",
+    "batch_sampler",
+    "num_workers",
+    "collate_fn",
+    "pin_memory",
+    "drop_last",
+    "timeout",
+    "worker_init_fn",
+]
 
 
 def loader_argument(loader: Object, name: str, default: Value = None) -> Value:

@@ -111,6 +111,11 @@ def mask_tokens(value: Sym) -> Dim | None:
         if not (isinstance(part, Sym) and part.op in {"expand", "repeat"} and part.shape is not None):
             continue
         token = source(part)
-        if isinstance(token, Sym) and token.op == "parameter" and isinstance(axis, int) and -len(part.shape) <= axis < len(part.shape):
+        if (
+            isinstance(token, Sym)
+            and token.op == "parameter"
+            and isinstance(axis, int)
+            and -len(part.shape) <= axis < len(part.shape)
+        ):
             total, found = add(total, part.shape[axis]), True
     return total if found else None

@@ -124,7 +124,10 @@ def _addmm(value: Sym, lookup: Lookup, depth: int) -> Measure | None:
 
 def _squares(value: Value, lookup: Lookup) -> Measure | None:
     match value:
-        case Sym(op="pow", attrs={"input": Sym() as inner, "exponent": 2 | 2.0}) | Sym(op="square", attrs={"input": Sym() as inner}):
+        case (
+            Sym(op="pow", attrs={"input": Sym() as inner, "exponent": 2 | 2.0})
+            | Sym(op="square", attrs={"input": Sym() as inner})
+        ):
             pass
         case Sym(op="mul", attrs={"input": Sym() as inner, "other": Sym() as other}) if inner is other:
             pass
@@ -139,7 +142,9 @@ def _squares(value: Value, lookup: Lookup) -> Measure | None:
 
 def _is_codes(value: Value, lookup: Lookup) -> bool:
     table = lookup.table
-    for one in ancestors(value, frozenset({"argmin", "argmax", "embedding", "linear"})) if isinstance(value, Sym) else ():
+    for one in (
+        ancestors(value, frozenset({"argmin", "argmax", "embedding", "linear"})) if isinstance(value, Sym) else ()
+    ):
         if one is table or one.attrs.get("layer") is table:
             return True
     return False
@@ -147,7 +152,9 @@ def _is_codes(value: Value, lookup: Lookup) -> bool:
 
 def is_normalized(lookup: Lookup) -> bool:
     """Whether vectors are brought to unit length before they are compared."""
-    return any(one.op in {"normalize", "truediv", "layer_norm"} for one in ancestors(lookup.measure, frozenset({"linear"})))
+    return any(
+        one.op in {"normalize", "truediv", "layer_norm"} for one in ancestors(lookup.measure, frozenset({"linear"}))
+    )
 
 
 def codes_in(lookup: Lookup) -> Dim | None:

@@ -93,8 +93,7 @@ class Difference:
 @per_program
 def lookups(program: Program) -> list[Lookup]:
     """Every look-up of the nearest vector in a codebook, in the order in which they happen."""
-    found = [one for node in nodes(program) if (one := _lookup(node)) is not None]
-    return found
+    return [one for node in nodes(program) if (one := _lookup(node)) is not None]
 
 
 def _lookup(node: Sym) -> Lookup | None:
@@ -311,7 +310,7 @@ def rewritten(program: Program, table: Object | Sym) -> bool:
 
 
 def _writes(call: Call, table: Object | Sym) -> bool:
-    if not call.method.endswith("_") or call.method in {"requires_grad_"} or not isinstance(call.receiver, Sym):
+    if not call.method.endswith("_") or call.method == "requires_grad_" or not isinstance(call.receiver, Sym):
         return False
     return _table(through_reshapes(call.receiver)) is table and _later(call.context.function)
 

@@ -79,7 +79,7 @@ class Constancy:
     `changing` holds attributes of `self` that change in between, `varying` further names.
     """
 
-    function: FunctionNode
+    function: ast.Module | FunctionNode
     changing: set[str]
     varying: set[str] = field(default_factory=set)
 
@@ -118,8 +118,8 @@ class Constancy:
                 known = name not in self.varying and name not in seen
                 return known and all(self.constant(v, seen | {name}) for v in self._values.get(name, ()))
             case ast.Attribute():
-                name = attribute_of_self(node)
-                return name not in self.changing if name is not None else self.constant(node.value, seen)
+                own = attribute_of_self(node)
+                return own not in self.changing if own is not None else self.constant(node.value, seen)
             case ast.Call(func=function, args=args, keywords=keywords):
                 owner = [function.value] if isinstance(function, ast.Attribute) else []
                 given = [*owner, *args, *(k.value for k in keywords)]
@@ -154,9 +154,9 @@ class Constancy:
                 for part in args:
                     yield from self.slices(part, seen)
             case ast.Tuple() | ast.List() | ast.Dict() | ast.BinOp() | ast.Subscript():
-                for part in ast.iter_child_nodes(node):
-                    if isinstance(part, ast.expr):
-                        yield from self.slices(part, seen)
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr):
+                        yield from self.slices(child, seen)
 
 
 def _is_key(index: ast.expr) -> bool:

@@ -225,7 +225,16 @@ _KNOWN: dict[str, Step] = {
     **dict.fromkeys(("Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop"), _sized),
     "Grayscale": _gray,
     **dict.fromkeys(
-        ["RandomHorizontalFlip", "RandomVerticalFlip", "ColorJitter", "GaussianBlur", "RandomGrayscale", "RandomInvert", "RandomAutocontrast", "RandomAdjustSharpness"],
+        [
+            "RandomHorizontalFlip",
+            "RandomVerticalFlip",
+            "ColorJitter",
+            "GaussianBlur",
+            "RandomGrayscale",
+            "RandomInvert",
+            "RandomAutocontrast",
+            "RandomAdjustSharpness",
+        ],
         _keep,
     ),
     **dict.fromkeys(("RandomRotation", "RandomAffine", "RandomPerspective", "RandomErasing"), _filled),

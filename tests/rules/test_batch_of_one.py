@@ -37,5 +37,7 @@ def test_rest_of_one(more):
 
 
 def test_tensor_as_data_set():
-    source = PROGRAM.format(layers=FLAT, count="33, 8", more="").replace("TensorDataset(torch.randn(33, 8))", "torch.randn(33, 8)")
+    source = PROGRAM.format(layers=FLAT, count="33, 8", more="").replace(
+        "TensorDataset(torch.randn(33, 8))", "torch.randn(33, 8)"
+    )
     assert rows(rule, source.replace("for (x,) in", "for x in")) == [6]

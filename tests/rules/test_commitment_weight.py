@@ -34,7 +34,11 @@ SILENT = {
     "all averaged": {},
     "all summed": SUM,
     "a weight that makes up for it": {"recon": SUM["recon"], "loss": "recon_loss + 784 * vq + 196 * commitment"},
-    "a small weight on sums": {"commitment": SUM["commitment"], "vq": SUM["vq"], "loss": "recon_loss + 0.01 * vq + 0.002 * commitment"},
+    "a small weight on sums": {
+        "commitment": SUM["commitment"],
+        "vq": SUM["vq"],
+        "loss": "recon_loss + 0.01 * vq + 0.002 * commitment",
+    },
     "a strong commitment": {"loss": "recon_loss + vq + 2 * commitment"},
     "equal weights": {"loss": "recon_loss + vq + commitment"},
 }
@@ -53,7 +57,12 @@ def test_silent(changes):
         ({"commitment": SUM["commitment"], "vq": SUM["vq"]}, [12]),
         ({"loss": "recon_loss + 0.25 * vq + commitment"}, [10]),
     ],
-    ids=["reconstruction summed", "reconstruction summed over the batch too", "quantiser summed", "weight on the codebook term"],
+    ids=[
+        "reconstruction summed",
+        "reconstruction summed over the batch too",
+        "quantiser summed",
+        "weight on the codebook term",
+    ],
 )
 def test_out_of_balance(changes, expected):
     assert rows(rule, PROGRAM.format(**{**MEAN, **changes})) == expected

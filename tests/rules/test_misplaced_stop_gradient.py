@@ -36,8 +36,14 @@ LOUD = {
         "q = z + (q - z).detach()\n        loss = F.mse_loss(q, z.detach()) + 0.25 * F.mse_loss(q.detach(), z)",
         15,
     ),
-    "vectors detached in both": ("loss = F.mse_loss(q.detach(), z)\n        loss = loss + F.mse_loss(z, q.detach())", 15),
-    "latent detached in both": ("loss = F.mse_loss(q, z.detach())\n        loss = loss + ((q - z.detach()) ** 2).mean()", 15),
+    "vectors detached in both": (
+        "loss = F.mse_loss(q.detach(), z)\n        loss = loss + F.mse_loss(z, q.detach())",
+        15,
+    ),
+    "latent detached in both": (
+        "loss = F.mse_loss(q, z.detach())\n        loss = loss + ((q - z.detach()) ** 2).mean()",
+        15,
+    ),
     "codebook term left out": ("loss = 0.25 * F.mse_loss(q.detach(), z)", 14),
 }
 
@@ -54,8 +60,13 @@ def test_wrong_side(terms, row):
 
 def test_buffer_codebook_has_no_gradient_to_miss():
     source = QUANTIZER.replace("{terms}", LOUD["codebook term left out"][0])
-    source = source.replace("self.codebook = nn.Embedding(32, 8)", "self.register_buffer('codebook', torch.randn(32, 8))")
-    source = source.replace("self.codebook(torch.cdist(flat, self.codebook.weight).argmin(1))", "self.codebook[torch.cdist(flat, self.codebook).argmin(1)]")
+    source = source.replace(
+        "self.codebook = nn.Embedding(32, 8)", "self.register_buffer('codebook', torch.randn(32, 8))"
+    )
+    source = source.replace(
+        "self.codebook(torch.cdist(flat, self.codebook.weight).argmin(1))",
+        "self.codebook[torch.cdist(flat, self.codebook).argmin(1)]",
+    )
     assert rows(rule, source) == []
 
 

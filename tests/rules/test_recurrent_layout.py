@@ -22,11 +22,17 @@ LOUD = {
     "last sample for last step": (X + "out, h = nn.GRU(8, 16, batch_first=True)(x)\ny = out[-1]", 6),
     "time first, second axis": (X + "out, h = nn.GRU(8, 16)(x)\ny = out[:, -1, :]", 6),
     "second axis of the state": (X + "out, (h, c) = nn.LSTM(8, 16, batch_first=True)(x)\ny = h[:, -1]", 6),
-    "one axis too many": (X + "s = torch.zeros(2, 32, 16)\ns = s.unsqueeze(0)\ny = nn.GRU(8, 16, 2, batch_first=True)(x, s)", 6),
+    "one axis too many": (
+        X + "s = torch.zeros(2, 32, 16)\ns = s.unsqueeze(0)\ny = nn.GRU(8, 16, 2, batch_first=True)(x, s)",
+        6,
+    ),
     "layers missing": (X + "s = torch.zeros(1, 32, 16)\ny = nn.GRU(8, 16, 2, batch_first=True)(x, s)", 5),
     "batch first in the state": (X + "s = torch.zeros(32, 1, 16)\ny = nn.LSTM(8, 16, batch_first=True)(x, (s, s))", 5),
     "loader": ("for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.GRU(8, 16)(x)", 5),
-    "attention": ("for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.TransformerEncoderLayer(8, 2)(x)", 5),
+    "attention": (
+        "for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.TransformerEncoderLayer(8, 2)(x)",
+        5,
+    ),
 }
 
 

@@ -3,7 +3,9 @@ import pytest
 from aelint.rules.variants import sparsity_penalty as rule
 from tests.rules.harness import rows
 
-HEAD = "import torch\nfrom torch import nn\nenc = nn.Linear(16, 64)\nx = torch.randn(8, 16)\ns = torch.randn(8, 10, 16)\n"
+HEAD = (
+    "import torch\nfrom torch import nn\nenc = nn.Linear(16, 64)\nx = torch.randn(8, 16)\ns = torch.randn(8, 10, 16)\n"
+)
 KL = "\np = (0.05 * torch.log(0.05 / rho) + 0.95 * torch.log(0.95 / (1 - rho))).sum()"
 
 SILENT = {

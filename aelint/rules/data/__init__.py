@@ -1,1 +1,1 @@
-
+"""Data sets, loaders, splits and transforms."""

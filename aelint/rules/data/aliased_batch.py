@@ -67,6 +67,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
@@ -93,7 +94,9 @@ def check(program: Program) -> Iterator[Finding]:
         for root in roots:
             for node, use in _repeated(root):
                 message = f"`{ast.unparse(node)}` holds one object many times, and its items are changed one by one: all change"
-                yield Finding(Site(module.unit, node), message, (Note(Site(module.unit, use), "an item is changed here"),))
+                yield Finding(
+                    Site(module.unit, node), message, (Note(Site(module.unit, use), "an item is changed here"),)
+                )
 
 
 def _collected(program: Program) -> Iterator[Finding]:
@@ -106,7 +109,7 @@ def _collected(program: Program) -> Iterator[Finding]:
                 if written:
                     rounds.setdefault(id(call.site.node), []).append((call, root, written[0]))
     for seen in rounds.values():
-        for (first, root, _), (second, again, change) in zip(seen, seen[1:], strict=False):
+        for (first, root, _), (second, again, change) in pairwise(seen):
             if root is again and _next_round(first, second) and _rewrites_all(program, change):
                 buffer = f"`{root.name}`" if isinstance(root, Sym) and root.name else "one buffer"
                 notes = (Note(change.site, "every round overwrites it here"),) if change.site is not None else ()
@@ -140,7 +143,9 @@ def _repeated(root: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     nodes = list(own_nodes(root))
     for node in nodes:
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(left=ast.List(elts=[item]), op=ast.Mult()) as made):
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.BinOp(left=ast.List(elts=[item]), op=ast.Mult()) as made
+            ):
                 pass
             case _:
                 continue
@@ -163,7 +168,9 @@ def _changed_item(node: ast.AST, name: str) -> ast.expr | None:
     """`name[i].append(x)`, `name[i].copy_(x)`, `name[i][j] = x`."""
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Subscript(value=ast.Name(id=found)), attr=method)) if found == name:
-            changes_it = method in {"append", "extend", "add", "update"} or (method.endswith("_") and method != "requires_grad_")
+            changes_it = method in {"append", "extend", "add", "update"} or (
+                method.endswith("_") and method != "requires_grad_"
+            )
             return node if changes_it else None
         case ast.Subscript(value=ast.Subscript(value=ast.Name(id=found)), ctx=ast.Store()) if found == name:
             return node

@@ -78,7 +78,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each loader whose last batch has one sample."""
     for loader, loss, _ in training_loaders(program):
         count, size = _samples(loader_argument(loader, "dataset")), to_int(loader_argument(loader, "batch_size", 1))
-        drops = loader_argument(loader, "drop_last", False)  # noqa: FBT003  # the default of torch
+        drops = loader_argument(loader, "drop_last", False)  # the default of torch
         if count is None or size is None or size < 2 or count % size != 1 or drops is not False or loader.site is None:
             continue
         norm = _normalised(loss, loader)

@@ -91,7 +91,9 @@ def check(program: Program) -> Iterator[Finding]:
         if any(_in_the_same_round(call, start, loss) and contributes(call.result, loss) for loss in losses(program)):
             reported.add(id(call.site.node))
             note = Note(loader.site, "the loader does not shuffle") if loader.site is not None else None
-            message = "each round starts the loader anew, so that this is its first batch every time; make the iterator "
+            message = (
+                "each round starts the loader anew, so that this is its first batch every time; make the iterator "
+            )
             yield Finding(call.site, message + "before the loop, or loop over the loader", (note,) if note else ())
 
 
@@ -114,4 +116,10 @@ def _in_the_same_round(call: Call, start: Call, loss: Call) -> bool:
     """Whether the iterator is made, and asked once, in the round of the innermost loop that trains."""
     loops = loss.context.loops
     conditional = len(start.context.guards) > len(loss.context.guards)
-    return bool(loops) and not conditional and call.context.loops == loops and start.context.loops == loops and call.order < loss.order
+    return (
+        bool(loops)
+        and not conditional
+        and call.context.loops == loops
+        and start.context.loops == loops
+        and call.order < loss.order
+    )

@@ -149,7 +149,11 @@ def _in_workers(program: Program) -> Iterator[Finding]:
         workers = loader_argument(loader, "num_workers", 0)
         if not isinstance(function, Function) or workers in {0, 1}:
             continue
-        worker = parameters(function.node)[:1] if isinstance(function.node, ast.FunctionDef) else _lambda_parameters(function)
+        worker = (
+            parameters(function.node)[:1]
+            if isinstance(function.node, ast.FunctionDef)
+            else _lambda_parameters(function)
+        )
         for node in own_nodes(function.node):
             match node:
                 case ast.Call(func=ast.Attribute(attr="seed" | "manual_seed"), args=[seed, *_]):
@@ -167,7 +171,9 @@ def _lambda_parameters(function: Function) -> list[str]:
 def _worker_fault(seed: ast.expr, worker: set[str]) -> str | None:
     text = ast.unparse(seed)
     if "get_state()[1][0]" in text:
-        return "in a current loader this number is the same in every epoch, so that all epochs get the same random numbers"
+        return (
+            "in a current loader this number is the same in every epoch, so that all epochs get the same random numbers"
+        )
     names = {n.id for n in walk(seed) if isinstance(n, ast.Name)}
     if names & worker:
         return None

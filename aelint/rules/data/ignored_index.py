@@ -134,7 +134,12 @@ def _fixed_part(cls: ClassValue, function: ast.FunctionDef | ast.AsyncFunctionDe
                 return node
     for node in own_nodes(function):
         # Everything at once, although the length counts its rows.
-        if isinstance(node, ast.Return) and node.value is not None and counted is not None and state.constant(node.value):
+        if (
+            isinstance(node, ast.Return)
+            and node.value is not None
+            and counted is not None
+            and state.constant(node.value)
+        ):
             for inner in walk(node.value):
                 if attribute_of_self(inner) == counted and isinstance(inner, ast.expr):
                     return inner
@@ -173,7 +178,7 @@ def _is_position(index: ast.expr) -> bool:
 def _finding(function: Function, index: str, part: ast.expr) -> Finding:
     unit = function.module.unit
     site = Site(unit, part)
-    note = Note(Site(unit, function.node.args), f"`{index}` is not used")  # type: ignore[union-attr]
+    note = Note(Site(unit, function.node.args), f"`{index}` is not used")
     rewrite = None
     if isinstance(part, ast.Subscript) and _is_position(part.slice):
         new = f"{ast.unparse(part.value)}[{index}]"

@@ -115,13 +115,17 @@ def _stored(program: Program, target: Value, context: Context) -> tuple[str, Sym
     for name, value in visit.receiver.attrs.items():
         if taken and owner(program, value)[0] is root:
             return name, taken[-1]
-        if isinstance(root, Sym) and isinstance(value, ListValue) and any(owner(program, v)[0] is root for v in value.items):
+        if (
+            isinstance(root, Sym)
+            and isinstance(value, ListValue)
+            and any(owner(program, v)[0] is root for v in value.items)
+        ):
             return name, root
     return None
 
 
 def _finding(site: Site, name: str, taken: Sym) -> tuple[Site, Finding]:
-    notes = ()
+    notes: tuple[Note, ...] = ()
     if taken.site is not None and taken.site.node is not site.node:
         notes = (Note(taken.site, f"this shares the memory of `self.{name}`"),)
     message = f"this changes the sample that is stored in `self.{name}`, again at every visit: change a copy"
@@ -153,7 +157,9 @@ def _augmented(program: Program) -> Iterator[tuple[Site, Finding]]:
         function, value = binding.context.function, binding.value
         if function is None or not isinstance(value, Sym) or not value.inputs or _visit(binding.context) is None:
             continue
-        statement = next((n for n in walk(function.node) if isinstance(n, ast.AugAssign) and n.target is binding.site.node), None)
+        statement = next(
+            (n for n in walk(function.node) if isinstance(n, ast.AugAssign) and n.target is binding.site.node), None
+        )
         before = value.inputs[0]
         if statement is None or not isinstance(before, Sym) or not _is_array(program, before):
             continue

@@ -123,7 +123,12 @@ def _readable(cls: ClassValue) -> bool:
 def _changing(cls: ClassValue) -> set[str]:
     """Attributes that may differ from one call to the next; what restarts the iteration is not in between."""
     methods = {n: f for c in reversed(cls.mro()) for n, f in c.namespace.items() if isinstance(f, Function)}
-    own = {name for n, f in methods.items() if n not in {"__init__", "__iter__", "reset"} for name in changed_attributes(f.node)}
+    own = {
+        name
+        for n, f in methods.items()
+        if n not in {"__init__", "__iter__", "reset"}
+        for name in changed_attributes(f.node)
+    }
     computed = {n for n, f in methods.items() if any("property" in d for d in f.decorators)}
     return own | computed
 
@@ -150,7 +155,9 @@ def _generator(function: Function) -> Iterator[Finding]:
 def _moving(loop: ast.For | ast.While) -> ast.expr | None:
     """What says that the loop means to move on: its own variable, or a counter that it increases."""
     if isinstance(loop, ast.For):
-        counts = isinstance(loop.iter, ast.Call) and isinstance(loop.iter.func, ast.Name) and loop.iter.func.id == "range"
+        counts = (
+            isinstance(loop.iter, ast.Call) and isinstance(loop.iter.func, ast.Name) and loop.iter.func.id == "range"
+        )
         return loop.target if counts else None
     return next((n.target for n in _directly_in(loop) if isinstance(n, ast.AugAssign)), None)
 

@@ -89,7 +89,13 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings about parts of the data that overlap or are exchanged."""
     reported: set[int] = set()
-    checks = (_same_part(program), _exchanged(program), _trained_on_test(program), _whole(program), _fitted_again(program))
+    checks = (
+        _same_part(program),
+        _exchanged(program),
+        _trained_on_test(program),
+        _whole(program),
+        _fitted_again(program),
+    )
     for finding in chain(*checks):
         if id(finding.site.node) not in reported:
             reported.add(id(finding.site.node))

@@ -97,7 +97,9 @@ _STATISTICS = (
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for pipelines, single transforms, applied transforms and divisions."""
     reported: set[int] = set()
-    for finding in chain(_pipelines(program), _numbers(program), _channels(program), _own_steps(program), _divided(program)):
+    for finding in chain(
+        _pipelines(program), _numbers(program), _channels(program), _own_steps(program), _divided(program)
+    ):
         if id(finding.site.node) not in reported:
             reported.add(id(finding.site.node))
             yield finding
@@ -117,7 +119,9 @@ def _pipelines(program: Program) -> Iterator[Finding]:
             yield Finding(second.site, "the pipeline normalises a second time", notes)
         for place, step in enumerate(steps or ()):
             later = [s for s in (steps or ())[place:] if _is(s, "ToTensor")]
-            earlier = [s for s in (steps or ())[:place] if not _is(s, "Resize", "CenterCrop", "Grayscale", "RandomCrop")]
+            earlier = [
+                s for s in (steps or ())[:place] if not _is(s, "Resize", "CenterCrop", "Grayscale", "RandomCrop")
+            ]
             if _is(step, "Normalize") and later and not earlier and step.site is not None:
                 message = "`Normalize` takes tensors and stands in front of `ToTensor`: it raises on the first picture"
                 yield Finding(step.site, message, severity=Severity.ERROR)
@@ -134,7 +138,9 @@ def _numbers(program: Program) -> Iterator[Finding]:
         if known is not None:
             yield Finding(step.site, f"mean and standard deviation of {known} are exchanged: the mean comes first")
         elif 0.0 in std:
-            yield Finding(step.site, "a standard deviation of zero: the pictures become infinite", severity=Severity.ERROR)
+            yield Finding(
+                step.site, "a standard deviation of zero: the pictures become infinite", severity=Severity.ERROR
+            )
 
 
 def _near(left: tuple[float, ...], right: tuple[float, ...]) -> bool:
@@ -149,7 +155,9 @@ def _channels(program: Program) -> Iterator[Finding]:
         mean, std = channel_numbers(parameter(step, "mean", 0)), channel_numbers(parameter(step, "std", 1))
         count = max(len(mean or ()), len(std or ()))
         if isinstance(node.shape[0], int) and count not in {0, 1, node.shape[0]}:
-            message = f"numbers for {count} channels, but the pictures have {node.shape[0]}: this raises on the first picture"
+            message = (
+                f"numbers for {count} channels, but the pictures have {node.shape[0]}: this raises on the first picture"
+            )
             yield Finding(step.site, message, severity=Severity.ERROR)
 
 
@@ -165,13 +173,17 @@ def _own_steps(program: Program) -> Iterator[Finding]:
         channels = _misfit(call)
         if step is None or step.site is None or step.symbolic or channels is None:
             continue
-        message = f"numbers for {channels[1]} channels are applied in place to a picture with {channels[0]}: this raises"
+        message = (
+            f"numbers for {channels[1]} channels are applied in place to a picture with {channels[0]}: this raises"
+        )
         yield Finding(step.site, message, (Note(call.site, "they are applied here"),), severity=Severity.ERROR)
 
 
 def _misfit(call: Call) -> tuple[int, int] | None:
     match call.receiver.shape, getattr(call.args[0], "shape", None):
-        case (int() as have, *_, _, _), (int() as given, 1, 1) if have != given and len(call.receiver.shape) == 3 and given != 1:
+        case (int() as have, *_, _, _), (int() as given, 1, 1) if (
+            have != given and len(call.receiver.shape) == 3 and given != 1
+        ):
             return have, given
         case _:
             return None
@@ -180,7 +192,12 @@ def _misfit(call: Call) -> tuple[int, int] | None:
 def _divided(program: Program) -> Iterator[Finding]:
     for node in nodes(program):
         whole = node.attrs.get("input")
-        if node.op not in {"truediv", "mul"} or not isinstance(whole, Sym) or node.site is None or not whole.range.bounded:
+        if (
+            node.op not in {"truediv", "mul"}
+            or not isinstance(whole, Sym)
+            or node.site is None
+            or not whole.range.bounded
+        ):
             continue
         factor = to_number(node.attrs.get("other"))
         by_bytes = factor is not None and factor > 0 and 254 <= (factor if node.op == "truediv" else 1 / factor) <= 256

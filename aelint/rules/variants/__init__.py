@@ -1,1 +1,1 @@
-
+"""Vector-quantised, recurrent, masked and sparse autoencoders."""

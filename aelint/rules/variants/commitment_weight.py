@@ -149,7 +149,9 @@ def _weights(objective: Objective, known: dict[int, Difference]) -> Iterator[tup
         return
     weight = codebook[0].summand.factor
     if commitment[0].summand.factor == 1 and 0 < weight < 1 and not _in_branch(codebook[0].leaf):
-        message = f"the weight {weight:g} is on the codebook term; the commitment term, which it is meant for, has weight 1"
+        message = (
+            f"the weight {weight:g} is on the codebook term; the commitment term, which it is meant for, has weight 1"
+        )
         yield codebook[0].leaf, _finding(codebook[0].leaf, message, commitment[0].leaf, "the commitment term")
 
 

@@ -88,8 +88,7 @@ RULE = Rule(
     triggers=(("register_buffer",), ("copy_", ".data")),
 )
 
-_RESTARTS = (
-    "kmeans", "k_means", "init_embed", "expire", "dead", "restart", "revive", "initted", "is_init", "replace")
+_RESTARTS = ("kmeans", "k_means", "init_embed", "expire", "dead", "restart", "revive", "initted", "is_init", "replace")
 
 
 def check(program: Program) -> Iterator[Finding]:

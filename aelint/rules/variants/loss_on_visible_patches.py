@@ -100,13 +100,22 @@ def _losses(program: Program) -> Iterator[Finding]:
     for node in nodes(program):
         if node.op != "mul" or node.site is None:
             continue
-        for error, mask in ((node.attrs.get("input"), node.attrs.get("other")), (node.attrs.get("other"), node.attrs.get("input"))):
+        for error, mask in (
+            (node.attrs.get("input"), node.attrs.get("other")),
+            (node.attrs.get("other"), node.attrs.get("input")),
+        ):
             if not _is_error(error):
                 continue
             cut = cut_of(mask)
             if cut is not None and cut.restored and cut.marks_first and _keeps_first(program, cut):
-                note = (Note(cut.site, "the first patches of the shuffled order are the visible ones"),) if cut.site is not None else ()
-                yield Finding(node.site, "the error is multiplied with the mask of the visible patches: only they count", note)
+                note = (
+                    (Note(cut.site, "the first patches of the shuffled order are the visible ones"),)
+                    if cut.site is not None
+                    else ()
+                )
+                yield Finding(
+                    node.site, "the error is multiplied with the mask of the visible patches: only they count", note
+                )
 
 
 def _is_error(value: Value) -> bool:
@@ -137,7 +146,9 @@ def _keeps_first(program: Program, cut: Cut) -> bool:
 
 def _orders(program: Program) -> Iterator[Finding]:
     """Tokens with mask tokens, or a mask, gathered by the order itself."""
-    inverted = {id(order_of(source(n))) for n in nodes(program) if n.op == "argsort" and order_of(source(n)) is not None}
+    inverted = {
+        id(order_of(source(n))) for n in nodes(program) if n.op == "argsort" and order_of(source(n)) is not None
+    }
     for node in nodes(program):
         if node.op != "gather" or node.site is None:
             continue
@@ -154,19 +165,29 @@ def _orders(program: Program) -> Iterator[Finding]:
 
 def _counts(program: Program) -> Iterator[Finding]:
     """As many patches must be marked as hidden as there are mask tokens."""
-    counts = [(n, c) for n in nodes(program) if n.op == "cat" and (c := mask_tokens(n)) is not None and n.site is not None]
+    counts = [
+        (n, c) for n in nodes(program) if n.op == "cat" and (c := mask_tokens(n)) is not None and n.site is not None
+    ]
     for store in program.stores:
         hidden = _marked(store.target, store.index, store.value) if isinstance(store.target, Sym) else None
         for node, count in counts if hidden is not None else ():
             same = store.context.function is not None and _inside(node, store.context.function.node)
             if same and isinstance(count, int) and hidden is not None and abs(hidden - count) == 1:
                 assert node.site is not None
-                message = f"the mask marks {hidden} patches as hidden, but {count} mask tokens stand in for hidden patches: "
-                yield Finding(store.site, message + "the class token was counted", (Note(node.site, "the mask tokens"),))
+                message = (
+                    f"the mask marks {hidden} patches as hidden, but {count} mask tokens stand in for hidden patches: "
+                )
+                yield Finding(
+                    store.site, message + "the class token was counted", (Note(node.site, "the mask tokens"),)
+                )
 
 
 def _inside(node: Sym, function: object) -> bool:
-    row, first, last = node.site.row if node.site else 0, getattr(function, "lineno", 0), getattr(function, "end_lineno", 0)
+    row, first, last = (
+        node.site.row if node.site else 0,
+        getattr(function, "lineno", 0),
+        getattr(function, "end_lineno", 0),
+    )
     return first <= row <= last
 
 

@@ -83,7 +83,18 @@ RULE = Rule(
     triggers=(("argmin", "argmax", "round", ".min("),),
 )
 
-_CONSUMERS = ("linear", "conv", "lstm", "gru", "rnn", "multihead", "transformer", "batch_norm", "group_norm", "layer_norm")
+_CONSUMERS = (
+    "linear",
+    "conv",
+    "lstm",
+    "gru",
+    "rnn",
+    "multihead",
+    "transformer",
+    "batch_norm",
+    "group_norm",
+    "layer_norm",
+)
 _STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
 
 
@@ -91,7 +102,9 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each quantiser whose encoder is cut off."""
     yield from _rounded(program)
     taken = [one for one in lookups(program) if any(is_encoded(z) for z in one.latents)]
-    passed = {id(one.table) for node in nodes(program) if taken and node.op in {"add", "sub"} for one in _passes(node, taken)}
+    passed = {
+        id(one.table) for node in nodes(program) if taken and node.op in {"add", "sub"} for one in _passes(node, taken)
+    }
     seen: set[int] = set()
     for call in program.calls if taken else ():
         given = call.args[0] if call.args else None
@@ -164,5 +177,7 @@ def _rounded(program: Program) -> Iterator[Finding]:
         # The mark of a straight-through estimator: a tensor that adds nothing to the value, but gets the gradient.
         if any(abs(c.value) < 1e-9 < c.gradient for c in form.values()):
             seen.add(id(call.site.node))
-            message = f"`{call.name}` stands around a straight-through expression: its derivative is zero, so no gradient"
+            message = (
+                f"`{call.name}` stands around a straight-through expression: its derivative is zero, so no gradient"
+            )
             yield Finding(call.site, f"{message} passes; apply it inside of the part that is detached")

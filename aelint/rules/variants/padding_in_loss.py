@@ -115,7 +115,9 @@ def _without_ignoring(program: Program) -> Iterator[Finding]:
 def _unused_masks(program: Program) -> Iterator[Finding]:
     used = consumers(program)
     given = {s.id for c in program.calls for v in (*c.args, *c.kwargs.values(), c.receiver) for s in parts(v)}
-    given |= {s.id for r in program.returns for s in parts(r.value)} | {s.id for t in program.stores for s in parts(t.value)}
+    given |= {s.id for r in program.returns for s in parts(r.value)} | {
+        s.id for t in program.stores for s in parts(t.value)
+    }
     losses = {c.context.function for c in program.calls if c.name in LOSSES and c.context.function is not None}
     for binding in program.bindings:
         value = binding.value

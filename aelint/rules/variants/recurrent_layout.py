@@ -90,7 +90,9 @@ RULE = Rule(
 )
 
 _RECURRENT = frozenset({"lstm", "gru", "rnn"})
-_ATTENTION = frozenset({"multihead_attention", "transformer_encoder", "transformer_encoder_layer", "transformer_decoder"})
+_ATTENTION = frozenset(
+    {"multihead_attention", "transformer_encoder", "transformer_encoder_layer", "transformer_decoder"}
+)
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -132,7 +134,9 @@ def _state_fault(state: Shape, given: Shape, layer: Object) -> str | None:
     if width is not None and _differ(state[-1], width):
         return f"has shape {shape_text(state)}: the last axis must be the hidden size {width}"
     if len(given) == 3 and isinstance(first, bool) and _differ(state[1], given[0 if first else 1]):
-        return f"has shape {shape_text(state)}: axis 1 must be the batch, {shape_text((given[0 if first else 1],))[1:-2]}"
+        return (
+            f"has shape {shape_text(state)}: axis 1 must be the batch, {shape_text((given[0 if first else 1],))[1:-2]}"
+        )
     return None
 
 
@@ -177,7 +181,9 @@ def _step_fault(kind: str, call: Call, index: Value) -> str | None:
     of_second = of_second and not isinstance(index[1], bool)
     match kind:
         case "output" if of_first and first:
-            return "with `batch_first=True` axis 0 is the batch: this is the last sample, not the last step; use `[:, -1]`"
+            return (
+                "with `batch_first=True` axis 0 is the batch: this is the last sample, not the last step; use `[:, -1]`"
+            )
         case "output" if of_second and not first:
             return "without `batch_first=True` axis 0 is time: this is the last sample, not the last step; use `[-1]`"
         case "state" if of_second and len(index) == 2:
@@ -190,7 +196,13 @@ def _inputs(program: Program) -> Iterator[Finding]:
     for call in program.calls_to(*_RECURRENT, *_ATTENTION):
         shape, layer = _input(call), call.receiver
         first = _batch_first(layer) if isinstance(layer, Object) else None
-        if first is False and shape is not None and len(shape) == 3 and _of_loader(shape[0]) and not _of_loader(shape[1]):
+        if (
+            first is False
+            and shape is not None
+            and len(shape) == 3
+            and _of_loader(shape[0])
+            and not _of_loader(shape[1])
+        ):
             where = f" ({place(layer.site, call.site)})" if isinstance(layer, Object) and layer.site is not None else ""
             message = f"the samples of a batch lie along axis 0 of {shape_text(shape)}, but this layer{where} takes axis 0 for time: "
             yield Finding(call.site, message + "build it with `batch_first=True`")

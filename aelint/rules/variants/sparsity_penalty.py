@@ -94,7 +94,9 @@ RULE = Rule(
 )
 
 _NAMED = re.compile(r"spars|(^|_)l[01p](_|$)|l1_?(loss|norm|penalty|reg)", re.IGNORECASE)
-_ELEMENTWISE = frozenset({"relu", "sigmoid", "gelu", "silu", "leaky_relu", "elu", "softplus", "tanh", "topk", "mul", "abs", "clamp"})
+_ELEMENTWISE = frozenset(
+    {"relu", "sigmoid", "gelu", "silu", "leaky_relu", "elu", "softplus", "tanh", "topk", "mul", "abs", "clamp"}
+)
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -161,7 +163,12 @@ def _averages(program: Program) -> Iterator[Finding]:
     for call in program.calls_to("mean"):
         value = call.result
         whole = source(value)
-        if not isinstance(value, Sym) or id(value) not in rates or not isinstance(whole, Sym) or len(whole.shape or ()) != 2:
+        if (
+            not isinstance(value, Sym)
+            or id(value) not in rates
+            or not isinstance(whole, Sym)
+            or len(whole.shape or ()) != 2
+        ):
             continue
         if whole.op == "sigmoid" and _axis(value) == 1:
             message = (
@@ -196,4 +203,8 @@ def _signed(program: Program) -> Iterator[Finding]:
         # Only what an activation of a layer is: anything else may have been made positive on the way.
         if whole.op in {"linear", "tanh", "matmul"} and whole.layer is not None and whole.range.low < 0:
             made = (Note(whole.site, f"its values lie in {whole.range}"),) if whole.site is not None else ()
-            yield Finding(total.site, "an L1 penalty is the sum of absolute values: this one falls without end; add `.abs()`", made)
+            yield Finding(
+                total.site,
+                "an L1 penalty is the sum of absolute values: this one falls without end; add `.abs()`",
+                made,
+            )

@@ -114,7 +114,9 @@ def check(program: Program) -> Iterator[Finding]:
         fault = _axis(lookup) or _nearness(lookup)
         if fault is not None and site is not None and id(site.node) not in reported:
             reported.add(id(site.node))
-            place = lookup.measure.site if fault.startswith("the distance") and lookup.measure.site is not None else site
+            place = (
+                lookup.measure.site if fault.startswith("the distance") and lookup.measure.site is not None else site
+            )
             notes = () if lookup.node.site is None else (Note(lookup.node.site, "the codes are taken here"),)
             yield Finding(place, fault, notes)
     yield from _levels(program)
@@ -214,7 +216,9 @@ def _indexed(loop: ast.For, index: str, owner: Value) -> tuple[str, int] | None:
     """The container of modules or parameters that the loop goes through by position, and its size."""
     for node in walk(loop):
         match node:
-            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name), slice=ast.Name(id=found)) if found == index:
+            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name), slice=ast.Name(id=found)) if (
+                found == index
+            ):
                 held = owner.attrs.get(name) if isinstance(owner, Instance) else None
             case _:
                 continue

@@ -90,6 +90,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
@@ -160,7 +161,9 @@ def _finding(program: Program, function: Function, name: str, encoder: Call, cal
     body = [s for s in function.node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
     site = program.site(function.module, body[0] if body else argument)
     notes = (Note(encoder.site, "the encoder's output"), Note(call.site, f"it is passed here as `{name}`"))
-    message = f"the decoder never reads `{name}`, which holds the encoder's output: its result does not depend on the code"
+    message = (
+        f"the decoder never reads `{name}`, which holds the encoder's output: its result does not depend on the code"
+    )
     return Finding(site, message, notes)
 
 
@@ -169,7 +172,7 @@ def _zero_starts(program: Program) -> Iterator[Finding]:
     returned = {s.id for r in program.returns for s in parts(r.value)}
     calls = [c for c in program.calls_to(*_RECURRENT) if isinstance(c.receiver, Object)]
     reported: set[int] = set()
-    for first, second in zip(calls, calls[1:], strict=False):
+    for first, second in pairwise(calls):
         same = first.context.function is second.context.function and first.context.function is not None
         if not same or first.receiver is second.receiver or id(second.site.node) in reported:
             continue
