@@ -135,13 +135,19 @@ def _deepcopy(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], 
             clone.open = original.open
             return clone
         case (ListValue() as original, *_):
-            return ListValue(list(original.items), original.complete, frame.site(node))
+            return ListValue([_copied(frame, v, node) for v in original.items], original.complete, frame.site(node))
         case (DictValue() as original, *_):
-            return DictValue(dict(original.items), original.complete, frame.site(node))
+            copies = {k: _copied(frame, v, node) for k, v in original.items.items()}
+            return DictValue(copies, original.complete, frame.site(node))
         case (Sym() as original, *_):
             return Sym("clone", (original,), {}, frame.site(node), original.shape, original.last, original.range)
         case _:
             return args[0] if args else None
+
+
+def _copied(frame: Frame, value: Value, node: ast.AST) -> Value:
+    # Tensors and containers inside of a container are copied with it; a module that it holds keeps its identity here.
+    return _deepcopy(frame, (value,), {}, node) if isinstance(value, (Sym, ListValue, DictValue)) else value
 
 
 def _prod(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:

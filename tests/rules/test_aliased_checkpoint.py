@@ -35,6 +35,10 @@ HEALTHY = {
     "a deep copy": ("best = copy.deepcopy(model.state_dict())", LOAD),
     "each tensor is cloned": ("best = {k: v.clone() for k, v in model.state_dict().items()}", LOAD),
     "written at once": ("torch.save(model.state_dict(), 'best.pt')", "model.load_state_dict(torch.load('best.pt'))"),
+    "a deep copy of several states": (
+        "best = copy.deepcopy({'model': model.state_dict()})",
+        "model.load_state_dict(best['model'])",
+    ),
     "a copied model": ("best = copy.deepcopy(model)", "best.eval()"),
     "taken after training": ("pass", "torch.save(model.state_dict(), 'last.pt')"),
     "moved into another model": ("twin = nn.Linear(4, 4); twin.load_state_dict(model.state_dict())", ""),
