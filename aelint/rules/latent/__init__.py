@@ -1,1 +1,1 @@
-
+"""The code, the posterior's heads and the reparameterisation."""
