@@ -1,1 +1,1 @@
-
+"""Reconstruction and KL terms: operands, formula, sign, reduction, weight and range."""
