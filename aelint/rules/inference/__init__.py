@@ -1,1 +1,1 @@
-
+"""Training and evaluation mode, checkpoints, sampling and metrics."""
