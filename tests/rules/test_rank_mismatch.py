@@ -16,6 +16,10 @@ def test_silent_on_states_of_unknown_rank():
     assert rows(rule, HEAD + "def f(x, state):\n    return rnn(x, state)\n") == []
 
 
+def test_silent_on_a_placeholder_that_is_filled_later():
+    assert rows(rule, HEAD + "memory = torch.zeros(0)\ny = conv(memory)\n") == []
+
+
 def test_fires_on_vectors_in_a_convolution():
     found = run(rule, HEAD + "y = conv(z)\n")
     assert [f.site.row for f in found] == [7]
