@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 __all__ = [
+    "PROBE_BROKE",
     "Attempt",
     "Attempts",
     "Categorical",
@@ -31,6 +32,10 @@ __all__ = [
     "Unavailable",
     "Weights",
 ]
+
+
+PROBE_BROKE = "the probe cannot follow this model"
+"""How the reason begins where a probe, not a declaration, is at fault."""
 
 
 class Unavailable(Exception):  # noqa: N818 - not an error: the reason why something cannot be observed
@@ -393,8 +398,10 @@ class Observations:
         if name not in self._made:
             try:
                 self._made[name] = self._observe(name)
-            except Exception as error:  # noqa: BLE001 - kept, and raised again for every check that asks
-                self._made[name] = error
+            except Unavailable as missing:
+                self._made[name] = missing
+            except Exception as error:  # noqa: BLE001 - a probe that cannot follow a model is no fault of the model
+                self._made[name] = Unavailable(f"{PROBE_BROKE} ({name}): {type(error).__name__}: {error}")
         made = self._made[name]
         if isinstance(made, Exception):
             raise made

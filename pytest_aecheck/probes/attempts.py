@@ -39,8 +39,13 @@ def observe_attempts(bench: Bench) -> Attempts:
     if any(attempt.error for attempt in declared):
         return Attempts(tuple(declared), ())
     sizes = (1, 2, size - 1) if bench.scales_with_n else ()
-    resized = tuple(_forward(bench, n, training=False) for n in sizes)
+    resized = tuple(attempt for n in sizes if not _refused(attempt := _forward(bench, n, training=False)))
     return Attempts(tuple(declared), resized, _entry_points(bench))
+
+
+def _refused(attempt: Attempt) -> bool:
+    """Whether the model declined a batch of one, as estimates that divide by n - 1 do, rather than misfitting it."""
+    return attempt.samples == 1 and bool(attempt.error) and not attempt.error.startswith(("RuntimeError", "IndexError"))
 
 
 def _tried(bench: Bench, what: str, n: int, training: bool, run: Callable[[Any, Any], object]) -> Attempt:

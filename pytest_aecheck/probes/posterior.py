@@ -27,6 +27,8 @@ __all__ = ["observe_posteriors"]
 
 _NAN = float("nan")
 _FITS = 2e-3
+_WIDE = 30.0
+"""Standard deviation of injected means that makes any KL exceed a capacity."""
 
 _MEANINGS: dict[str, Callable[[Any], Any]] = {
     "log-variance": lambda v: (v.exp() - 1) / 2,
@@ -137,7 +139,7 @@ def _leaf(values: Callable[[Any], Any], into: dict[str, Any], key: str) -> Calla
     return make
 
 
-def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site) -> _Pull:
+def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site, *, spread_wide: bool = False) -> _Pull:
     """Cut the latent off, set mean and head to known values, and read the gradients."""
     chain = scale_chain(site.scale)
     mean_root, head_root = root_of(site.mean), root_of(chain[-1])
@@ -145,8 +147,9 @@ def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site) -> _Pu
         return _Pull(decoder_gradient=_NAN)
     leaves: dict[str, Any] = {}
     generator = torch.Generator().manual_seed(7)
+    width = _WIDE if spread_wide else 1.0
     override = {
-        mean_root.key: _leaf(lambda t: torch.randn(t.shape, generator=generator).to(t), leaves, "mean"),
+        mean_root.key: _leaf(lambda t: width * torch.randn(t.shape, generator=generator).to(t), leaves, "mean"),
         head_root.key: _leaf(lambda t: _head_values(t, generator, positive=len(chain) == 1), leaves, "head"),
         (site.latent.index, 0): _leaf(lambda t: t, leaves, "latent"),
     }
@@ -177,6 +180,9 @@ def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site) -> _Pu
             decoder_gradient=decoder[1],
         )
     fitted = _fit(run, site, leaves, at_mean, at_head)
+    if fitted[1] < 0 and not spread_wide and _pull(bench, model, batch, trace, site, spread_wide=True).weight >= 0:
+        # |KL - C| pushes outwards only while the KL is below the capacity C
+        fitted = (fitted[0], _NAN, _NAN, "", False, _NAN, _NAN)
     return _Pull(True, *fitted, decoder_connected=decoder[0], decoder_gradient=decoder[1])
 
 
@@ -211,7 +217,7 @@ def _acts_elsewhere(trace: Trace, loss: Any, mean: Root) -> bool:
 
 def _acts_on_sample(run: Run, site: Site) -> bool:
     """Whether the loss uses the sample itself (a discrepancy, a critic) besides what is reconstructed from it."""
-    predictions = {id(prediction) for prediction, _ in comparisons(run)}
+    predictions = {id(prediction) for prediction, target in comparisons(run) if Flow.INPUT in target.flow}
     x_hat = run.maybe_reconstruction()
     predictions |= {id(x_hat)} if x_hat is not None else set()
     if not predictions:

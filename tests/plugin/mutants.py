@@ -712,7 +712,7 @@ for _name, _code, _loader in (
     ("rows_edited", "AEC508", lambda: DataLoader(EditsRow(), 8, shuffle=True)),
     ("one_buffer", "AEC511", OneBuffer),
     ("ragged_items", "AEC500", lambda: DataLoader(Breaks(), 8)),
-    ("infinite_values", "AEC500", lambda: DataLoader(DATA.log(), 16, shuffle=True)),
+    ("infinite_values", "AEC500", lambda: DataLoader(DATA / 0, 16, shuffle=True)),
 ):
     MUTANTS.append(Mutant(_name, _code, MLP, more={"loader": _loader}))
 MUTANTS.append(

@@ -16,7 +16,8 @@ Any exception counts; its text and the line of your code that raised it are repo
 
 ## Exemptions
 
-A batch of one in training mode is not tried, because batch normalisation cannot normalise it. Other sizes
+A batch of one in training mode is not tried, because batch normalisation cannot normalise it; in evaluation mode a model
+may refuse it with an error of its own (`ValueError`, `ZeroDivisionError`), as estimates over the batch do. Other sizes
 are tried only if `batch(n, seed)` can make them.
 
 ## References

@@ -10,7 +10,7 @@ A transform that does not fit the images, or items that cannot be stacked, stop 
 
 ## How it decides
 
-Any exception counts.
+Any exception, an empty loader, and infinite values count. NaN may stand for missing data.
 
 ## Exemptions
 
@@ -42,5 +42,5 @@ def judge(observations: Observations) -> Verdict:
     if not loader.batches:
         return CHECK.failed("the loader gives no batch at all")
     if loader.non_finite:
-        return CHECK.failed(f"the loader gives {loader.non_finite} infinite or NaN values", values=loader.non_finite)
+        return CHECK.failed(f"the loader gives {loader.non_finite} infinite values", values=loader.non_finite)
     return CHECK.passed(batches=loader.batches)

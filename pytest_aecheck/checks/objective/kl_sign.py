@@ -15,7 +15,7 @@ At random injected means the gradient is (for a Gaussian latent) `c·μ` to 0.2 
 
 ## Exemptions
 
-Gradients of another form.
+Gradients of another form; a capacity `|KL - C|`, which pushes outwards only below C, is recognised by injecting means far out.
 
 ## References
 
