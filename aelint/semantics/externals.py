@@ -123,31 +123,52 @@ def _deque(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], nod
 
 
 def _deepcopy(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
-    match args:
-        case (Object() as original, *_):
-            fresh = Object(original.name, original.args, original.kwargs, dict(original.bound), frame.site(node))
-            fresh.attrs = dict(original.attrs)
-            fresh.children = None if original.children is None else dict(original.children)
-            fresh.complete = original.complete
-            return fresh
-        case (Instance() as original, *_):
-            clone = Instance(original.cls, dict(original.attrs), frame.site(node), original.base, original.arguments)
-            clone.open = original.open
-            return clone
-        case (ListValue() as original, *_):
-            return ListValue([_copied(frame, v, node) for v in original.items], original.complete, frame.site(node))
-        case (DictValue() as original, *_):
-            copies = {k: _copied(frame, v, node) for k, v in original.items.items()}
-            return DictValue(copies, original.complete, frame.site(node))
-        case (Sym() as original, *_):
-            return Sym("clone", (original,), {}, frame.site(node), original.shape, original.last, original.range)
+    return _duplicate(frame, args[0], node, {}) if args else None
+
+
+def _duplicate(frame: Frame, value: Value, node: ast.AST, memo: dict[int, Value]) -> Value:
+    """A copy that shares neither layers nor tensors with the original; `memo` keeps shared parts shared."""
+    if id(value) in memo:
+        return memo[id(value)]
+    site = frame.site(node) if not memo else getattr(value, "site", None)
+    match value:
+        case Object():
+            fresh = memo[id(value)] = Object(value.name, value.args, value.kwargs, dict(value.bound), site)
+            # The layer's weights are made anew when somebody asks for them.
+            fresh.attrs = {k: v for k, v in value.attrs.items() if not (isinstance(v, Sym) and v.op == "parameter")}
+            children = value.children
+            fresh.children = None if children is None else {k: _duplicate(frame, v, node, memo) for k, v in children.items()}
+            fresh.complete = value.complete
+            frame.machine.objects.append(fresh)
+        case Instance():
+            clone = memo[id(value)] = Instance(value.cls, {}, site, None, value.arguments)
+            clone.open, clone.symbolic = value.open, value.symbolic
+            clone.base = _duplicate(frame, value.base, node, memo) if value.base is not None else None
+            clone.attrs = {k: _duplicate_attribute(frame, v, node, memo) for k, v in value.attrs.items()}
+            frame.machine.instances.append(clone)
+        case ListValue():
+            items = memo[id(value)] = ListValue([], value.complete, site, value.kind)
+            items.items = [_duplicate(frame, v, node, memo) for v in value.items]
+        case DictValue():
+            entries = memo[id(value)] = DictValue({}, value.complete, site)
+            entries.items = {k: _duplicate(frame, v, node, memo) for k, v in value.items.items()}
+        case Sym():
+            memo[id(value)] = Sym("clone", (value,), {}, site, value.shape, value.last, value.range)
         case _:
-            return args[0] if args else None
+            return value
+    return memo[id(value)]
 
 
-def _copied(frame: Frame, value: Value, node: ast.AST) -> Value:
-    # Tensors and containers inside of a container are copied with it; a module that it holds keeps its identity here.
-    return _deepcopy(frame, (value,), {}, node) if isinstance(value, (Sym, ListValue, DictValue)) else value
+def _duplicate_attribute(frame: Frame, value: Value, node: ast.AST, memo: dict[int, Value]) -> Value:
+    match value:
+        case Sym(op="parameter"):
+            attrs = dict(value.attrs)
+            memo[id(value)] = Sym("parameter", value.inputs, attrs, value.site, value.shape, value.last, kind="float", tensor=True)
+            return memo[id(value)]
+        case Sym():
+            return value  # a size or an option stays the same value
+        case _:
+            return _duplicate(frame, value, node, memo)
 
 
 def _prod(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:

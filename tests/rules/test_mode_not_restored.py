@@ -98,6 +98,13 @@ def scores():
         return [model(x) for x in loader]
 scores()
 """,
+    "a copy is put into evaluation mode": """
+import copy
+for x in loader:
+    update(x)
+    snapshot = copy.deepcopy(model).eval()
+    torch.save(snapshot, 'model.pt')
+""",
     "a last look at the end of a script": """
 for x in loader:
     update(x)
