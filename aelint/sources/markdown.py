@@ -11,7 +11,9 @@ from aelint.syntax.parse import parses
 
 __all__ = ["markdown_units"]
 
-OPENING = re.compile(r"^(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
+OPENING = re.compile(
+    r"^(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$"
+)
 LANGUAGE = re.compile(r"^\{?\.?(?P<word>[\w-]+)\}?[ \t]*\{?\.?(?P<argument>[\w]*)")
 PYTHON = frozenset({"py", "python", "python3", "ipython", "ipython3", "pycon", "pycon3"})
 DIRECTIVES = frozenset({"code", "code-block", "code-cell", "sourcecode"})
