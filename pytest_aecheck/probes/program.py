@@ -141,6 +141,8 @@ def _linear_penalty(run: Run, x_hat: Value | None) -> str:
             or made.name not in {"linear", "conv1d", "conv2d", "addmm"}
         ):
             continue
+        if not _feeds_a_layer(code, code_calls):
+            continue
         if (
             math.isinf(interval_of(code).low)
             and any(v.producer is not None for v in made.inputs[:1])
@@ -148,6 +150,24 @@ def _linear_penalty(run: Run, x_hat: Value | None) -> str:
         ):
             return f"{call.name} of the output of {made.module or 'a layer'}"
     return ""
+
+
+_LAYERS = frozenset(
+    {"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "matmul"}
+)
+
+
+def _feeds_a_layer(code: Value, decoder: set[int]) -> bool:
+    """Whether the decoder multiplies the code by weights, which tells a code from a log-determinant or a score."""
+    reading = [call for call in code.consumers if call.index in decoder]
+    for call in reading:
+        if call.name in _LAYERS and call.inputs[0] is code:
+            return True
+        if call.name in VIEWS:
+            reading.extend(
+                following for output in call.outputs for following in output.consumers if following.index in decoder
+            )
+    return False
 
 
 def _read(run: Run, table: Any) -> bool:
