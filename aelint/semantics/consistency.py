@@ -35,6 +35,8 @@ class Contradiction:
     through: str
     """The positive map in front of the sample's scale: "exp", "softplus", "" for none."""
     in_sample: bool
+    by_name: bool = False
+    """The two heads are linked by their name alone: the divergence is in a function that nothing calls."""
 
 
 def agree(left: Law, right: Law) -> bool:
@@ -52,8 +54,31 @@ def spoken(kind: str) -> str:
 def contradictions(program: Program) -> tuple[Contradiction, ...]:
     """Every head that is read in two ways, once for each sample."""
     known = [r for r in readings(program) if r.law is not None]
-    found = (_of_sample(p, known) for p in posteriors(program) if p.law is not None)
+    found = (_of_sample(p, known) or _by_name(p, known) for p in posteriors(program) if p.law is not None)
     return tuple(c for c in found if c is not None)
+
+
+def _by_name(posterior: Posterior, known: list[Reading]) -> Contradiction | None:
+    """The same for a divergence that nothing calls and whose parameter has the head's name, in the same file."""
+    law = posterior.law
+    assert law is not None
+    if not posterior.learned or not law.exponential or law.kind not in _KNOWN or _is_scale(law):
+        return None
+    if any(_of_head(known, law.head)):
+        return None
+    names = {law.head.name, *law.head.names} - {""}
+    alike = [
+        r
+        for r in known
+        if r.law is not None and r.site.unit is posterior.site.unit and _is_parameter(r.law.head, names)
+    ]
+    if not alike or any(r.law is not None and (r.law.power == law.power or r.law.kind not in _KNOWN) for r in alike):
+        return None
+    return Contradiction(posterior, alike[0], law, "exp", in_sample=True, by_name=True)
+
+
+def _is_parameter(head: Sym, names: set[str]) -> bool:
+    return head.op == "param" and head.name in names
 
 
 def _of_sample(posterior: Posterior, known: list[Reading]) -> Contradiction | None:

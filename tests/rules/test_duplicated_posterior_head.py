@@ -63,6 +63,16 @@ def test_returned_twice_beside_an_unused_head() -> None:
     ) == [15]
 
 
+def test_one_layer_twice_beside_a_layer_that_nothing_calls() -> None:
+    source = (
+        "import torch\nfrom torch import nn\n\nclass E(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.m, self.v = nn.Linear(3, 4), nn.Linear(3, 4)\n\n    def forward(self, x):\n"
+        "        {}\n        return mean, logvar\n"
+    )
+    assert rows(rule, source.format("mean, logvar = self.m(x), self.v(x)")) == []
+    assert rows(rule, source.format("mean, logvar = self.m(x), self.m(x)")) == [10]
+
+
 def test_returned_as_both() -> None:
     source = (
         "import torch\nfrom torch import nn\n\nclass E(nn.Module):\n    def __init__(self):\n        super().__init__()\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aelint.diagnostics import Severity
 from aelint.rules.latent import logvar_as_std as rule
 from tests.rules.harness import rows, run
 
@@ -105,3 +106,54 @@ def test_the_fix_halves_the_log_variance() -> None:
     (finding,) = run(rule, source("m + torch.exp(h) * torch.randn_like(m)", KL_LOGVAR))
     assert finding.rewrite is not None
     assert [text for _, text in finding.rewrite.replacements] == ["torch.exp(0.5 * h)"]
+
+
+APART = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.scale, self.decoder = nn.Linear(30, 4), nn.Linear(30, 4), nn.Linear(4, 30)
+
+    def draw(self, mean, logvar):
+        std = {std}
+        return mean + std * torch.randn_like(std)
+
+    def forward(self, x):
+        mean, logvar = self.mean(x), self.scale(x)
+        return self.decoder(self.draw(mean, logvar)), mean, logvar
+
+def loss(out, x, mean, {name}):
+    return (out - x).pow(2).mean() - 0.5 * torch.sum(1 + {name} - mean.pow(2) - {name}.exp())
+"""
+
+
+@pytest.mark.parametrize(
+    ("std", "name"),
+    [
+        pytest.param("torch.exp(0.5 * logvar)", "logvar", id="right"),
+        pytest.param("torch.exp(logvar)", "h", id="another-name"),
+    ],
+)
+def test_a_divergence_that_nothing_calls(std: str, name: str) -> None:
+    assert rows(rule, APART.format(std=std, name=name)) == []
+
+
+def test_a_divergence_that_nothing_calls_has_a_parameter_of_the_same_name() -> None:
+    (finding,) = run(rule, APART.format(std="torch.exp(logvar)", name="logvar"))
+    assert finding.site.row == 11
+    assert finding.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    "scale",
+    ["torch.exp(h)", "h.abs()", "nn.functional.softplus(h)", "h, validate_args=False", "nn.functional.relu(h) + 1e-6"],
+)
+def test_a_scale_that_is_positive_or_unchecked(scale: str) -> None:
+    assert rows(rule, source(f"Normal(m, {scale}).rsample()", "0")) == []
+
+
+def test_a_scale_with_both_signs() -> None:
+    assert rows(rule, source("Normal(m, h).rsample()", "0")) == [27]

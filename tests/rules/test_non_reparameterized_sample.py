@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aelint.diagnostics import Severity
 from aelint.rules.latent import non_reparameterized_sample as rule
 from tests.rules.harness import rows, run
 
@@ -61,3 +62,8 @@ def test_the_fix_is_one_letter() -> None:
     (finding,) = run(rule, MODEL.format(sample="z = q.sample()", kl=KL))
     assert finding.rewrite is not None
     assert [text for _, text in finding.rewrite.replacements] == ["q.rsample()"]
+
+
+def test_a_log_variance_without_a_divergence_in_sight_is_a_warning() -> None:
+    source = MODEL.format(sample="z = torch.normal(m, torch.exp(0.5 * self.scale(x)))", kl="0")
+    assert [(f.site.row, f.severity) for f in run(rule, source)] == [(15, Severity.WARNING)]

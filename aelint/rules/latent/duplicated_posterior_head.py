@@ -58,6 +58,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import combinations
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
@@ -67,7 +68,7 @@ from aelint.semantics.lineage import ancestors
 from aelint.semantics.posteriors import Posterior, posteriors, raw_head
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Return
-from aelint.semantics.values import Sym, Value
+from aelint.semantics.values import Instance, Object, Sym, Value
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -85,8 +86,8 @@ def check(program: Program) -> Iterator[Finding]:
     """One tensor in two roles."""
     algebra = algebra_of(program)
     seen: set[object] = set()
-    returned = list(_returns(program))
-    explained = {twice.id for twice, _ in returned}
+    returned = [*_returns(program), *_calls(program, algebra)]
+    explained = {algebra.leaf(twice).id for twice, _ in returned}
     for found in (*(f for _, f in returned), *_samples(program, algebra, explained)):
         key = (found.site.unit.path, found.site.row)
         if key not in seen:
@@ -96,7 +97,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _samples(program: Program, algebra: Algebra, explained: set[int]) -> Iterator[Finding]:
     for one in posteriors(program):
-        if one.law is None or one.mean is None or not one.learned or one.mean.id in explained:
+        if one.law is None or one.mean is None or not one.learned or algebra.leaf(one.mean).id in explained:
             continue
         head, through = raw_head(one.law)
         mean = algebra.leaf(one.mean)
@@ -135,6 +136,38 @@ def _returns(program: Program) -> Iterator[tuple[Sym, Finding]]:
                     f"return `{other.name}` in one of the two places"
                 )
                 yield twice, Finding(Site(ended.site.unit, statement), message, (Note(other.site, "never used"),))
+
+
+def _calls(program: Program, algebra: Algebra) -> Iterator[tuple[Sym, Finding]]:
+    """Results of one layer that are returned side by side, while a layer of the same kind is never called."""
+    called = {n.layer.id for n in graph.nodes(program) if isinstance(n.layer, Object)}
+    for ended in program.returns:
+        activation = ended.context.stack[-1] if ended.context.stack else None
+        receiver = activation.receiver if activation is not None else None
+        if not isinstance(ended.value, tuple) or not isinstance(receiver, Instance):
+            continue
+        for first, second in combinations([v for v in ended.value if isinstance(v, Sym) and v.layer is not None], 2):
+            if first is second or algebra.leaf(first) is not algebra.leaf(second) or second.site is None:
+                continue
+            idle = _idle_twin(receiver, first.layer, called)
+            if idle is not None:
+                message = (
+                    f"`{first.name}` and `{second.name}` are the same output of one layer, while `self.{idle}` is never called; "
+                    f"compute `{second.name}` with it"
+                )
+                yield second, Finding(second.site, message)
+
+
+def _idle_twin(receiver: Instance, layer: object, called: set[int]) -> str | None:
+    """The name of a layer of the same kind and size that nothing calls."""
+    if not isinstance(layer, Object):
+        return None
+    twins = (
+        n
+        for n, o in receiver.attrs.items()
+        if isinstance(o, Object) and o.name == layer.name and o.bound == layer.bound
+    )
+    return next((n for n in twins if receiver.attrs[n].id not in called), None)
 
 
 def _repeated(values: tuple[Value, ...]) -> Sym | None:

@@ -5,7 +5,9 @@
 Follows the output of the encoder's scale head to the two places where it gets a meaning: the sample
 `mean + scale * noise` and the KL divergence. Reports a head that the two read differently, for example
 `exp(logvar)` as the standard deviation of the sample while the KL takes the same tensor for a log-variance.
-Both are derived from the formulas, through functions and files; names play no part.
+Both are derived from the formulas, through functions and files; names play no part. (Where nothing calls the
+divergence, a parameter of the same name in the same file stands for the head, and the finding is a warning.)
+Also reports a `Normal` whose scale is the plain output of a layer: torch raises at the first value below zero.
 
 ## Why is this bad?
 
@@ -67,10 +69,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aelint.diagnostics import Applicability, Severity
+from aelint.diagnostics import Applicability, Confidence, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics.consistency import Contradiction, contradictions, spoken
-from aelint.semantics.posteriors import exponential_of
+from aelint.semantics.intervals import ANY
+from aelint.semantics.posteriors import Posterior, exponential_of, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.values import Sym
 
@@ -79,9 +82,10 @@ RULE = Rule(
     name="logvar-as-std",
     summary="the noise of a sample is scaled by a head that the divergence reads differently",
     severity=Severity.ERROR,
-    triggers=(("rand", "normal"), ("exp", "log", "softplus")),
+    triggers=(("rand", "normal"),),
 )
 
+_LAYERS = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
 _RIGHT = {"logvar": "exp(0.5 * {})", "logstd": "exp({})", "std": "{}", "var": "sqrt({})"}
 
 
@@ -93,6 +97,31 @@ def check(program: Program) -> Iterator[Finding]:
         if one.in_sample and site.node not in seen:
             seen.add(site.node)
             yield _finding(one, site)
+    for posterior in posteriors(program):
+        drawn = posterior.distribution
+        if (
+            drawn is not None
+            and drawn.site is not None
+            and drawn.site.node not in seen
+            and _is_unconstrained(posterior)
+        ):
+            seen.add(drawn.site.node)
+            name = posterior.head.name if posterior.head is not None and posterior.head.name else "the scale"
+            yield Finding(
+                drawn.site,
+                f"the scale of this `Normal`, `{name}`, is the plain output of a layer and has both signs, so torch raises a ValueError; "
+                f"if it is a log-variance, the scale is `exp(0.5 * {name})`",
+            )
+
+
+def _is_unconstrained(one: Posterior) -> bool:
+    """Whether the scale is what a layer computes, on both sides of zero, and the distribution checks it."""
+    checked = one.distribution is not None and one.distribution.kwargs.get("validate_args") is not False
+    head = one.head
+    plain = one.law is not None and not one.law.exponential and one.law.power == 1 and one.law.factor == 1
+    return (
+        checked and plain and head is not None and head.op in _LAYERS and head.layer is not None and head.range == ANY
+    )
 
 
 def _finding(one: Contradiction, site: Site) -> Finding:
@@ -107,6 +136,8 @@ def _finding(one: Contradiction, site: Site) -> Finding:
     )
     notes = (Note(one.reading.site, f"`{name}` is {spoken(reading.kind)} here"),)
     rewrite = _rewrite(one, site) if (kind, reading.kind) == ("logstd", "logvar") else None
+    if one.by_name:
+        return Finding(site, message, notes, rewrite, Severity.WARNING, Confidence.MEDIUM)
     return Finding(site, message, notes, rewrite)
 
 

@@ -95,7 +95,8 @@ def check(program: Program) -> Iterator[Finding]:
         if one.law.head.id in differentiable or one.sample.id in scored or _is_optional(program, one):
             continue
         term = _divergence(program, one)
-        if term is not None and feeds_layer(program, one.sample):
+        # The square root of an exponential is a posterior's standard deviation; policies exponentiate once.
+        if (term is not None or one.scale_kind == "logvar") and feeds_layer(program, one.sample):
             seen.add(one.site.node)
             yield _finding(one, term)
 
@@ -120,12 +121,14 @@ def _is_optional(program: Program, one: Posterior) -> bool:
     return call is not None and (call.context.no_grad or bool(call.context.guards))
 
 
-def _finding(one: Posterior, term: Reading) -> Finding:
+def _finding(one: Posterior, term: Reading | None) -> Finding:
     name = "`sample()`" if one.route == "sample" else "`torch.normal`"
     message = (
         f"{name} gives no gradient to the mean and the standard deviation, so the decoder cannot train the encoder; "
         "use `rsample()` or `mean + std * torch.randn_like(std)`"
     )
+    if term is None:
+        return Finding(one.site, message, (), _rewrite(one), Severity.WARNING)
     return Finding(one.site, message, (Note(term.site, "only the divergence trains this posterior"),), _rewrite(one))
 
 
