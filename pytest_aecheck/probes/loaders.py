@@ -21,14 +21,19 @@ _MOST_BATCHES = 64
 
 
 def fingerprints(batch: Any) -> tuple[int, ...]:
-    """One checksum per sample of a batch's first tensor."""
-    found = leaves(batch)
-    if not found:
-        raise Unavailable(f"the loader gives {type(batch).__name__} without a tensor")
-    tensor = found[0].tensor.detach().cpu().contiguous()
+    """One checksum per sample of a batch's data."""
+    tensor = _data(batch).detach().cpu().contiguous()
     if not tensor.dim():
         return (zlib.crc32(bytes(tensor.reshape(1).view(torch.uint8).tolist())),)
     return tuple(zlib.crc32(row.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()) for row in tensor)
+
+
+def _data(batch: Any) -> Any:
+    """The tensor with the most elements: labels and indices are smaller than what they belong to."""
+    found = leaves(batch)
+    if not found:
+        raise Unavailable(f"the loader gives {type(batch).__name__} without a tensor")
+    return max(found, key=lambda leaf: leaf.tensor.numel()).tensor
 
 
 def observe_loader(bench: Bench) -> LoaderFacts:
@@ -94,7 +99,7 @@ def _epoch(loader: Iterable[Any]) -> tuple[tuple[tuple[int, ...], ...], float, f
             aliased = fingerprints(previous[0]) != previous[1]
         prints.append(fingerprints(batch))
         previous = (batch, prints[-1])
-        values = leaves(batch)[0].tensor
+        values = _data(batch)
         if values.numel():
             levels.extend(
                 values.detach().double().reshape(values.shape[0], -1).mean(1).tolist() if values.dim() else []

@@ -1,0 +1,172 @@
+"""Healthy loaders and training steps stay unreported; sizes and kinds that real projects use."""
+
+import random
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, TensorDataset, WeightedRandomSampler
+
+from pytest_aecheck import AESpec, run_checks
+from tests.plugin.zoo import MLP, mse, vectors
+
+DATA = vectors(96, 3)
+LABELS = torch.arange(96) % 3
+
+
+class LabelFirst(Dataset):
+    """The first tensor of an item is one that many items share."""
+
+    def __len__(self):
+        return 96
+
+    def __getitem__(self, index):
+        return torch.tensor(1), DATA[index]
+
+
+class Augmented(Dataset):
+    """New noise at every reading, on a copy."""
+
+    def __len__(self):
+        return 96
+
+    def __getitem__(self, index):
+        return DATA[index] + 0.1 * torch.randn(20)
+
+
+class OwnGenerator(Dataset):
+    """Noise from a generator that the data set keeps: the same item differs, the stored data do not."""
+
+    def __init__(self):
+        self.rows, self.generator = DATA.clone(), random.Random(0)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return self.rows[index] * self.generator.uniform(0.9, 1.1)
+
+
+class OverwritesBuffer(Dataset):
+    """One buffer for all items, copied when items are stacked: stored data change, items do not."""
+
+    def __init__(self):
+        self.buffer = torch.empty(20)
+
+    def __len__(self):
+        return 96
+
+    def __getitem__(self, index):
+        return self.buffer.copy_(DATA[index])
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(DATA)
+
+
+LOADERS = {
+    "shuffled": lambda: DataLoader(TensorDataset(DATA, LABELS), 16, shuffle=True),
+    "random-order-kept": lambda: DataLoader(DATA, 16),
+    "weighted": lambda: DataLoader(DATA, 16, sampler=WeightedRandomSampler(torch.ones(96), 96)),
+    "oversampled": lambda: DataLoader(ConcatDataset([TensorDataset(DATA[:32])] * 3), 16, shuffle=True),
+    "drop-last": lambda: DataLoader(DATA, 20, shuffle=True, drop_last=True),
+    "last-of-one": lambda: DataLoader(DATA[:65], 16, shuffle=True),
+    "label-first": lambda: DataLoader(LabelFirst(), 16, shuffle=True),
+    "augmented": lambda: DataLoader(Augmented(), 16, shuffle=True),
+    "own-generator": lambda: DataLoader(OwnGenerator(), 16, shuffle=True),
+    "buffer": lambda: DataLoader(OverwritesBuffer(), 16, shuffle=True),
+    "stream": lambda: DataLoader(Stream(), 16),
+    "one-batch": lambda: DataLoader(DATA, 96),
+    "missing-values": lambda: DataLoader(torch.where(DATA > 1, torch.nan, DATA), 16, shuffle=True),
+    "tiny-binary": lambda: DataLoader((DATA[:, :3] > 0).float(), 16, shuffle=True),
+    "dictionaries": lambda: [{"x": batch} for batch in DATA.split(16)],
+    "bytes": lambda: DataLoader((DATA * 20).to(torch.int16), 16, shuffle=True),
+}
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_healthy_loader_is_left_alone(name):
+    report = run_checks(AESpec(MLP, vectors, loader=LOADERS[name]), only=["AEC5"])
+    assert [str(verdict) for verdict in report.failed] == []
+
+
+def test_a_kept_order_warns_and_fails_only_where_it_was_ruled_out():
+    kept = AESpec(MLP, vectors, loader=LOADERS["random-order-kept"])
+    assert run_checks(kept)["AEC505"].status == "warned"
+    assert run_checks(kept.but(shuffled=True))["AEC505"].status == "failed"
+    assert run_checks(kept.but(shuffled=False))["AEC505"].status == "skipped"
+
+
+def test_sortedness_rejects_a_random_order_as_rarely_as_it_says():
+    from pytest_aecheck.probes.loaders import _sortedness
+
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.tensor([_sortedness(torch.randn(64, generator=generator).tolist()) for _ in range(2000)])
+    assert abs(float(scores.mean())) < 4 / 2000**0.5
+    assert float(scores.max()) < 5
+    assert abs(float(scores.std()) - 1) < 0.1
+
+
+def test_validation_loader_of_its_own_is_left_alone():
+    spec = AESpec(
+        MLP,
+        vectors,
+        loader=lambda: DataLoader(DATA[:64], 16, shuffle=True),
+        eval_loader=lambda: DataLoader(DATA[64:], 16),
+    )
+    assert run_checks(spec)["split-overlap"].status == "passed"
+
+
+def plain(model, optimizer, x):
+    optimizer.zero_grad()
+    F.mse_loss(model(x), x).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+
+
+def cleared_after(model, optimizer, x):
+    F.mse_loss(model(x), x).backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+
+
+def twice(model, optimizer, x):
+    """Two phases in one step, as adversarial training has them."""
+    for _ in range(2):
+        plain(model, optimizer, x)
+
+
+def validated(model, optimizer, x):
+    plain(model, optimizer, x)
+    model.eval()
+    with torch.no_grad():
+        model(x)
+    model.train()
+
+
+OPTIMIZERS = {
+    "adam": lambda m: torch.optim.Adam(m.parameters(), lr=1e-3),
+    "momentum": lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9),
+    "groups": lambda m: torch.optim.AdamW(
+        [{"params": m.encoder.parameters()}, {"params": m.decoder.parameters(), "lr": 1e-4}]
+    ),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("step", [plain, cleared_after, twice, validated])
+def test_healthy_training_step_is_left_alone(step, optimizer):
+    report = run_checks(
+        AESpec(MLP, vectors, loss=mse, optimizer=OPTIMIZERS[optimizer], train_step=step), only=["AEC40", "AEC6"]
+    )
+    assert [str(verdict) for verdict in report.failed] == []
+
+
+def test_step_that_builds_its_own_optimizer():
+    def step(model, x, optimizer=None):
+        plain(model, optimizer or torch.optim.Adam(model.parameters()), x)
+
+    report = run_checks(AESpec(MLP, vectors, loss=mse, train_step=step), only=["AEC40"])
+    assert report["AEC403"].status == report["AEC405"].status == "passed"
