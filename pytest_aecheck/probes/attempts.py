@@ -33,7 +33,9 @@ def observe_attempts(bench: Bench) -> Attempts:
     if not isinstance(model, torch.nn.Module):
         raise Unavailable(f"the factory gives a {type(model).__name__}, not a module")
     size = bench.spec.batch_size
-    declared = [_forward(bench, size, training=False), _forward(bench, size, training=True)]
+    declared = [_forward(bench, size, training=False)]
+    if bench.spec.loss is None:
+        declared.append(_forward(bench, size, training=True))
     if not any(attempt.error for attempt in declared):
         declared.append(_loss(bench, size))
     if any(attempt.error for attempt in declared):

@@ -50,6 +50,8 @@ class Bench:
 
     def __init__(self, spec: AESpec) -> None:
         self.spec = spec
+        self.memory: dict[str, Any] = {}
+        """Passes that several probes share."""
 
     # --- building -----------------------------------------------------------------------------------
 
@@ -204,7 +206,7 @@ class _Snapshot:
             for module in all_modules(model)
         ]
         tensors = {id(t): t for _, _, *held in self.modules for kept in held for t in kept.values() if t is not None}
-        self.values = [(t, t.detach().clone(), t.grad, t.requires_grad) for t in tensors.values()]
+        self.values = [(t, t._version, t.detach().clone(), t.grad, t.requires_grad) for t in tensors.values()]  # noqa: SLF001 - counts writes
 
     def restore(self) -> None:
         for module, training, parameters, buffers in self.modules:
@@ -212,10 +214,11 @@ class _Snapshot:
             module._parameters.update(parameters)  # noqa: SLF001
             module._buffers.update(buffers)  # noqa: SLF001
         with torch.no_grad():
-            for tensor, value, grad, requires_grad in self.values:
+            for tensor, version, value, grad, requires_grad in self.values:
                 if not requires_grad and tensor.grad_fn is not None:
                     tensor.detach_()
-                tensor.copy_(value)
+                if tensor._version != version:  # noqa: SLF001 - a needless write would spoil graphs that are still in use
+                    tensor.copy_(value)
                 tensor.grad = grad
                 if tensor.is_leaf and tensor.requires_grad != requires_grad:
                     tensor.requires_grad_(requires_grad)

@@ -14,6 +14,7 @@ from pytest_aecheck.observations import Categorical, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.objective import logits_behind
 from pytest_aecheck.probes.runs import record
+from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.sites import root_of
 from pytest_aecheck.probes.trace import Call, Flow, Trace
 
@@ -25,11 +26,10 @@ def observe_categoricals(bench: Bench) -> tuple[Categorical, ...]:
     if bench.spec.loss is None:
         raise Unavailable("no loss was declared")
     batch = bench.batch(bench.spec.batch_size, 0)
+    draws = _draws(training_pass(bench).run.trace)
+    if not draws:
+        raise Unavailable("the model draws no relaxed categorical latent")
     with bench.ready(training=True) as model:
-        run = record(bench, model, batch, seed=bench.spec.seed)
-        draws = _draws(run.trace)
-        if not draws:
-            raise Unavailable("the model draws no relaxed categorical latent")
         return tuple(_observed(bench, model, batch, draw) for draw in draws[:4])
 
 

@@ -9,9 +9,9 @@ import torch
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import AmbiguousOutputError
 from pytest_aecheck.observations import Hygiene, Output, Unavailable
-from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
-from pytest_aecheck.probes.determinism import seeded
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.runs import record
+from pytest_aecheck.probes.shared import evaluation_pass
 from pytest_aecheck.probes.vocabulary import RANDOM
 
 __all__ = ["observe_hygiene", "observe_output", "rows"]
@@ -23,18 +23,10 @@ def rows(tensor: Any, axis: int) -> Any:
     return moved.reshape(moved.shape[0], -1).to(torch.float64)
 
 
-def _called(bench: Bench, batch: Any, *, training: bool, seed: int) -> Any:
-    with bench.ready(training=training) as model, seeded(seed):
-        try:
-            return bench.call(model, batch)
-        except Exception as error:
-            raise ModelRaised(f"the model raised {_said(error)}") from error
-
-
 def observe_output(bench: Bench) -> Output:
     """Run the declared batch once in evaluation mode and look at the reconstruction."""
     batch = bench.batch(bench.spec.batch_size, 0)
-    output = _called(bench, batch, training=False, seed=bench.spec.seed)
+    output = evaluation_pass(bench).output
     x = bench.primary(batch)
     found = leaves(output)
     try:
@@ -89,7 +81,7 @@ def observe_hygiene(bench: Bench) -> Hygiene:
             name for name, value in _state(model).items() if name in state and not _same(value, state[name])
         )
         modified = x._version != version  # noqa: SLF001
-        again = record(bench, model, bench.batch(bench.spec.batch_size, 0), seed=bench.spec.seed, with_loss=False)
+    again = evaluation_pass(bench)
     first, second = leaves(run.output), leaves(again.output)
     gap = 0.0
     for a, b in zip(first, second, strict=False):

@@ -9,8 +9,9 @@ import torch
 
 from pytest_aecheck.observations import Objective, OperandPair, Unavailable
 from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.ranges import interval_of, through_views
-from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import REDUCTIONS
 
@@ -35,36 +36,24 @@ _MARGIN = 1e-3
 
 
 def observe_objective(bench: Bench) -> Objective:
-    """Evaluate the loss on three batches in training mode; read the first run's trace."""
+    """Evaluate the loss on two batches in training mode; read the first run's trace."""
     if bench.spec.loss is None:
         raise Unavailable("no loss was declared")
-    values, gradients_finite, where = [], True, ""
-    with bench.ready(training=True) as model:
-        for number in range(3):
-            run = record(bench, model, bench.batch(bench.spec.batch_size, number), seed=bench.spec.seed + number)
-            values.append(float(run.loss.detach()))
-            if not math.isfinite(values[-1]) and not where:
-                where = _first_non_finite(run)
-            if number == 0:
-                pairs = operand_pairs(run)
-                weighted = _weighted_after_reduction(run)
-                lengths = _softmax_lengths(run)
-            if run.loss.requires_grad and gradients_finite and math.isfinite(values[-1]):
-                trained = [p for p in model.parameters() if p.requires_grad]
-                gradients = torch.autograd.grad(run.loss, trained, allow_unused=True) if trained else ()
-                gradients_finite = all(
-                    bool(torch.isfinite(g.coalesce().values() if g.is_sparse else g).all())
-                    for g in gradients
-                    if g is not None
-                )
+    from pytest_aecheck.probes.shared import training_pass
+
+    first = training_pass(bench)
+    values = [float(first.run.loss.detach())]
+    with bench.ready(training=True) as model, seeded(bench.spec.seed + 1):
+        values.append(float(bench.loss(model, bench.batch(bench.spec.batch_size, 1)).detach()))
+    given = [g.coalesce().values() if g.is_sparse else g for g in first.gradients.values() if g is not None]
     return Objective(
         values=tuple(values),
         finite=all(math.isfinite(value) for value in values),
-        gradients_finite=gradients_finite,
-        where=where,
-        pairs=pairs,
-        weighted_after_reduction=weighted,
-        softmax_lengths=lengths,
+        gradients_finite=not math.isfinite(values[0]) or all(bool(torch.isfinite(g).all()) for g in given),
+        where=_first_non_finite(first.run),
+        pairs=first.pairs,
+        weighted_after_reduction=_weighted_after_reduction(first.run),
+        softmax_lengths=_softmax_lengths(first.run),
     )
 
 

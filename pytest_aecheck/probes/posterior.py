@@ -20,6 +20,7 @@ from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.objective import ancestors, comparisons
 from pytest_aecheck.probes.ranges import interval_of
 from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.sites import Root, Site, find_sites, root_of, scale_chain
 from pytest_aecheck.probes.trace import Flow, Trace
 
@@ -49,12 +50,11 @@ _SCALES: dict[str, Callable[[Any], Any]] = {
 def observe_posteriors(bench: Bench) -> tuple[Posterior, ...]:
     """Every draw of a latent in a training forward."""
     batch = bench.batch(bench.spec.batch_size, 0)
-    seed = bench.spec.seed
+    run = training_pass(bench).run
+    sites = find_sites(run.trace)
+    if not sites:
+        raise Unavailable("the model draws no latent of the form mean + scale × noise")
     with bench.ready(training=True) as model:
-        run = record(bench, model, batch, seed=seed)
-        sites = find_sites(run.trace)
-        if not sites:
-            raise Unavailable("the model draws no latent of the form mean + scale × noise")
         repeats = _draws_again(bench, model, batch)
         return tuple(_observed(bench, model, batch, run, site, repeats) for site in sites[:4])
 

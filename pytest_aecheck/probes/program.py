@@ -12,7 +12,8 @@ from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.objective import ancestors
 from pytest_aecheck.probes.ranges import interval_of, through_views
-from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.runs import Run
+from pytest_aecheck.probes.shared import evaluation_pass, training_pass
 from pytest_aecheck.probes.sites import find_sites, scale_chain
 from pytest_aecheck.probes.trace import Flow, Value
 from pytest_aecheck.probes.vocabulary import VIEWS
@@ -44,19 +45,16 @@ _PURE_WITH_TWIN = frozenset(
 
 def observe_program(bench: Bench) -> Program:
     """Record one training forward (with the loss, where there is one) and one evaluation forward."""
-    batch = bench.batch(bench.spec.batch_size, 0)
-    with bench.ready(training=True) as model:
-        run = record(bench, model, batch, seed=bench.spec.seed)
-        x_hat = run.maybe_reconstruction()
-        last, training_only = _last_operation(x_hat)
-        discarded = _discarded(run)
-        chain = _linear_chain(run)
-        penalty = _linear_penalty(run, x_hat)
-    with bench.ready(training=False) as model:
-        evaluation = record(bench, model, batch, seed=bench.spec.seed, with_loss=False)
-        dropped = _dropout_in_eval(evaluation)
-        used = {name for name, table in _tables(model) if _read(evaluation, table)}
-    blowup, name = _code_blowup(bench, run, batch, used)
+    run = training_pass(bench).run
+    x_hat = run.maybe_reconstruction()
+    last, training_only = _last_operation(x_hat)
+    discarded = _discarded(run)
+    chain = _linear_chain(run)
+    penalty = _linear_penalty(run, x_hat)
+    evaluation = evaluation_pass(bench)
+    dropped = _dropout_in_eval(evaluation)
+    used = {name for name, table in _tables(bench.model) if _read(evaluation, table)}
+    blowup, name = _code_blowup(bench, run, run.batch, used) if used else (0.0, "")
     return Program(last, training_only, discarded, dropped, blowup, name, chain, penalty)
 
 

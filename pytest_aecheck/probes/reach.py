@@ -10,15 +10,16 @@ from torch import nn
 
 from pytest_aecheck.observations import ParameterReach, Reach, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
-from pytest_aecheck.probes.dependence import sign_step
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.shared import training_pass
 
 __all__ = ["observe_reach"]
 
 _BATCHES = 3
 _MOST_TRIES = 96
+_LENGTH = 1e-3
 _RANK = {"none": 0, "zero": 1, "non-finite": 2, "reached": 3}
 
 
@@ -26,31 +27,31 @@ def observe_reach(bench: Bench) -> Reach:
     """Backward of the loss on three batches; more where a parameter is one of several that take turns."""
     if bench.spec.loss is None:
         raise Unavailable("no loss was declared")
+    first = training_pass(bench)
+    if not first.run.loss.requires_grad:
+        return Reach((), loss_has_gradient=False)
     with bench.ready(training=True) as model:
         names = dict(model.named_parameters())
-        before = {name: parameter.detach().clone() for name, parameter in names.items()}
-        run = record(bench, model, bench.batch(bench.spec.batch_size, 0), seed=bench.spec.seed)
-        if not run.loss.requires_grad:
-            return Reach((), loss_has_gradient=False)
-        moved = {name for name, parameter in names.items() if not torch.equal(parameter.detach(), before[name])}
-        late = _used_after_hooks(run, model)
-        used = {name: _used(run, parameter) for name, parameter in names.items()}
-        foreign = _foreign(run.loss, model)
-        status = dict.fromkeys(names, "none")
-        del run
-        for number in range(_BATCHES):
-            _merge(status, _statuses(bench, model, names, number))
-            if number + 1 < _BATCHES:
-                sign_step(bench, model, bench.batch(bench.spec.batch_size, number), number)
+        late = _used_after_hooks(first.run, model)
+        used = {name: _used(first.run, parameter) for name, parameter in names.items()}
+        foreign = _foreign(first.run.loss, model)
+        status = {name: _status(first.gradients[name]) for name in names}
         siblings = _siblings(model)
-        tries = _wait_for_turns(bench, model, names, status, used, siblings)
+        tries = 1
+        if _unsettled(status, names, used):
+            _step(names, first.gradients)
+            for number in range(1, _BATCHES):
+                found = _gradients(bench, names, model, number)
+                _merge(status, {name: _status(gradient) for name, gradient in found.items()})
+                _step(names, found)
+            tries = _wait_for_turns(bench, model, names, status, used, siblings)
     return Reach(
         tuple(
             ParameterReach(
                 name=name,
                 status="frozen" if not parameter.requires_grad else status[name],
                 used=used[name],
-                moved_by_forward=name in moved,
+                moved_by_forward=name in first.moved,
                 after_hook=name in late,
                 siblings=siblings.get(name, 1),
                 tries=tries,
@@ -62,22 +63,38 @@ def observe_reach(bench: Bench) -> Reach:
     )
 
 
-def _statuses(bench: Bench, model: Any, names: dict[str, Any], number: int) -> dict[str, str]:
+def _unsettled(status: dict[str, str], names: dict[str, Any], used: dict[str, bool]) -> bool:
+    """Whether a parameter that might still be reached was not, on the first batch."""
+    return any(
+        _RANK[status[name]] < _RANK["reached"] and p.requires_grad and (used[name] or p.dim() > 1)
+        for name, p in names.items()
+    )
+
+
+def _step(names: dict[str, Any], gradients: dict[str, Any]) -> None:
+    """Move every parameter by 1e-3 against the sign of its gradient, away from a start at which gradients vanish."""
+    with torch.no_grad():
+        for name, parameter in names.items():
+            gradient = gradients[name]
+            if gradient is not None and not gradient.is_sparse and bool(torch.isfinite(gradient).all()):
+                parameter.sub_(_LENGTH * gradient.sign())
+
+
+def _gradients(bench: Bench, names: dict[str, Any], model: Any, number: int) -> dict[str, Any]:
     batch = bench.batch(bench.spec.batch_size, number)
-    for parameter in names.values():
-        parameter.grad = None
+    trained = {name: p for name, p in names.items() if p.requires_grad}
+    found: dict[str, Any] = dict.fromkeys(names)
     try:
         with seeded(bench.spec.seed + number):
             loss = bench.loss(model, batch)
             if loss.requires_grad:
-                loss.backward()
+                found.update(
+                    zip(trained, torch.autograd.grad(loss, list(trained.values()), allow_unused=True), strict=True)
+                )
     except Unavailable:
         raise
     except Exception as error:
         raise ModelRaised(f"the loss or its backward raised {_said(error)}") from error
-    found = {name: _status(parameter.grad) for name, parameter in names.items()}
-    for parameter in names.values():
-        parameter.grad = None
     return found
 
 
@@ -195,7 +212,7 @@ def _wait_for_turns(
         return _BATCHES
     needed = min(_MOST_TRIES, 14 * max(siblings[name] for name in waiting()))
     for number in range(_BATCHES, needed):
-        _merge(status, _statuses(bench, model, names, number))
+        _merge(status, {name: _status(g) for name, g in _gradients(bench, names, model, number).items()})
         if not waiting():
             return number + 1
     for name in waiting():

@@ -12,9 +12,8 @@ model then gives another answer for the same sample in another batch.
 
 ## How it decides
 
-Two exact statements, for the first, a middle and the last sample: the gradient of sample i's output at every
-other sample's input is exactly zero; and replacing one sample under the same random state leaves every other
-output bitwise equal. Where two equal calls already differ (some accelerators), a change counts from ten times
+Two exact statements: the gradient of a middle sample's output at every other sample's input is exactly zero;
+and replacing the first or the last sample under the same random state leaves every other output bitwise equal. Where two equal calls already differ (some accelerators), a change counts from ten times
 that difference.
 
 ## Exemptions
