@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN201, ANN204, D101, D102, D103 - a script to read and run
 """What the run-time checks cost, in forward and backward passes of the model that they look at.
 
     python benchmarks/run_time_checks.py

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pytest_aecheck.adapters.roles import AmbiguousOutputError
+from pytest_aecheck.localize import last_varying
 from pytest_aecheck.observations import Dependence, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.runs import Run, record
@@ -49,13 +50,13 @@ def _input_gradient(bench: Bench, model: Any, batch: Any, step: int) -> tuple[bo
         raise Unavailable(str(ambiguous)) from ambiguous
     count = x.shape[bench.batch_axis]
     if not x_hat.requires_grad:
-        return False, count, count, last_varying(run, bench.batch_axis)
+        return False, count, count, last_varying(run.trace, bench.batch_axis)
     generator = torch.Generator(device="cpu").manual_seed(5)
     cotangent = torch.randn(x_hat.shape, generator=generator).to(x_hat)
     gradients = torch.autograd.grad(x_hat, sources, cotangent, allow_unused=True)
     present = [g for g in gradients if g is not None]
     if not present:
-        return False, count, count, last_varying(run, bench.batch_axis)
+        return False, count, count, last_varying(run.trace, bench.batch_axis)
     alive = torch.zeros(count, dtype=torch.bool)
     for gradient in present:
         axis = (
@@ -65,7 +66,7 @@ def _input_gradient(bench: Bench, model: Any, batch: Any, step: int) -> tuple[bo
             return True, 0 if bool((gradient != 0).any()) else count, count, ""
         alive |= (gradient.movedim(axis, 0).reshape(count, -1) != 0).any(1).cpu()
     dead = count - int(alive.sum())
-    return True, dead, count, "" if dead < count else last_varying(run, bench.batch_axis)
+    return True, dead, count, "" if dead < count else last_varying(run.trace, bench.batch_axis)
 
 
 def _with_primary(batch: Any, old: Any, new: Any) -> Any:
@@ -115,23 +116,3 @@ def sign_step(bench: Bench, model: Any, batch: Any, seed: int) -> bool:
                 parameter.sub_(_STEP * parameter.grad.sign())
             parameter.grad = None
     return True
-
-
-def last_varying(run: Run, axis: int) -> str:
-    """The first module whose output no longer differs between samples although its input did."""
-    for execution in run.trace.executions:
-        if execution.name == "." or not execution.outputs or not execution.inputs:
-            continue
-        if _differs(execution.inputs, axis) and not _differs(execution.outputs, axis):
-            return f"{execution.name} ({execution.kind})"
-    return ""
-
-
-def _differs(values: Any, axis: int) -> bool:
-    for value in values:
-        tensor = value.tensor
-        if tensor.dim() > axis and tensor.shape[axis] > 1:
-            moved = tensor.detach().movedim(axis, 0)
-            if bool((moved != moved[:1]).any()):
-                return True
-    return False

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pytest_aecheck.adapters.outputs import leaves
+from pytest_aecheck.localize import first_mixing
 from pytest_aecheck.observations import Mixing, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
 from pytest_aecheck.probes.determinism import seeded
@@ -44,6 +45,7 @@ def observe_mixing(bench: Bench) -> Mixing:
             noise = max((_gap(base[path], again[path]) for path in axes if path in again), default=0.0)
         scale = max(float(base[path].detach().abs().nan_to_num().max()) for path in axes)
         alone, comparable, positional = _alone(bench, model, batch, axes)
+        where = _place(bench, model, batch, changed[2]) if changed is not None else ""
     if changed is not None and not gradient:
         leaf, sample, other = changed[:3]
     return Mixing(
@@ -55,6 +57,7 @@ def observe_mixing(bench: Bench) -> Mixing:
         noise=noise,
         scale=scale,
         rows_checked=checked,
+        where=where,
         alone=alone,
         alone_comparable=comparable,
         positional=positional,
@@ -135,6 +138,20 @@ def _by_replacement(
             if size and (worst is None or size > worst[3]):
                 worst = (path, int(difference.argmax()), replaced, size)
     return worst
+
+
+def _place(bench: Bench, model: Any, batch: Any, replaced: int) -> str:
+    """The first module that carries the replaced sample into others."""
+    x = bench.primary(batch)
+    samples = x.shape[bench.batch_axis]
+    changed = x.clone()
+    changed.select(bench.batch_axis, replaced).copy_(
+        bench.primary(bench.batch(samples, 1)).select(bench.batch_axis, replaced)
+    )
+    fed = torch.utils._pytree.tree_map(lambda item: changed if item is x else item, batch)  # noqa: SLF001
+    before = record(bench, model, batch, seed=bench.spec.seed, with_loss=False)
+    after = record(bench, model, fed, seed=bench.spec.seed, with_loss=False)
+    return first_mixing(before.trace, after.trace, replaced, samples)
 
 
 def _gap(a: Any, b: Any) -> float:

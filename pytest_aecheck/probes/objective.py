@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from pytest_aecheck.localize import first_non_finite
 from pytest_aecheck.observations import Objective, OperandPair, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import seeded
@@ -50,7 +51,7 @@ def observe_objective(bench: Bench) -> Objective:
         values=tuple(values),
         finite=all(math.isfinite(value) for value in values),
         gradients_finite=not math.isfinite(values[0]) or all(bool(torch.isfinite(g).all()) for g in given),
-        where=_first_non_finite(first.run),
+        where=first_non_finite(first.run.trace) if not math.isfinite(values[0]) else "",
         pairs=first.pairs,
         weighted_after_reduction=_weighted_after_reduction(first.run),
         softmax_lengths=_softmax_lengths(first.run),
@@ -67,14 +68,6 @@ def ancestors(value: Value) -> set[int]:
             found.add(call.index)
             stack.extend(call.inputs)
     return found
-
-
-def _first_non_finite(run: Run) -> str:
-    for call in run.trace.calls:
-        for value in call.outputs:
-            if value.tensor.is_floating_point() and not bool(torch.isfinite(value.tensor.detach()).all()):
-                return f"{call.name} in {call.module or 'the loss'}"
-    return ""
 
 
 def operand_pairs(run: Run) -> tuple[OperandPair, ...]:
