@@ -18,8 +18,8 @@ import libcst
 
 from aelint.engine.project import Project
 from aelint.semantics import Program, understand
-from aelint.semantics.classes import is_network
 from aelint.semantics.dims import Poly
+from aelint.semantics.kinds import is_network
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import to_dim
 from aelint.semantics.values import DictValue, Instance, ListValue, Sym, Value

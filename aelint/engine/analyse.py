@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aelint.config import Settings
 from aelint.diagnostics import Diagnostic, Severity
 from aelint.engine.checkers import checker
+from aelint.engine.collector import resting_collector
 from aelint.engine.findings import diagnostic, unreadable
 from aelint.engine.prefilter import can_fire, carries_comments, deserves_parsing
 from aelint.engine.project import Project
@@ -85,9 +86,10 @@ class Analyser:
             return FileReport(path, suppressions=comments)
         found = [replace(unreadable(path, problem), severity=Severity.ADVICE) for problem in source.left_out]
         failures: list[str] = []
-        with self.project.recording() as lookups:
+        with resting_collector(), self.project.recording() as lookups:
             for unit in source.units:
-                found += self._unit(unit, failures)
+                whole = not unit.origins and not unit.fragment
+                found += self._unit(self.project.shared(path, unit) if whole else unit, failures)
         return FileReport(path, tuple(found), comments, tuple(failures), lookups)
 
     def _unit(self, unit: SourceUnit, failures: list[str]) -> Iterator[Diagnostic]:

@@ -54,6 +54,14 @@ class Project:
                 return self._read(path)
         return None
 
+    def shared(self, path: str, unit: SourceUnit) -> SourceUnit:
+        """The one unit for the whole file at `path`, so that its tree is made once however often it is imported."""
+        known = self._units.get(path)
+        if known is not None and known.text == unit.text:
+            return known
+        self._keep(path, unit)
+        return unit
+
     def _candidates(self, parts: list[str], folder: str, level: int) -> Iterator[str]:
         if level:
             for _ in range(level - 1):
@@ -101,12 +109,16 @@ class Project:
         if path in self._units:
             self._units.move_to_end(path)
             return self._units[path]
-        unit = self._units[path] = self._unit(path)
+        unit = self._unit(path)
+        self._keep(path, unit)
+        return unit
+
+    def _keep(self, path: str, unit: SourceUnit | None) -> None:
+        self._units[path] = unit
         self._kept += len(unit.text) if unit else 0
         while self._kept > KEPT_CHARACTERS and len(self._units) > 1:
             _, oldest = self._units.popitem(last=False)
             self._kept -= len(oldest.text) if oldest else 0
-        return unit
 
     def _unit(self, path: str) -> SourceUnit | None:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from aelint.semantics import attributes, classes, containers, externals, layers, statements
 from aelint.semantics.apply import apply_operation
@@ -30,7 +29,7 @@ from aelint.semantics.values import (
     Value,
     is_constant,
 )
-from aelint.syntax.walk import own_nodes
+from aelint.syntax.walk import once_per_node, own_nodes
 
 __all__ = ["Super", "call", "call_function", "defaults_of", "super_of"]
 
@@ -203,7 +202,7 @@ def call_function(
         return result
 
 
-@lru_cache(maxsize=4096)
+@once_per_node
 def _is_generator(node: ast.AST) -> bool:
     return any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in own_nodes(node))
 

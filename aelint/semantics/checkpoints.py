@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.modules import is_module
+from aelint.semantics.kinds import is_module
 from aelint.semantics.parameters import held_by
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call

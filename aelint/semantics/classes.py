@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from aelint.semantics import calls, expressions, layers, loaders, statements
+from aelint.semantics.kinds import is_layer_class
 from aelint.semantics.machine import Frame
 from aelint.semantics.scopes import Scope
 from aelint.semantics.values import (
@@ -19,9 +20,8 @@ from aelint.semantics.values import (
     Value,
 )
 
-__all__ = ["define_class", "define_function", "external_super", "instantiate", "is_network", "symbolic_instance"]
+__all__ = ["define_class", "define_function", "external_super", "instantiate", "symbolic_instance"]
 
-NETWORK_BASES = frozenset({"Module", "LightningModule", "ModuleList", "Sequential", "ModuleDict"})
 _CLOSED_BASES = frozenset(
     {
         "torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module", "builtins.object",
@@ -85,16 +85,6 @@ def define_class(frame: Frame, node: ast.ClassDef) -> ClassValue:
 
 def _known_base(base: Value) -> bool:
     return isinstance(base, ClassValue) or (isinstance(base, External) and base.name in _CLOSED_BASES)
-
-
-def is_network(cls: ClassValue) -> bool:
-    """Whether the class is a torch module: an ancestor is one, or is called like one in a file that cannot be read."""
-    for base in cls.external_bases():
-        tail = base.rsplit(".", 1)[-1]
-        if base.startswith("torch.nn.") or (tail in {"LightningModule", "Module"} and "flax" not in base):
-            return True
-    unread = [b for c in cls.mro() for b in c.bases if isinstance(b, Sym)]
-    return any(b.name.endswith(("Module", "Model", "Encoder", "Decoder", "AE", "VAE", "Net")) for b in unread)
 
 
 def instantiate(
@@ -178,7 +168,7 @@ def _construct_base(
     frame: Frame, instance: Instance, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
 ) -> None:
     for base in instance.cls.external_bases():
-        if base.startswith("torchvision.datasets.") or (layers.is_layer_class(base) and base != "torch.nn.Module"):
+        if base.startswith("torchvision.datasets.") or (is_layer_class(base) and base != "torch.nn.Module"):
             instance.base = layers.construct(frame, base, args, kwargs, node)
             return
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.gradients import reach, updates
 from aelint.semantics.initialization import is_frozen, is_weighted
-from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.kinds import is_module
+from aelint.semantics.modules import submodules
 from aelint.semantics.parameters import held_by, owner_of
 from aelint.semantics.program import Program
 from aelint.semantics.training import Kind, actions, optimizers

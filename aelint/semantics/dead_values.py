@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from aelint.semantics import graph
-from aelint.semantics.classes import is_network
+from aelint.semantics.kinds import is_network
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding

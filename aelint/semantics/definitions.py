@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from aelint.rule import Site
-from aelint.semantics.classes import is_network
+from aelint.semantics.kinds import is_network
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import MISSING, Instance

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from aelint.semantics import configs, layers, loaders, python_builtins
 from aelint.semantics.apply import apply_operation
+from aelint.semantics.kinds import is_layer_class
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY, Operation
 from aelint.semantics.values import (
@@ -67,7 +68,7 @@ def call_external(
         record = frame.called(node, name, callee, args, kwargs)
         record.result = special(frame, args, kwargs, node)
         return record.result
-    if layers.is_layer_class(name) or (name.startswith(_CONSTRUCTED) and name.rsplit(".", 1)[-1][:1].isupper()):
+    if is_layer_class(name) or (name.startswith(_CONSTRUCTED) and name.rsplit(".", 1)[-1][:1].isupper()):
         return layers.construct(frame, name, args, kwargs, node, callee=callee)
     operation = REGISTRY.functions.get(name) or _numpy(name)
     if operation is not None:

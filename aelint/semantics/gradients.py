@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from aelint.semantics.apply import syms_in
-from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.kinds import is_module
+from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.training import Action, Kind, actions
 from aelint.semantics.values import External, Instance, Object, Sym, Value

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.kinds import is_module
+from aelint.semantics.modules import submodules
 from aelint.semantics.parameters import Weight, owner_of, weight_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context, Event, Store

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.gradients import updates
 from aelint.semantics.initialization import fillings, is_weighted
+from aelint.semantics.kinds import is_module
 from aelint.semantics.layers import is_instance
-from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.scopes import Module
 from aelint.semantics.values import MISSING, External, Function, Object, Value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aelint.semantics.classes import is_network
 from aelint.semantics.describe import describe, describe_layer
+from aelint.semantics.kinds import is_network
 from aelint.semantics.modules import children_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Return

@@ -6,6 +6,7 @@ import ast
 
 from aelint.semantics import calls, configs, dims, iteration, modules, transforms
 from aelint.semantics.apply import apply_operation, bind_parameters, syms_in
+from aelint.semantics.kinds import is_layer_class
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import to_dim, to_int
@@ -29,7 +30,6 @@ __all__ = [
     "child",
     "construct",
     "is_instance",
-    "is_layer_class",
     "module_method",
     "object_method",
     "set_child",
@@ -39,12 +39,6 @@ CONTAINERS = frozenset(
     f"torch.nn.{n}" for n in ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
 )
 _PAIR_COUNTS = {"1d": 1, "2d": 2, "3d": 3}
-
-
-def is_layer_class(name: str) -> bool:
-    """Whether the qualified name is a class of `torch.nn`."""
-    tail = name.rsplit(".", 1)[-1]
-    return name in REGISTRY.layers or (name.startswith("torch.nn.") and name.count(".") == 2 and tail[:1].isupper())
 
 
 def construct(

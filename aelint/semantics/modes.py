@@ -9,7 +9,8 @@ from functools import lru_cache
 from aelint.rule import Site
 from aelint.semantics.apply import syms_in
 from aelint.semantics.gradients import Update, updates
-from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.kinds import is_module
+from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context
 from aelint.semantics.training import Kind, actions

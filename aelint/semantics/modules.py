@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from aelint.semantics import calls
+from aelint.semantics.kinds import is_module
 from aelint.semantics.machine import Frame
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 
@@ -32,22 +33,10 @@ def children_of(module: Value) -> dict[str, Value]:
             return {}
 
 
-def is_module(value: Value) -> bool:
-    """Whether the value is a module: a layer, or an instance of a network class."""
-    from aelint.semantics.classes import is_network  # noqa: PLC0415  # classes build on modules
-    from aelint.semantics.layers import is_layer_class  # noqa: PLC0415
-
-    match value:
-        case Object():
-            return is_layer_class(value.name)
-        case Instance():
-            return is_network(value.cls)
-        case _:
-            return False
-
-
 def submodules(module: Value) -> list[tuple[str, Value]]:
     """The module and everything registered below it, each once, with dotted names."""
+    if isinstance(module, Object) and module.children is None:
+        return [("", module)]
     found: list[tuple[str, Value]] = []
     seen: set[int] = set()
 

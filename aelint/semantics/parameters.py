@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.kinds import is_module
+from aelint.semantics.modules import submodules
 from aelint.semantics.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 
 __all__ = ["NOTHING_KNOWN", "Held", "Weight", "held_by", "is_optimizer", "owner_of", "weight_of"]

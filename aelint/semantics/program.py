@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from aelint.rule import Site
-from aelint.semantics.classes import is_network
+from aelint.semantics.kinds import is_network
 from aelint.semantics.machine import Machine
 from aelint.semantics.operators import Conflict
 from aelint.semantics.scopes import Module

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.joins import same
-from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.kinds import is_module
+from aelint.semantics.modules import submodules
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call

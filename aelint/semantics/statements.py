@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from enum import Enum
-from functools import lru_cache
 from typing import Any
 
 from aelint.semantics import arithmetic, attributes, calls, classes, expressions, imports, iteration
@@ -14,7 +13,7 @@ from aelint.semantics.machine import Frame
 from aelint.semantics.trace import Binding
 from aelint.semantics.truth import truth
 from aelint.semantics.values import Bound, External, Function, Instance, ListValue, Object, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["NO_GRAD", "Flow", "assign", "evaluate", "execute"]
 
@@ -198,7 +197,7 @@ def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> Flow:
     return _unknown_rounds(frame, node, run, iterable)
 
 
-@lru_cache(maxsize=4096)
+@once_per_node
 def _has_order_words(node: ast.AST) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr in _ORDER_WORDS for n in walk(node))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-from aelint.semantics.modules import is_module
+from aelint.semantics.kinds import is_module
 from aelint.semantics.parameters import Held, held_by, is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context, Event, Store

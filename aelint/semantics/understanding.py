@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from aelint.semantics import calls, classes, statements
+from aelint.semantics.kinds import is_network
 from aelint.semantics.machine import Frame, Limits, Machine, OutOfFuelError
 from aelint.semantics.program import Program
 from aelint.semantics.project import NoProject, ProjectFiles
@@ -30,22 +28,10 @@ def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Li
     module = Module(unit, tree, Scope({"__name__": "__main__", "__file__": unit.path}))
     machine.modules[unit.path] = module
     program = Program(unit, tree, machine, module)
-    with _calm_collector():
-        _root(machine, lambda: statements.execute(Frame(machine, module, module.scope), tree.body))
-        _run_unreached(machine, module)
+    _root(machine, lambda: statements.execute(Frame(machine, module, module.scope), tree.body))
+    _run_unreached(machine, module)
     program.notes = list(dict.fromkeys(machine.trace.notes))
     return program
-
-
-@contextmanager
-def _calm_collector() -> Iterator[None]:
-    """Collect garbage rarely: nearly everything that an interpretation makes lives until its end."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(200_000, 10, 10)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 def _root(machine: Machine, run: object) -> None:
@@ -110,7 +96,7 @@ def _enter(machine: Machine, module: Module, function: Function, instance: Insta
     spec = function.node.args
     names = [*spec.posonlyargs, *spec.args]
     kwargs: dict[str, Value] = {}
-    is_forward = instance is not None and classes.is_network(instance.cls)
+    is_forward = instance is not None and is_network(instance.cls)
     for position, arg in enumerate(names):
         if position == 0 and instance is not None:
             continue

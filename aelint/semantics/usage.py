@@ -10,8 +10,8 @@ import ast
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.classes import is_network
 from aelint.semantics.graph import parts
+from aelint.semantics.kinds import is_network
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.liveness import dead_stores, names_read
 from aelint.semantics.memo import per_program

@@ -141,14 +141,18 @@ class ClassValue:
     keywords: dict[str, Value] = field(default_factory=dict)
     known: bool = True
     """False when some ancestor is unknown, so that methods and attributes may come from elsewhere."""
+    network: bool | None = None
+    """Whether it is a torch module, once somebody has asked (`kinds.is_network`)."""
+    ancestry: list[ClassValue] = field(default_factory=list)
 
     def mro(self) -> list[ClassValue]:
         """The class and its ancestors in the project, nearest first (depth first, good enough for look-ups)."""
-        found: list[ClassValue] = [self]
-        for base in self.bases:
-            if isinstance(base, ClassValue):
-                found.extend(c for c in base.mro() if c not in found)
-        return found
+        if not self.ancestry:
+            self.ancestry = [self]
+            for base in self.bases:
+                if isinstance(base, ClassValue):
+                    self.ancestry.extend(c for c in base.mro() if c not in self.ancestry)
+        return self.ancestry
 
     def external_bases(self) -> list[str]:
         """Qualified names of the ancestors outside of the project."""

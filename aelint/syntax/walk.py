@@ -8,8 +8,10 @@ node remembers which stretch of the list is its own, and a walk is a slice.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from functools import wraps
 
-__all__ = ["own_nodes", "walk"]
+__all__ = ["once_per_node", "own_nodes", "walk"]
 
 _STRETCH = "_aelint_stretch"
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -31,6 +33,21 @@ def own_nodes(node: ast.AST) -> list[ast.AST]:
         found.append(child)
         position = _stretch(child)[2] if isinstance(child, _SCOPES) else position + 1
     return found
+
+
+def once_per_node(question: Callable[[ast.AST], bool]) -> Callable[[ast.AST], bool]:
+    """Keep the answer to a question about a node with the node itself, so that it goes when the tree goes."""
+    name = f"_aelint_{question.__name__}"
+
+    @wraps(question)
+    def ask(node: ast.AST) -> bool:
+        answer: bool | None = getattr(node, name, None)
+        if answer is None:
+            answer = question(node)
+            setattr(node, name, answer)
+        return answer
+
+    return ask
 
 
 def _stretch(node: ast.AST) -> tuple[list[ast.AST], int, int]:
