@@ -57,8 +57,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Rewrite, Rule
 from aelint.semantics import Program
-from aelint.semantics.classes import is_network
 from aelint.semantics.comparisons import is_output
+from aelint.semantics.kinds import is_network
 from aelint.semantics.trace import Call
 from aelint.semantics.values import External, Sym
 

@@ -64,7 +64,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.modules import is_module, submodules
+from aelint.semantics.kinds import is_module
+from aelint.semantics.modules import submodules
 from aelint.semantics.usage import has_parameters
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 

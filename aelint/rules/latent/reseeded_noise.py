@@ -63,7 +63,7 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
-from aelint.semantics.classes import is_network
+from aelint.semantics.kinds import is_network
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance

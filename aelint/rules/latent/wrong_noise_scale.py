@@ -129,9 +129,7 @@ def _wrong(one: Posterior, noise: Sym, reading: Reading) -> str:
 
 def _is_written(one: Posterior, factor: float) -> bool:
     """Whether the factor is a literal of the sample's own expression, and no named setting."""
-    numbers = [
-        n.value for n in walk(one.site.node) if isinstance(n, ast.Constant) and type(n.value) in {int, float}
-    ]
+    numbers = [n.value for n in walk(one.site.node) if isinstance(n, ast.Constant) and type(n.value) in {int, float}]
     return any(
         isinstance(n, (int, float)) and n and (close(n, abs(factor)) or close(1 / n, abs(factor))) for n in numbers
     )

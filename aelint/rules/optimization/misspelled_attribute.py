@@ -57,7 +57,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Applicability, Confidence, Severity
 from aelint.rule import Finding, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.modules import is_module
+from aelint.semantics.kinds import is_module
 from aelint.semantics.parameters import is_optimizer, owner_of, weight_of
 from aelint.semantics.trace import Store
 from aelint.semantics.values import MISSING, Instance, Value
