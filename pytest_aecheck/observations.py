@@ -12,6 +12,8 @@ __all__ = [
     "Attempts",
     "Categorical",
     "Dependence",
+    "Fitted",
+    "Forecast",
     "Generation",
     "Hygiene",
     "Inverses",
@@ -244,6 +246,31 @@ class Posterior:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the weights of the loss imply for the posterior, before training."""
+
+    kappa: float
+    """Implied noise variance over the largest variance of the data in any direction."""
+    kl_weight: float
+    reconstruction_weight: float
+    largest_variance: float
+    predicted_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained model on 256 samples."""
+
+    samples: int
+    fvu: float
+    """Fraction of variance unexplained: squared error over the data's variance."""
+    fvu_error: float
+    """Its standard error."""
+    active_units: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class Masking:
     """Shares of the input's elements: seen by the prediction, counted by the loss."""
 
@@ -451,6 +478,16 @@ class Observations:
     def posteriors(self) -> tuple[Posterior, ...]:
         """Every place at which a latent is drawn."""
         return cast("tuple[Posterior, ...]", self.get("posteriors"))
+
+    @property
+    def forecast(self) -> Forecast:
+        """Effective weights and predicted collapse."""
+        return cast("Forecast", self.get("forecast"))
+
+    @property
+    def fitted(self) -> Fitted:
+        """A trained model on more data."""
+        return cast("Fitted", self.get("fitted"))
 
     @property
     def masking(self) -> Masking:

@@ -21,6 +21,8 @@ _PROBES = {
     "reach": "reach:observe_reach",
     "objective": "objective:observe_objective",
     "program": "program:observe_program",
+    "forecast": "forecast:observe_forecast",
+    "fitted": "fitted:observe_fitted",
     "masking": "masking:observe_masking",
     "categoricals": "categorical:observe_categoricals",
     "routes": "routes:observe_routes",

@@ -24,7 +24,7 @@ from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.sites import Root, Site, find_sites, root_of, scale_chain
 from pytest_aecheck.probes.trace import Flow, Trace
 
-__all__ = ["observe_posteriors"]
+__all__ = ["latent_draws", "observe_posteriors"]
 
 _NAN = float("nan")
 _FITS = 2e-3
@@ -57,6 +57,11 @@ def observe_posteriors(bench: Bench) -> tuple[Posterior, ...]:
     with bench.ready(training=True) as model:
         repeats = _draws_again(bench, model, batch)
         return tuple(_observed(bench, model, batch, run, site, repeats) for site in sites[:4])
+
+
+def latent_draws(trace: Trace) -> list[Site]:
+    """The places at which a trace draws a latent."""
+    return find_sites(trace)
 
 
 def _draws_again(bench: Bench, model: Any, batch: Any) -> Callable[[Site], bool]:
