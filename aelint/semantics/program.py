@@ -39,10 +39,10 @@ class Program:
         """Every call."""
         return [e for e in self.machine.trace.events if isinstance(e, Call)]
 
-    def calls_to(self, *names: str) -> Iterator[Call]:
-        """The calls with one of the canonical names."""
-        for name in names:
-            yield from self._by_name.get(name, ())
+    def calls_to(self, *names: str) -> list[Call]:
+        """The calls with one of the canonical names, in the order in which they happened."""
+        found = [call for name in names for call in self._by_name.get(name, ())]
+        return found if len(names) == 1 else sorted(found, key=lambda call: call.order)
 
     @cached_property
     def _by_name(self) -> dict[str, list[Call]]:

@@ -61,7 +61,7 @@ RULE = Rule(
 )
 
 _AXES = ("dim", "axis", "dims", "axes")
-_REDUCTIONS = frozenset(
+_REDUCTIONS = tuple(
     "sum mean prod std var max min amax amin argmax argmin logsumexp norm softmax log_softmax all any median".split()
 )
 
