@@ -1,0 +1,386 @@
+"""Records of what the probes saw: plain numbers, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "Attempt",
+    "Attempts",
+    "Categorical",
+    "Dependence",
+    "Fitted",
+    "Forecast",
+    "Generation",
+    "Hygiene",
+    "Inverses",
+    "LoaderFacts",
+    "Masking",
+    "Mixing",
+    "Objective",
+    "OperandPair",
+    "Output",
+    "ParameterReach",
+    "Posterior",
+    "Program",
+    "Reach",
+    "RoundTrip",
+    "Routes",
+    "StepFacts",
+    "Weights",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to build, run or evaluate the loss of the model."""
+
+    what: str
+    samples: int
+    training: bool
+    error: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What happened on the declared batch and on other sizes."""
+
+    declared: tuple[Attempt, ...]
+    resized: tuple[Attempt, ...]
+    entry_points: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The forward pass in evaluation mode."""
+
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    input_device: str
+    input_floating: bool
+    found: tuple[str, ...]
+    """Each output tensor as `path shape`."""
+    shape: tuple[int, ...]
+    dtype: str
+    device: str
+    finite: bool
+    varies_over_input: bool
+    """Whether the input rows differ at all."""
+    relative_spread: float
+    """Largest deviation between rows over the largest absolute value."""
+    epsilon: float
+    distinct_error: float
+    """FVU of the reconstruction against the input; 0 means that the input is returned."""
+    mixing_leaf: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """Does the reconstruction change with the input? In training mode, by the gradient."""
+
+    connected: bool
+    """Autograd has a path from the reconstruction to the input."""
+    rows_without_gradient: int
+    rows: int
+    steps_tried: int
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mixing:
+    """Does one sample's output depend on another sample? In evaluation mode."""
+
+    leaf: str
+    sample: int
+    other: int
+    gradient: float
+    """Largest absolute gradient of a sample's output at another sample's input."""
+    change: float
+    """Largest change of a sample's output when another sample was replaced."""
+    noise: float
+    """The same, between two calls that should be equal."""
+    scale: float
+    rows_checked: tuple[int, ...]
+    where: str = ""
+    alone: float = 0.0
+    """Deviation between a sample alone and the same sample in the batch, relative to the outputs' scale."""
+    alone_comparable: bool = False
+    positional: str = ""
+    """The call that adds a different constant to each sample, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterReach:
+    """How far the loss's gradient came for one parameter, over several batches."""
+
+    name: str
+    status: str
+    """reached, zero, none, non-finite, frozen."""
+    used: bool
+    """A torch call with gradients on consumed it."""
+    moved_by_forward: bool
+    after_hook: bool
+    """It was only used after a module whose output is taken by a forward hook."""
+    siblings: int = 1
+    tries: int = 3
+    exempt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Gradient flow from the loss."""
+
+    parameters: tuple[ParameterReach, ...]
+    loss_has_gradient: bool
+    foreign: tuple[str, ...] = ()
+    """Trainable tensors that the loss reaches, held by the model but not registered."""
+    cut_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OperandPair:
+    """A prediction and what it is compared with, as the loss received them."""
+
+    function: str
+    prediction_last: str
+    prediction_low: float
+    prediction_high: float
+    target_low: float
+    target_high: float
+    share_outside: float
+    swapped: bool
+    same_shape: bool
+    prediction_shape: tuple[int, ...]
+    target_shape: tuple[int, ...]
+    target_noise: float
+    """Relative distance between the target and the clean input, where random noise was added to it."""
+    target_is_fed: bool
+    """The network received the very tensor that is the target."""
+    same_source: bool = False
+    """Both operands are the same tensor."""
+    target_rows_moved: bool = False
+    """The target is the batch with its samples exchanged."""
+    slope: float = float("nan")
+    """Cosine between the loss's gradient at the prediction and prediction - target."""
+    sum_gap: float = 0.0
+    """Mean distance of the target's sums from 1, along the axis of the prediction's softmax."""
+    prediction_trained: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The loss on a few batches, and the comparisons inside it."""
+
+    values: tuple[float, ...]
+    finite: bool
+    gradients_finite: bool
+    where: str
+    pairs: tuple[OperandPair, ...]
+    weighted_after_reduction: str = ""
+    softmax_lengths: tuple[str, ...] = ()
+    duplicate_ratio: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Facts about the calls that the training forward made."""
+
+    last_operation: str
+    last_operation_training_only: bool
+    discarded: tuple[str, ...]
+    dropout_in_eval: str
+    code_blowup: float
+    """Largest value of a buffer that the forward updated, over the largest value that the pass saw."""
+    code_blowup_name: str = ""
+    linear_chain: str = ""
+    """Three or more linear layers with nothing but batch normalisation between them."""
+    linear_penalty: str = ""
+    """The loss holds a plain sum or mean of a signed code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """One place at which the model draws a latent: z = mean + scale × noise."""
+
+    where: str
+    law: str
+    """normal, uniform."""
+    noise_shape: tuple[int, ...]
+    latent_shape: tuple[int, ...]
+    same_noise_for_two_seeds: bool
+    reparameterized: bool
+    mean_equals_scale_head: bool
+    mean_low: float
+    mean_high: float
+    scale_low: float
+    scale_high: float
+    decoder_connected: bool
+    decoder_gradient: float
+    kl_connected: bool
+    """The loss has a path to mean or scale that does not pass the latent."""
+    kl_gradient: float
+    kl_weight: float
+    """c of `c · mean`, the gradient that a KL to N(0, I) leaves at the mean; NaN if the gradient has another form."""
+    mean_residual: float
+    kl_scale_meaning: str
+    """What the KL takes the scale head to be, if its gradient tells; empty if no known form fits."""
+    kl_scale_agrees: bool
+    """Whether that is the scale which multiplies the noise."""
+    variance_weight: float
+    log_weight: float
+    """Weights of the σ² and log σ² parts relative to the KL's; NaN if they do not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the weights of the loss imply for the posterior, before training."""
+
+    kappa: float
+    """Implied noise variance over the largest variance of the data in any direction."""
+    kl_weight: float
+    reconstruction_weight: float
+    largest_variance: float
+    predicted_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained model on 256 samples."""
+
+    samples: int
+    fvu: float
+    """Fraction of variance unexplained: squared error over the data's variance."""
+    fvu_error: float
+    """Its standard error."""
+    active_units: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """Shares of the input's elements: seen by the prediction, counted by the loss."""
+
+    random: bool
+    """Which elements are seen changes with the random state."""
+    seen: float
+    counted: float
+    both: float
+    neither: float
+    """Neither seen nor counted, although the element is not zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """One draw of a relaxed categorical latent, and what the loss does to its logits besides."""
+
+    where: str
+    classes: int
+    kl_weight: float
+    """c of `c · q (log q - Σ q log q)`, the gradient of a KL to the uniform distribution; NaN if it has another form."""
+    residual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """encode() then decode() against the forward pass, by what reaches the decoder."""
+
+    decoder: str
+    factor: float
+    """What encode and decode feed the decoder, over what the forward pass feeds it; NaN if not proportional."""
+    residual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The draws of the model's own sampling method."""
+
+    method: str
+    laws: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hygiene:
+    """What an evaluation forward left behind."""
+
+    mode_changed: tuple[str, ...]
+    grad_mode_changed: bool
+    input_modified: bool
+    state_changed: tuple[str, ...]
+    repeatable: bool
+    repeat_gap: float
+    draws: tuple[str, ...]
+    input_modified_in_training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """A second instance with the first one's state."""
+
+    error: str
+    missing: tuple[str, ...]
+    gap: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inverses:
+    """Pairs of methods that should undo each other, and how far they are from it."""
+
+    gaps: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Layers whose units all start equal."""
+
+    equal_units: tuple[str, ...]
+    still_equal_after_step: tuple[str, ...]
+    layers: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderFacts:
+    """Two epochs of a loader, as fingerprints."""
+
+    kind: str
+    error: str
+    batches: int
+    distinct_batches: int
+    samples: int
+    duplicate_share: float
+    """Largest share of repeated samples within one batch."""
+    same_order: bool
+    sortedness: float
+    """How much more alike neighbouring samples are than any two, in standard deviations (von Neumann's ratio)."""
+    aliased: bool
+    last_batch: int
+    constant_data: bool
+    stored_data_changed: str
+    """Which stored array of the data set changed while the loader was read, if one did."""
+    items_change: bool
+    """Whether the same item, read twice under one seed, differs."""
+    value_low: float
+    value_high: float
+    non_finite: int
+    has_batch_norm: bool
+    items_equal: bool = False
+    """Every item of the data set is the same although its indices differ."""
+    shared_with_eval: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """One and two training steps."""
+
+    error: str
+    moved: tuple[str, ...]
+    unmoved: tuple[str, ...]
+    """Trainable parameters that received a gradient and did not move."""
+    missing_from_optimizer: tuple[str, ...]
+    stepped: int
+    gradients_accumulate: bool
+    gradients_edited_after_step: bool
+    stepped_without_gradient: bool
+    mode_left: bool
+    frozen_moved: tuple[str, ...] = ()
