@@ -68,9 +68,7 @@ def _asks_for_shape(test: ast.AST) -> bool:
     if isinstance(test, ast.ExceptHandler):
         return True
     names = {
-        n.attr if isinstance(n, ast.Attribute) else n.id
-        for n in walk(test)
-        if isinstance(n, (ast.Attribute, ast.Name))
+        n.attr if isinstance(n, ast.Attribute) else n.id for n in walk(test) if isinstance(n, (ast.Attribute, ast.Name))
     }
     return bool(names & _TESTS_OF_SHAPE)
 

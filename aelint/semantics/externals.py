@@ -138,7 +138,9 @@ def _duplicate(frame: Frame, value: Value, node: ast.AST, memo: dict[int, Value]
             # The layer's weights are made anew when somebody asks for them.
             fresh.attrs = {k: v for k, v in value.attrs.items() if not (isinstance(v, Sym) and v.op == "parameter")}
             children = value.children
-            fresh.children = None if children is None else {k: _duplicate(frame, v, node, memo) for k, v in children.items()}
+            fresh.children = (
+                None if children is None else {k: _duplicate(frame, v, node, memo) for k, v in children.items()}
+            )
             fresh.complete = value.complete
             frame.machine.objects.append(fresh)
         case Instance():
@@ -164,7 +166,9 @@ def _duplicate_attribute(frame: Frame, value: Value, node: ast.AST, memo: dict[i
     match value:
         case Sym(op="parameter"):
             attrs = dict(value.attrs)
-            memo[id(value)] = Sym("parameter", value.inputs, attrs, value.site, value.shape, value.last, kind="float", tensor=True)
+            memo[id(value)] = Sym(
+                "parameter", value.inputs, attrs, value.site, value.shape, value.last, kind="float", tensor=True
+            )
             return memo[id(value)]
         case Sym():
             return value  # a size or an option stays the same value

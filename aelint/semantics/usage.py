@@ -287,9 +287,7 @@ def _wrapped(builder: ast.AST) -> set[str]:
         ):
             found |= {a.attr for a in walk(node) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
         elif isinstance(node, ast.Assign):
-            found |= {
-                a.attr for a in walk(node.value) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)
-            }
+            found |= {a.attr for a in walk(node.value) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
         elif isinstance(node, ast.Attribute) and node.attr in _DYNAMIC:
             found.add(node.attr)
         elif isinstance(node, ast.Name) and node.id in _DYNAMIC:

@@ -24,8 +24,10 @@ SILENT = {
     "no training": ("", "for i in range(9):\n    (x,) = next(iter(loader))\n    print(model(x))"),
     "iterator renewed at its end": (
         "",
-        f"it = iter(loader)\nfor i in range(9):\n    try:\n        (x,) = next(it)\n    except StopIteration:\n"
-        f"        it = iter(loader)\n        (x,) = next(it)\n    {STEP}",
+        (
+            f"it = iter(loader)\nfor i in range(9):\n    try:\n        (x,) = next(it)\n    except StopIteration:\n"
+            f"        it = iter(loader)\n        (x,) = next(it)\n    {STEP}"
+        ),
     ),
 }
 

@@ -38,7 +38,9 @@ def test_seed_without_draws():
     assert rows(rule, DATA.replace("{seed}", "torch.manual_seed(0)").replace(" + torch.randn_like(x)", "")) == []
 
 
-@pytest.mark.parametrize("seed", ["torch.manual_seed(0)", "np.random.seed(42)", "random.seed(self.seed)", "rng = np.random.default_rng(0)"])
+@pytest.mark.parametrize(
+    "seed", ["torch.manual_seed(0)", "np.random.seed(42)", "random.seed(self.seed)", "rng = np.random.default_rng(0)"]
+)
 def test_seed_for_every_sample(seed):
     assert rows(rule, DATA.replace("{seed}", seed)) == [13]
 

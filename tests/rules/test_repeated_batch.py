@@ -75,7 +75,9 @@ def test_counter_never_moves():
 
 
 def test_slice_is_wrapped_in_pure_calls():
-    assert rows(rule, ITERATOR.format(body="batch = torch.stack(self.data[0:self.size]).float()\n        self.at += 1")) == [11]
+    assert rows(
+        rule, ITERATOR.format(body="batch = torch.stack(self.data[0:self.size]).float()\n        self.at += 1")
+    ) == [11]
 
 
 @pytest.mark.parametrize(

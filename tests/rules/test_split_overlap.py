@@ -20,14 +20,22 @@ SILENT = {
     "a = StandardScaler().fit_transform(x_train)\nb = StandardScaler().fit_transform(x_test)",
 }
 LOUD = {
-    "same indices": ("def f(d, folds):\n    for tr, va in folds:\n        train = d[tr, :]\n        val = d[tr, :]", [4]),
-    "subset": ("from torch.utils.data import Subset\ndef f(d, i, j):\n    train_set = Subset(d, i)\n    test_set = Subset(d, i)", [4]),
+    "same indices": (
+        "def f(d, folds):\n    for tr, va in folds:\n        train = d[tr, :]\n        val = d[tr, :]",
+        [4],
+    ),
+    "subset": (
+        "from torch.utils.data import Subset\ndef f(d, i, j):\n    train_set = Subset(d, i)\n    test_set = Subset(d, i)",
+        [4],
+    ),
     "overlapping slices": ("def f(d):\n    train = d[:900]\n    val = d[800:]", [3]),
     "exchanged in a dictionary": ("s = {\n    'val': test_set,\n    'test': val_set,\n}", [2, 3]),
     "exchanged sizes": ("train, val, test = random_split(d, [n_train, n_test, n_val])", [1]),
     "scaler fitted twice": (
-        "from sklearn.preprocessing import StandardScaler\ns = StandardScaler()\na = s.fit_transform(x_train)\n"
-        "b = s.fit_transform(x_test)",
+        (
+            "from sklearn.preprocessing import StandardScaler\ns = StandardScaler()\na = s.fit_transform(x_train)\n"
+            "b = s.fit_transform(x_test)"
+        ),
         [4],
     ),
 }

@@ -19,8 +19,10 @@ SILENT = {
 }
 LOUD = {
     "three means for digits": (
-        "t = T.Compose([\n  T.ToTensor(),\n  T.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),\n])\n"
-        "for x, _ in DataLoader(datasets.MNIST('.', transform=t), 8):\n    pass",
+        (
+            "t = T.Compose([\n  T.ToTensor(),\n  T.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),\n])\n"
+            "for x, _ in DataLoader(datasets.MNIST('.', transform=t), 8):\n    pass"
+        ),
         6,
     ),
     "twice": ("t = T.Compose([T.ToTensor(), T.Normalize(0.5, 0.5),\n  T.Normalize(0.1, 0.3)])", 5),

@@ -58,16 +58,13 @@ def dense(draw):
             init = f"self.net = nn.ModuleList([nn.Linear(a, b) for a, b in zip({widths}, {widths[1:]})])"
             forward = None
         case "names":
-            init = "\n        ".join(
-                f"self.fc{i} = nn.Linear({a}, {b})" for i, (a, b) in enumerate(pairwise(widths))
-            )
+            init = "\n        ".join(f"self.fc{i} = nn.Linear({a}, {b})" for i, (a, b) in enumerate(pairwise(widths)))
             forward = "x"
             for i in range(len(widths) - 1):
                 forward = f"torch.relu(self.fc{i}({forward}))"
         case _:
             init = "\n        ".join(
-                f"self.w{i} = nn.Parameter(torch.randn({b}, {a}))"
-                for i, (a, b) in enumerate(pairwise(widths))
+                f"self.w{i} = nn.Parameter(torch.randn({b}, {a}))" for i, (a, b) in enumerate(pairwise(widths))
             )
             forward = "x"
             for i in range(len(widths) - 1):
