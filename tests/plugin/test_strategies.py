@@ -1,0 +1,61 @@
+"""Batches are drawn by seed and pattern, stay inside the data's range, and shrink to something to paste."""
+
+import torch
+from hypothesis import given, settings
+
+from pytest_aecheck import AESpec, run_checks
+from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.strategies import DrawnBatch, batches, drawn
+from tests.plugin.zoo import MLP, images, mse, tokens, vectors
+
+
+@given(batches())
+@settings(max_examples=25, deadline=None)
+def test_drawn_batches_have_the_size_asked_for_and_stay_in_range(how):
+    x = Bench(drawn(AESpec(MLP, images), how)).batch(how.samples, 0)
+    assert x.shape == (how.samples, 1, 16, 16)
+    assert float(x.min()) >= 0
+    assert float(x.max()) <= 1
+
+
+def test_tokens_are_never_blended():
+    x = Bench(drawn(AESpec(MLP, tokens), DrawnBatch(4, 0, "blended"))).batch(4, 0)
+    assert not x.is_floating_point()
+
+
+def test_the_code_to_paste_makes_the_batch():
+    for pattern in ("as given", "reversed", "blended"):
+        how = DrawnBatch(3, 5, pattern)
+        scope = {"batch": vectors}
+        exec(how.code(), scope)
+        assert torch.allclose(scope["x"], Bench(drawn(AESpec(MLP, vectors), how)).batch(3, 0))
+
+
+def test_a_failure_names_the_smallest_batch_on_which_it_is_seen():
+    (failure,) = run_checks(AESpec(Deaf, vectors, loss=mse), only=["AEC200"], shrink=True).failed
+    assert failure.reproduce == "x = batch(2, 0)"
+
+
+class Deaf(MLP):
+    def forward(self, x):
+        return super().forward(x) * 0
+
+
+class DeafToSeed(MLP):
+    """Ignores its input where the first value is positive: one declared batch does not show it."""
+
+    def forward(self, x):
+        return super().forward(x) * float(x[0, 0] < 0)
+
+
+def test_drawn_batches_find_what_the_declared_one_hides():
+    seed = next(s for s in range(20) if vectors(8, s)[0, 0] < 0 and vectors(8, s + 1)[0, 0] < 0)
+
+    def batch(n, s):
+        return vectors(n, seed + s)
+
+    spec = AESpec(DeafToSeed, batch)
+    assert run_checks(spec, only=["AEC200"])["AEC200"].status == "passed"
+    found = run_checks(spec, only=["AEC200"], profile="gate")["AEC200"]
+    assert found.status == "failed"
+    assert found.reproduce.startswith("x = batch(")
