@@ -1,0 +1,193 @@
+"""Healthy autoencoders, small and of many kinds. No check may say a word against any of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from pytest_aecheck import AESpec
+from tests.plugin.zoo.data import (
+    binary,
+    half_vectors,
+    images,
+    labelled,
+    patches,
+    series,
+    series_first,
+    signed_images,
+    tokens,
+    vectors,
+)
+from tests.plugin.zoo.discrete import VQ, Gumbel, ResidualVQ
+from tests.plugin.zoo.losses import (
+    bernoulli_loss,
+    conditional_loss,
+    denoising_loss,
+    dict_mse,
+    distribution_loss,
+    elbo,
+    free_bits_loss,
+    gaussian_kl,
+    learned_variance_loss,
+    masked_loss,
+    mmd_loss,
+    monte_carlo_loss,
+    mse,
+    reparameterize,
+    returned_kl,
+    sparse_loss,
+    summed_bce,
+    token_loss,
+    vq_loss,
+    warm_up,
+)
+from tests.plugin.zoo.plain import (
+    MLP,
+    ConvAE,
+    Deep,
+    DropoutAE,
+    FrozenBackbone,
+    HalfPrecision,
+    InputDependentSize,
+    Overcomplete,
+    Residual,
+    Tied,
+    Unet,
+    ZeroStart,
+)
+from tests.plugin.zoo.sequence import Masked, Recurrent, SentenceVAE, SequenceFirst, Transformer
+from tests.plugin.zoo.variational import (
+    VAE,
+    WAE,
+    BernoulliVAE,
+    Conditional,
+    ConvVAE,
+    DoublePrecision,
+    Hierarchical,
+    InPlaceVAE,
+    LearnedVariance,
+    SoftplusVAE,
+)
+
+__all__ = [
+    "HEALTHY",
+    "MLP",
+    "VAE",
+    "VQ",
+    "WAE",
+    "BernoulliVAE",
+    "Conditional",
+    "ConvAE",
+    "ConvVAE",
+    "Deep",
+    "DoublePrecision",
+    "DropoutAE",
+    "FrozenBackbone",
+    "Gumbel",
+    "HalfPrecision",
+    "Healthy",
+    "Hierarchical",
+    "InPlaceVAE",
+    "InputDependentSize",
+    "LearnedVariance",
+    "Masked",
+    "Overcomplete",
+    "Recurrent",
+    "Residual",
+    "ResidualVQ",
+    "SentenceVAE",
+    "SequenceFirst",
+    "SoftplusVAE",
+    "Tied",
+    "Transformer",
+    "Unet",
+    "ZeroStart",
+    "bernoulli_loss",
+    "binary",
+    "conditional_loss",
+    "denoising_loss",
+    "dict_mse",
+    "distribution_loss",
+    "elbo",
+    "free_bits_loss",
+    "gaussian_kl",
+    "half_vectors",
+    "images",
+    "labelled",
+    "learned_variance_loss",
+    "masked_loss",
+    "mmd_loss",
+    "monte_carlo_loss",
+    "mse",
+    "patches",
+    "reparameterize",
+    "returned_kl",
+    "series",
+    "series_first",
+    "signed_images",
+    "sparse_loss",
+    "summed_bce",
+    "token_loss",
+    "tokens",
+    "vectors",
+    "vq_loss",
+    "warm_up",
+]
+
+
+@dataclass(frozen=True)
+class Healthy:
+    name: str
+    model: Callable[[], nn.Module]
+    batch: Callable[[int, int], torch.Tensor]
+    loss: Callable
+
+    def spec(self, seed=0, **changes):
+        return AESpec(self.model, self.batch, loss=self.loss, seed=seed, name=self.name).but(**changes)
+
+
+HEALTHY = [
+    Healthy("mlp", MLP, vectors, mse),
+    Healthy("mlp-leaky", lambda: MLP(act=nn.LeakyReLU), vectors, mse),
+    Healthy("mlp-denoising", MLP, vectors, denoising_loss),
+    Healthy("overcomplete-sparse", Overcomplete, vectors, sparse_loss),
+    Healthy("conv-batchnorm", ConvAE, images, mse),
+    Healthy("conv-bce", lambda: ConvAE(norm=False), images, summed_bce),
+    Healthy("residual-dict", Residual, images, dict_mse),
+    Healthy("vae", VAE, vectors, elbo),
+    Healthy("beta-vae", VAE, vectors, lambda m, x: elbo(m, x, 4.0)),
+    Healthy("tiny-beta", VAE, vectors, lambda m, x: elbo(m, x, 1e-6)),
+    Healthy("warm-up", VAE, vectors, warm_up),
+    Healthy("free-bits", VAE, vectors, free_bits_loss),
+    Healthy("bernoulli-logstd", BernoulliVAE, binary, bernoulli_loss),
+    Healthy("softplus-distributions", SoftplusVAE, vectors, distribution_loss),
+    Healthy("monte-carlo-kl", SoftplusVAE, vectors, monte_carlo_loss),
+    Healthy("in-place-noise", InPlaceVAE, vectors, elbo),
+    Healthy("learned-variance", LearnedVariance, vectors, learned_variance_loss),
+    Healthy("conv-vae", ConvVAE, signed_images, lambda m, x: elbo(m, x, 0.1)),
+    Healthy("hierarchical", Hierarchical, vectors, returned_kl),
+    Healthy("conditional", Conditional, labelled, conditional_loss),
+    Healthy("vq", VQ, vectors, vq_loss),
+    Healthy("vq-ema", lambda: VQ(ema=True), vectors, vq_loss),
+    Healthy("residual-vq", ResidualVQ, vectors, vq_loss),
+    Healthy("gumbel", Gumbel, vectors, returned_kl),
+    Healthy("gumbel-hard", lambda: Gumbel(hard=True), vectors, returned_kl),
+    Healthy("gru", Recurrent, series, lambda m, x: elbo(m, x, 0.1)),
+    Healthy("lstm", lambda: Recurrent(nn.LSTM), series, lambda m, x: elbo(m, x, 0.1)),
+    Healthy("sequence-first", SequenceFirst, series_first, mse),
+    Healthy("sentence", SentenceVAE, tokens, token_loss),
+    Healthy("transformer", Transformer, patches, mse),
+    Healthy("transformer-dropout", lambda: Transformer(0.1), patches, mse),
+    Healthy("masked", Masked, patches, masked_loss),
+    Healthy("dropout-batchnorm", DropoutAE, vectors, mse),
+    Healthy("zero-start", ZeroStart, vectors, mse),
+    Healthy("tied", Tied, vectors, mse),
+    Healthy("hooked-backbone", FrozenBackbone, vectors, mse),
+    Healthy("wae-mmd", WAE, vectors, mmd_loss),
+    Healthy("bfloat16", HalfPrecision, half_vectors, mse),
+    Healthy("float64", DoublePrecision, lambda n, s: vectors(n, s).double(), elbo),
+    Healthy("unet", Unet, images, mse),
+    Healthy("deep", Deep, vectors, mse),
+    Healthy("adaptive-pool", InputDependentSize, images, mse),
+]
