@@ -7,12 +7,14 @@ import ast
 from aelint.semantics import calls, classes, statements
 from aelint.semantics.kinds import is_network
 from aelint.semantics.machine import Frame, Limits, Machine, OutOfFuelError
+from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.project import NoProject, ProjectFiles
 from aelint.semantics.scopes import Module, Scope
 from aelint.semantics.trace import Context
 from aelint.semantics.values import Bound, ClassValue, Function, Instance, Sym, Value
 from aelint.sources.unit import SourceUnit
+from aelint.syntax.walk import own_nodes
 
 __all__ = ["understand"]
 
@@ -102,7 +104,8 @@ def _enter(machine: Machine, module: Module, function: Function, instance: Insta
             continue
         default = function.defaults.get(arg.arg, arg)
         if default is arg or default is None:
-            kwargs[arg.arg] = _argument(frame, arg, optional=default is None, tensor=is_forward)
+            model = _only_model(machine, module, function, arg.arg) if instance is None else None
+            kwargs[arg.arg] = model or _argument(frame, arg, optional=default is None, tensor=is_forward)
     for arg in spec.kwonlyargs:
         default = function.defaults.get(arg.arg, arg)
         if default is arg or default is None:
@@ -112,6 +115,29 @@ def _enter(machine: Machine, module: Module, function: Function, instance: Insta
     else:
         receiver: Value = instance.cls if "classmethod" in function.decorators else instance
         calls.call(frame, Bound(receiver, function), (), kwargs, function.node)
+
+
+_MODEL_NAMES = frozenset("model net network vae ae autoencoder auto_encoder module".split())
+
+
+def _only_model(machine: Machine, module: Module, function: Function, name: str) -> Instance | None:
+    """The network that a function nobody calls takes as its `model`: the one that its file defines, if it is one.
+
+    A loss or a training function that is written beside a model is meant for it. Where several networks
+    stand side by side, or the function does not call its argument, nothing is assumed.
+    """
+    own = [i for i in machine.instances if i.cls.module is module and is_network(i.cls)]
+    if name.lower() not in _MODEL_NAMES and name.lower() not in {i.cls.name.lower() for i in own}:
+        return None
+    parts = {id(part) for i in own for _, part in submodules(i)[1:]}
+    inherited = {id(c) for i in own for c in i.cls.mro()[1:]}
+    outermost = {i.cls.name: i for i in own if id(i) not in parts and id(i.cls) not in inherited}
+    built_inside = {i.cls.name for i in own if id(i) in parts}
+    candidates = [i for n, i in outermost.items() if n not in built_inside]
+    called = any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name for n in own_nodes(function.node)
+    )
+    return candidates[0] if len(candidates) == 1 and called else None
 
 
 _TENSOR_TYPES = ("Tensor", "FloatTensor", "torch.Tensor")
