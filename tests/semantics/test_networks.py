@@ -205,3 +205,29 @@ def test_same_input_gives_the_same_size_expressions():
     y = Net()(torch.rand(2, 3, 32, 32))
     """
     assert shape(source) == (2, 3, 32, 32)
+
+
+BESIDE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 3)
+    def forward(self, x):
+        return self.fc(x)
+"""
+
+
+def test_a_function_beside_the_only_model_is_called_with_it():
+    returned = understood(BESIDE + "def loss(model, x):\n    return model(x)\n").returns[-1].value
+    assert returned.last == (3,)
+
+
+def test_no_model_is_assumed_where_there_are_several():
+    other = BESIDE.replace("Net", "Other").replace("8, 3", "8, 5")
+    returned = understood(BESIDE + other + "def loss(model, x):\n    return model(x)\n").returns[-1].value
+    assert returned.op == "call"
+
+
+def test_no_model_is_assumed_for_an_argument_that_is_not_called():
+    source = BESIDE + "def count(model):\n    return model\n"
+    assert understood(source).returns[-1].value.op == "param"
