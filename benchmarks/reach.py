@@ -4,7 +4,7 @@
 
 Prints for each folder: the share of layer construction sites whose sizes are concrete, symbolic or unknown;
 the share of networks whose `forward` is followed to its end, with a known output rank and a known batch
-axis; and the CPU time of understanding as a ratio to `libcst.parse_module` of the same files.
+axis; the share of losses that are decomposed into terms; and the CPU time of understanding as a ratio to `libcst.parse_module` of the same files.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from aelint.engine.project import Project
 from aelint.semantics import Program, understand
 from aelint.semantics.dims import Poly
 from aelint.semantics.kinds import is_network
+from aelint.semantics.objectives import LOSSES, objectives
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import to_dim
 from aelint.semantics.values import DictValue, Instance, ListValue, Sym, Value
@@ -48,6 +49,7 @@ class Reach:
         default_factory=lambda: {"concrete": set(), "symbolic": set(), "unknown": set()}
     )
     forwards: dict[str, int] = field(default_factory=lambda: {"all": 0, "end": 0, "rank": 0, "batch": 0})
+    losses: dict[str, int] = field(default_factory=lambda: {"all": 0, "terms": 0})
     seconds: float = 0.0
     parse_seconds: float = 0.0
     slowest: tuple[float, str] = (0.0, "")
@@ -108,6 +110,15 @@ def count(program: Program, reach: Reach) -> None:
         reach.forwards["batch"] += any(t.shape and isinstance(t.shape[0], Poly) and t.shape[0].has_batch for t in found)
 
 
+def count_losses(program: Program, reach: Reach) -> None:
+    """Add the losses of one program: a loss is decomposed if it is more than one value that nothing is known of."""
+    for objective in objectives(program):
+        if objective.value.site is None or objective.value.site.unit is not program.unit:
+            continue
+        reach.losses["all"] += 1
+        reach.losses["terms"] += len(objective.summands) > 1 or objective.value.op in LOSSES
+
+
 def measure(folder: pathlib.Path, limit: int) -> Reach:
     """Read every torch file below a folder."""
     reach = Reach()
@@ -130,6 +141,7 @@ def measure(folder: pathlib.Path, limit: int) -> Reach:
         reach.seconds += done - parsed
         reach.slowest = max(reach.slowest, (done - parsed, str(path)))
         count(program, reach)
+        count_losses(program, reach)
     return reach
 
 
@@ -159,6 +171,7 @@ def main() -> None:
             + ", ".join(f"{k} {share(forwards[k], forwards['all'])}" for k in ("end", "rank", "batch"))
             + f"  of {forwards['all']}"
         )
+        print(f"  losses        in terms {share(reach.losses['terms'], reach.losses['all'])}  of {reach.losses['all']}")
         ratio = reach.seconds / reach.parse_seconds if reach.parse_seconds else 0.0
         print(f"  cost          {ratio:.2f} x libcst parse; slowest file {reach.slowest[0]:.1f} s ({reach.slowest[1]})")
 

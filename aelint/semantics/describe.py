@@ -34,7 +34,8 @@ def describe_layer(layer: Object | Instance) -> str:
         return layer.cls.name
     args = [describe(a) for a in layer.args if not isinstance(a, (Object, Instance, ListValue, DictValue))]
     args += [f"{k}={describe(v)}" for k, v in layer.kwargs.items()]
-    return f"{layer.name.rsplit('.', 1)[-1]}({', '.join(args)})"
+    name = layer.name.rsplit(".", 1)[-1]
+    return name if layer.children is not None else f"{name}({', '.join(args)})"
 
 
 def describe(value: Value) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from aelint.semantics.describe import describe, describe_layer
 from aelint.semantics.kinds import is_network
-from aelint.semantics.modules import children_of
+from aelint.semantics.modules import children_of, submodules
 from aelint.semantics.program import Program
+from aelint.semantics.roles import role_of
 from aelint.semantics.trace import Binding, Call, Return
 from aelint.semantics.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 
@@ -20,8 +21,9 @@ def render(program: Program) -> str:
     """The whole report as text."""
     lines = [program.unit.path]
     shown: set[str] = set()
+    parts = {id(part) for network in program.networks for _, part in submodules(network)[1:]}
     for network in program.networks:
-        if network.cls.module.unit.path != program.unit.path:
+        if network.cls.module.unit.path != program.unit.path or id(network) in parts:
             continue
         key = f"{network.cls.name}{_arguments(network)}"
         if key not in shown:
@@ -113,4 +115,6 @@ def _row(program: Program, row: int | None, label: str, value: Value) -> str:
     text = text if row is not None else "return"
     shortened = text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
     origin = f"  <- {value.op}" if isinstance(value, Sym) else ""
-    return f"{place}  {shortened:<{WIDTH}}  {label}: {describe(value)}{origin}"
+    part = role_of(program, value)
+    role = f"  [{part.role}]" if part is not None else ""
+    return f"{place}  {shortened:<{WIDTH}}  {label}: {describe(value)}{origin}{role}"

@@ -156,7 +156,7 @@ def _sliced(size: Dim, part: slice) -> Dim:
     stop = size if part.stop is None else to_dim(part.stop)
     if start is None or stop is None or step < 1:
         return fresh("slice")
-    if isinstance(size, int) and isinstance(start, int) and isinstance(stop, int):
+    if isinstance(size, int) and isinstance(start, int) and isinstance(stop, int) and size >= 0:
         return len(range(*slice(start, stop, step).indices(size)))
     return _symbolic_slice(size, start, stop, step, open_end=part.stop is None)
 
