@@ -8,6 +8,7 @@ from typing import Any, cast
 from pytest_aecheck.records import (
     Attempt,
     Attempts,
+    Bypass,
     Categorical,
     Dependence,
     Fitted,
@@ -35,6 +36,7 @@ __all__ = [
     "PROBE_BROKE",
     "Attempt",
     "Attempts",
+    "Bypass",
     "Categorical",
     "Dependence",
     "Fitted",
@@ -207,3 +209,8 @@ class Observations:
     def step(self) -> StepFacts:
         """The training step."""
         return cast("StepFacts", self.get("step"))
+
+    @property
+    def bypass(self) -> Bypass:
+        """What reaches the reconstruction around the code."""
+        return cast("Bypass", self.get("bypass"))

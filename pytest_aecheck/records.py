@@ -7,6 +7,7 @@ from dataclasses import dataclass
 __all__ = [
     "Attempt",
     "Attempts",
+    "Bypass",
     "Categorical",
     "Dependence",
     "Fitted",
@@ -384,3 +385,21 @@ class StepFacts:
     stepped_without_gradient: bool
     mode_left: bool
     frozen_moved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bypass:
+    """What is left of the influence of the input when the code is held constant."""
+
+    where: str
+    drawn: bool
+    """The code is drawn from a posterior."""
+    gradient: float
+    """Largest derivative of a random mixture of the reconstruction by the input."""
+    own: int
+    """Of the elements that were followed one by one, how many depend on the same element of the input."""
+    elements: int
+    rank: int
+    """Rank of their derivatives: 1 or 2 for a mean and a scale that are put back."""
+    decoder_inputs: int
+    """Tensors that the decoder is given; 0 where no module is called decoder."""

@@ -29,7 +29,7 @@ from pytest_aecheck.probes.vocabulary import (
     function_name,
 )
 
-__all__ = ["Call", "Flow", "Trace", "Tracer", "Value"]
+__all__ = ["Call", "Execution", "Flow", "Trace", "Tracer", "Value"]
 
 
 class Flow(Flag):

@@ -1,0 +1,80 @@
+"""Does anything of the input reach the reconstruction without passing the code?
+
+With the code replaced by a constant, the reconstruction's derivative by the input is what goes around it. In an
+autoencoder that derivative is exactly zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from pytest_aecheck.observations import Bypass, Unavailable
+from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.codes import decoder_execution, find_code
+from pytest_aecheck.probes.runs import record
+
+__all__ = ["observe_bypass"]
+
+_ELEMENTS = 8
+"""Elements of the reconstruction that are followed back one by one."""
+
+
+def observe_bypass(bench: Bench) -> Bypass:
+    """Cut the code in training mode and look at what is left."""
+    batch = bench.batch(bench.spec.batch_size, 0)
+    x = bench.primary(batch)
+    if not x.is_floating_point():
+        raise Unavailable("the input is not of floating point")
+    leaf = x.detach().clone().requires_grad_()
+    fed = torch.utils._pytree.tree_map(lambda item: leaf if item is x else item, batch)  # noqa: SLF001 - no public tree map
+    with bench.ready(training=True) as model:
+        whole = record(bench, model, fed, seed=bench.spec.seed, with_loss=False)
+        code = find_code(whole)
+        decoder = decoder_execution(whole)
+        cut = record(
+            bench,
+            model,
+            fed,
+            seed=bench.spec.seed,
+            with_loss=False,
+            override={key: lambda tensor: tensor.detach().clone() for key in code.keys},
+        )
+        x_hat = cut.maybe_reconstruction()
+        if x_hat is None:
+            raise Unavailable("no output has the shape of the input")
+        given = 0 if decoder is None else sum(v.tensor.is_floating_point() for v in decoder.inputs)
+        return _followed(bench, x_hat.tensor, leaf, where=code.where, drawn=code.drawn, given=given)
+
+
+def _followed(bench: Bench, x_hat: Any, leaf: Any, *, where: str, drawn: bool, given: int) -> Bypass:
+    cotangent = torch.randn(x_hat.shape, generator=torch.Generator().manual_seed(5)).to(x_hat)
+    gradient = _back(x_hat, leaf, cotangent)
+    largest = 0.0 if gradient is None else float(gradient.abs().max())
+    own = rank = 0
+    sampled: list[int] = []
+    if largest > 0 and x_hat.shape == leaf.shape:
+        axis = bench.batch_axis
+        mine = torch.zeros_like(x_hat).movedim(axis, 0)
+        per_row = mine[0].numel()
+        sampled = sorted({int(i) for i in torch.linspace(0, per_row - 1, _ELEMENTS)})
+        rows = [_row(x_hat, leaf, index, axis) for index in sampled]
+        own = sum(bool(row[index] != 0) for row, index in zip(rows, sampled, strict=True))
+        rank = int(torch.linalg.matrix_rank(torch.stack(rows), rtol=1e-5))
+    return Bypass(where, drawn, largest, own, len(sampled), rank, given)
+
+
+def _back(x_hat: Any, leaf: Any, cotangent: Any) -> Any:
+    if not x_hat.requires_grad:
+        return None
+    return torch.autograd.grad(x_hat, leaf, cotangent, retain_graph=True, allow_unused=True)[0]
+
+
+def _row(x_hat: Any, leaf: Any, index: int, axis: int) -> Any:
+    """Derivative of one element of the first sample's reconstruction by that sample."""
+    one = torch.zeros_like(x_hat)
+    sample = one.select(axis, 0)
+    sample[tuple(int(i) for i in torch.unravel_index(torch.tensor(index), sample.shape))] = 1.0
+    gradient = _back(x_hat, leaf, one)
+    return gradient.select(axis, 0).reshape(-1).double()

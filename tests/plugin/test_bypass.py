@@ -1,0 +1,105 @@
+"""Nothing of the input may reach the reconstruction around the code."""
+
+import pytest
+import torch
+from torch import nn
+
+from pytest_aecheck import AESpec, run_checks
+from tests.plugin.zoo import HEALTHY, MLP, VAE, elbo, mse, reparameterize, series, vectors
+
+
+def verdict(model, batch=vectors, loss=None, **more):
+    return run_checks(AESpec(model, batch, loss=loss, **more), only=["AEC109"])["AEC109"]
+
+
+@pytest.mark.parametrize("healthy", HEALTHY, ids=[h.name for h in HEALTHY])
+def test_healthy_models_pass_or_say_what_they_lack(healthy):
+    found = run_checks(healthy.spec(), only=["AEC109"])["AEC109"]
+    assert found.status in {"passed", "skipped"}, str(found)
+
+
+class Residual(VAE):
+    """Adds its input to what is decoded."""
+
+    def forward(self, x):
+        x_hat, mu, logvar = super().forward(x)
+        return x_hat + 0.1 * x, mu, logvar
+
+
+class SeesInput(VAE):
+    """Concatenates the input with the code."""
+
+    def __init__(self):
+        super().__init__()
+        self.decoder = nn.Sequential(nn.Linear(24, 32), nn.Tanh(), nn.Linear(32, 20))
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decoder(torch.cat([reparameterize(mu, logvar), x], 1)), mu, logvar
+
+
+class HiddenPath(VAE):
+    """Adds a hidden layer of the encoder to the output."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(32, 20)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decoder(reparameterize(mu, logvar)) + self.out(self.encoder(x)), mu, logvar
+
+
+@pytest.mark.parametrize("model", [Residual, SeesInput, HiddenPath])
+def test_a_way_around_a_drawn_code_fails(model):
+    found = verdict(model, loss=elbo)
+    assert found.status == "failed"
+    assert found.numbers["gradient"] > 0
+    assert verdict(model, loss=elbo, skips=True).status == "skipped"
+
+
+class Undrawn(MLP):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+class Normalised(VAE):
+    """Mean and scale of each sample are taken off and put back."""
+
+    def forward(self, x):
+        mean, scale = x.mean(1, keepdim=True), x.std(1, keepdim=True) + 1e-5
+        x_hat, mu, logvar = super().forward((x - mean) / scale)
+        return x_hat * scale + mean, mu, logvar
+
+
+@pytest.mark.parametrize("model", [Undrawn, Normalised])
+def test_what_may_be_meant_only_warns(model):
+    assert verdict(model, loss=mse if model is Undrawn else elbo).status == "warned"
+
+
+class Forced(nn.Module):
+    """A recurrent decoder that is given the input, shifted by `shift` steps."""
+
+    def __init__(self, shift=1):
+        super().__init__()
+        self.shift = shift
+        self.enc, self.dec = nn.GRU(2, 16, batch_first=True), nn.GRU(2, 16, batch_first=True)
+        self.code, self.start, self.out = nn.Linear(16, 6), nn.Linear(3, 16), nn.Linear(16, 2)
+
+    def forward(self, x):
+        mu, logvar = self.code(self.enc(x)[1][-1]).chunk(2, 1)
+        shifted = torch.cat([torch.zeros_like(x[:, : self.shift]), x], 1)[:, : x.shape[1]]
+        y, _ = self.dec(shifted, torch.tanh(self.start(reparameterize(mu, logvar))).unsqueeze(0).contiguous())
+        return self.out(y), mu, logvar
+
+
+def test_teacher_forcing_is_allowed_the_past():
+    found = verdict(Forced, series, elbo)
+    assert found.status == "passed"
+    assert found.numbers["gradient"] > 0
+
+
+def test_teacher_forcing_without_shift_shows_each_step_to_itself():
+    found = verdict(lambda: Forced(shift=0), series, elbo)
+    assert found.numbers["own"] == found.numbers["followed"]
+    assert found.status in {"failed", "warned"}
