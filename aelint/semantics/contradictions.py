@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics import dims
 from aelint.semantics.dims import Dim
+from aelint.semantics.graph import parts
+from aelint.semantics.lineage import ancestors
 from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.operators import Conflict
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Context
+from aelint.semantics.trace import Activation, Context
 from aelint.semantics.values import Instance, Object, Sym, Value
 from aelint.syntax.walk import walk
 
@@ -21,7 +23,9 @@ __all__ = [
     "Contradiction",
     "constructions",
     "contradictions",
+    "follows_from_another",
     "last_layer",
+    "misuse",
     "owner_of",
     "source_of_size",
     "unflattened",
@@ -140,3 +144,60 @@ def _owners(program: Program) -> dict[int, Instance]:
 def owner_of(program: Program, layer: Object) -> Instance | None:
     """The innermost network of the project that holds a layer."""
     return _owners(program).get(id(layer))
+
+
+def misuse(program: Program, found: Contradiction) -> Site | None:
+    """The call that is to blame, where the same layer or function takes what other calls give it; else None."""
+    layer = found.conflict.layer
+    if layer is not None:
+        return _handed_over(program, found, layer) if _takes_others(program, layer) else None
+    blamed = None
+    for activation in reversed(found.context.stack):
+        if activation.site is None or not _succeeds_elsewhere(program, activation):
+            break
+        blamed = activation.site
+    return blamed
+
+
+def _takes_others(program: Program, layer: Object) -> bool:
+    refused = {id(c.subject) for c, _ in program.machine.trace.conflicts if c.layer is layer}
+    taken = [c.args[0] for c in program.calls if c.callee is layer and c.args]
+    return any(isinstance(v, Sym) and id(v) not in refused and (v.shape or v.last) for v in taken)
+
+
+def _handed_over(program: Program, found: Contradiction, layer: Object) -> Site:
+    """Where the program calls the layer, or the container that holds it."""
+    subject = found.conflict.subject
+    behind = {id(one) for one in ancestors(subject)} if subject is not None else set()
+    stack = found.context.stack
+    for call in reversed(program.calls):
+        held = call.name == "sequential" and any(one is layer for _, one in submodules(call.callee))
+        if held and call.context.stack == stack and call.args and id(call.args[0]) in behind:
+            return call.site
+    return found.site
+
+
+def _succeeds_elsewhere(program: Program, failed: Activation) -> bool:
+    """Whether the function gave a tensor of known sizes where another place called it, which met no contradiction."""
+    assert failed.site is not None
+    failing = {
+        id(a.site.node) for _, context in program.machine.trace.conflicts for a in context.stack if a.site is not None
+    }
+    for ended in program.returns:
+        activation = ended.context.stack[-1] if ended.context.stack else None
+        if activation is None or activation.function is not failed.function or activation.site is None:
+            continue
+        known = any(isinstance(v, Sym) and (v.shape or v.last) for v in parts(ended.value))
+        if known and id(activation.site.node) not in failing:
+            return True
+    return False
+
+
+def follows_from_another(program: Program, found: Contradiction) -> bool:
+    """Whether the tensor was computed by an operation that itself met a contradiction."""
+    broken = {
+        id(c.site.node) for c, _ in program.machine.trace.conflicts if c.site is not None and c.site is not found.site
+    } - {id(found.site.node)}
+    layers = {id(c.layer) for c, _ in program.machine.trace.conflicts if c.layer is not None}
+    behind = ancestors(found.conflict.subject) if found.conflict.subject is not None else ()
+    return any((one.site is not None and id(one.site.node) in broken) or id(one.layer) in layers for one in behind)

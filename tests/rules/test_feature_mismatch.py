@@ -115,3 +115,13 @@ def test_fires_across_files():
     found = run(rule, files)
     assert [f.site.row for f in found] == [7]
     assert "line 5 of enc.py" in found[0].message
+
+
+def test_blames_the_call_where_the_layer_takes_what_other_calls_give_it():
+    source = (
+        HEAD
+        + "decoder = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 20))\ny = decoder(torch.rand(4, 6))\nz = torch.randn(4, 32)\nnew = decoder(z)\n"
+    )
+    found = run(rule, source)
+    assert [f.site.row for f in found] == [7]
+    assert found[0].notes[0].site.row == 4

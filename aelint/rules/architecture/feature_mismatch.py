@@ -58,7 +58,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.contradictions import Contradiction, contradictions, owner_of, source_of_size, unflattened
+from aelint.semantics.contradictions import Contradiction, contradictions, misuse, owner_of, source_of_size, unflattened
 from aelint.semantics.values import Object, Sym
 from aelint.semantics.wording import layer_title, place, shape_text, size_text
 
@@ -84,7 +84,16 @@ def _finding(program: Program, found: Contradiction) -> Finding:
     taker = layer_title(program, found.conflict.layer)
     reached = f"{taker} takes {size_text(facts['expected'])} {kind}, but {size_text(actual)} arrive"
     source = source_of_size(found.conflict.subject, actual)
-    giver = source.layer if source is not None and isinstance(source.layer, Object) else None
+    shape = shape_text(facts["shape"])
+    misused = misuse(program, found)
+    if misused is not None:
+        message = (
+            f"{reached}: the tensor has the shape {shape}, and other calls give it what it takes. "
+            "Pass the tensor that belongs here, or call another layer."
+        )
+        return Finding(misused, message, (Note(found.written, f"built for {size_text(facts['expected'])} here"),))
+    giver = source.layer if found.conflict.layer is not None and source is not None else None
+    giver = giver if isinstance(giver, Object) else None
     if giver is not None and giver.site is not None and _broke_its_word(program, giver, facts["expected"], actual):
         message = (
             f"{layer_title(program, giver)} gives {size_text(actual)} {kind}, but its block was built to give "
@@ -92,7 +101,6 @@ def _finding(program: Program, found: Contradiction) -> Finding:
         )
         return Finding(giver.site, message, (Note(found.written, reached),))
     origin, notes = _origin(program, found, source)
-    shape = shape_text(facts["shape"])
     return Finding(
         found.written, f"{reached}: the tensor has the shape {shape}{origin}. Make both sizes the same.", notes
     )

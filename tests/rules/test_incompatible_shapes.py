@@ -1,0 +1,84 @@
+import pytest
+
+from aelint.rules.architecture import feature_mismatch
+from aelint.rules.architecture import incompatible_shapes as rule
+from tests.rules.harness import rows, run
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "torch.rand(16, 6) + torch.rand(6)",
+        "torch.rand(16, 1, 6) * torch.rand(1, 4, 6)",
+        "torch.rand(16, 6) @ torch.rand(50, 6).t()",
+        "torch.cat([torch.rand(16, 6), torch.rand(16, 4)], dim=1)",
+        "torch.rand(2, 16, 6) @ torch.rand(6, 3)",
+    ],
+)
+def test_silent_on_sizes_that_go_together(expression):
+    assert rows(rule, HEAD + f"y = {expression}\n") == []
+
+
+def test_silent_on_sizes_out_of_sight():
+    assert rows(rule, HEAD + "def mix(a, b):\n    return a @ b + torch.rand(7)\n") == []
+
+
+def test_silent_on_a_reconstruction_of_another_size_which_has_its_own_rule():
+    source = HEAD + "x = torch.rand(4, 20)\ny = nn.Linear(20, 18)(x)\nloss = ((y - x) ** 2).mean()\n"
+    assert rows(rule, source) == []
+
+
+def test_silent_on_what_follows_from_a_layer_that_does_not_fit():
+    source = HEAD + "h = nn.Linear(8, 5)(torch.rand(4, 7))\ny = h + torch.rand(4, 6)\n"
+    assert rows(feature_mismatch, source) == [4]
+    assert rows(rule, source) == []
+
+
+def test_silent_where_a_condition_asks_for_the_shape():
+    source = HEAD + "def f(a, b):\n    if a.shape == b.shape:\n        return torch.rand(3, 4) + torch.rand(2, 4)\n"
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "torch.rand(16, 6) - torch.rand(6, 1).t().reshape(3, 2)",
+        "torch.rand(16, 6) @ torch.rand(50, 6)",
+        "torch.mm(torch.rand(16, 6), torch.rand(7, 6))",
+        "torch.cat([torch.rand(16, 6), torch.rand(15, 6)], dim=1)",
+        "F.binary_cross_entropy(torch.rand(16, 784), torch.rand(16, 1, 28, 28))",
+    ],
+)
+def test_fires_on_sizes_that_do_not(expression):
+    assert rows(rule, HEAD + f"y = {expression}\n") == [4]
+
+
+def test_names_both_shapes():
+    message = run(rule, HEAD + "y = torch.rand(16, 6) @ torch.rand(50, 6)\n")[0].message
+    assert "shapes (16, 6) and (50, 6)" in message
+
+
+def test_blames_the_call_that_passes_the_wrong_tensor_to_a_layer_that_others_use_well():
+    source = (
+        HEAD
+        + """
+class Graph(nn.Module):
+    def __init__(self, i, o):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(i, o))
+
+    def forward(self, x, a):
+        return a @ (x @ self.weight)
+
+first, mean, scale = Graph(8, 16), Graph(16, 4), Graph(16, 4)
+x, a = torch.rand(30, 8), torch.rand(30, 30)
+h = first(x, a)
+mu = mean(h, a)
+sigma = scale(x, a)
+"""
+    )
+    found = run(rule, source)
+    assert [f.site.row for f in found] == [17]
+    assert found[0].notes[0].site.row == 11
