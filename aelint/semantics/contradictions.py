@@ -150,7 +150,7 @@ def misuse(program: Program, found: Contradiction) -> Site | None:
     """The call that is to blame, where the same layer or function takes what other calls give it; else None."""
     layer = found.conflict.layer
     if layer is not None:
-        return _handed_over(program, found, layer) if _takes_others(program, layer) else None
+        return _handed_over(program, found, layer) if _takes_others(program, found, layer) else None
     blamed = None
     for activation in reversed(found.context.stack):
         if activation.site is None or not _succeeds_elsewhere(program, activation):
@@ -159,10 +159,16 @@ def misuse(program: Program, found: Contradiction) -> Site | None:
     return blamed
 
 
-def _takes_others(program: Program, layer: Object) -> bool:
-    refused = {id(c.subject) for c, _ in program.machine.trace.conflicts if c.layer is layer}
+def _takes_others(program: Program, found: Contradiction, layer: Object) -> bool:
+    """Whether some call gives the layer a tensor that certainly has the size it was built for."""
+    facts = found.conflict.facts
+    axis = facts.get("axis", -1)
     taken = [c.args[0] for c in program.calls if c.callee is layer and c.args]
-    return any(isinstance(v, Sym) and id(v) not in refused and (v.shape or v.last) for v in taken)
+    for value in taken:
+        sizes = (value.shape or value.last[-1:] * (axis == -1)) if isinstance(value, Sym) else ()
+        if -len(sizes) <= axis < len(sizes) and sizes[axis] == facts.get("expected"):
+            return True
+    return False
 
 
 def _handed_over(program: Program, found: Contradiction, layer: Object) -> Site:
