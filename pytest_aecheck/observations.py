@@ -28,6 +28,7 @@ from pytest_aecheck.records import (
     Reach,
     RoundTrip,
     Routes,
+    Scaling,
     StepFacts,
     Weights,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Reach",
     "RoundTrip",
     "Routes",
+    "Scaling",
     "StepFacts",
     "Unavailable",
     "Weights",
@@ -214,3 +216,8 @@ class Observations:
     def bypass(self) -> Bypass:
         """What reaches the reconstruction around the code."""
         return cast("Bypass", self.get("bypass"))
+
+    @property
+    def scaling(self) -> Scaling:
+        """Growth of the loss with the batch."""
+        return cast("Scaling", self.get("scaling"))

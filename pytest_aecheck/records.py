@@ -27,6 +27,7 @@ __all__ = [
     "Reach",
     "RoundTrip",
     "Routes",
+    "Scaling",
     "StepFacts",
     "Weights",
 ]
@@ -164,6 +165,8 @@ class OperandPair:
     """The target is the batch with its samples exchanged."""
     slope: float = float("nan")
     """Cosine between the loss's gradient at the prediction and prediction - target."""
+    curvature: float = float("nan")
+    """The a of `a·‖prediction - target‖²`, where the loss is that."""
     sum_gap: float = 0.0
     """Mean distance of the target's sums from 1, along the axis of the prediction's softmax."""
     prediction_trained: bool = True
@@ -403,3 +406,15 @@ class Bypass:
     """Rank of their derivatives: 1 or 2 for a mean and a scale that are put back."""
     decoder_inputs: int
     """Tensors that the decoder is given; 0 where no module is called decoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The gradient at one sample when the batch is repeated k times, as `averaged / k + summed`, relative to k = 1."""
+
+    averaged: float
+    summed: float
+    residual: float
+    """What two terms do not explain at k = 4."""
+    divided_by_constant: bool
+    """A scalar of the loss is divided by a number, which may be the size of the batch written out."""

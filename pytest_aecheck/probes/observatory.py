@@ -33,6 +33,7 @@ _PROBES = {
     "weights": "weights:observe_weights",
     "loader": "loaders:observe_loader",
     "step": "steps:observe_step",
+    "scaling": "scaling:observe_scaling",
     "bypass": "bypass:observe_bypass",
 }
 
