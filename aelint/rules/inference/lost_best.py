@@ -1,0 +1,203 @@
+"""The best score that a model is compared with is forgotten, or can never be reached.
+
+## What it does
+
+Looks at comparisons that decide whether a model is saved as the best one. Reports a best score that is
+overwritten in every round, whether or not it was beaten, and one that starts where no loss can beat it.
+
+## Why is this bad?
+
+A best score that is overwritten is the score of the last round: every round that improves on its
+predecessor replaces the best model. A loss is never below zero, so with a start at zero nothing is saved.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+best = 0.0
+for epoch in range(10):
+    x = torch.randn(32, 20)
+    val_loss = nn.functional.mse_loss(model(x), x).item()
+    if val_loss < best:
+        best = val_loss
+        torch.save(model.state_dict(), "best.pt")
+```
+
+```python
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+best = float("inf")
+for epoch in range(10):
+    x = torch.randn(32, 20)
+    val_loss = nn.functional.mse_loss(model(x), x).item()
+    if val_loss < best:
+        torch.save(model.state_dict(), "best.pt")
+    best = val_loss
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+best = float("inf")
+for epoch in range(10):
+    x = torch.randn(32, 20)
+    val_loss = nn.functional.mse_loss(model(x), x).item()
+    if val_loss < best:
+        best = val_loss
+        torch.save(model.state_dict(), "best.pt")
+```
+
+## Known limits
+
+A name without "best" in it may be the score of the round before, which is meant to be overwritten.
+
+## References
+
+- https://pytorch.org/tutorials/beginner/saving_loading_models.html
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.trace import Binding, Store
+from aelint.semantics.values import Sym, Value
+from aelint.syntax.walk import walk
+
+RULE = Rule(
+    code="AEL608",
+    name="lost-best",
+    summary="the best score is overwritten in every round, or can never be reached",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("save", "state_dict", "deepcopy"),),
+)
+
+_KEEPS = ("save", "state_dict", "deepcopy")
+_SMALLER = (ast.Lt, ast.LtE)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each best score that does not hold the best."""
+    for module in program.machine.modules.values():
+        for block in _blocks(module.tree):
+            for place, statement in enumerate(block):
+                if isinstance(statement, ast.If) and _keeps_model(statement):
+                    later = block[place + 1 :]
+                    forgotten = _forgotten(statement, later)
+                    if forgotten is not None:
+                        yield _overwritten(Site(module.unit, forgotten), Site(module.unit, statement.test))
+                    else:
+                        yield from _unreachable(program, Site(module.unit, statement.test))
+
+
+def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    for node in walk(tree):
+        for name in ("body", "orelse"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                yield block
+
+
+def _keeps_model(statement: ast.If) -> bool:
+    """Whether the branch saves the state of a model."""
+    called = [n.func for s in statement.body for n in walk(s) if isinstance(n, ast.Call)]
+    names = [
+        f.attr if isinstance(f, ast.Attribute) else f.id for f in called if isinstance(f, (ast.Attribute, ast.Name))
+    ]
+    return any(word in name for name in names for word in _KEEPS)
+
+
+def _operands(test: ast.AST) -> tuple[ast.expr, ast.expr, bool] | None:
+    """The score, the best one, and whether a smaller score is kept."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE() as op], comparators=[right]):
+            smaller = isinstance(op, _SMALLER)
+            for score, best, kept in ((left, right, smaller), (right, left, not smaller)):
+                if isinstance(best, (ast.Name, ast.Attribute)) and "best" in ast.unparse(best).lower():
+                    return score, best, kept
+    return None
+
+
+def _forgotten(statement: ast.If, later: list[ast.stmt]) -> ast.Assign | None:
+    """The assignment that replaces the best score behind the branch, where the branch itself does not."""
+    operands = _operands(statement.test)
+    if operands is None:
+        return None
+    score, best = ast.unparse(operands[0]), ast.unparse(operands[1])
+    if any(best in {ast.unparse(t) for t in _targets(n)} for s in statement.body for n in walk(s)):
+        return None
+    for one in later:
+        if isinstance(one, ast.Assign) and [ast.unparse(t) for t in one.targets] == [best]:
+            return one if ast.unparse(one.value) == score else None
+    return None
+
+
+def _targets(node: ast.AST) -> list[ast.expr]:
+    match node:
+        case ast.Assign(targets=targets):
+            return [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple) else [t])]
+        case ast.AugAssign(target=target) | ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
+            return [target]
+        case _:
+            return []
+
+
+def _overwritten(site: Site, test: Site) -> Finding:
+    assert isinstance(site.node, ast.Assign)
+    name = ast.unparse(site.node.targets[0])
+    message = (
+        f"`{name}` is replaced in every round, so `{test.text}` compares with the round before and not with the best one. "
+        "Move this line into the branch that keeps the model."
+    )
+    return Finding(site, message, (Note(test, "the model is kept here"),))
+
+
+def _unreachable(program: Program, test: Site) -> Iterator[Finding]:
+    operands = _operands(test.node)
+    if operands is None:
+        return
+    score, best, smaller = operands
+    starts, scores = [], []
+    for event in program.assignments:
+        if event.site.unit is not test.unit or any(g.test is test.node for g in event.context.guards):
+            continue
+        if _text(event) == ast.unparse(best):
+            starts.append(event)
+        elif _text(event) == ast.unparse(score):
+            scores.append(event)
+    numbers = [float(e.value) for e in starts if isinstance(e.value, (int, float)) and not isinstance(e.value, bool)]
+    if not scores or not numbers or len(numbers) != len(starts):
+        return
+    if all(_never(s.value, start, smaller) for s in scores for start in numbers):
+        what = "less" if smaller else "more"
+        better = "inf" if smaller else "-inf"
+        message = (
+            f"`{test.text}` is never true: `{ast.unparse(best)}` starts at {numbers[0]:g}, and `{ast.unparse(score)}` is "
+            f'never {what} than that. No model is kept; start from `float("{better}")`.'
+        )
+        yield Finding(test, message, (Note(starts[0].site, "the start"),))
+
+
+def _text(event: Binding | Store) -> str:
+    return ast.unparse(event.site.node)
+
+
+def _never(value: Value, start: float, smaller: bool) -> bool:
+    if math.isinf(start):
+        return smaller is (start < 0)
+    return isinstance(value, Sym) and (value.range.low >= start if smaller else value.range.high <= start)
