@@ -26,12 +26,16 @@ class Scale:
         batch: 1 for a sum over an unknown number of samples, -1 for one division too many.
         averaged: how many numbers of a sample are averaged; 1 for none, None if it is not known how many.
         known: whether all reductions are in sight.
+        weight: the term's factor per sample, before anything of a sample is averaged.
+        sized: whether every sum over samples is over a known number of them; None if there is none.
     """
 
     factor: float
     batch: int
     averaged: int | None
     known: bool
+    weight: float = 1.0
+    sized: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,9 +58,15 @@ class Balance:
         return abs(self.kl_scale.factor / self.reconstruction_scale.factor)
 
     @property
+    def weighed(self) -> float:
+        """The ratio of the two factors per sample: a division by a known number of samples undoes a sum over them."""
+        return abs(self.kl_scale.weight / self.reconstruction_scale.weight)
+
+    @property
     def known(self) -> bool:
-        """Whether the reductions of both are in sight."""
-        return self.kl_scale.known and self.reconstruction_scale.known
+        """Whether the reductions of both are in sight, and their numbers of samples can be compared."""
+        mixed = {self.kl_scale.sized, self.reconstruction_scale.sized} == {True, False}
+        return self.kl_scale.known and self.reconstruction_scale.known and not mixed
 
 
 def balances(objective: Objective) -> Iterator[Balance]:
@@ -85,11 +95,13 @@ def _is_batch(key: object) -> bool:
 def _scale(term: Term) -> Scale:
     factor, batch, averaged, known = abs(term.factor), _divisions(term), 1, not term.by_name
     unknown_mean = False
+    weight, sized = factor, None
     for one in term.reductions or ():
         known &= one.kind in {"sum", "mean"} and (one.features is not None or _takes_all(one))
         if one.kind == "sum" and one.batch is not False:
+            sized = isinstance(one.samples, int) and sized is not False
             if isinstance(one.samples, int):
-                factor *= one.samples
+                factor, weight = factor * one.samples, weight * one.samples
             else:
                 batch += 1
         if one.kind == "mean":
@@ -97,7 +109,8 @@ def _scale(term: Term) -> Scale:
                 factor, averaged = factor / one.features, averaged * one.features
             else:
                 unknown_mean = True
-    return Scale(factor, batch, None if unknown_mean else averaged, known and bool(term.reductions))
+    averaged_over = None if unknown_mean else averaged
+    return Scale(factor, batch, averaged_over, known and bool(term.reductions), weight, sized)
 
 
 def _takes_all(reduction: Reduction) -> bool:

@@ -111,6 +111,7 @@ def _is_scale(law: Law) -> bool:
     """Whether the head is a standard deviation, or its logarithm, on stronger grounds than one sample."""
     if not law.exponential and law.head.range.low >= 0:
         return True
-    names = [n for n in (law.head.name, *law.head.names) if n]
+    # The name where it is computed counts most: callers often unpack a model's outputs under names of their own.
+    names = [law.head.name] if law.head.name else [n for n in law.head.names if n]
     spoken_of = any(_STD_NAME.search(n) for n in names) and not any(_VARIANCE_NAME.search(n) for n in names)
     return spoken_of and law.kind in {"logstd", "std"}

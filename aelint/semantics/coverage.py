@@ -15,7 +15,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.training import Kind, actions, optimizers
 from aelint.semantics.values import Instance, ListValue, Object, Sym, Value
 
-__all__ = ["Missed", "Replaced", "missed_layers", "replaced_parameters"]
+__all__ = ["Missed", "Replaced", "frozen_whole", "missed_layers", "replaced_parameters"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,3 +115,24 @@ def _is_taken_later(program: Program, value: Value, order: int, born: dict[int, 
     later = [o for o in optimizers(program) if born.get(id(o), 0) > order]
     wanted = held_by(value).owners
     return any(not held_by(o).known or held_by(o).owners & wanted for o in later)
+
+
+def frozen_whole(program: Program) -> Iterator[tuple[Site, Object]]:
+    """Where everything that a stepping optimiser holds is taken out of training, for good, before its first step."""
+    changes = [s for s in program.stores if s.name == "requires_grad"]
+    switched = (c.receiver for c in program.calls if c.method == "requires_grad_")
+    if any(s.value is not False for s in changes) or any(is_module(r) or owner_of(r) is not None for r in switched):
+        return
+    layers = {id(o): o for o in program.layers}
+    for optimizer in optimizers(program):
+        held = held_by(optimizer)
+        steps = [a.order for a in actions(program) if a.kind is Kind.STEP and a.of is optimizer]
+        weighted = [layers[i] for i in held.owners if i in layers and is_weighted(layers[i])]
+        early = [s for s in changes if steps and s.order < steps[0] and not s.context.guards]
+        if len(weighted) < 2 or not held.known:
+            continue
+        for store in early:
+            owners = held_by(owner_of(store.target)).owners
+            if all(id(layer) in owners for layer in weighted):
+                yield store.site, optimizer
+                break

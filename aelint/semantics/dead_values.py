@@ -18,7 +18,8 @@ __all__ = ["dead_bindings"]
 @per_program
 def _used(program: Program) -> set[int]:
     """Ids of the values that something was computed from, or that left their function."""
-    values = [e.value for e in program.returns]
+    # What a function hands back to a caller in sight is used there, or not at all.
+    values = [e.value for e in program.returns if not e.context.stack or e.context.stack[-1].site is None]
     values += [e.value for e in program.stores]
     values += [v for call in program.calls for v in (*call.args, *call.kwargs.values(), call.receiver)]
     left = {s.id for v in values for s in graph.parts(v)}

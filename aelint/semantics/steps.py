@@ -6,11 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from aelint.semantics.gradients import reach
+from aelint.semantics.parameters import is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.training import Action, Kind, actions, following_round, is_unconditional, same_round
 
-__all__ = ["Disorder", "accumulating", "cleared_early", "late_clips", "steps_behind_the_loop"]
+__all__ = [
+    "Disorder",
+    "accumulating",
+    "cleared_early",
+    "early_clips",
+    "idle_optimizers",
+    "late_clips",
+    "steps_behind_the_loop",
+]
 
 _GRADIENTS_CHANGE = frozenset({Kind.CLEAR, Kind.WRITE, Kind.OPAQUE})
 
@@ -130,3 +140,37 @@ def late_clips(program: Program) -> Iterator[Disorder]:
         together = same_round(step.context, clip.context) and step.context.stack[-1:] == clip.context.stack[-1:]
         if computed and together and not (after and after[0].kind in {Kind.STEP, Kind.OPAQUE}):
             yield Disorder(clip, step, computed[-1])
+
+
+def early_clips(program: Program) -> Iterator[Disorder]:
+    """Gradients that are clipped between being cleared and being computed, and not again before the step."""
+    for clip in (a for a in actions(program) if a.kind is Kind.CLIP):
+        before = [a for a in actions(program) if a.order < clip.order and _concerns(a, clip)]
+        after = [a for a in actions(program) if a.order > clip.order and (_concerns(a, clip) or a.kind is Kind.CLIP)]
+        if not before or len(after) < 2 or before[-1].kind is not Kind.CLEAR:
+            continue
+        backward, step = after[:2]
+        rounds = (before[-1], backward, step)
+        if (backward.kind, step.kind) == (Kind.BACKWARD, Kind.STEP) and all(
+            same_round(a.context, clip.context) and is_unconditional(a.context, clip.context) for a in rounds
+        ):
+            yield Disorder(clip, step, backward)
+
+
+def idle_optimizers(program: Program) -> Iterator[Disorder]:
+    """Optimisers whose gradients are cleared in a loop where another one steps, and that never take a step."""
+    done = actions(program)
+    stepping = [a for a in done if a.kind is Kind.STEP]
+    if any(a.kind is Kind.OPAQUE for a in done):
+        return
+    for clear in (a for a in done if a.kind is Kind.CLEAR and is_optimizer(a.of)):
+        held = clear.held
+        trained = any(not s.held.known or s.held.owners & held.owners for s in stepping)
+        if not held.known or not held.owners or trained:
+            continue
+        for step in stepping:
+            backward = next((a for a in _between(program, clear, step) if a.kind is Kind.BACKWARD), None)
+            together = backward is not None and same_round(clear.context, step.context)
+            if together and backward is not None and reach(backward.of).live & held.owners:
+                yield Disorder(clear, step, backward)
+                break

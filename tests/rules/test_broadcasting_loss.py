@@ -42,3 +42,12 @@ def test_model_in_another_file():
         "model.py": "import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.f = nn.Linear(4, 1)\n    def forward(self, x):\n        return self.f(x)\n",
     }
     assert rows(rule, files) == [4]
+
+
+def test_several_samples_against_one_target():
+    source = (
+        "import torch\nimport torch.nn as nn\nnet = nn.Linear(4, 9)\nx = torch.randn(8, 9)\nz = torch.randn(5, 8, 4)\n"
+        "loss = ((net(z) - {}) ** 2).mean()\n"
+    )
+    assert not rows(rule, source.format("x"))
+    assert rows(rule, source.format("x[:, :1]"))

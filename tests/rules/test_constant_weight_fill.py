@@ -124,3 +124,25 @@ def test_union_of_types_is_no_constant_for_other_layers():
                 nn.init.constant_(m.weight, 1)
         """
     assert rows(rule, source) == []
+
+
+def test_a_network_of_zeros():
+    source = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(9, 3), nn.Linear(3, 9)
+            self.apply(start)
+
+    def start(m):
+        if isinstance(m, nn.Linear){}:
+            nn.init.zeros_(m.weight)
+
+    net = Net()
+    """
+    assert rows(rule, source.format("")) == [13]
+    # One layer of zeros is a branch that starts at nothing.
+    assert not rows(rule, source.format(" and m.in_features == 3"))

@@ -71,3 +71,21 @@ def test_model_that_computes_its_own_loss():
     model.loss(torch.rand(4, 8)).backward()
     """
     assert rows(rule, source) == [14]
+
+
+def test_an_adversary_holds_the_code():
+    source = """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+
+    mean, logvar, decoder, critic = nn.Linear(9, 3), nn.Linear(9, 3), nn.Linear(3, 9), nn.Linear(3, 1)
+    x = torch.rand(8, 9)
+    mu, lv = mean(x), logvar(x)
+    z = mu + torch.randn_like(mu) * torch.exp(lv / 2)
+    loss = F.mse_loss(decoder(z), x) + {}
+    loss.backward()
+    """
+    assert rows(rule, source.format("0.1 * F.l1_loss(decoder(z), x)"))
+    critic = "0.1 * F.binary_cross_entropy_with_logits(critic(z), torch.ones(8, 1))"
+    assert not rows(rule, source.format(critic))

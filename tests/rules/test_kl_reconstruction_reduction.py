@@ -79,3 +79,24 @@ def test_sizes_that_are_not_known():
     assert rows(rule, source) == [6]
     assert not rows(rule, source.replace("criterion(recon, x) + kld", "criterion(recon, x) + 1e-4 * kld"))
     assert not rows(rule, source.replace("nn.MSELoss()", "nn.MSELoss(reduction='sum')"))
+
+
+def test_a_sum_divided_by_the_samples_is_a_mean_over_them():
+    source = """
+    import torch
+    from torch import nn
+
+    encoder, decoder = nn.Linear(64, 40), nn.Linear(20, 64)
+
+    def loss(x):
+        mu, logvar = encoder(x).chunk(2, dim=1)
+        z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
+        kl = torch.{}(-0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), 1))
+        kl = {}
+        return torch.sum((decoder(z) - x) ** 2) / x.size(0) + kl
+
+    loss(torch.rand(16, 64))
+    """
+    assert not rows(rule, source.format("mean", "kl"))
+    averaged = "-0.5 * torch.mean(torch.mean(1 + logvar - mu.pow(2) - logvar.exp(), 1))"
+    assert rows(rule, source.format("mean", averaged))

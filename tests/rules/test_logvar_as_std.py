@@ -157,3 +157,20 @@ def test_a_scale_that_is_positive_or_unchecked(scale: str) -> None:
 
 def test_a_scale_with_both_signs() -> None:
     assert rows(rule, source("Normal(m, h).rsample()", "0")) == [27]
+
+
+def test_half_of_the_log_variance_without_its_exponential() -> None:
+    source = """
+    import torch
+    from torch import nn
+
+    mean, head, decoder = nn.Linear(9, 3), nn.Linear(9, 3), nn.Linear(3, 9)
+
+    def loss(x):
+        mu, logvar = mean(x), head(x)
+        std = logvar / 2
+        z = mu + torch.randn_like(mu) * {}
+        return (decoder(z) - x).pow(2).sum() - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+    """
+    assert rows(rule, source.format("std")) == [9]
+    assert not rows(rule, source.format("std.exp()"))

@@ -250,3 +250,32 @@ def test_clipping_in_a_method_of_another_file():
     }
     found = run(rule, files)
     assert [(f.site.row, f.severity) for f in found] == [(14, Severity.ERROR)]
+
+
+def test_clipped_before_there_are_gradients():
+    body = """
+for x in loader:
+    opt.zero_grad()
+    loss = loss_of(x)
+    {}
+    loss.backward()
+    {}
+    opt.step()
+"""
+    assert rows(rule, SETUP + body.format("nn.utils.clip_grad_norm_(model.parameters(), 1.0)", "")) == [24]
+    assert not rows(rule, SETUP + body.format("", "clip()"))
+    assert not rows(rule, SETUP + body.format("clip()", "clip()"))
+
+
+def test_an_optimizer_that_never_steps():
+    setup = SETUP + "parts = [torch.optim.Adam(m.parameters()) for m in model]\nfirst, second = parts\n"
+    body = """
+for x in loader:
+    first.zero_grad(); second.zero_grad()
+    loss_of(x).backward()
+    first.step()
+    {}
+"""
+    assert len(rows(rule, setup + body.format("first.step()"))) == 1
+    assert not rows(rule, setup + body.format("second.step()"))
+    assert not rows(rule, setup + body.format("if x.sum() > 0: second.step()"))

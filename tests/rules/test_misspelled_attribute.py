@@ -67,3 +67,11 @@ def test_the_fix_of_a_method_that_is_not_called():
     (found,) = run(rule, SETUP + "opt.step()\nopt.step")
     assert found.rewrite is not None
     assert [text for _, text in found.rewrite.replacements] == ["opt.step()"]
+
+
+def test_a_state_that_is_saved_without_being_taken():
+    head = "import torch\nmodel = torch.nn.Linear(3, 3)\n"
+    assert rows(rule, head + "torch.save(model.state_dict, 'a')\n") == [3]
+    assert rows(rule, head + "torch.save({'model': model.state_dict, 'epoch': 3}, 'a')\n") == [3]
+    assert not rows(rule, head + "torch.save({'model': model.state_dict()}, 'a')\n")
+    assert not rows(rule, head + "torch.save(model, 'a')\n")

@@ -67,3 +67,49 @@ def test_the_fix_is_one_letter() -> None:
 def test_a_log_variance_without_a_divergence_in_sight_is_a_warning() -> None:
     source = MODEL.format(sample="z = torch.normal(m, torch.exp(0.5 * self.scale(x)))", kl="0")
     assert [(f.site.row, f.severity) for f in run(rule, source)] == [(15, Severity.WARNING)]
+
+
+CUT = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar, self.decoder = nn.Linear(30, 4), nn.Linear(30, 4), nn.Linear(4, 30)
+
+    def forward(self, x):
+        mu, logvar = self.mean(x), self.logvar(x)
+        eps = torch.randn_like(mu)
+        {sample}
+        return F.mse_loss(self.decoder(z), x) + 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum()
+"""
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        pytest.param("z = mu + eps * (logvar / 2).exp()", id="in-the-graph"),
+        pytest.param("z = mu + eps * (logvar / 2).exp().detach()", id="scale-held-back"),
+        pytest.param(
+            "w = mu + eps * (logvar / 2).exp(); z = w + 0 * self.decoder(mu.detach() + eps * (logvar / 2).exp()).mean()",
+            id="sampled-with-a-gradient-too",
+        ),
+    ],
+)
+def test_the_mean_stays_in_the_graph(sample: str) -> None:
+    assert not rows(rule, CUT.format(sample=sample))
+
+
+@pytest.mark.parametrize("mean", ["mu.data", "mu.detach()"])
+def test_the_mean_is_taken_out_of_the_graph(mean: str) -> None:
+    assert rows(rule, CUT.format(sample=f"z = {mean} + eps * (logvar / 2).exp()")) == [14]
+    assert rows(rule, CUT.format(sample=f"z = eps.mul((logvar / 2).exp()).add_({mean})")) == [14]
+
+
+def test_a_scale_of_no_known_formula_beside_its_own_divergence() -> None:
+    body = MODEL.replace(".exp()\n", ".abs() + 0.1\n", 1)
+    assert rows(rule, body.format(sample="z = q.sample()", kl=KL))
+    assert not rows(rule, body.format(sample="z = q.rsample()", kl=KL))
+    assert not rows(rule, body.format(sample="z = q.sample()", kl="0"))

@@ -82,3 +82,30 @@ def test_a_model_made_anew_in_another_file():
             """,
     }
     assert rows(rule, files) == [6]
+
+
+def test_everything_is_frozen():
+    source = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder, self.decoder, self.features = nn.Linear(9, 3), nn.Linear(3, 9), nn.Linear(9, 4)
+            for p in {}.parameters():
+                p.requires_grad = False
+
+        def forward(self, x):
+            y = self.decoder(self.encoder(x))
+            return (self.features(y) - self.features(x)).pow(2).mean()
+
+    net = Net()
+    opt = torch.optim.Adam(net.parameters())
+    for i in range(10):
+        opt.zero_grad()
+        net(torch.rand(4, 9)).backward()
+        opt.step()
+    """
+    assert rows(rule, source.format("self")) == [10]
+    assert not rows(rule, source.format("self.features"))

@@ -62,3 +62,23 @@ class AE(nn.Module):
         return F.binary_cross_entropy(self.decoder(x), x)
 """
     assert rows(rule, HEAD + source) == [21]
+
+
+def test_logarithms_of_probabilities():
+    net = HEAD + "net = nn.Linear(4, 4)\ndef loss(x, p):\n    y = net(x)\n    return "
+    for right in (
+        "F.nll_loss(F.log_softmax(y, 1), p)",
+        "F.nll_loss(torch.log(y.softmax(1)), p)",
+        "F.nll_loss(y - y.logsumexp(1, keepdim=True), p)",
+        "F.kl_div(y.softmax(1).log(), p)",
+        "F.kl_div(F.logsigmoid(y), p)",
+        "F.kl_div(y, p)",
+    ):
+        assert not rows(rule, net + right + "\n"), right
+
+
+def test_no_logarithms():
+    net = HEAD + "net = nn.Linear(4, 4)\ndef loss(x, p):\n    y = net(x)\n    return "
+    assert rows(rule, net + "F.nll_loss(y.view(-1, 4), p)\n") == [7]
+    assert rows(rule, net + "nn.KLDivLoss(reduction='batchmean')(y.softmax(dim=1), p)\n") == [7]
+    assert rows(rule, net + "F.kl_div(torch.sigmoid(y), p, reduction='sum')\n") == [7]

@@ -82,3 +82,28 @@ def test_in_another_file() -> None:
     assert finding.site.row == 14
     assert finding.site.unit.path == "model.py"
     assert "`sigma`" in finding.message
+
+
+def test_a_formula_that_takes_its_own_log_scale_for_a_log_variance() -> None:
+    source = """
+    import torch
+    from torch import nn
+
+    def loss(mu, {name}):
+        return -0.5 * torch.sum(1 + {name} - mu.pow(2) - {name}.exp())
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mu, self.ls, self.out = nn.Linear(9, 3), nn.Linear(9, 3), nn.Linear(3, 9)
+
+        def forward(self, x):
+            mu, logsigma = self.mu(x), self.ls(x)
+            return self.out(mu + torch.randn_like(mu) * logsigma.exp()), mu, logsigma
+
+    y, mu, other = Model()(torch.rand(4, 9))
+    total = loss(mu, other)
+    """
+    # Both call it a log standard deviation: the formula is wrong. One calls it a log-variance: the call is.
+    assert rows(rule, source.format(name="logsigma")) == [6]
+    assert rows(rule, source.format(name="logvar")) == [18]

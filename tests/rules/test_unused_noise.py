@@ -81,3 +81,33 @@ def test_a_condition_that_is_used(body: str) -> None:
 )
 def test_a_condition_that_is_not_used(body: str) -> None:
     assert rows(unused_condition, source(body)) == [13]
+
+
+SAMPLED = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mu, self.logvar, self.decoder = nn.Linear(9, 3), nn.Linear(9, 3), nn.Linear(3, 9)
+
+    def sample(self, mu, logvar):
+        return mu + torch.exp(logvar / 2) * torch.randn_like(mu)
+
+    def forward(self, x):
+        mu, logvar = self.mu(x), self.logvar(x)
+        z = self.sample(mu, logvar)
+        return {}
+
+out = Model()(torch.rand(4, 9))
+"""
+
+
+def test_a_sample_that_is_used() -> None:
+    for used in ("self.decoder(z)", "self.decoder(mu), z", "self.decoder(mu) + 0 * z.sum()"):
+        assert not rows(rule, SAMPLED.format(used)), used
+
+
+def test_a_sample_that_is_not_used() -> None:
+    assert rows(rule, SAMPLED.format("self.decoder(mu), mu, logvar")) == [15]

@@ -45,3 +45,43 @@ def test_name_bound_anew_by_a_corruption_in_another_file():
         "noise.py": "import torch\ndef add_noise(x, scale=0.5):\n    return x + scale * torch.randn_like(x)\n",
     }
     assert rows(rule, files) == [7]
+
+
+def test_features_of_the_same_image_twice():
+    net = "net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())\ndef loss(x, y):\n    a = net(x)\n    b = net({})\n    return F.mse_loss(a, b)\n"
+    head = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+    assert rows(rule, head + net.format("x")) == [7]
+    assert not rows(rule, head + net.format("y"))
+    assert not rows(rule, head + net.format("x").replace("nn.ReLU()", "nn.Dropout(0.1)"))
+
+
+def test_one_tensor_for_both_parameters():
+    source = """
+    import torch.nn.functional as F
+
+    def loss(recon, x):
+        return F.mse_loss(recon, x)
+
+    def step(model, x):
+        return loss({}, x)
+    """
+    assert rows(rule, source.format("x")) == [8]
+    assert not rows(rule, source.format("model(x)"))
+
+
+def test_noisy_input_that_was_clamped():
+    source = """
+    import torch
+    import torch.nn as nn
+    import torch.nn.functional as F
+
+    def add_noise(x):
+        return (x + 0.3 * torch.randn_like(x)).clamp(0, 1)
+
+    net = nn.Linear(9, 9)
+    for x in torch.rand(10, 4, 9):
+        noisy = add_noise(x)
+        loss = F.mse_loss(net(noisy), {})
+    """
+    assert rows(rule, source.format("noisy"))
+    assert not rows(rule, source.format("x"))

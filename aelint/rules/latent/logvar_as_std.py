@@ -73,9 +73,10 @@ from aelint.diagnostics import Applicability, Confidence, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics.consistency import Contradiction, contradictions, spoken
 from aelint.semantics.intervals import ANY
+from aelint.semantics.lineage import ancestors
 from aelint.semantics.posteriors import Posterior, exponential_of, posteriors
 from aelint.semantics.program import Program
-from aelint.semantics.values import Sym
+from aelint.semantics.values import Sym, Value
 
 RULE = Rule(
     code="AEL203",
@@ -157,9 +158,22 @@ def _used(one: Contradiction, name: str) -> str:
 
 
 def _place(one: Contradiction) -> Site:
-    """The exponential that makes the scale, else the sample."""
-    made = exponential_of(one.posterior)
+    """The exponential that makes the scale, else its product with a number, else the sample."""
+    made = exponential_of(one.posterior) or _scaled(one.posterior, one.law.head)
     return made.site if made is not None and made.site is not None else one.posterior.site
+
+
+def _scaled(posterior: Posterior, head: Sym) -> Sym | None:
+    """`head / 2`, where that is what multiplies the noise."""
+    for node in ancestors(posterior.sample):
+        if node.op in {"mul", "truediv"} and node.inputs and _is_same(node.inputs[0], head):
+            return node if isinstance(node.inputs[-1], (int, float)) else None
+    return None
+
+
+def _is_same(value: Value, head: Sym) -> bool:
+    """Whether it is the head, or the same layer's output in another round."""
+    return value is head or (isinstance(value, Sym) and head.layer is not None and value.layer is head.layer)
 
 
 def _rewrite(one: Contradiction, site: Site) -> Rewrite | None:

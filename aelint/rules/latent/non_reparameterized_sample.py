@@ -68,7 +68,7 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
-from aelint.semantics.lineage import ancestors
+from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.posteriors import Posterior, draw_of, feeds_layer, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.readings import Reading, readings
@@ -79,26 +79,72 @@ RULE = Rule(
     name="non-reparameterized-sample",
     summary="a sample of the posterior cuts the gradient to the encoder",
     severity=Severity.ERROR,
-    triggers=((".sample(", "normal("),),
+    triggers=((".sample(", "normal", "randn"),),
 )
 
 
 def check(program: Program) -> Iterator[Finding]:
     """Posteriors that are sampled without a gradient on the way to a decoder."""
-    samples = posteriors(program)
-    differentiable = {p.law.head.id for p in samples if p.law is not None and p.route in {"sum", "rsample"}}
     scored = _scored(program)
     seen: set[object] = set()
-    for one in samples:
-        if one.route not in {"sample", "normal"} or one.law is None or not one.learned or one.site.node in seen:
+    for one in posteriors(program):
+        if one.site.node in seen or not one.learned:
             continue
-        if one.law.head.id in differentiable or one.sample.id in scored or _is_optional(program, one):
-            continue
-        term = _divergence(program, one)
-        # The square root of an exponential is a posterior's standard deviation; policies exponentiate once.
-        if (term is not None or one.scale_kind == "logvar") and feeds_layer(program, one.sample):
+        if one.route == "sum":
+            found = _cut_off(one) if _is_cut(program, one) else None
+        elif one.route == "rsample" or one.sample.id in scored or _is_optional(program, one):
+            found = None
+        else:
+            found = _drawn(program, one) if feeds_layer(program, one.sample) else None
+        if found is not None:
             seen.add(one.site.node)
-            yield _finding(one, term)
+            yield found
+
+
+def _drawn(program: Program, one: Posterior) -> Finding | None:
+    if one.law is None:
+        # The scale is no formula that is known, but the divergence is taken of this very distribution.
+        return Finding(one.site, _message(one), (), _rewrite(one)) if _is_regularised(program, one) else None
+    again = (p for p in posteriors(program) if p.law is not None and p.route in {"sum", "rsample"})
+    if any(p.law is not None and p.law.head is one.law.head for p in again):
+        return None
+    term = _divergence(program, one)
+    # The square root of an exponential is a posterior's standard deviation; policies exponentiate once.
+    return _finding(one, term) if term is not None or one.scale_kind == "logvar" else None
+
+
+def _is_regularised(program: Program, one: Posterior) -> bool:
+    """Whether the distribution is the first argument of a KL divergence, and nothing else draws from it."""
+    if one.distribution is None:
+        return False
+    again = any(p.distribution is one.distribution and p.route == "rsample" for p in posteriors(program))
+    compared = program.calls_to("distributions.kl_divergence")
+    return not again and any(one.distribution is v for c in compared for v in (*c.bound.values(), *c.args)[:1])
+
+
+def _is_cut(program: Program, one: Posterior) -> bool:
+    """Whether the mean is taken out of the graph for the sample and kept in it for the divergence."""
+    mean = one.mean
+    if mean is None or mean.op not in {"detach", "data"} or not isinstance(source(mean), Sym):
+        return False
+    whole = source(mean)
+    call = draw_of(program, one)
+    if call is None or call.context.no_grad or call.context.guards or not feeds_layer(program, one.sample):
+        return False
+    # Somebody who stops the gradient of a mean on purpose samples it elsewhere with one.
+    free = any(p.mean is whole for p in posteriors(program))
+    law = one.law
+    return not free and any(r.law is not None and law is not None and r.law.head is law.head for r in readings(program))
+
+
+def _cut_off(one: Posterior) -> Finding:
+    mean = one.mean
+    assert mean is not None
+    message = (
+        "the mean of this sample is taken out of the graph (`.data` or `.detach()`), so the reconstruction cannot train it "
+        "and the divergence alone pulls it to the prior; add the mean itself"
+    )
+    return Finding(mean.site or one.site, message, (Note(one.site, "the sample"),))
 
 
 def _divergence(program: Program, one: Posterior) -> Reading | None:
@@ -121,12 +167,16 @@ def _is_optional(program: Program, one: Posterior) -> bool:
     return call is not None and (call.context.no_grad or bool(call.context.guards))
 
 
-def _finding(one: Posterior, term: Reading | None) -> Finding:
+def _message(one: Posterior) -> str:
     name = "`sample()`" if one.route == "sample" else "`torch.normal`"
-    message = (
+    return (
         f"{name} gives no gradient to the mean and the standard deviation, so the decoder cannot train the encoder; "
         "use `rsample()` or `mean + std * torch.randn_like(std)`"
     )
+
+
+def _finding(one: Posterior, term: Reading | None) -> Finding:
+    message = _message(one)
     if term is None:
         return Finding(one.site, message, (), _rewrite(one), Severity.WARNING)
     return Finding(one.site, message, (Note(term.site, "only the divergence trains this posterior"),), _rewrite(one))

@@ -163,13 +163,29 @@ def _told(program: Program, algebra: Algebra, one: Contradiction) -> tuple[Site,
         if one.reading.node is not None
         else []
     )
-    site = next((p for h in heads if (p := _passed(program, one.reading, h)) is not None), one.reading.site)
+    passed = (p for h in heads if not _is_scale_name(h) and (p := _passed(program, one.reading, h)) is not None)
+    # What is called a standard deviation there and here was passed as it should be: the formula is to be changed.
+    site = next(passed, None) or _misnamed(program, one.reading, heads) or one.reading.site
     name = reading.head.name or "the head"
     message = (
         f"the divergence on line {one.reading.site.row} takes `{name}` for {spoken(reading.kind)}, "
         f"but the sample on line {one.posterior.site.row} uses it as {spoken(one.law.kind)}"
     )
     return site, message, (Note(one.posterior.site, f"`{name}` is {spoken(one.law.kind)} here"),)
+
+
+def _misnamed(program: Program, reading: Reading, heads: list[Sym]) -> Site | None:
+    """The call that passes a standard deviation, or its logarithm, for what the formula calls a variance."""
+    for call in program.calls:
+        if isinstance(call.callee, Function) and _contains(call.callee, reading.site):
+            names = [n for h in heads if (n := _parameter_of(call, call.callee, h)) is not None]
+            if any("var" in n.lower() for n in names):
+                return call.site
+    return None
+
+
+def _is_scale_name(head: Sym) -> bool:
+    return re.search(r"std|sigma", head.name, re.IGNORECASE) is not None
 
 
 def _passed(program: Program, reading: Reading, tensor: Sym) -> Site | None:

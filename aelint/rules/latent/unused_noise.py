@@ -62,7 +62,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics.dead_values import dead_bindings
-from aelint.semantics.posteriors import is_noise
+from aelint.semantics.posteriors import is_noise, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.values import Sym
 
@@ -76,6 +76,8 @@ RULE = Rule(
 
 _DRAWS = frozenset({"randn", "rand", "normal", "uniform", "distributions.sample", "distributions.rsample"})
 
+_SAMPLES = frozenset({"add", "sub", "addcmul"})
+
 
 def check(program: Program) -> Iterator[Finding]:
     """Draws that nothing reads."""
@@ -83,4 +85,15 @@ def check(program: Program) -> Iterator[Finding]:
         drawn = binding.value
         if isinstance(drawn, Sym) and is_noise(drawn):
             message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
+            yield Finding(binding.site, message)
+    samples = {p.sample.id: p for p in posteriors(program) if p.learned and p.route == "sum"}
+    for binding in dead_bindings(program, _SAMPLES):
+        drawn = binding.value
+        if isinstance(drawn, Sym) and drawn.id in samples:
+            mean = samples[drawn.id].mean
+            name = mean.name if mean is not None and mean.name else "the mean"
+            message = (
+                f"the sample `{binding.name}` is drawn and never used: what follows sees `{name}` or nothing, so the noise "
+                "trains nobody; give the decoder the sample, or remove it"
+            )
             yield Finding(binding.site, message)

@@ -96,6 +96,9 @@ def _stretches(small: Shape, large: Shape) -> bool:
     pairs = list(zip(reversed(small), reversed(large), strict=False))
     several = all(_is_several(d) for d in large[: len(large) - len(small)]) and len(large) > len(small)
     one_over_many = any(a == 1 and _is_several(b) for a, b in pairs)
+    if len(small) > 1 and all(a == b and _is_several(a) for a, b in pairs):
+        # Further axes in front, every other axis its own: several samples are compared with one target.
+        return False
     fits = all(a == b or 1 in {a, b} or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs)
     # A single number over everything is a constant target.
     return fits and (several or one_over_many) and any(d != 1 for d in small)

@@ -135,6 +135,9 @@ def _only_reconstructions(objective: Objective, posterior: Posterior) -> Term | 
     """The reconstruction term, if everything in the loss is one and looks at the posterior through the sample alone."""
     terms = [t for t in reconstructions(objective) if not t.by_name]
     covered = {id(s) for t in terms for s in t.summands}
+    if any(_has_constant_target(t) for t in terms):
+        # A critic's verdict on the code or the output: an adversary holds the posterior.
+        return None
     if (
         not terms
         or any(id(s) not in covered for s in objective.summands)
@@ -142,6 +145,11 @@ def _only_reconstructions(objective: Objective, posterior: Posterior) -> Term | 
     ):
         return None
     return None if _sees_directly(objective.value, posterior) else terms[0]
+
+
+def _has_constant_target(term: Term) -> bool:
+    target = term.leaf.attrs.get("target") if term.leaf is not None else None
+    return isinstance(target, Sym) and not target.range.unknown and target.range.low == target.range.high
 
 
 def _sees_directly(value: Sym, posterior: Posterior) -> bool:

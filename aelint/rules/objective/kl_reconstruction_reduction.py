@@ -138,12 +138,12 @@ def _pixels_averaged(balance: Balance, batch: int) -> str:
 
 def _latents_averaged(balance: Balance) -> str:
     latents = balance.kl_scale.averaged
-    if (latents is not None and latents < FEW) or not 0.1 <= balance.written <= 2:
+    if (latents is not None and latents < FEW) or not 0.1 <= balance.weighed <= 2:
         return ""
     count = f"{latents} latent dimensions" if latents is not None else "latent dimensions"
     return (
         f"The KL divergence is averaged over {count}, the reconstruction summed over features: with the written "
-        f"weight {balance.written:.3g} the effective beta is {balance.effective:.2g}"
+        f"weight {balance.weighed:.3g} the effective beta is {balance.effective:.2g}"
         f"{' divided by their number' if latents is None else ''}. Sum the KL over latent dimensions"
     )
 

@@ -55,15 +55,16 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.lineage import origins
+from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL309",
     name="probability-loss-on-unbounded-output",
-    summary="binary cross-entropy receives an output that is not confined to [0, 1]",
+    summary="a loss on probabilities or their logarithms receives an output that is neither",
     severity=Severity.ERROR,
-    triggers=(("binary_cross_entropy", "bceloss"),),
+    triggers=(("binary_cross_entropy", "bceloss", "nll", "kl_div", "kldiv"),),
 )
 
 _AFFINE = frozenset(
@@ -75,6 +76,9 @@ _AFFINE = frozenset(
 _ACTIVATIONS = frozenset(
     {"relu", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu", "log_softmax", "prelu"}
 )
+
+_PROBABILITIES = frozenset({"softmax", "sigmoid"})
+_QUOTIENTS = frozenset({"truediv", "mul", "pow"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -92,6 +96,36 @@ def check(program: Program) -> Iterator[Finding]:
         )
         notes = (Note(unbounded.site, "the last operation before the loss"),) if unbounded.site else ()
         yield Finding(call.site, message, notes)
+    for call in program.calls_to("nll_loss", "kl_div"):
+        wrong = None if call.context.speculative or id(call.site.node) in seen else _no_logarithm(call)
+        if wrong is not None:
+            seen.add(id(call.site.node))
+            notes = (Note(wrong.site, "the last operation before the loss"),) if wrong.site else ()
+            yield Finding(call.site, _of_logarithms(call, wrong), notes)
+
+
+def _no_logarithm(call: Call) -> Sym | None:
+    """What the first operand certainly is instead of log-probabilities: a layer's plain output, or probabilities."""
+    given = origins(call.bound.get("input"))
+    found = [o for o in given if isinstance(o, Sym)]
+    if not found or len(found) < len(given):
+        return None
+    if call.name == "nll_loss" and all(o.op in _AFFINE for o in found):
+        return found[0]
+    # Logarithms of probabilities are never positive: what is never negative is none.
+    nonnegative = all(o.op in _PROBABILITIES or (o.op in _QUOTIENTS and o.range.low >= 0) for o in found)
+    return found[0] if nonnegative else None
+
+
+def _of_logarithms(call: Call, wrong: Sym) -> str:
+    if wrong.op in _AFFINE:
+        what, cure = f"the plain output of {wrong.op}", "apply `log_softmax` first, or use `cross_entropy`"
+    else:
+        what, cure = "probabilities themselves", "pass their logarithm"
+    return (
+        f"`{call.name}` takes log-probabilities as its first operand, but receives {what} "
+        f"({place(wrong.site, call.site)}); {cure}"
+    )
 
 
 def _unbounded(value: Value) -> Sym | None:

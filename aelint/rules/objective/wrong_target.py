@@ -59,10 +59,12 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
-from aelint.semantics.lineage import ancestors, depends_on, through_reshapes
+from aelint.semantics.equality import kept, same_values
+from aelint.semantics.lineage import ancestors, depends_on, source, through_reshapes
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym
 from aelint.semantics.wording import place
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL307",
@@ -84,19 +86,50 @@ def check(program: Program) -> Iterator[Finding]:
     seen: set[int] = set()
     found = comparisons(program)
     for one in found:
-        finding = _same(one) or _corrupted(program, one, found)
+        finding = _same(program, one) or _corrupted(program, one, found)
         if finding is not None and id(finding.site.node) not in seen:
             seen.add(id(finding.site.node))
             yield finding
 
 
-def _same(one: Comparison) -> Finding | None:
+def _same(program: Program, one: Comparison) -> Finding | None:
     first, second = through_reshapes(one.first), through_reshapes(one.second)
-    if first is not second or one.kind in {"cross_entropy", "binary_cross_entropy", "squared", "absolute"}:
+    if one.kind in {"cross_entropy", "binary_cross_entropy", "squared", "absolute"}:
         # An entropy of a distribution is its cross-entropy with itself.
         return None
-    name = one.first.name or "the tensor"
-    return Finding(one.site, f"`{one.kind}` compares `{name}` with itself: it is zero whatever the network computes")
+    if first is second:
+        name = one.first.name or "the tensor"
+        site = _given_twice(program, one) or one.site
+        message = f"`{one.kind}` ({place(one.site, site)})" if site is not one.site else f"`{one.kind}`"
+        return Finding(site, f"{message} compares `{name}` with itself: it is zero whatever the network computes")
+    left, right = kept(first), kept(second)
+    twice = isinstance(left, Sym) and isinstance(right, Sym) and left is not right
+    if twice and is_output(left) and same_values(left, right):
+        message = (
+            f"`{one.kind}` compares two results of the same computation on the same input: it is zero whatever the "
+            "network computes. Compute one of them from the target"
+        )
+        notes = tuple(Note(s.site, "computed here") for s in (left, right) if s.site is not None)
+        return Finding(_outermost(program, right) or one.site, message, (*notes, Note(one.site, "and compared here")))
+    return None
+
+
+def _outermost(program: Program, value: Sym) -> Site | None:
+    """The call that gave the value, the outermost of nested ones."""
+    calls = [c for c in program.calls if c.result is value]
+    return min(calls, key=lambda c: len(c.context.stack)).site if calls else value.site
+
+
+def _given_twice(program: Program, one: Comparison) -> Site | None:
+    """The call that passes one tensor for two parameters of the function in which the comparison stands."""
+    for call in program.calls:
+        if not isinstance(call.callee, Function) or call.callee.module.unit is not one.site.unit:
+            continue
+        given = [v for v in (*call.args, *call.kwargs.values()) if isinstance(v, Sym)]
+        twice = any(a is b for i, a in enumerate(given) for b in given[:i] if a in {one.first, one.second})
+        if twice and any(node is one.site.node for node in walk(call.callee.node)):
+            return call.site
+    return None
 
 
 def _corrupted(program: Program, one: Comparison, others: list[Comparison]) -> Finding | None:
@@ -105,7 +138,7 @@ def _corrupted(program: Program, one: Comparison, others: list[Comparison]) -> F
         if not isinstance(held, Sym) or is_output(held) or not is_output(output) or not depends_on(output, held):
             continue
         for noisy in data_source(held):
-            clean = _clean(noisy)
+            clean = _clean(_unclamped(noisy))
             if clean is None or not _is_called_so(program, noisy) or _is_compared(clean, others):
                 continue
             site = _written(program, noisy)
@@ -116,6 +149,12 @@ def _corrupted(program: Program, one: Comparison, others: list[Comparison]) -> F
                 )
                 return Finding(site, message, (Note(one.site, "output and corrupted input are compared here"),))
     return None
+
+
+def _unclamped(value: Sym) -> Sym:
+    """Corrupted data is often cut back to its range."""
+    inner = source(value) if value.op == "clamp" else None
+    return inner if isinstance(inner, Sym) and inner.op in {"add", "mul"} else value
 
 
 def _clean(noisy: Sym) -> Sym | None:

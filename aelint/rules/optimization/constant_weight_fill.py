@@ -69,7 +69,8 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
 from aelint.semantics.initialization import Filling, fillings, is_frozen, is_weighted
-from aelint.semantics.values import Object
+from aelint.semantics.modules import submodules
+from aelint.semantics.values import Instance, Object
 
 RULE = Rule(
     code="AEL401",
@@ -77,7 +78,7 @@ RULE = Rule(
     summary="every weight of a layer is set to the same number, so its units stay equal",
     severity=Severity.ERROR,
     confidence=Confidence.HIGH,
-    triggers=(("fill_", "constant_", "ones", "full", "uniform_", "normal_", "copy_", "weight", "data"),),
+    triggers=(("fill_", "constant_", "zero", "ones", "full", "uniform_", "normal_", "copy_", "weight", "data"),),
 )
 
 
@@ -87,9 +88,16 @@ def check(program: Program) -> Iterator[Finding]:
     constant = [
         f
         for f in done
-        if f.constant and not f.context.guards and f.weight.name == "weight" and _has_symmetric_units(f.weight.layer)
+        if f.constant is not None
+        and not f.context.guards
+        and f.weight.name == "weight"
+        and _has_symmetric_units(f.weight.layer)
     ]
     lasting = [f for f in constant if not _is_overwritten(f, done) and not is_frozen(program, f.weight.layer)]
+    zeroed = {id(f.weight.layer) for f in lasting if f.constant == 0}
+    # Zeros in one layer are a way to start a branch at nothing; in all of a network they leave no gradient.
+    dead = {id(one) for network in program.networks for one in _all_zero(network, zeroed)}
+    lasting = [f for f in lasting if f.constant or id(f.weight.layer) in dead]
     layers = {id(f.weight.layer) for f in lasting}
     seen: set[int] = set()
     for filling in lasting:
@@ -102,11 +110,22 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(filling.site, _message(filling, {id(f.weight.layer) for f in together}), severity=severity)
 
 
+def _all_zero(network: Instance, zeroed: set[int]) -> list[Object]:
+    """The weighted layers of a network, if there are several and all of them are filled with zeros."""
+    weighted = [one for _, one in submodules(network) if isinstance(one, Object) and is_weighted(one)]
+    return weighted if len(weighted) > 1 and all(id(one) in zeroed for one in weighted) else []
+
+
 def _message(filling: Filling, layers: set[int]) -> str:
     layer = filling.weight.layer
     row = layer.site.row if layer.site is not None else 0
     kind = layer.name.rsplit(".", 1)[-1]
     which = f"the {kind} of line {row}" if len(layers) == 1 else f"{len(layers)} layers (the first: {kind}, line {row})"
+    if filling.constant == 0:
+        return (
+            f"every weight of {which} becomes 0, and so do all others of the network: no signal and no gradient passes "
+            "a layer of zeros; draw the weights at random, for example with `nn.init.xavier_uniform_`"
+        )
     return (
         f"every weight of {which} becomes {filling.constant:g}: its {_units(layer)} units compute the same sum and get the "
         "same gradient, so nothing but their biases can tell them apart; draw the weights at random, "

@@ -86,7 +86,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
-from aelint.semantics.steps import cleared_early, late_clips, steps_behind_the_loop
+from aelint.semantics.steps import cleared_early, early_clips, idle_optimizers, late_clips, steps_behind_the_loop
 from aelint.semantics.training import same_round
 
 RULE = Rule(
@@ -134,6 +134,23 @@ def _findings(program: Program) -> Iterator[Finding]:
         yield Finding(
             found.action.event.site, message, (Note(found.step.event.site, "the step"),), severity=Severity.ERROR
         )
+    for found in early_clips(program):
+        message = (
+            f"gradients are clipped before the backward pass (line {found.backward.event.site.row}) has computed them: nothing is "
+            "limited; clip between `backward` and `step`"
+        )
+        yield Finding(
+            found.action.event.site,
+            message,
+            (Note(found.backward.event.site, "gradients are computed"),),
+            severity=Severity.ERROR,
+        )
+    for found in idle_optimizers(program):
+        message = (
+            f"{_said(found.action.event.site)} clears the gradients of an optimiser that never takes a step: what it holds keeps "
+            f"its initial values; call its `step()` beside {_said(found.step.event.site)} (line {found.step.event.site.row})"
+        )
+        yield Finding(found.step.event.site, message, (Note(found.action.event.site, "the optimiser"),))
     yield from _schedules(program)
 
 

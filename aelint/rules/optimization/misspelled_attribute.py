@@ -61,6 +61,7 @@ from aelint.semantics.kinds import is_module
 from aelint.semantics.parameters import is_optimizer, owner_of, weight_of
 from aelint.semantics.trace import Store
 from aelint.semantics.values import MISSING, Instance, Value
+from aelint.sources.unit import SourceUnit
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -69,7 +70,7 @@ RULE = Rule(
     summary="an attribute is set or a method named in a way that has no effect",
     severity=Severity.ERROR,
     confidence=Confidence.HIGH,
-    triggers=(("grad", ".lr", ".eval", ".train", ".step", ".backward"), ("torch",)),
+    triggers=(("grad", ".lr", ".eval", ".train", ".step", ".backward", "state_dict"), ("torch",)),
 )
 
 _MISSPELLED = frozenset(
@@ -142,3 +143,15 @@ def _uncalled(program: Program) -> Iterator[Finding]:
                     yield Finding(
                         site, f"`{ast.unparse(named)}` names the method and does not call it; add `()`", rewrite=rewrite
                     )
+                case ast.Call(func=ast.Attribute(attr="save"), args=[saved, *_]):
+                    yield from _unsaved(module.unit, saved)
+
+
+def _unsaved(unit: SourceUnit, saved: ast.expr) -> Iterator[Finding]:
+    """`torch.save(model.state_dict, path)`: the method goes into the file, not the state."""
+    for value in saved.values if isinstance(saved, ast.Dict) else [saved]:
+        if isinstance(value, ast.Attribute) and value.attr == "state_dict":
+            site = Site(unit, value)
+            rewrite = Rewrite("call it", ((site, f"{ast.unparse(value)}()"),), Applicability.UNSAFE)
+            message = f"`{ast.unparse(value)}` names the method and does not call it: no weights are saved; add `()`"
+            yield Finding(site, message, rewrite=rewrite)

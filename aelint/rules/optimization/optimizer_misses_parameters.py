@@ -59,7 +59,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.coverage import Missed, missed_layers
+from aelint.semantics.coverage import Missed, frozen_whole, missed_layers
 
 RULE = Rule(
     code="AEL402",
@@ -81,6 +81,15 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(site.node))
         notes = [Note(layer.site, "never changes") for layer in missed.layers[:3] if layer.site is not None]
         yield Finding(site, _message(missed), tuple(notes))
+    for site, optimizer in frozen_whole(program):
+        if id(site.node) not in seen:
+            seen.add(id(site.node))
+            notes = [Note(optimizer.site, "it holds no others")] if optimizer.site is not None else []
+            message = (
+                "this freezes every layer that the optimiser holds, not a part of them: nothing is trained; freeze the "
+                "parameters of the part that is meant"
+            )
+            yield Finding(site, message, tuple(notes))
 
 
 def _message(missed: Missed) -> str:

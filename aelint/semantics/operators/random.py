@@ -299,6 +299,9 @@ def _legacy_tensor(apply: Apply) -> Facts:
     parts = items(apply["size"])
     if parts is None:
         return unknown("float")
+    if len(parts) == 1 and isinstance(parts[0], tuple):
+        # `FloatTensor(x.size())` has this shape, `FloatTensor((1, 2))` these numbers: as tuples they look alike.
+        return unknown("float")
     if len(parts) == 1 and (shape := _nested_shape(parts[0])) is not None and shape != ():
         return Facts(shape, (), ANY)
     if parts and all(isinstance(p, int | Poly) for p in parts):
