@@ -9,12 +9,14 @@ __all__ = [
     "Attempts",
     "Bypass",
     "Categorical",
+    "CodeUse",
     "Dependence",
     "Fitted",
     "Forecast",
     "Generation",
     "Hygiene",
     "Inverses",
+    "LatentUse",
     "LoaderFacts",
     "Masking",
     "Mixing",
@@ -418,3 +420,43 @@ class Scaling:
     """What two terms do not explain at k = 4."""
     divided_by_constant: bool
     """A scalar of the loss is divided by a number, which may be the size of the batch written out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUse:
+    """What a trained decoder does when samples exchange their codes."""
+
+    samples: int
+    """Different samples."""
+    use: float
+    """Root mean square of the change of the reconstruction, over the standard deviation of the data."""
+    use_error: float
+    dead_units: int
+    """Units of a code that is not drawn, zero for every sample."""
+    units: int
+    sparse: bool
+    """More units than inputs, or only the largest are kept: zeros are meant."""
+    where: str
+    drawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LatentUse:
+    """The units of a trained posterior over the data."""
+
+    samples: int
+    """Different samples."""
+    units: int
+    active: int
+    """Units whose mean has a variance above 0.01 over the data (Burda et al. 2016)."""
+    surely_inactive: int
+    """Units for which it is below by more than twice its standard error."""
+    largest_variance: float
+    largest_variance_error: float
+    collapsed: int
+    """Units that are (0.01, 0.01)-collapsed (Lucas et al. 2019)."""
+    kl: float
+    """Mean KL divergence to N(0, I), in nats, over all units."""
+    information: float
+    """Mutual information of input and code, in nats; cannot exceed the ceiling."""
+    information_ceiling: float

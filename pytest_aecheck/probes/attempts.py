@@ -12,6 +12,7 @@ import torch
 from pytest_aecheck.observations import Attempt, Attempts, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
 from pytest_aecheck.probes.determinism import seeded
+from pytest_aecheck.probes.shared import evaluation_pass, odd_pass, odd_size, training_pass
 
 __all__ = ["ENTRY_POINTS", "callable_without_arguments", "observe_attempts"]
 
@@ -33,16 +34,36 @@ def observe_attempts(bench: Bench) -> Attempts:
     if not isinstance(model, torch.nn.Module):
         raise Unavailable(f"the factory gives a {type(model).__name__}, not a module")
     size = bench.spec.batch_size
-    declared = [_forward(bench, size, training=False)]
+    declared = [_shared(bench, "forward", size, False, evaluation_pass) or _forward(bench, size, training=False)]
     if bench.spec.loss is None:
-        declared.append(_forward(bench, size, training=True))
+        declared.append(_shared(bench, "forward", size, True, training_pass) or _forward(bench, size, training=True))
     if not any(attempt.error for attempt in declared):
-        declared.append(_loss(bench, size))
+        declared.append(_shared(bench, "the loss", size, True, training_pass) or _loss(bench, size))
     if any(attempt.error for attempt in declared):
         return Attempts(tuple(declared), ())
-    sizes = (1, 2, size - 1) if bench.scales_with_n else ()
-    resized = tuple(attempt for n in sizes if not _refused(attempt := _forward(bench, n, training=False)))
-    return Attempts(tuple(declared), resized, _entry_points(bench))
+    return Attempts(tuple(declared), _resized(bench), _entry_points(bench))
+
+
+def _resized(bench: Bench) -> tuple[Attempt, ...]:
+    """One, two and an odd number of samples in evaluation mode."""
+    if not bench.scales_with_n:
+        return ()
+    odd = odd_size(bench)
+    attempts = (
+        _forward(bench, 1, training=False),
+        _forward(bench, 2, training=False),
+        _shared(bench, "forward", odd, False, odd_pass) or _forward(bench, odd, training=False),
+    )
+    return tuple(attempt for attempt in attempts if not _refused(attempt))
+
+
+def _shared(bench: Bench, what: str, n: int, training: bool, make: Callable[[Bench], object]) -> Attempt | None:
+    """The attempt that a shared pass already is; None if it could not be made, so that a plain call has to tell."""
+    try:
+        make(bench)
+    except Exception:  # noqa: BLE001 - the recording may be at fault
+        return None
+    return Attempt(what, n, training)
 
 
 def _refused(attempt: Attempt) -> bool:

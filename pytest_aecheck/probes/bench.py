@@ -52,6 +52,7 @@ class Bench:
         self.spec = spec
         self.memory: dict[str, Any] = {}
         """Passes that several probes share."""
+        self._snapshot: _Snapshot | None = None
 
     # --- building -----------------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ class Bench:
             with preserved():
                 yield model
             return
-        keep = _Snapshot(model)
+        keep = self._snapshot = _Snapshot(model, self._snapshot)
         try:
             with preserved():
                 model.train(training)
@@ -198,7 +199,7 @@ def _positional(function: Any, offered: int) -> int:
 class _Snapshot:
     """Everything of a model that a call can change: values, gradients, flags and modes."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, before: _Snapshot | None) -> None:
         from pytest_aecheck.probes.modules import all_modules
 
         self.modules = [
@@ -206,7 +207,11 @@ class _Snapshot:
             for module in all_modules(model)
         ]
         tensors = {id(t): t for _, _, *held in self.modules for kept in held for t in kept.values() if t is not None}
-        self.values = [(t, t._version, t.detach().clone(), t.grad, t.requires_grad) for t in tensors.values()]  # noqa: SLF001 - counts writes
+        copies: dict[int, Any] = {} if before is None else {id(t): copy for t, copy, *_ in before.values}
+        self.values: list[tuple[Any, Any, int, Any, bool]] = [
+            (t, _copied(t, copies.get(id(t))), t._version, t.grad, t.requires_grad)  # noqa: SLF001 - counts writes
+            for t in tensors.values()
+        ]
 
     def restore(self) -> None:
         for module, training, parameters, buffers in self.modules:
@@ -214,11 +219,25 @@ class _Snapshot:
             module._parameters.update(parameters)  # noqa: SLF001
             module._buffers.update(buffers)  # noqa: SLF001
         with torch.no_grad():
-            for tensor, version, value, grad, requires_grad in self.values:
+            for tensor, value, version, grad, requires_grad in self.values:
                 if not requires_grad and tensor.grad_fn is not None:
                     tensor.detach_()
-                if tensor._version != version:  # noqa: SLF001 - a needless write would spoil graphs that are still in use
+                if tensor._version != version:  # noqa: SLF001 - a needless write would spoil graphs in use
                     tensor.copy_(value)
+                elif not _equal(tensor, value):
+                    # written through `.data`, which does not count as a write
+                    tensor.data.copy_(value)
                 tensor.grad = grad
                 if tensor.is_leaf and tensor.requires_grad != requires_grad:
                     tensor.requires_grad_(requires_grad)
+
+
+def _copied(tensor: Any, earlier: Any) -> Any:
+    """A copy of a tensor's values; the earlier one, while it is still right."""
+    if earlier is not None and earlier.dtype == tensor.dtype and _equal(tensor, earlier):
+        return earlier
+    return tensor.detach().clone()
+
+
+def _equal(tensor: Any, value: Any) -> bool:
+    return bool(tensor.shape == value.shape and tensor.device == value.device and torch.equal(tensor.detach(), value))

@@ -10,7 +10,8 @@ from pytest_aecheck.adapters.roles import AmbiguousOutputError
 from pytest_aecheck.localize import last_varying
 from pytest_aecheck.observations import Dependence, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.runs import Run, record, replaced_primary
+from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.trace import Flow
 
 __all__ = ["observe_dependence", "sign_step"]
@@ -24,6 +25,9 @@ def observe_dependence(bench: Bench) -> Dependence:
     A gradient may vanish on a bad start (zero-initialised heads); so up to three sign steps of the loss are made
     on the way, and only a model that stays without gradient is reported.
     """
+    shared = _in_shared_pass(bench)
+    if shared is not None:
+        return shared
     batch = bench.batch(bench.spec.batch_size, 0)
     connected, zero_rows, total, where = False, 0, 0, ""
     with bench.ready(training=True) as model:
@@ -36,11 +40,28 @@ def observe_dependence(bench: Bench) -> Dependence:
     return Dependence(connected, zero_rows, total, step, where)
 
 
+def _in_shared_pass(bench: Bench) -> Dependence | None:
+    """What the shared training pass tells, if it tells that rows have a gradient."""
+    if bench.spec.loss is None:
+        return None
+    try:
+        gradient = training_pass(bench).input_gradient
+    except Unavailable:
+        return None
+    if gradient is None:
+        return None
+    rows = gradient.movedim(bench.batch_axis, 0)
+    dead = len(rows) - int((rows.reshape(len(rows), -1) != 0).any(1).sum())
+    return Dependence(True, dead, len(rows), 0) if dead < len(rows) else None
+
+
 def _input_gradient(bench: Bench, model: Any, batch: Any, step: int) -> tuple[bool, int, int, str]:
     x = bench.primary(batch)
     if x.is_floating_point():
         leaf = x.detach().clone().requires_grad_()
-        run = record(bench, model, _with_primary(batch, x, leaf), seed=bench.spec.seed + step, with_loss=False)
+        run = record(
+            bench, model, replaced_primary(bench, batch, leaf.clone()), seed=bench.spec.seed + step, with_loss=False
+        )
         sources = [leaf]
     else:
         sources, run = _embedded_sources(bench, model, batch, step)
@@ -67,10 +88,6 @@ def _input_gradient(bench: Bench, model: Any, batch: Any, step: int) -> tuple[bo
         alive |= (gradient.movedim(axis, 0).reshape(count, -1) != 0).any(1).cpu()
     dead = count - int(alive.sum())
     return True, dead, count, "" if dead < count else last_varying(run.trace, bench.batch_axis)
-
-
-def _with_primary(batch: Any, old: Any, new: Any) -> Any:
-    return torch.utils._pytree.tree_map(lambda item: new if item is old else item, batch)  # noqa: SLF001
 
 
 def _embedded_sources(bench: Bench, model: Any, batch: Any, step: int) -> tuple[list[Any], Run]:

@@ -6,6 +6,7 @@ import contextlib
 import random
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -39,9 +40,22 @@ def preserved() -> Iterator[None]:
 def seeded(seed: int) -> Iterator[None]:
     """Run with every generator seeded, and leave them as they were."""
     with preserved():
-        torch.manual_seed(seed)
+        _seed_torch(seed)
         random.seed(seed)
         numpy_random = _numpy_random()
         if numpy_random is not None:
             numpy_random.seed(seed % 2**32)
         yield
+
+
+def _seed_torch(seed: int) -> None:
+    """Seed what can draw. `torch.manual_seed` also queues a seed, with a stack trace, for every absent accelerator."""
+    if _accelerated():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
+@cache
+def _accelerated() -> bool:
+    return bool(torch.accelerator.is_available() if hasattr(torch, "accelerator") else torch.cuda.is_available())

@@ -15,10 +15,8 @@ import torch
 
 from pytest_aecheck.observations import Forecast, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.objective import comparisons
 from pytest_aecheck.probes.posterior import observe_posteriors
-from pytest_aecheck.probes.runs import record, zeros
-from pytest_aecheck.probes.trace import Flow
+from pytest_aecheck.probes.shared import training_pass
 
 __all__ = ["observe_forecast"]
 
@@ -34,9 +32,9 @@ def observe_forecast(bench: Bench) -> Forecast:
     scale = _reconstruction_scale(bench)
     x = bench.primary(bench.batch(_SAMPLES, 3)).detach().movedim(bench.batch_axis, 0)
     flat = x.reshape(x.shape[0], -1).double()
-    if not torch.isfinite(flat).all() or len(torch.unique(flat, dim=0)) < 32:
+    if not torch.isfinite(flat).all() or _distinct(flat) < 32:
         raise Unavailable("fewer than 32 different samples to take a spectrum of")
-    eigenvalues = torch.linalg.svdvals(flat - flat.mean(0)) ** 2 / (len(flat) - 1)
+    eigenvalues = _covariance_eigenvalues(flat)
     # the loss averages over the batch in both terms alike, so the batch size cancels
     noise = weights[0] / (2 * scale)
     largest = float(eigenvalues[0])
@@ -45,28 +43,24 @@ def observe_forecast(bench: Bench) -> Forecast:
     return Forecast(noise / largest, weights[0], scale, largest, int((eigenvalues > noise).sum()))
 
 
+def _distinct(flat: Any) -> int:
+    """How many rows differ. A random projection tells them apart as surely as comparing them all."""
+    direction = torch.randn(flat.shape[1], generator=torch.Generator().manual_seed(11), dtype=flat.dtype)
+    return len(torch.unique(flat @ direction.to(flat.device)))
+
+
+def _covariance_eigenvalues(flat: Any) -> Any:
+    """Non-zero eigenvalues of the covariance of the rows, largest first, from the smaller of the two products."""
+    centred = flat - flat.mean(0)
+    product = centred @ centred.T if centred.shape[0] < centred.shape[1] else centred.T @ centred
+    return torch.linalg.eigvalsh(product).clamp_min(0).flip(0) / (len(flat) - 1)
+
+
 def _reconstruction_scale(bench: Bench) -> float:
-    """A of `a·‖x̂ - x‖²`, if the loss is quadratic in the reconstruction."""
-    batch = bench.batch(bench.spec.batch_size, 0)
-    with bench.ready(training=True) as model:
-        run = record(bench, model, batch, seed=bench.spec.seed, noise=zeros)
-        for prediction, target in comparisons(run):
-            if (
-                Flow.PARAMETER in target.flow
-                or prediction.tensor.shape != target.tensor.shape
-                or prediction.tensor.numel() != run.x.numel()
-            ):
-                continue
-            scale, cosine = _quadratic(run.loss, prediction.tensor, target.tensor)
-            if cosine >= _QUADRATIC and scale > 0:
-                return scale
+    """The a of `a·‖x̂ - x‖²`, if the loss is quadratic in the reconstruction."""
+    made = training_pass(bench)
+    for pair in made.pairs:
+        whole = pair.prediction_shape == pair.target_shape and math.prod(pair.prediction_shape) == made.run.x.numel()
+        if whole and pair.slope >= _QUADRATIC and pair.curvature > 0:
+            return pair.curvature
     raise Unavailable("the loss is not quadratic in the reconstruction")
-
-
-def _quadratic(loss: Any, prediction: Any, target: Any) -> tuple[float, float]:
-    (gradient,) = torch.autograd.grad(loss, prediction, retain_graph=True, allow_unused=True)
-    if gradient is None:
-        return math.nan, 0.0
-    error = (prediction - target).detach().double().reshape(-1)
-    g = gradient.double().reshape(-1)
-    return float(g @ error / (2 * error @ error)), float(g @ error / (g.norm() * error.norm()).clamp_min(1e-300))

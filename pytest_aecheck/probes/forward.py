@@ -10,7 +10,7 @@ from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import AmbiguousOutputError
 from pytest_aecheck.observations import Hygiene, Output, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.runs import record
+from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.shared import evaluation_pass
 from pytest_aecheck.probes.vocabulary import RANDOM
 
@@ -26,7 +26,7 @@ def rows(tensor: Any, axis: int) -> Any:
 def observe_output(bench: Bench) -> Output:
     """Run the declared batch once in evaluation mode and look at the reconstruction."""
     batch = bench.batch(bench.spec.batch_size, 0)
-    output = evaluation_pass(bench).output
+    output = evaluation_pass(bench).run.output
     x = bench.primary(batch)
     found = leaves(output)
     try:
@@ -65,35 +65,12 @@ def _fvu(x_hat: Any, x: Any) -> float:
 
 def observe_hygiene(bench: Bench) -> Hygiene:
     """Call the model twice in evaluation mode under one seed and compare what was there before and after."""
-    batch = bench.batch(bench.spec.batch_size, 0)
-    x = bench.primary(batch)
-    version = x._version  # noqa: SLF001 - counts writes, also those that store the value already there
-    with bench.ready(training=False) as model:
-        modes = {name: module.training for name, module in model.named_modules()}
-        state = _state(model)
-        run = record(bench, model, batch, seed=bench.spec.seed, with_loss=False)
-        grad_mode = not torch.is_grad_enabled()
-        torch.set_grad_enabled(True)
-        changed_modes = tuple(
-            n or "the model" for n, module in model.named_modules() if module.training != modes.get(n, module.training)
-        )
-        changed_state = tuple(
-            name for name, value in _state(model).items() if name in state and not _same(value, state[name])
-        )
-        modified = x._version != version  # noqa: SLF001
-    again = evaluation_pass(bench)
-    first, second = leaves(run.output), leaves(again.output)
+    first = evaluation_pass(bench)
+    with bench.ready(training=False) as model, seeded(bench.spec.seed):
+        again = bench.call(model, bench.batch(bench.spec.batch_size, 0))
     gap = 0.0
-    for a, b in zip(first, second, strict=False):
+    for a, b in zip(leaves(first.run.output), leaves(again), strict=False):
         if a.tensor.shape == b.tensor.shape and not torch.equal(a.tensor, b.tensor):
             gap = max(gap, float((a.tensor.detach().double() - b.tensor.detach().double()).abs().nan_to_num().max()))
-    draws = tuple(sorted({call.name for call in run.trace.named(*RANDOM)}))
-    return Hygiene(changed_modes, grad_mode, modified, changed_state, gap == 0.0, gap, draws)
-
-
-def _state(model: Any) -> dict[str, Any]:
-    return {name: tensor.detach().clone() for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
-
-
-def _same(a: Any, b: Any) -> bool:
-    return bool(a.shape == b.shape and torch.equal(a.nan_to_num(), b.nan_to_num()))
+    draws = tuple(sorted({call.name for call in first.run.trace.named(*RANDOM)}))
+    return Hygiene(first.modes, first.gradients_off, first.input_written, first.state, gap == 0.0, gap, draws)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,78 +10,61 @@ import torch
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.localize import first_mixing
 from pytest_aecheck.observations import Mixing, Unavailable
-from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
-from pytest_aecheck.probes.determinism import seeded
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.forward import rows
-from pytest_aecheck.probes.runs import Run, record, zeros
+from pytest_aecheck.probes.runs import Run, ones, record_opened, replaced_primary
+from pytest_aecheck.probes.shared import OddPass, evaluation_pass, odd_pass, odd_size
 from pytest_aecheck.probes.trace import Flow
 from pytest_aecheck.probes.vocabulary import NORMAL, RANDOM
 
 __all__ = ["observe_mixing"]
 
-_ODD = 7
-"""A batch size that is unlikely to be the size of another axis."""
-
 
 def observe_mixing(bench: Bench) -> Mixing:
     """Look for influence between samples in every output that has one axis of samples."""
-    n = _ODD if bench.scales_with_n else bench.spec.batch_size
-    batch = bench.batch(n, 0)
-    x = bench.primary(batch)
-    n = x.shape[bench.batch_axis]
-    if n < 2:
+    if bench.primary(bench.batch(odd_size(bench), 0)).shape[bench.batch_axis] < 2:
         raise Unavailable("the batch holds fewer than two samples")
+    odd = odd_pass(bench)
+    x = bench.primary(odd.batch)
+    n = x.shape[bench.batch_axis]
+    base = _floating(odd.run)
+    axes = _sample_axes(bench, base, n)
+    if not axes:
+        raise Unavailable("no output has an axis of samples")
+    leaf, sample, other, gradient = _by_gradient(bench, odd, base, axes, n // 2)
     with bench.ready(training=False) as model:
-        base = _outputs(bench, model, batch)
-        axes = _sample_axes(bench, model, base, n)
-        if not axes:
-            raise Unavailable("no output has an axis of samples")
-        checked = tuple(sorted({0, n // 2, n - 1}))
-        ends = (0, n - 1)
-        leaf, sample, other, gradient = _by_gradient(bench, model, batch, axes, checked[len(checked) // 2 :][:1])
-        changed = _by_replacement(bench, model, batch, base, axes, ends)
-        noise = 0.0
-        if changed is not None:
-            again = _outputs(bench, model, batch)
-            noise = max((_gap(base[path], again[path]) for path in axes if path in again), default=0.0)
-        scale = max(float(base[path].detach().abs().nan_to_num().max()) for path in axes)
-        alone, comparable, positional = _alone(bench, model, batch, axes)
-        where = _place(bench, model, batch, changed[2]) if changed is not None else ""
-    if changed is not None and not gradient:
-        leaf, sample, other = changed[:3]
+        change = _by_replacement(bench, model, odd, base, axes)
+        alone, comparable, positional = _alone(bench, model, odd, axes)
+    if change is not None and not gradient:
+        leaf, sample, other = change.path, change.sample, change.replaced
     return Mixing(
         leaf=leaf,
         sample=sample,
         other=other,
         gradient=gradient,
-        change=changed[3] if changed else 0.0,
-        noise=noise,
-        scale=scale,
-        rows_checked=checked,
-        where=where,
+        change=change.size if change else 0.0,
+        noise=change.noise if change else 0.0,
+        scale=max(float(base[path].detach().abs().nan_to_num().max()) for path in axes),
+        rows_checked=(0, n // 2, max(n - 2, 1)),
+        where=change.where if change else "",
         alone=alone,
         alone_comparable=comparable,
         positional=positional,
     )
 
 
-def _outputs(bench: Bench, model: Any, batch: Any) -> dict[str, Any]:
-    try:
-        with seeded(bench.spec.seed):
-            output = bench.call(model, batch)
-    except Exception as error:
-        raise ModelRaised(f"the model raised {_said(error)}") from error
-    return {leaf.path: leaf.tensor for leaf in leaves(output) if leaf.tensor.is_floating_point()}
+def _floating(run: Run) -> dict[str, Any]:
+    return {leaf.path: leaf.tensor for leaf in leaves(run.output) if leaf.tensor.is_floating_point()}
 
 
-def _sample_axes(bench: Bench, model: Any, base: dict[str, Any], n: int) -> dict[str, int]:
+def _sample_axes(bench: Bench, base: dict[str, Any], n: int) -> dict[str, int]:
     """Which axis of each output counts samples: the single one that follows the batch's size."""
     if not bench.scales_with_n:
         return {path: 0 for path, t in base.items() if t.dim() > 1 and t.shape[0] == n and tuple(t.shape).count(n) == 1}
-    more = _outputs(bench, model, bench.batch(n + 1, 0))
+    declared = _floating(evaluation_pass(bench).run)
     axes = {}
     for path, tensor in base.items():
-        other = more.get(path)
+        other = declared.get(path)
         if other is None or other.dim() != tensor.dim():
             continue
         grown = [axis for axis, (a, b) in enumerate(zip(tensor.shape, other.shape, strict=True)) if a != b]
@@ -90,68 +74,89 @@ def _sample_axes(bench: Bench, model: Any, base: dict[str, Any], n: int) -> dict
 
 
 def _by_gradient(
-    bench: Bench, model: Any, batch: Any, axes: dict[str, int], checked: tuple[int, ...]
+    bench: Bench, odd: OddPass, base: dict[str, Any], axes: dict[str, int], sample: int
 ) -> tuple[str, int, int, float]:
-    x = bench.primary(batch)
-    if not x.is_floating_point():
+    """(output, sample, other, gradient) of the influence of other samples on one, or no output and 0."""
+    if odd.leaf is None:
         return "", 0, 0, 0.0
-    leaf = x.detach().clone().requires_grad_()
-    fed = torch.utils._pytree.tree_map(lambda item: leaf if item is x else item, batch)  # noqa: SLF001
-    outputs = _outputs(bench, model, fed)
     generator = torch.Generator().manual_seed(5)
     for path, axis in axes.items():
-        tensor = outputs.get(path)
-        if tensor is None or not tensor.requires_grad:
+        if not base[path].requires_grad:
             continue
-        for sample in checked:
-            row = tensor.select(axis, sample)
-            cotangent = torch.randn(row.shape, generator=generator).to(row)
-            (gradient,) = torch.autograd.grad(row, leaf, cotangent, retain_graph=True, allow_unused=True)
-            if gradient is None:
-                continue
-            influence = rows(gradient, bench.batch_axis).abs().amax(1).nan_to_num()
-            influence[sample] = 0
-            if float(influence.max()) > 0:
-                return path, sample, int(influence.argmax()), float(influence.max())
+        row = base[path].select(axis, sample)
+        cotangent = torch.randn(row.shape, generator=generator).to(row)
+        (gradient,) = torch.autograd.grad(row, odd.leaf, cotangent, retain_graph=True, allow_unused=True)
+        if gradient is None:
+            continue
+        influence = rows(gradient, bench.batch_axis).abs().amax(1).nan_to_num()
+        influence[sample] = 0
+        if float(influence.max()) > 0:
+            return path, sample, int(influence.argmax()), float(influence.max())
     return "", 0, 0, 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """The largest change of a sample's output when another sample was replaced."""
+
+    path: str
+    sample: int
+    replaced: int
+    size: float
+    noise: float
+    where: str
+
+
 def _by_replacement(
-    bench: Bench, model: Any, batch: Any, base: dict[str, Any], axes: dict[str, int], checked: tuple[int, ...]
-) -> tuple[str, int, int, float] | None:
-    x = bench.primary(batch)
+    bench: Bench, model: Any, odd: OddPass, base: dict[str, Any], axes: dict[str, int]
+) -> _Change | None:
+    """Replace two samples at once; only if others change, each of them alone to see which it was."""
+    n = bench.primary(odd.batch).shape[bench.batch_axis]
+    # the first and the last but one: a batch that is turned round carries them to places that are watched
+    pair = tuple(sorted({0, max(n - 2, 1)}))
+    together = _replaced(bench, model, odd, pair)
+    if together is None or _worst(base, _floating(together), axes, pair) is None:
+        return None
+    single = {i: _replaced(bench, model, odd, (i,)) for i in (*pair, n - 1)}
+    found = [(worst, i) for i, run in single.items() if run and (worst := _worst(base, _floating(run), axes, (i,)))]
+    if not found:
+        return None
+    (path, sample, size), replaced = max(found, key=lambda item: item[0][2])
+    run = single[replaced]
+    repeated, _ = record_opened(bench, model, odd.batch, seed=bench.spec.seed, noise=ones, with_loss=False)
+    again = _floating(repeated)
+    noise = max((_gap(base[path], again[path]) for path in axes if path in again), default=0.0)
+    where = first_mixing(odd.run.trace, run.trace, replaced, n) if run is not None else ""
+    return _Change(path, sample, replaced, size, noise, where)
+
+
+def _replaced(bench: Bench, model: Any, odd: OddPass, which: tuple[int, ...]) -> Run | None:
+    """The same pass with some samples taken from another batch; None if that changes nothing."""
+    x = bench.primary(odd.batch)
     stranger = bench.primary(bench.batch(x.shape[bench.batch_axis], 1))
-    worst: tuple[str, int, int, float] | None = None
-    for replaced in checked:
-        changed = x.clone()
-        changed.select(bench.batch_axis, replaced).copy_(stranger.select(bench.batch_axis, replaced))
-        if torch.equal(changed, x):
-            continue
-        fed = torch.utils._pytree.tree_map(lambda item, new=changed: new if item is x else item, batch)  # noqa: SLF001
-        outputs = _outputs(bench, model, fed)
-        for path, axis in axes.items():
-            if path not in outputs or outputs[path].shape != base[path].shape:
-                continue
-            difference = (rows(outputs[path], axis) - rows(base[path], axis)).abs().amax(1).nan_to_num()
-            difference[replaced] = 0
-            size = float(difference.max())
-            if size and (worst is None or size > worst[3]):
-                worst = (path, int(difference.argmax()), replaced, size)
-    return worst
-
-
-def _place(bench: Bench, model: Any, batch: Any, replaced: int) -> str:
-    """The first module that carries the replaced sample into others."""
-    x = bench.primary(batch)
-    samples = x.shape[bench.batch_axis]
     changed = x.clone()
-    changed.select(bench.batch_axis, replaced).copy_(
-        bench.primary(bench.batch(samples, 1)).select(bench.batch_axis, replaced)
-    )
-    fed = torch.utils._pytree.tree_map(lambda item: changed if item is x else item, batch)  # noqa: SLF001
-    before = record(bench, model, batch, seed=bench.spec.seed, with_loss=False)
-    after = record(bench, model, fed, seed=bench.spec.seed, with_loss=False)
-    return first_mixing(before.trace, after.trace, replaced, samples)
+    for sample in which:
+        changed.select(bench.batch_axis, sample).copy_(stranger.select(bench.batch_axis, sample))
+    if torch.equal(changed, x):
+        return None
+    fed = replaced_primary(bench, odd.batch, changed)
+    run, _ = record_opened(bench, model, fed, seed=bench.spec.seed, noise=ones, with_loss=False)
+    return run
+
+
+def _worst(
+    base: dict[str, Any], outputs: dict[str, Any], axes: dict[str, int], replaced: tuple[int, ...]
+) -> tuple[str, int, float] | None:
+    worst: tuple[str, int, float] | None = None
+    for path, axis in axes.items():
+        if path not in outputs or outputs[path].shape != base[path].shape:
+            continue
+        difference = (rows(outputs[path], axis) - rows(base[path], axis)).abs().amax(1).nan_to_num()
+        difference[list(replaced)] = 0
+        size = float(difference.max())
+        if size and (worst is None or size > worst[2]):
+            worst = (path, int(difference.argmax()), size)
+    return worst
 
 
 def _gap(a: Any, b: Any) -> float:
@@ -162,23 +167,22 @@ def _gap(a: Any, b: Any) -> float:
     )
 
 
-def _alone(bench: Bench, model: Any, batch: Any, axes: dict[str, int]) -> tuple[float, bool, str]:
-    """The last sample alone against the same sample in the batch, normal noise set to zero."""
-    x = bench.primary(batch)
-    n = x.shape[bench.batch_axis]
-    run = record(bench, model, batch, seed=bench.spec.seed, noise=zeros, with_loss=False)
+def _alone(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> tuple[float, bool, str]:
+    """The last sample alone against the same sample in the batch, under the same normal noise."""
+    run, axis_of_batch = odd.run, bench.batch_axis
+    n = bench.primary(odd.batch).shape[axis_of_batch]
     if any(call.name in (RANDOM - NORMAL) | {"gumbel_softmax"} for call in run.trace.calls) or not bench.scales_with_n:
         return 0.0, False, ""
     single = torch.utils._pytree.tree_map(  # noqa: SLF001
         lambda item: (
-            item.narrow(bench.batch_axis, n - 1, 1)
-            if isinstance(item, torch.Tensor) and item.dim() > bench.batch_axis and item.shape[bench.batch_axis] == n
+            item.narrow(axis_of_batch, n - 1, 1)
+            if isinstance(item, torch.Tensor) and item.dim() > axis_of_batch and item.shape[axis_of_batch] == n
             else item
         ),
-        batch,
+        odd.batch,
     )
     try:
-        alone = record(bench, model, single, seed=bench.spec.seed, noise=zeros, with_loss=False)
+        alone, _ = record_opened(bench, model, single, seed=bench.spec.seed, noise=ones, with_loss=False)
     except Unavailable:
         return 0.0, False, ""
     together = {leaf.path: leaf.tensor for leaf in leaves(run.output)}

@@ -10,7 +10,6 @@ import torch
 from pytest_aecheck.localize import first_non_finite
 from pytest_aecheck.observations import Objective, OperandPair, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.ranges import interval_of, through_views
 from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.trace import Call, Flow, Value
@@ -40,12 +39,10 @@ def observe_objective(bench: Bench) -> Objective:
     """Evaluate the loss on two batches in training mode; read the first run's trace."""
     if bench.spec.loss is None:
         raise Unavailable("no loss was declared")
-    from pytest_aecheck.probes.shared import training_pass
+    from pytest_aecheck.probes.shared import second_training_pass, training_pass
 
     first = training_pass(bench)
-    values = [float(first.run.loss.detach())]
-    with bench.ready(training=True) as model, seeded(bench.spec.seed + 1):
-        values.append(float(bench.loss(model, bench.batch(bench.spec.batch_size, 1)).detach()))
+    values = [float(run.loss.detach()) for run in (first.run, second_training_pass(bench))]
     given = [g.coalesce().values() if g.is_sparse else g for g in first.gradients.values() if g is not None]
     return Objective(
         values=tuple(values),
@@ -123,6 +120,7 @@ def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair
     low, high = (float(values.min()), float(values.max())) if values.numel() else (0.0, 0.0)
     last = through_views(prediction).producer
     noise, fed = _target_noise(run, prediction, target)
+    slope, curvature = _slope(run, prediction, target)
     return OperandPair(
         function=call.name,
         prediction_last=last.name if last else "",
@@ -139,7 +137,8 @@ def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair
         target_is_fed=fed,
         same_source=through_views(prediction) is through_views(target),
         target_rows_moved=_rows_moved(run, target),
-        slope=_slope(run, prediction, target),
+        slope=slope,
+        curvature=curvature,
         sum_gap=_sum_gap(prediction, target),
         prediction_trained=Flow.PARAMETER in prediction.flow and Flow.PARAMETER not in target.flow,
     )
@@ -164,8 +163,12 @@ def _rows_moved(run: Run, target: Value) -> bool:
     return all(bool((a == row).all(1).any()) for row in b)
 
 
-def _slope(run: Run, prediction: Value, target: Value) -> float:
-    """Cosine between the loss's gradient at the prediction and the error: 1 pulls to the target, -1 pushes away."""
+def _slope(run: Run, prediction: Value, target: Value) -> tuple[float, float]:
+    """How the loss's gradient at the prediction lies to the error.
+
+    Returns:
+        The cosine (1 pulls to the target, -1 pushes away), and the a of `a·‖prediction - target‖²` if that is the loss.
+    """
     a, b = prediction.tensor, target.tensor
     if (
         a.shape != b.shape
@@ -174,14 +177,14 @@ def _slope(run: Run, prediction: Value, target: Value) -> float:
         or Flow.PARAMETER in target.flow
         or not run.loss.requires_grad
     ):
-        return math.nan
+        return math.nan, math.nan
     (gradient,) = torch.autograd.grad(run.loss, a, retain_graph=True, allow_unused=True)
     if gradient is None:
-        return math.nan
+        return math.nan, math.nan
     error = (a.detach() - b.detach()).double().reshape(-1)
     g = gradient.double().reshape(-1)
-    size = float(g.norm() * error.norm())
-    return float(g @ error) / size if size else math.nan
+    size, along = float(g.norm() * error.norm()), float(g @ error)
+    return (along / size, along / float(2 * error @ error)) if size else (math.nan, math.nan)
 
 
 def _sum_gap(prediction: Value, target: Value) -> float:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
-
 from pytest_aecheck.observations import Program
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.objective import ancestors
 from pytest_aecheck.probes.ranges import interval_of, through_views
 from pytest_aecheck.probes.runs import Run
-from pytest_aecheck.probes.shared import evaluation_pass, training_pass
+from pytest_aecheck.probes.shared import TrainingPass, evaluation_pass, training_pass
 from pytest_aecheck.probes.sites import find_sites, scale_chain
 from pytest_aecheck.probes.trace import Flow, Value
 from pytest_aecheck.probes.vocabulary import VIEWS
@@ -45,16 +42,17 @@ _PURE_WITH_TWIN = frozenset(
 
 def observe_program(bench: Bench) -> Program:
     """Record one training forward (with the loss, where there is one) and one evaluation forward."""
-    run = training_pass(bench).run
+    training = training_pass(bench)
+    run = training.run
     x_hat = run.maybe_reconstruction()
     last, training_only = _last_operation(x_hat)
     discarded = _discarded(run)
     chain = _linear_chain(run)
     penalty = _linear_penalty(run, x_hat)
-    evaluation = evaluation_pass(bench)
+    evaluation = evaluation_pass(bench).run
     dropped = _dropout_in_eval(evaluation)
     used = {name for name, table in _tables(bench.model) if _read(evaluation, table)}
-    blowup, name = _code_blowup(bench, run, run.batch, used) if used else (0.0, "")
+    blowup, name = _code_blowup(training, used)
     return Program(last, training_only, discarded, dropped, blowup, name, chain, penalty)
 
 
@@ -173,38 +171,28 @@ def _read(run: Run, table: Any) -> bool:
     return value is not None and bool(value.consumers)
 
 
-def _code_blowup(bench: Bench, run: Run, batch: Any, used: set[str]) -> tuple[float, str]:
+def _code_blowup(training: TrainingPass, used: set[str]) -> tuple[float, str]:
     """How far a table that the forward updates has outgrown everything that the pass computed.
 
     An average of vectors cannot be larger than the largest of them.
     """
-    with bench.ready(training=True) as fresh:
-        before = {n: b.detach().clone() for n, b in _tables(fresh)}
-        with seeded(bench.spec.seed):
-            try:
-                bench.call(fresh, batch)
-            except Exception:  # noqa: BLE001 - judged elsewhere
-                return 0.0, ""
-        after = {n: b.detach().clone() for n, b in _tables(fresh)}
-    changed = [
-        n
-        for n in after
-        if n in before and n in used and after[n].shape == before[n].shape and not torch.equal(after[n], before[n])
-    ]
+    changed = {name: values for name, values in training.tables.items() if name in used}
+    if not changed:
+        return 0.0, ""
     reference = max(
         (
             float(v.tensor.detach().abs().nan_to_num().max())
-            for e in run.trace.executions
+            for e in training.run.trace.executions
             for v in e.inputs
             if v.tensor.is_floating_point() and v.tensor.numel()
         ),
         default=0.0,
     )
     worst = (0.0, "")
-    for name in changed:
-        bound = max(reference, float(before[name].abs().max()))
+    for name, (before, after) in changed.items():
+        bound = max(reference, float(before.abs().max()))
         if bound:
-            worst = max(worst, (float(after[name].abs().max()) / bound, name))
+            worst = max(worst, (float(after.abs().max()) / bound, name))
     return worst
 
 

@@ -13,7 +13,7 @@ from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, record
-from pytest_aecheck.probes.shared import training_pass
+from pytest_aecheck.probes.shared import graph_leaves, training_pass
 
 __all__ = ["observe_reach"]
 
@@ -28,7 +28,7 @@ def observe_reach(bench: Bench) -> Reach:
     if bench.spec.loss is None:
         raise Unavailable("no loss was declared")
     first = training_pass(bench)
-    if not first.run.loss.requires_grad:
+    if not first.trained:
         return Reach((), loss_has_gradient=False)
     with bench.ready(training=True) as model:
         names = dict(model.named_parameters())
@@ -154,7 +154,7 @@ def _foreign(loss: Any, model: Any) -> tuple[str, ...]:
                 prefix = f"{owner_name}.{attribute}" if owner_name else attribute
                 hidden.update({id(t): path for path, t in _plain_tensors(value, prefix)})
     registered = {id(p) for p in model.parameters()}
-    reached = {id(variable): variable for variable in _graph_leaves(loss)}
+    reached = {id(variable): variable for variable in graph_leaves(loss)}
     return tuple(path for key, path in hidden.items() if key in reached and key not in registered)
 
 
@@ -165,18 +165,6 @@ def _plain_tensors(value: Any, path: str) -> Iterable[tuple[str, Any]]:
         for index, item in enumerate(value):
             if isinstance(item, nn.Parameter):
                 yield f"{path}[{index}]", item
-
-
-def _graph_leaves(loss: Any) -> Iterable[Any]:
-    seen, stack = set(), [loss.grad_fn]
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            yield node.variable
-        stack.extend(following for following, _ in node.next_functions)
 
 
 def _siblings(model: Any) -> dict[str, int]:

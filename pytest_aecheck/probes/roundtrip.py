@@ -10,7 +10,7 @@ from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import Inverses, RoundTrip, Unavailable
 from pytest_aecheck.probes.bench import Bench, _said
 from pytest_aecheck.probes.determinism import seeded
-from pytest_aecheck.probes.runs import record
+from pytest_aecheck.probes.shared import evaluation_pass
 
 __all__ = ["observe_inverses", "observe_round_trip"]
 
@@ -40,7 +40,7 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
             missing = tuple(keys.missing_keys) + tuple(keys.unexpected_keys)
         except Exception as raised:  # noqa: BLE001 - the finding
             return RoundTrip(_said(raised), (), float("nan"), 0.0)
-        first = _outputs(record(bench, model, batch, seed=bench.spec.seed, with_loss=False))
+    first = _outputs_of(evaluation_pass(bench).run.output)
     other.eval()
     with seeded(bench.spec.seed):
         second = _outputs_of(bench.call(other, batch))
@@ -50,10 +50,6 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
             gap = max(gap, float((a.detach().double() - b.detach().double()).abs().nan_to_num().max()))
             scale = max(scale, float(a.detach().abs().nan_to_num().max()))
     return RoundTrip(error, missing, gap, scale)
-
-
-def _outputs(run: Any) -> list[Any]:
-    return _outputs_of(run.output)
 
 
 def _outputs_of(output: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,17 @@ from pytest_aecheck.probes.bench import Bench, ModelRaised, _said, tensors_of
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.trace import Flow, Trace, Tracer, Value, watching_modules
 
-__all__ = ["Run", "zeros"]
+__all__ = ["Run", "ones", "record", "record_opened", "replaced_primary", "zeros"]
 
 
 def zeros(_: int, drawn: Any) -> Any:
     """Noise that is nothing."""
     return torch.zeros_like(drawn)
+
+
+def ones(_: int, drawn: Any) -> Any:
+    """Noise that is one standard deviation everywhere: it shows the scale, and is the same for any batch."""
+    return torch.ones_like(drawn)
 
 
 @dataclass(slots=True, eq=False)
@@ -84,3 +90,33 @@ def record(
     finally:
         handle.remove()
     return Run(tracer.trace, seen.get("output"), loss, batch, bench.primary(batch))
+
+
+def replaced_primary(bench: Bench, batch: Any, new: Any) -> Any:
+    """The batch with another tensor in place of the one that is to be reconstructed."""
+    x = bench.primary(batch)
+    return torch.utils._pytree.tree_map(lambda item: new if item is x else item, batch)  # noqa: SLF001 - no public tree map
+
+
+def record_opened(
+    bench: Bench,
+    model: Any,
+    batch: Any,
+    *,
+    seed: int,
+    noise: Callable[[int, Any], Any] | None = None,
+    with_loss: bool = True,
+) -> tuple[Run, Any]:
+    """A recorded run whose input carries a gradient, and the leaf at which to read it.
+
+    The leaf is None for integer input, and where the program does not take an input that carries a gradient
+    (it converts to numpy, say): then the run is an ordinary one.
+    """
+    x = bench.primary(batch)
+    if x.is_floating_point():
+        leaf = x.detach().clone().requires_grad_()
+        # the program gets a copy, since it may write into its input and a leaf cannot be written into
+        fed = replaced_primary(bench, batch, leaf.clone())
+        with contextlib.suppress(Unavailable):
+            return record(bench, model, fed, seed=seed, noise=noise, with_loss=with_loss), leaf
+    return record(bench, model, batch, seed=seed, noise=noise, with_loss=with_loss), None

@@ -1,21 +1,38 @@
-"""The two passes that most questions share: one in training mode with the loss, one in evaluation mode.
+"""The passes that most questions share, each made once on first use.
 
-What needs the training pass's graph is read at once, because a later probe may move the parameters.
+In training mode one with the loss and its gradients, and one more on other samples under another seed; in
+evaluation mode one of the declared batch and one of an odd number of samples. What needs the training pass's
+graph is read at once, because a later probe may move the parameters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from pytest_aecheck.observations import OperandPair
+from pytest_aecheck.adapters.roles import AmbiguousOutputError
+from pytest_aecheck.observations import OperandPair, Unavailable
 from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.masks import Counted, counted_elements
 from pytest_aecheck.probes.objective import operand_pairs
-from pytest_aecheck.probes.runs import Run, record
+from pytest_aecheck.probes.runs import Run, ones, record, record_opened
 
-__all__ = ["TrainingPass", "evaluation_pass", "training_pass"]
+__all__ = [
+    "EvaluationPass",
+    "OddPass",
+    "TrainingPass",
+    "evaluation_pass",
+    "odd_pass",
+    "odd_size",
+    "second_training_pass",
+    "training_pass",
+]
+
+_ODD = (7, 5)
+"""Batch sizes that are unlikely to be the size of another axis; the first that is not the declared one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,13 +45,32 @@ class TrainingPass:
     pairs: tuple[OperandPair, ...]
     moved: frozenset[str]
     """Parameters that the forward itself changed."""
+    tables: Mapping[str, tuple[Any, Any]]
+    """Matrices that the forward changed: name -> values before and after."""
+    trained: bool
+    """Whether anything but the input carries a gradient into the loss."""
+    input_gradient: Any
+    """Gradient of a random projection of the reconstruction at the input, or None where this run cannot tell."""
+    counted: Counted | str
+    """Which elements of the input the loss counts, or why that cannot be said."""
+
+
+def _once(bench: Bench, key: str, make: Callable[[], Any]) -> Any:
+    """A shared pass, or the reason why it cannot be made."""
+    if key not in bench.memory:
+        try:
+            bench.memory[key] = make()
+        except Unavailable as reason:
+            bench.memory[key] = reason
+    made = bench.memory[key]
+    if isinstance(made, Unavailable):
+        raise made
+    return made
 
 
 def training_pass(bench: Bench) -> TrainingPass:
-    """Made on first use."""
-    if "training" not in bench.memory:
-        bench.memory["training"] = _train(bench)
-    made: TrainingPass = bench.memory["training"]
+    """Forward, loss and backward on the declared batch, in training mode."""
+    made: TrainingPass = _once(bench, "training", lambda: _train(bench))
     return made
 
 
@@ -42,22 +78,36 @@ def _train(bench: Bench) -> TrainingPass:
     with bench.ready(training=True) as model:
         named = dict(model.named_parameters())
         before = {name: (p, _version(p), p.detach().clone()) for name, p in named.items()}
-        run = record(bench, model, bench.batch(bench.spec.batch_size, 0), seed=bench.spec.seed)
+        buffers = {name: b.detach().clone() for name, b in model.named_buffers()}
+        batch = bench.batch(bench.spec.batch_size, 0)
+        run, leaf = record_opened(bench, model, batch, seed=bench.spec.seed)
         moved = frozenset(
             name
             for name, (p, version, value) in before.items()
             if _version(p) != version and not torch.equal(p.detach(), value)
         )
+        tables = _changed_tables(model, {**buffers, **{name: value for name, (_, _, value) in before.items()}})
         gradients: dict[str, Any] = dict.fromkeys(named)
+        trained = False
         if run.loss is not None and run.loss.requires_grad:
-            trained = {name: p for name, p in named.items() if p.requires_grad}
+            trained = any(variable is not leaf for variable in graph_leaves(run.loss))
+            learning = {name: p for name, p in named.items() if p.requires_grad}
             found = (
-                torch.autograd.grad(run.loss, list(trained.values()), allow_unused=True, retain_graph=True)
-                if trained
+                torch.autograd.grad(run.loss, list(learning.values()), allow_unused=True, retain_graph=True)
+                if learning
                 else ()
             )
-            gradients.update(zip(trained, found, strict=True))
-        return TrainingPass(run, gradients, operand_pairs(run), moved)
+            gradients.update(zip(learning, found, strict=True))
+        return TrainingPass(
+            run=run,
+            gradients=gradients,
+            pairs=operand_pairs(run),
+            moved=moved,
+            tables=tables,
+            trained=trained,
+            input_gradient=_input_gradient(bench, run, leaf),
+            counted=_counted(run, leaf),
+        )
 
 
 def _version(tensor: Any) -> int:
@@ -65,12 +115,145 @@ def _version(tensor: Any) -> int:
     return int(tensor._version)  # noqa: SLF001 - torch counts writes, and tells it nowhere else
 
 
-def evaluation_pass(bench: Bench) -> Run:
-    """A recorded evaluation forward of the declared batch. Made on first use."""
-    if "evaluation" not in bench.memory:
+def _changed_tables(model: Any, before: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    now = dict([*model.named_buffers(), *model.named_parameters()])
+    return {
+        name: (before[name], tensor.detach().clone())
+        for name, tensor in now.items()
+        if name in before
+        and tensor.dim() == 2
+        and tensor.is_floating_point()
+        and tensor.shape == before[name].shape
+        and not torch.equal(tensor.detach(), before[name])
+    }
+
+
+def graph_leaves(loss: Any) -> list[Any]:
+    """The tensors at which the graph of a loss ends."""
+    found, seen, stack = [], set(), [loss.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found.append(node.variable)
+        stack.extend(following for following, _ in node.next_functions)
+    return found
+
+
+def _input_gradient(bench: Bench, run: Run, leaf: Any) -> Any:
+    """None unless the loss called the model once, on the input itself, and its output is the reconstruction."""
+    roots = [execution for execution in run.trace.executions if execution.name == "."]
+    if leaf is None or bench.spec.reconstruct is not None or len(roots) != 1:
+        return None
+    if not any(value.tensor is run.x for value in roots[0].inputs):
+        return None
+    try:
+        x_hat = bench.reconstruction(run.output, run.batch)
+    except AmbiguousOutputError:
+        return None
+    if not x_hat.requires_grad:
+        return None
+    cotangent = torch.randn(x_hat.shape, generator=torch.Generator().manual_seed(5)).to(x_hat)
+    (gradient,) = torch.autograd.grad(x_hat, leaf, cotangent, allow_unused=True, retain_graph=True)
+    return gradient
+
+
+def _counted(run: Run, leaf: Any) -> Counted | str:
+    try:
+        return counted_elements(run, leaf)
+    except Unavailable as reason:
+        return str(reason)
+
+
+def second_training_pass(bench: Bench) -> Run:
+    """Forward and loss on other samples under another seed, in training mode."""
+
+    def make() -> Run:
+        with bench.ready(training=True) as model:
+            return record(bench, model, bench.batch(bench.spec.batch_size, 1), seed=bench.spec.seed + 1)
+
+    made: Run = _once(bench, "second training", make)
+    return made
+
+
+@dataclass(slots=True, eq=False)
+class EvaluationPass:
+    """A recorded evaluation forward of the declared batch, and what it left changed."""
+
+    run: Run
+    modes: tuple[str, ...]
+    """Modules whose mode is another than before."""
+    gradients_off: bool
+    """Whether recording of gradients was left switched off."""
+    input_written: bool
+    state: tuple[str, ...]
+    """Parameters and buffers with other values than before."""
+
+
+def evaluation_pass(bench: Bench) -> EvaluationPass:
+    """Forward of the declared batch in evaluation mode."""
+    made: EvaluationPass = _once(bench, "evaluation", lambda: _evaluate(bench))
+    return made
+
+
+def _evaluate(bench: Bench) -> EvaluationPass:
+    batch = bench.batch(bench.spec.batch_size, 0)
+    x = bench.primary(batch)
+    version = _version(x)
+    with bench.ready(training=False) as model:
+        modes = {name: module.training for name, module in model.named_modules()}
+        state = _state(model)
+        run = record(bench, model, batch, seed=bench.spec.seed, with_loss=False)
+        gradients_off = not torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+        return EvaluationPass(
+            run=run,
+            modes=tuple(
+                name or "the model"
+                for name, module in model.named_modules()
+                if module.training != modes.get(name, module.training)
+            ),
+            gradients_off=gradients_off,
+            input_written=_version(x) != version,
+            state=tuple(n for n, value in _state(model).items() if n in state and not _same(value, state[n])),
+        )
+
+
+def _state(model: Any) -> dict[str, Any]:
+    return {name: tensor.detach().clone() for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a.shape == b.shape and torch.equal(a.nan_to_num(), b.nan_to_num()))
+
+
+@dataclass(slots=True, eq=False)
+class OddPass:
+    """A recorded evaluation forward of an odd number of samples, all normal noise set to one."""
+
+    run: Run
+    batch: Any
+    leaf: Any
+    """Where the gradient at the input is read, or None."""
+
+
+def odd_size(bench: Bench) -> int:
+    """How many samples the odd pass has."""
+    if not bench.scales_with_n:
+        return bench.spec.batch_size
+    return next(n for n in _ODD if n != bench.spec.batch_size)
+
+
+def odd_pass(bench: Bench) -> OddPass:
+    """Forward of an odd number of samples in evaluation mode."""
+
+    def make() -> OddPass:
+        batch = bench.batch(odd_size(bench), 0)
         with bench.ready(training=False) as model:
-            bench.memory["evaluation"] = record(
-                bench, model, bench.batch(bench.spec.batch_size, 0), seed=bench.spec.seed, with_loss=False
-            )
-    made: Run = bench.memory["evaluation"]
+            run, leaf = record_opened(bench, model, batch, seed=bench.spec.seed, noise=ones, with_loss=False)
+        return OddPass(run, batch, leaf)
+
+    made: OddPass = _once(bench, "odd", make)
     return made
