@@ -1,0 +1,187 @@
+"""Data is loaded and never looked at: another tensor, or another loader, takes its place.
+
+## What it does
+
+Reports loops over a loader or over a range of numbers whose variable is never read although the body runs
+a network, and loops without gradients over the training loader beside a loader that nothing reads.
+
+## Why is this bad?
+
+Each round computes the same from a tensor that was left over from an earlier loop. A validation loss then
+is the loss of the last training batch, and an interpolation is the same picture several times.
+
+## Example
+
+```python
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model = nn.Linear(20, 20)
+train, held_out = DataLoader(torch.rand(160, 20), 16), DataLoader(torch.rand(40, 20), 16)
+for batch in train:
+    loss = nn.functional.mse_loss(model(batch), batch)
+with torch.no_grad():
+    for test_batch in held_out:
+        loss = nn.functional.mse_loss(model(batch), batch)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model = nn.Linear(20, 20)
+train, held_out = DataLoader(torch.rand(160, 20), 16), DataLoader(torch.rand(40, 20), 16)
+for batch in train:
+    loss = nn.functional.mse_loss(model(batch), batch)
+with torch.no_grad():
+    for test_batch in held_out:
+        loss = nn.functional.mse_loss(model(test_batch), test_batch)
+```
+
+## Known limits
+
+Variables with a leading underscore are meant to be unread, and so are loops that draw random numbers. A loader
+that comes from outside of the program is not recognised.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/data.html
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.liveness import dead_stores, names_read
+from aelint.semantics.scopes import Module
+from aelint.semantics.trace import Call, Loop
+from aelint.semantics.values import Function, Instance, Object, Sym, Value
+from aelint.semantics.wording import place
+from aelint.syntax.walk import walk
+
+RULE = Rule(
+    code="AEL512",
+    name="unread-data",
+    summary="Data is loaded, and the program computes with other data in its place",
+    severity=Severity.WARNING,
+    triggers=(("dataloader", "linspace", "arange"),),
+)
+
+_NUMBERS = frozenset({"linspace", "arange"})
+_RANDOM = frozenset({"rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"})
+
+
+@dataclass(eq=False)
+class _Seen:
+    """One loop of the text and what its body called."""
+
+    loop: Loop
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def is_over_data(self) -> bool:
+        """Whether the loop goes over a loader or a range of numbers."""
+        value = self.loop.iterable
+        return _is_loader(value) or (isinstance(value, Sym) and value.op in _NUMBERS)
+
+    @property
+    def runs_network(self) -> bool:
+        """Whether the body runs a model, and nothing in it is drawn anew."""
+        return any(_is_model(c.callee) for c in self.calls) and not any(c.name in _RANDOM for c in self.calls)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each loop whose data is not what it computes with."""
+    loops = _loops(program)
+    for module in program.machine.modules.values():
+        for node in walk(module.tree):
+            seen = loops.get(id(node))
+            if not isinstance(node, ast.For) or seen is None or not (seen.is_over_data and seen.runs_network):
+                continue
+            if _unread(module, node):
+                yield _finding(Site(module.unit, node.target))
+    yield from _replaced(program, list(loops.values()))
+
+
+def _finding(site: Site) -> Finding:
+    message = (
+        f"`{site.text}` is never read in this loop, so every round runs the model on the same tensor. "
+        "Use the variable of the loop."
+    )
+    return Finding(site, message)
+
+
+def _loops(program: Program) -> dict[int, _Seen]:
+    found: dict[int, _Seen] = {}
+    for call in program.calls:
+        for loop in call.context.loops:
+            found.setdefault(id(loop.node), _Seen(loop)).calls.append(call)
+    return found
+
+
+def _is_model(callee: Value) -> bool:
+    return isinstance(callee, Instance) or (isinstance(callee, Object) and callee.name.startswith("torch.nn."))
+
+
+def _is_loader(value: Value) -> bool:
+    return isinstance(value, Object) and value.name == "torch.utils.data.DataLoader"
+
+
+def _unread(module: Module, node: ast.For) -> bool:
+    """Whether the loop binds a single name that nothing in its function reads."""
+    if not isinstance(node.target, ast.Name) or node.target.id.startswith("_"):
+        return False
+    functions = [n for n in walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    around = [f for f in functions if any(one is node for one in walk(f))]
+    return node.target.id not in names_read(around[-1] if around else module.tree)
+
+
+def _replaced(program: Program, loops: list[_Seen]) -> Iterator[Finding]:
+    """Loops without gradients over a loader that is trained on, beside a loader that is never read."""
+    for binding in program.bindings:
+        function = binding.context.function
+        if (
+            not _is_loader(binding.value)
+            or binding.name.startswith("_")
+            or not _is_dead(program, function, binding.name)
+        ):
+            continue
+        here = [s for s in loops if _runs_in(s, function) and _is_loader(s.loop.iterable)]
+        trained = {id(s.loop.iterable) for s in here if any(c.name == ".backward" for c in s.calls)}
+        for seen in here:
+            if id(seen.loop.iterable) in trained and _only_looks(seen) and isinstance(seen.loop.node, ast.For):
+                site = Site(binding.site.unit, seen.loop.node.iter)
+                message = (
+                    f"this loop without gradients goes over the loader that is trained on, and `{binding.name}` "
+                    f"({place(binding.site, site)}) is never read. Loop over `{binding.name}`."
+                )
+                yield Finding(site, message, (Note(binding.site, "built here and never read"),))
+                return
+
+
+def _runs_in(seen: _Seen, function: Function | None) -> bool:
+    tree = function.node if function is not None else None
+    return tree is None or any(n is seen.loop.node for n in walk(tree))
+
+
+def _only_looks(seen: _Seen) -> bool:
+    models = [c for c in seen.calls if _is_model(c.callee)]
+    return (
+        bool(models) and all(c.context.no_grad for c in models) and not any(c.name == ".backward" for c in seen.calls)
+    )
+
+
+def _is_dead(program: Program, function: Function | None, name: str) -> bool:
+    if function is None:
+        return not any(name in names_read(m.tree) for m in program.machine.modules.values())
+    node = function.node
+    return not isinstance(node, ast.Lambda) and any(d.target.id == name for d in dead_stores(node))
