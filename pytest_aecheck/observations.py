@@ -10,12 +10,14 @@ from pytest_aecheck.records import (
     Attempts,
     Bypass,
     Categorical,
+    CodeUse,
     Dependence,
     Fitted,
     Forecast,
     Generation,
     Hygiene,
     Inverses,
+    LatentUse,
     LoaderFacts,
     Masking,
     Mixing,
@@ -39,12 +41,14 @@ __all__ = [
     "Attempts",
     "Bypass",
     "Categorical",
+    "CodeUse",
     "Dependence",
     "Fitted",
     "Forecast",
     "Generation",
     "Hygiene",
     "Inverses",
+    "LatentUse",
     "LoaderFacts",
     "Masking",
     "Mixing",
@@ -221,3 +225,13 @@ class Observations:
     def scaling(self) -> Scaling:
         """Growth of the loss with the batch."""
         return cast("Scaling", self.get("scaling"))
+
+    @property
+    def code_use(self) -> CodeUse:
+        """A trained decoder and its code."""
+        return cast("CodeUse", self.get("code_use"))
+
+    @property
+    def latent_use(self) -> LatentUse:
+        """Units of a trained posterior."""
+        return cast("LatentUse", self.get("latent_use"))
