@@ -7,7 +7,6 @@ non-zero constant. Anything in between is unknown, and nothing is said about it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 __all__ = [
@@ -25,32 +24,63 @@ __all__ = [
     "sub",
 ]
 
+DEEPEST = 5
+"""How many floors of quotients may be nested in a size: five strided convolutions after each other."""
+MOST_TERMS = 24
+
 Monomial: TypeAlias = tuple["Atom", ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Atom:
     """An unknown size. `key` is its identity; `name` is how a message says it.
 
-    `batch` marks the number of samples; `floor` is set for the floor of a quotient of polynomials.
+    `batch` marks the number of samples; `depth` counts how often floors of quotients are nested in it.
+    The hash is kept, since floors nest and a hash that walks them anew each time takes exponential time.
     """
 
-    key: object
-    name: str = field(compare=False)
-    batch: bool = field(default=False, compare=False)
+    __slots__ = ("_hash", "batch", "depth", "key", "name")
+
+    def __init__(self, key: object, name: str, *, batch: bool = False, depth: int = 0) -> None:
+        self.key = key
+        self.name = name
+        self.batch = batch
+        self.depth = depth
+        self._hash = hash(key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Atom) and self._hash == other._hash and self.key == other.key
 
     def __repr__(self) -> str:
         return self.name
 
     def __lt__(self, other: Atom) -> bool:
-        return (self.name, str(self.key)) < (other.name, str(other.key))
+        return (self.name, self._hash) < (other.name, other._hash)
 
 
-@dataclass(frozen=True, slots=True)
 class Poly:
     """A sum of integer multiples of products of atoms, in normal form (no zero terms, at least one atom)."""
 
-    terms: tuple[tuple[Monomial, int], ...]
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
+        self.terms = terms
+        self._hash = hash(terms)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Poly) and self._hash == other._hash and self.terms == other.terms
+
+    def __repr__(self) -> str:
+        return f"Poly({self})"
 
     @property
     def atoms(self) -> frozenset[Atom]:
@@ -73,9 +103,9 @@ class Poly:
 Dim: TypeAlias = int | Poly
 
 
-def atom(key: object, name: str, *, batch: bool = False) -> Poly:
+def atom(key: object, name: str, *, batch: bool = False, depth: int = 0) -> Poly:
     """A fresh unknown as a dimension."""
-    return Poly((((Atom(key, name, batch),), 1),))
+    return Poly((((Atom(key, name, batch=batch, depth=depth),), 1),))
 
 
 def _terms(dim: Dim) -> dict[Monomial, int]:
@@ -88,7 +118,26 @@ def _normal(terms: dict[Monomial, int]) -> Dim:
     kept = {m: c for m, c in terms.items() if c}
     if not any(kept):
         return kept.get((), 0)
-    return Poly(tuple(sorted(kept.items(), key=lambda item: (len(item[0]), [(a.name, str(a.key)) for a in item[0]]))))
+    poly = Poly(tuple(sorted(kept.items(), key=lambda item: (len(item[0]), item[0]))))
+    return poly if len(kept) <= MOST_TERMS else _opaque(poly)
+
+
+def _opaque(dim: Dim) -> Poly:
+    """An unknown in the place of an expression that has grown too large to be of use; equal ones stay equal."""
+    batch = isinstance(dim, Poly) and dim.has_batch
+    return atom(("expression", hash(dim)), "?", batch=batch)
+
+
+def _depth(dim: Dim) -> int:
+    return max((a.depth for a in dim.atoms), default=0) if isinstance(dim, Poly) else 0
+
+
+def _floor(left: Dim, right: Dim) -> Poly:
+    depth = max(_depth(left), _depth(right)) + 1
+    if depth > DEEPEST:
+        return atom(("expression", hash((left, right))), "?")
+    text = f"({left})//{right}" if isinstance(right, int) else f"({left})//({right})"
+    return atom(("floor", left, right), text, depth=depth)
 
 
 def add(left: Dim, right: Dim) -> Dim:
@@ -176,8 +225,8 @@ def floor_divide(left: Dim, right: Dim) -> Dim:
         if isinstance(remainder_dim, int):
             return _normal(even)
         whole = _normal(even)
-        return add(whole, atom(("floor", remainder_dim, right), f"({remainder_dim})//{right}"))
-    return atom(("floor", left, right), f"({left})//({right})")
+        return add(whole, _floor(remainder_dim, right))
+    return _floor(left, right)
 
 
 def equal(left: Dim, right: Dim) -> bool:
