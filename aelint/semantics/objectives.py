@@ -367,6 +367,8 @@ def _reduced(value: Sym, inner: Inner) -> Parts:
 def _reduction_over(kind: str, argument: Sym, axes: Value) -> Reduction:
     items = axes.items if isinstance(axes, ListValue) else axes if isinstance(axes, tuple) else [axes]
     shape = argument.shape
+    if shape == ():
+        return Reduction(kind, False, 1)
     if axes is None or (isinstance(axes, tuple) and not axes):
         if shape is None:
             return Reduction(kind)

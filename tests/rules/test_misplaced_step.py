@@ -262,7 +262,7 @@ for x in loader:
     {}
     opt.step()
 """
-    assert rows(rule, SETUP + body.format("nn.utils.clip_grad_norm_(model.parameters(), 1.0)", "")) == [24]
+    assert rows(rule, SETUP + body.format("nn.utils.clip_grad_norm_(model.parameters(), 1.0)", "")) == [21]
     assert not rows(rule, SETUP + body.format("", "clip()"))
     assert not rows(rule, SETUP + body.format("clip()", "clip()"))
 

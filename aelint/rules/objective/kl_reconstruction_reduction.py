@@ -83,6 +83,8 @@ RULE = Rule(
 
 COLLAPSE = 50.0
 """From this effective beta on hardly any latent dimension pays for itself."""
+MANY = 8
+"""Samples from which on a sum over the batch is far from a mean over it."""
 FEW = 8
 """Averaging fewer latent dimensions than this is a modest weight."""
 
@@ -111,8 +113,8 @@ def _reason(balance: Balance) -> str:
         return _pixels_averaged(balance, batch)
     if loss.averaged == 1 and kl.averaged != 1 and batch <= 0:
         return _latents_averaged(balance)
-    if kl.averaged == loss.averaged == 1 and batch:
-        return _batch_mixed(balance, batch)
+    if kl.averaged == loss.averaged == 1 and (mixed := batch or _counted(balance)):
+        return _batch_mixed(balance, mixed)
     return ""
 
 
@@ -146,6 +148,14 @@ def _latents_averaged(balance: Balance) -> str:
         f"weight {balance.weighed:.3g} the effective beta is {balance.effective:.2g}"
         f"{' divided by their number' if latents is None else ''}. Sum the KL over latent dimensions"
     )
+
+
+def _counted(balance: Balance) -> int:
+    """1 where the KL alone is summed over a known number of samples, -1 where the reconstruction is; 0 for neither."""
+    if not 0.1 <= balance.written <= 2:
+        return 0
+    ratio = balance.weighed / balance.written
+    return 1 if ratio >= MANY else -1 if ratio <= 1 / MANY else 0
 
 
 def _batch_mixed(balance: Balance, batch: int) -> str:

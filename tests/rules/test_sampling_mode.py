@@ -1,0 +1,66 @@
+"""AEL215: in which mode a posterior is sampled, and what is left of it in the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.latent import sampling_mode as rule
+from tests.rules.harness import rows
+
+MODEL = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar, self.decoder = nn.Linear(9, 3), nn.Linear(9, 3), nn.Linear(3, 9)
+
+    def sample(self, mu, logvar):
+        std = torch.exp(logvar / 2)
+        {body}
+
+    def forward(self, x):
+        return self.decoder(self.sample(self.mean(x), self.logvar(x)))
+
+out = Model()(torch.rand(4, 9))
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("return mu + std * torch.randn_like(std) if self.training else mu", id="noise-in-training"),
+        pytest.param(
+            "return mu if not self.training else mu + std * torch.randn_like(std)", id="the-same-turned-round"
+        ),
+        pytest.param("return mu + std * torch.randn_like(std)", id="noise-in-both"),
+        pytest.param(
+            "if self.training: return mu + std * torch.randn_like(std)\n        return mu + 0.1 * std * torch.randn_like(std)",
+            id="less-noise-in-evaluation",
+        ),
+        pytest.param(
+            "noise = torch.randn_like(std) if self.training else torch.zeros_like(std)\n        return mu + std * noise",
+            id="no-noise-is-zero",
+        ),
+        pytest.param("if self.training: mu = mu + std * torch.randn_like(std)\n        return mu", id="in-place"),
+    ],
+)
+def test_silent(body: str) -> None:
+    assert not rows(rule, MODEL.format(body=body))
+
+
+@pytest.mark.parametrize(
+    ("body", "row"),
+    [
+        pytest.param("return mu + std * torch.randn_like(std) if not self.training else mu", 12, id="expression"),
+        pytest.param(
+            "if self.training: std = torch.randn_like(std).mul(std)\n        return std.add_(mu)", 13, id="shifted"
+        ),
+        pytest.param(
+            "if self.training:\n            std = std * torch.randn_like(std)\n        return mu + std", 14, id="sum"
+        ),
+    ],
+)
+def test_fires(body: str, row: int) -> None:
+    assert rows(rule, MODEL.format(body=body)) == [row]
