@@ -58,12 +58,16 @@ class IgnoredArgument:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UncalledLayer:
-    """A layer with parameters that is built, kept as an attribute and read nowhere."""
+    """A layer with parameters, or a single parameter, that is kept as an attribute and read nowhere.
+
+    `repeated` is the second call of a layer of the same kind and sizes, which may stand in its place.
+    """
 
     site: Site
     name: str
-    layer: Object
+    layer: Object | Sym
     network: Instance
+    repeated: Call | None = None
 
 
 def has_parameters(module: Value) -> bool:
@@ -227,22 +231,47 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
     found: dict[int, UncalledLayer] = {}
     called = {id(c.receiver) for c in program.calls}
     for network in program.networks:
-        idle = [(name, layer) for name, layer in children_of(network).items() if _is_idle(name, layer, called)]
+        kept = {**children_of(network), **{k: v for k, v in network.attrs.items() if _is_trained(v)}}
+        idle = [(name, layer) for name, layer in kept.items() if _is_idle(name, layer, called)]
         # Reading the whole project for names is dear: only for a network that has an idle layer at all.
         if not idle or not _is_concrete(program, network):
             continue
         read = _attributes_read(program, network)
         for name, layer in idle:
             if read is not None and name not in read:
-                assert isinstance(layer, Object)
+                assert isinstance(layer, (Object, Sym))
                 assert layer.site is not None
-                found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network))
+                twin = _called_twice(program, network, layer) if isinstance(layer, Object) else None
+                found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin))
     return list(found.values())
 
 
+def _is_trained(value: Value) -> bool:
+    return isinstance(value, Sym) and value.op == "parameter" and value.attrs.get("requires_grad") is not False
+
+
 def _is_idle(name: str, layer: Value, called: set[int]) -> bool:
-    known = isinstance(layer, Object) and layer.site is not None and has_parameters(layer)
-    return known and id(layer) not in called and not _may_be_meant(name)
+    known = _is_trained(layer) or (isinstance(layer, Object) and has_parameters(layer))
+    placed = isinstance(layer, (Object, Sym)) and layer.site is not None
+    return known and placed and id(layer) not in called and not _may_be_meant(name)
+
+
+def _called_twice(program: Program, network: Instance, idle: Object) -> Call | None:
+    """The second of two calls, by one run of one method, of another layer that is built like the idle one."""
+    like = [v for v in children_of(network).values() if isinstance(v, Object) and v is not idle and v.name == idle.name]
+    for layer in (v for v in like if v.bound == idle.bound):
+        first: Call | None = None
+        for call in program.calls:
+            if call.callee is not layer or call.context.loops:
+                continue
+            if (
+                first is not None
+                and call.context.stack == first.context.stack
+                and call.site.node is not first.site.node
+            ):
+                return call
+            first = call
+    return None
 
 
 def _is_concrete(program: Program, network: Instance) -> bool:

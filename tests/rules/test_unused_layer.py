@@ -136,3 +136,59 @@ def test_fires_on_a_layer_that_is_never_called():
     found = run(rule, net("return F.relu(self.b(x))"))
     assert [f.site.row for f in found] == [8]
     assert "never called" in found[0].message
+
+
+PARAMETER = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.position = {value}
+
+    def forward(self, x):
+        return self.layer(x{plus})
+
+Net()(torch.rand(2, 4))
+"""
+
+
+def test_silent_on_a_parameter_that_is_read_or_not_trained():
+    trained = "nn.Parameter(torch.zeros(4))"
+    assert rows(rule, PARAMETER.format(value=trained, plus=" + self.position")) == []
+    assert rows(rule, PARAMETER.format(value="nn.Parameter(torch.zeros(4), requires_grad=False)", plus="")) == []
+    assert rows(rule, PARAMETER.format(value="torch.zeros(4)", plus="")) == []
+
+
+def test_fires_on_a_parameter_that_is_never_read():
+    assert rows(rule, PARAMETER.format(value="nn.Parameter(torch.zeros(4))", plus="")) == [9]
+
+
+TWICE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.second = nn.Linear(4, {width})
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        return self.first(x)
+
+Net()(torch.rand(2, 4))
+"""
+
+
+def test_points_to_the_second_call_of_a_layer_of_the_same_sizes():
+    found = run(rule, TWICE.format(width=4))
+    assert [f.site.row for f in found] == [13]
+    assert found[0].notes[0].site.row == 9
+
+
+def test_points_to_the_layer_where_no_other_of_its_sizes_is_called_twice():
+    assert rows(rule, TWICE.format(width=5)) == [9]

@@ -80,6 +80,7 @@ from aelint.semantics.usage import (
     uncalled_layers,
     unread_values,
 )
+from aelint.semantics.values import Object
 from aelint.semantics.wording import layer_title, place
 
 RULE = Rule(
@@ -124,8 +125,15 @@ def _ignored(program: Program, argument: IgnoredArgument) -> Finding:
 
 
 def _uncalled(layer: UncalledLayer) -> Finding:
-    message = (
-        f"`{layer.name}` is built in `{layer.network.cls.name}` and never called: its parameters get no gradient. "
-        "Call it where it belongs, or delete it."
-    )
+    where = f"is built in `{layer.network.cls.name}` and never"
+    if layer.repeated is not None:
+        twice = layer.repeated.site
+        message = (
+            f"`{twice.text}` runs a layer that was run before, while `{layer.name}` of the same sizes {where} called "
+            f"({place(layer.site, twice)}). Call `{layer.name}` here if it is its turn, or delete it."
+        )
+        notes = (Note(layer.site, f"`{layer.name}` gets no gradient"),)
+        return Finding(twice, message, notes, confidence=Confidence.MEDIUM)
+    verb = "called: its parameters get" if isinstance(layer.layer, Object) else "read: it gets"
+    message = f"`{layer.name}` {where} {verb} no gradient. Use it where it belongs, or delete it."
     return Finding(layer.site, message, confidence=Confidence.MEDIUM)
