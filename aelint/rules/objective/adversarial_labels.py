@@ -1,0 +1,179 @@
+"""A generator or a critic is trained towards the wrong label.
+
+## What it does
+
+Looks at updates of a critic and of the part whose outputs it judges, by the losses against constant labels. Reports
+a generator that is trained towards the label that the critic learns for generated samples, and a critic that
+learns one label for everything.
+
+## Why is this bad?
+
+A generator that agrees with its critic learns to be recognised; nothing is adversarial, and an adversarial
+autoencoder's codes drift away from the prior. A critic with one label for all answers with it, whatever it sees.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+encoder, critic = nn.Linear(784, 8), nn.Linear(8, 1)
+opt, opt_critic = torch.optim.Adam(encoder.parameters()), torch.optim.Adam(critic.parameters())
+bce = nn.BCEWithLogitsLoss()
+ones, zeros = torch.ones(16, 1), torch.zeros(16, 1)
+for step in range(1000):
+    x, prior = torch.rand(16, 784), torch.randn(16, 8)
+    opt_critic.zero_grad()
+    (bce(critic(prior), ones) + bce(critic(encoder(x).detach()), zeros)).backward()
+    opt_critic.step()
+    opt.zero_grad()
+    bce(critic(encoder(x)), zeros).backward()
+    opt.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+encoder, critic = nn.Linear(784, 8), nn.Linear(8, 1)
+opt, opt_critic = torch.optim.Adam(encoder.parameters()), torch.optim.Adam(critic.parameters())
+bce = nn.BCEWithLogitsLoss()
+ones, zeros = torch.ones(16, 1), torch.zeros(16, 1)
+for step in range(1000):
+    x, prior = torch.rand(16, 784), torch.randn(16, 8)
+    opt_critic.zero_grad()
+    (bce(critic(prior), ones) + bce(critic(encoder(x).detach()), zeros)).backward()
+    opt_critic.step()
+    opt.zero_grad()
+    bce(critic(encoder(x)), ones).backward()
+    opt.step()
+```
+
+## Known limits
+
+Labels must be constant tensors, and both optimisers in sight. Losses without labels (Wasserstein, hinge) and
+losses whose sign is turned are not judged.
+
+## References
+
+- Makhzani et al., Adversarial Autoencoders, 2015: https://arxiv.org/abs/1511.05644
+- Goodfellow et al., Generative Adversarial Nets, 2014: https://arxiv.org/abs/1406.2661
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.gradients import Update, reach, updates
+from aelint.semantics.initialization import is_weighted
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.objectives import Objective
+from aelint.semantics.values import Sym
+
+RULE = Rule(
+    code="AEL318",
+    name="adversarial-labels",
+    summary="a generator is trained towards its critic's label for generated samples, or a critic towards one label",
+    severity=Severity.ERROR,
+    triggers=(("backward",), ("ones", "zeros", "full", "fill_"), ("entropy", "bce", "mse")),
+)
+
+_JUDGEMENTS = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """One loss against a constant label: which layers it trains, and which only take part.
+
+    `by_critic` is True where the last layer before the loss is among those that are trained.
+    """
+
+    site: Site
+    label: float
+    by_critic: bool
+    trained: frozenset[int]
+    held_back: frozenset[int]
+    update: Update
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Verdicts that contradict the game."""
+    found = [v for update in updates(program) for v in _verdicts(update)]
+    seen: set[int] = set()
+    for finding in (*_agreeing(found), *_uniform(found)):
+        if id(finding.site.node) not in seen:
+            seen.add(id(finding.site.node))
+            yield finding
+
+
+def _verdicts(update: Update) -> Iterator[Verdict]:
+    held = frozenset[int]().union(*(s.held.owners for s in update.steps))
+    if not isinstance(update.backward.of, Sym) or not all(s.held.known for s in update.steps):
+        return
+    for summand in Objective(update.backward.of, called=True).summands:
+        for leaf in summand.leaves:
+            if isinstance(leaf, Sym) and leaf.op in _JUDGEMENTS and leaf.site is not None and summand.factor > 0:
+                label = _label(leaf)
+                judged = reach(leaf.attrs.get("input"))
+                if label is not None and not judged.everything and len(summand.product) == 1:
+                    back = frozenset(judged.severed) | (judged.live - held)
+                    trained = judged.live & held
+                    yield Verdict(leaf.site, label, _judge(leaf) in trained, trained, back, update)
+
+
+def _judge(leaf: Sym) -> int:
+    """The layer with weights that is nearest to the loss."""
+    layers = (s.layer for s in ancestors(leaf.attrs.get("input")) if is_weighted(s.layer))
+    return id(next(layers, None))
+
+
+def _label(leaf: Sym) -> float | None:
+    target = leaf.attrs.get("target")
+    if not isinstance(target, Sym) or target.op not in {
+        "ones",
+        "zeros",
+        "full",
+        "ones_like",
+        "zeros_like",
+        "full_like",
+    }:
+        return None
+    low, high = target.range.low, target.range.high
+    return low if low == high else None
+
+
+def _agreeing(found: list[Verdict]) -> Iterator[Finding]:
+    for generator in (v for v in found if not v.by_critic):
+        for critic in (v for v in found if v.by_critic):
+            labels = [v.label for v in found if v.update is critic.update]
+            if len(labels) > 1 and len(set(labels)) == 1:
+                continue  # that is the critic's fault
+            # What the one trains the other holds back, and the other way round: two players of one game.
+            opposed = generator.trained <= critic.held_back and critic.trained <= generator.held_back
+            if generator.trained and critic.trained and opposed and generator.label == critic.label:
+                message = (
+                    f"this trains the generator towards the label {generator.label:g}, which is what the critic learns for its "
+                    f"samples (line {critic.site.row}): both agree, and nothing is adversarial; use the other label here"
+                )
+                yield Finding(generator.site, message, (Note(critic.site, "the critic's label for generated samples"),))
+
+
+def _uniform(found: list[Verdict]) -> Iterator[Finding]:
+    for update in {id(v.update): v.update for v in found}.values():
+        mine = [v for v in found if v.update is update and v.by_critic]
+        fakes = [v for v in mine if v.held_back]
+        reals = [v for v in mine if not v.held_back]
+        # The generator's own update, with the other label or not, shows that this is its critic.
+        against = any(v.trained and f.trained <= v.held_back and v.trained <= f.held_back for v in found for f in fakes)
+        if fakes and reals and against and len({v.label for v in mine}) == 1 and len({v.trained for v in mine}) == 1:
+            message = (
+                f"the critic learns the label {fakes[0].label:g} for generated samples as for the others (line "
+                f"{reals[0].site.row}), so it cannot tell them apart; give the two different labels"
+            )
+            yield Finding(fakes[0].site, message, (Note(reals[0].site, "the same label"),))

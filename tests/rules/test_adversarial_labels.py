@@ -1,0 +1,68 @@
+"""AEL318: labels of an adversarial game, for both players."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.objective import adversarial_labels as rule
+from tests.rules.harness import rows
+
+GAME = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(9, 3), nn.Linear(3, 9)
+critic = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 1))
+opt = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+opt_critic = torch.optim.Adam(critic.parameters())
+ones, zeros = torch.ones(8, 1), torch.zeros(8, 1)
+bce = nn.BCEWithLogitsLoss()
+
+for x in torch.rand(10, 8, 9):
+    z = encoder(x)
+    real = bce(critic(torch.randn(8, 3)), {real})
+    fake = bce(critic({code}), {fake})
+    opt_critic.zero_grad()
+    (real + fake).backward()
+    opt_critic.step()
+
+    opt.zero_grad()
+    fool = bce(critic(encoder(x)), {fool})
+    ({total}).backward()
+    opt.step()
+"""
+
+
+def game(
+    real="ones", fake="zeros", fool="ones", code="z.detach()", total="F.mse_loss(decoder(encoder(x)), x) + 0.1 * fool"
+):
+    return GAME.format(real=real, fake=fake, fool=fool, code=code, total=total)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(game(), id="right"),
+        pytest.param(game(real="zeros", fake="ones", fool="zeros"), id="turned-round"),
+        pytest.param(game(real="torch.full((8, 1), 0.9)"), id="smoothed"),
+        pytest.param(game(fool="zeros", total="F.mse_loss(decoder(encoder(x)), x) - 0.1 * fool"), id="ascent"),
+        pytest.param(game(fool="torch.rand(8, 1)"), id="no-constant"),
+        pytest.param(game(fool="zeros", total="F.mse_loss(decoder(encoder(x)), x)"), id="not-in-the-loss"),
+    ],
+)
+def test_silent(source: str) -> None:
+    assert not rows(rule, source)
+
+
+@pytest.mark.parametrize(
+    ("source", "row"),
+    [
+        pytest.param(game(fool="zeros"), 22, id="generator-agrees"),
+        pytest.param(game(real="zeros", fake="ones", fool="ones"), 22, id="generator-agrees-turned-round"),
+        pytest.param(game(fake="ones"), 16, id="critic-with-one-label"),
+        pytest.param(game(fool="torch.full((8, 1), 0.0)"), 22, id="filled"),
+    ],
+)
+def test_fires(source: str, row: int) -> None:
+    assert rows(rule, source) == [row]
