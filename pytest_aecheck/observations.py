@@ -27,12 +27,14 @@ from pytest_aecheck.records import (
     ParameterReach,
     Posterior,
     Program,
+    Ranks,
     Reach,
     RoundTrip,
     Routes,
     Scaling,
     StepFacts,
     Weights,
+    WorkerNoise,
 )
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "ParameterReach",
     "Posterior",
     "Program",
+    "Ranks",
     "Reach",
     "RoundTrip",
     "Routes",
@@ -66,6 +69,7 @@ __all__ = [
     "StepFacts",
     "Unavailable",
     "Weights",
+    "WorkerNoise",
 ]
 
 PROBE_BROKE = "the probe cannot follow this model"
@@ -235,3 +239,13 @@ class Observations:
     def latent_use(self) -> LatentUse:
         """Units of a trained posterior."""
         return cast("LatentUse", self.get("latent_use"))
+
+    @property
+    def worker_noise(self) -> WorkerNoise:
+        """Noise of the loader's workers."""
+        return cast("WorkerNoise", self.get("worker_noise"))
+
+    @property
+    def ranks(self) -> Ranks:
+        """Samples of every rank."""
+        return cast("Ranks", self.get("ranks"))

@@ -26,12 +26,14 @@ __all__ = [
     "ParameterReach",
     "Posterior",
     "Program",
+    "Ranks",
     "Reach",
     "RoundTrip",
     "Routes",
     "Scaling",
     "StepFacts",
     "Weights",
+    "WorkerNoise",
 ]
 
 
@@ -460,3 +462,33 @@ class LatentUse:
     information: float
     """Mutual information of input and code, in nats; cannot exceed the ceiling."""
     information_ceiling: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerNoise:
+    """One item read by two simulated workers and by the first of them an epoch later."""
+
+    workers: int
+    random: bool
+    """Reading the item again gives other values."""
+    same_in_two_workers: bool
+    same_in_two_epochs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The samples that each process of a distributed run reads."""
+
+    kind: str
+    ranks: int
+    built_for_each_rank: bool
+    samples: int
+    read: int
+    """By all ranks together, in one epoch."""
+    repeated: int
+    """Readings of a sample that another (or the same) rank reads as well."""
+    missed: int
+    drops_last: bool
+    shuffles: bool
+    has_set_epoch: bool
+    epochs_differ: bool

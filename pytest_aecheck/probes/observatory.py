@@ -33,6 +33,8 @@ _PROBES = {
     "weights": "weights:observe_weights",
     "loader": "loaders:observe_loader",
     "step": "steps:observe_step",
+    "ranks": "ranks:observe_ranks",
+    "worker_noise": "workers:observe_worker_noise",
     "latent_use": "decoding:observe_latent_use",
     "code_use": "decoding:observe_code_use",
     "scaling": "scaling:observe_scaling",

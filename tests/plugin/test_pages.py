@@ -39,6 +39,7 @@ def test_selection_by_code_beginning_and_name():
         "AEC500",
         "AEC501",
         "AEC502",
+        "AEC504",
         "AEC506",
         "AEC508",
         "AEC509",
