@@ -64,3 +64,15 @@ def test_fires_on_a_constant_in_the_place_of_the_batch():
     found = run(rule, HEAD + "def f(x):\n    h = conv(x)\n    return h.reshape(10, -1)\n")
     assert [f.site.row for f in found] == [6]
     assert "different samples" in found[0].message
+
+
+def test_silent_on_an_image_without_a_batch_whose_channels_moved_to_the_end():
+    source = """
+    import torch
+    def patches(image, size):
+        channels, height, width = image.shape
+        rows, columns = height // size, width // size
+        image = image.reshape(channels, rows, size, columns, size).permute(1, 3, 2, 4, 0)
+        return image.flatten(0, 1)
+    """
+    assert rows(rule, source) == []

@@ -33,7 +33,9 @@ def check_samples(apply: Apply, shape: Shape, target: Shape) -> None:
     sample ends (`(2n, d)` as `(2, n, d)`). Flattening everything mixes nothing that had rows.
     """
     axis = batch_axis(shape)
-    if axis is None or len(target) < 2:
+    # An unknown tensor's first axis counts as the samples' only as long as it stands in front (or behind the
+    # time axis): an image without a batch has its channels there, and layouts move them to the end.
+    if axis is None or axis > 1 or len(target) < 2:
         return
     sample = dims.product(shape[axis + 1 :])
     tails = [dims.product(target[i:]) for i in range(1, len(target))]
