@@ -17,7 +17,7 @@ from aelint.semantics.scopes import Module
 from aelint.semantics.values import MISSING, External, Function, Object, Value
 from aelint.syntax.walk import walk
 
-__all__ = ["Idle", "bias_conditions", "never_applied", "rebound_parameters", "unmatched"]
+__all__ = ["Idle", "bias_conditions", "never_applied", "rebound_parameters", "unmatched", "written_twice"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ def _initializes_weights(body: list[ast.stmt]) -> bool:
 def _resolve(module: Module, node: ast.expr) -> Value:
     match node:
         case ast.Name(id=name):
-            return module.scope.lookup(name)
+            return module.scope.known(name)
         case ast.Attribute(value=inner, attr=name):
             owner = _resolve(module, inner)
             return External(f"{owner.name}.{name}") if isinstance(owner, External) else MISSING
@@ -182,3 +182,24 @@ def _parameter_name(loop: ast.For) -> str:
             return name
         case _:
             return ""
+
+
+def written_twice(program: Program) -> Iterator[Idle]:
+    """The same statement for the same weight twice in one function, beside a layer of the network that has none."""
+    done = [f for f in fillings(program) if f.weight.name == "weight" and not f.context.guards]
+    touched = {id(f.weight.layer) for f in done}
+    for index, second in enumerate(done):
+        first = next((f for f in done[:index] if f.weight.layer is second.weight.layer), None)
+        if first is None or first.site.node is second.site.node or first.context.stack != second.context.stack:
+            continue
+        if ast.unparse(first.site.node) != ast.unparse(second.site.node) or first.context.loops:
+            continue
+        # Only a layer that was built between the two statements can have been meant by the second.
+        between = [o for o in program.layers if _is_built_between(o, first.site, second.site) and is_weighted(o)]
+        idle = [o for o in between if id(o) not in touched]
+        if idle:
+            yield Idle(second.site, tuple(idle), ast.unparse(second.site.node))
+
+
+def _is_built_between(layer: Object, first: Site, second: Site) -> bool:
+    return layer.site is not None and layer.site.unit is first.unit and first.row < layer.site.row < second.row

@@ -155,3 +155,22 @@ def test_initialiser_of_another_file():
         ),
     }
     assert rows(rule, files) == [5]
+
+
+def test_the_first_layer_is_set_twice():
+    source = """
+    import torch
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = torch.nn.Linear(9, 3)
+            self.a.weight.detach().normal_(0.0, 0.1)
+            self.b = torch.nn.Linear(3, 9)
+            self.{}.weight.detach().normal_(0.0, {})
+
+    net = Net()
+    """
+    assert rows(rule, source.format("a", 0.1)) == [10]
+    assert not rows(rule, source.format("b", 0.1))
+    assert not rows(rule, source.format("a", 0.2))

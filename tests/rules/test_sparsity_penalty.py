@@ -23,6 +23,11 @@ LOUD = {
     "tokens, by the name of the result": ("l1 = torch.norm(torch.relu(enc(s)), p=1, dim=1)", 6),
     "average over units": ("h = torch.sigmoid(enc(x))\nrho = torch.mean(h, dim=1)" + KL, 7),
     "average over the last axis": ("h = torch.sigmoid(enc(x))\nrho = h.mean(-1)" + KL, 7),
+    "every activation": ("rho = torch.sigmoid(enc(x))" + KL, 7),
+    "average over units, the target filled": (
+        "h = torch.sigmoid(enc(x))\nrho = h.mean(1)\nt = torch.full_like(rho, 0.05)\np = (t * torch.log(t / rho)).sum()",
+        7,
+    ),
     "signed": ("z = enc(x)\nl1_loss = 1e-3 * z.sum(1).mean()", 7),
 }
 

@@ -64,7 +64,14 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.initializers import Idle, bias_conditions, never_applied, rebound_parameters, unmatched
+from aelint.semantics.initializers import (
+    Idle,
+    bias_conditions,
+    never_applied,
+    rebound_parameters,
+    unmatched,
+    written_twice,
+)
 from aelint.semantics.values import Object
 
 RULE = Rule(
@@ -73,7 +80,7 @@ RULE = Rule(
     summary="an initialiser never changes the weights that it is written for",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("init", "apply", "parameters"), ("torch",)),
+    triggers=(("init", "apply", "parameters", "weight"), ("torch",)),
 )
 
 
@@ -85,6 +92,7 @@ def check(program: Program) -> Iterator[Finding]:
         (unmatched, _unmatched),
         (never_applied, _unused),
         (rebound_parameters, _rebound),
+        (written_twice, _twice),
     ):
         for idle in query(program):
             if id(idle.site.node) not in seen:
@@ -117,6 +125,15 @@ def _rebound(idle: Idle) -> str:
     return (
         f"this binds the name `{idle.name}` to a new tensor and leaves the parameter as it is; change it in place "
         f"(`nn.init.normal_({idle.name})`, `{idle.name}.data.copy_(...)`)"
+    )
+
+
+def _twice(idle: Idle) -> str:
+    layer = idle.layers[0]
+    row = layer.site.row if layer.site is not None else 0
+    return (
+        f"`{idle.name}` stands here for the second time, and nothing sets the weights of the {_kind(layer)} that was built in "
+        f"between (line {row}); name that layer here"
     )
 
 

@@ -176,17 +176,31 @@ def _averages(program: Program) -> Iterator[Finding]:
                 "of a unit is taken over the samples, `dim=0`"
             )
             yield Finding(call.site, message)
+    for node in nodes(program):
+        rate = _rate(source(node)) if node.op == "log" else None
+        if rate is not None and rate.op == "sigmoid" and len(rate.shape or ()) == 2 and node.site is not None:
+            message = (
+                f"this compares every single activation, of shape {shape_text(rate.shape or ())}, with the target rate; the rate of "
+                "a unit is its average over the samples: take `.mean(dim=0)` first"
+            )
+            yield Finding(node.site, message)
 
 
 def _rate(value: Value) -> Sym | None:
     """`rho_hat` in `rho / rho_hat`."""
     match value:
-        case Sym(op="truediv", attrs={"input": rho, "other": Sym() as rate}) if to_number(rho) is not None:
+        case Sym(op="truediv", attrs={"input": rho, "other": Sym() as rate}) if _is_number(rho):
             while rate.op in RESHAPES and isinstance(source(rate), Sym):
                 rate = source(rate)
             return rate
         case _:
             return None
+
+
+def _is_number(value: Value) -> bool:
+    if isinstance(value, Sym) and value.op in {"full", "full_like"}:
+        value = value.attrs.get("fill_value")
+    return to_number(value) is not None
 
 
 def _signed(program: Program) -> Iterator[Finding]:
