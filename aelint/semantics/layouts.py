@@ -54,20 +54,37 @@ def _reshapes(program: Program) -> Iterator[tuple[Call, Shape, Shape]]:
 def moved_axes(program: Program) -> Iterator[MovedAxis]:
     """Reshapes where `permute` was meant: the sizes change places, the elements do not."""
     for call, shape, target in _reshapes(program):
-        if _is_permutation(shape, target) or _moves_unknown_size(shape, target):
+        if _is_permutation(shape, target) or _regroups_positions(shape, target) or _moves_unknown_size(shape, target):
             yield MovedAxis(call, shape, target)
 
 
 def _is_permutation(shape: Shape, target: Shape) -> bool:
-    """Whether the target has the same sizes, more than one of them not 1, in another order."""
+    """Whether the target has the same sizes, three or more of them not 1, in another order."""
     before, after = [d for d in shape if d != 1], [d for d in target if d != 1]
-    same = sorted(map(str, before)) == sorted(map(str, after))
+    if before == after or len(before) < 3 or sorted(map(str, before)) != sorted(map(str, after)):
+        return False
+    if before[0] == after[0]:
+        return all(isinstance(d, int) for d in before[1:])
+    # The first two axes in exchange: sizes that are all different do not come back by chance.
     return (
-        same
-        and before != after
-        and len(before) > 2
-        and before[0] == after[0]
-        and all(isinstance(d, int) for d in before[1:])
+        len(set(map(str, before))) == len(before)
+        and before[2:] == after[2:]
+        and all(isinstance(d, int) for d in before)
+    )
+
+
+def _regroups_positions(shape: Shape, target: Shape) -> bool:
+    """Whether channels and the positions of a map change places: (N, C, H, W) as (N, H*W, C), or back."""
+    if min(len(shape), len(target)) != 3 or max(len(shape), len(target)) < 4 or shape[0] != target[0]:
+        return False
+    tokens, grid = (shape, target) if len(shape) == 3 else (target, shape)
+    positions = dims.product(grid[2:])
+    return (
+        isinstance(positions, int)
+        and isinstance(grid[1], int)
+        and min(positions, grid[1]) > 1
+        and tokens[1:] == (positions, grid[1])
+        and positions != grid[1]
     )
 
 

@@ -76,3 +76,31 @@ def test_silent_on_patches_that_are_split_as_they_were_joined():
 
 def test_fires_on_patches_that_are_split_in_another_order():
     assert rows(rule, PATCHES.format(parts="4, 4, 3", order="5, 1, 3, 2, 4")) == [14]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "y = torch.rand(16, 32, 4, 4).flatten(2).transpose(1, 2).reshape(16, 4, 4, 32)",
+        "y = torch.rand(16, 16, 4, 4).view(16, 16, 16)",
+        "y = torch.rand(16, 32, 4, 4).view(16, 32, 16)",
+        "y = torch.rand(16, 64, 16).view(16, 8, 8, 16)",
+        "y = torch.rand(8, 8, 3).view(8, 8, 3)",
+        "y = torch.rand(12, 5).view(5, 12)",
+    ],
+)
+def test_silent_on_positions_that_stay_where_they_are(line):
+    assert rows(rule, HEAD + line + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "y = torch.rand(16, 32, 4, 4).view(16, 16, 32)",
+        "y = torch.rand(16, 64, 32).reshape(16, 32, 8, 8)",
+        "y = torch.rand(4, 8, 2, 3, 3).view(4, 18, 8)",
+        "s = torch.rand(16, 10, 6)\nn, t, f = s.shape\ny = s.view(t, n, f)",
+    ],
+)
+def test_fires_on_axes_that_change_places(line):
+    assert rows(rule, HEAD + line + "\n") == [4 + line.count("\n")]

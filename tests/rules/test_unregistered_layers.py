@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.architecture import unregistered_layers as rule
 from tests.rules.harness import rows, run
 
@@ -71,3 +73,40 @@ def test_fires_on_blocks_of_the_project():
         "    def forward(self, x):\n        for b in self.blocks:\n            x = b(x)\n        return x\n"
     )
     assert rows(rule, source) == [12]
+
+
+TENSOR = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.code = {value}
+
+    def forward(self, x):
+        return {use}
+
+net = Net()
+optimizer = torch.optim.Adam({given})
+net(torch.rand(2, 4))
+"""
+TRAINED = "torch.randn(4, 8, requires_grad=True)"
+
+
+@pytest.mark.parametrize(
+    ("value", "use", "given"),
+    [
+        ("nn.Parameter(torch.randn(4, 8))", "x @ self.code", "net.parameters()"),
+        ("torch.randn(4, 8)", "x @ self.code", "net.parameters()"),
+        (TRAINED, "x @ self.code", "[net.code]"),
+        (TRAINED, "x", "net.parameters()"),
+        (f"nn.Parameter({TRAINED})", "x @ self.code", "net.parameters()"),
+    ],
+)
+def test_silent_on_tensors_that_are_registered_optimised_or_constant(value, use, given):
+    assert rows(rule, TENSOR.format(value=value, use=use, given=given)) == []
+
+
+def test_fires_on_a_tensor_that_no_optimiser_receives():
+    assert rows(rule, TENSOR.format(value=TRAINED, use="x @ self.code", given="net.parameters()")) == [8]

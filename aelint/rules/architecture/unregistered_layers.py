@@ -60,12 +60,14 @@ and so are layers that are also registered by `add_module`, a container or an at
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.graph import consumers, parts
 from aelint.semantics.kinds import is_module
-from aelint.semantics.modules import submodules
+from aelint.semantics.modules import children_of
 from aelint.semantics.usage import has_parameters
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 
@@ -77,20 +79,55 @@ RULE = Rule(
     triggers=(("module", "nn."),),
 )
 
+_MADE = frozenset({"rand", "randn", "zeros", "ones", "empty", "full", "tensor", "eye", "normal"})
+
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the assignment of each attribute that hides layers from its network."""
     seen: set[int] = set()
+    registered = {id(child) for one in _everything(program) for child in children_of(one).values()}
     for network in program.networks:
         if network.open:
             continue
-        registered = {id(one) for other in program.networks for _, one in submodules(other)[1:]}
         for name, value in network.attrs.items():
             hidden = [one for one in _modules_in(value) if id(one) not in registered and _is_own(network, one)]
             site = _set_at(program, network, name)
             if hidden and site is not None and id(site.node) not in seen:
                 seen.add(id(site.node))
                 yield _finding(site, name, value, len(hidden))
+    optimized = {v.id for c in program.calls if c.name.startswith("torch.optim.") for v in parts((c.args, c.kwargs))}
+    for store in program.stores:
+        value = store.value
+        if _is_trained_tensor(value) and isinstance(store.target, Instance) and is_module(store.target):
+            used = any(one.op not in {"phi", "to", "detach"} for one in consumers(program).get(value.id, []))
+            if used and value.id not in optimized and id(store.site.node) not in seen:
+                seen.add(id(store.site.node))
+                yield _tensor_finding(store.site, store.name)
+
+
+def _is_trained_tensor(value: Value) -> TypeGuard[Sym]:
+    """Whether a tensor is made from nothing and asked to collect a gradient."""
+    return isinstance(value, Sym) and value.op in _MADE and value.attrs.get("requires_grad") is True
+
+
+def _tensor_finding(site: Site, name: str) -> Finding:
+    message = (
+        f"`{name}` collects a gradient, but a plain tensor is no parameter of the network: no optimiser changes it, and "
+        "it is neither saved nor moved. Wrap it in `nn.Parameter`."
+    )
+    return Finding(site, message)
+
+
+def _everything(program: Program) -> list[Value]:
+    """The networks and all that is registered below one of them, each once."""
+    pending: list[Value] = list(program.networks)
+    found: dict[int, Value] = {}
+    while pending:
+        one = pending.pop()
+        if id(one) not in found:
+            found[id(one)] = one
+            pending.extend(children_of(one).values())
+    return list(found.values())
 
 
 def _modules_in(value: Value) -> list[Object | Instance]:
