@@ -125,3 +125,13 @@ def test_silent_on_averages_with_the_right_count(reduction, added, count):
 )
 def test_fires_on_averages_with_the_wrong_count(added, count):
     assert rows(rule, AVERAGE.format(reduction="mean", added=added, count=count)) == [11]
+
+
+def test_a_loop_that_returns_in_its_first_round():
+    source = (
+        "import torch.nn.functional as F\n\ndef evaluate(model, loader):\n    loss = 0.0\n    for x in loader:\n"
+        "        {}\n        loss += F.mse_loss(model(x), x).item()\n{}return loss / len(loader)\n"
+    )
+    assert rows(rule, source.format("pass", 8 * " ")) == [8]
+    assert not rows(rule, source.format("pass", 4 * " "))
+    assert not rows(rule, source.format("if x is None: continue", 8 * " "))

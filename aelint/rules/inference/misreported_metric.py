@@ -56,17 +56,19 @@ Printing the last batch's loss as such, under a name that claims no more, is com
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.averages import wrong_averages
 from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
 from aelint.semantics.values import Sym
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL607",
@@ -102,10 +104,34 @@ def check(program: Program) -> Iterator[Finding]:
             "the batches' losses in the loop and divide by their number",
             notes,
         )
-    for finding in _averages(program):
+    for finding in (*_averages(program), *_left_at_once(program)):
         if id(finding.site.node) not in seen:
             seen.add(id(finding.site.node))
             yield finding
+
+
+def _left_at_once(program: Program) -> Iterator[Finding]:
+    """A loop that adds up and returns in its first round: the `return` stands one level too deep."""
+    for function in program.functions:
+        if isinstance(function.node, ast.Lambda):
+            continue
+        for loop in (n for n in walk(function.node) if isinstance(n, ast.For)):
+            ending = loop.body[-1]
+            if not isinstance(ending, ast.Return) or ending.value is None or _may_go_on(loop):
+                continue
+            added = {s.target.id for s in loop.body if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name)}
+            returned = {n.id for n in walk(ending.value) if isinstance(n, ast.Name)}
+            if added & returned:
+                name = min(added & returned)
+                yield Finding(
+                    Site(function.module.unit, ending),
+                    f"this returns in the first round of the loop (line {loop.lineno}), so `{name}` holds one batch and not the "
+                    "sum over all; return behind the loop",
+                )
+
+
+def _may_go_on(loop: ast.For) -> bool:
+    return any(isinstance(n, ast.Continue) for n in walk(loop))
 
 
 def _averages(program: Program) -> Iterator[Finding]:
