@@ -1,10 +1,10 @@
-# ruff: noqa: ANN001, ANN201, ANN204, D101, D102, D103 - a script to read and run
+# ruff: noqa: ANN001, ANN201, ANN202, ANN204, D101, D102, D103 - a script to read and run
 """What the run-time checks cost, in forward and backward passes of the model that they look at.
 
     python benchmarks/run_time_checks.py
 
-Counts the passes that each observation makes and times the whole default run against one training forward
-with its backward.
+Counts the arithmetic of the whole default run, and of each observation in the order in which checks ask, against one
+training forward with its backward. Passes that observations share are counted where they are first asked for.
 """
 
 import statistics
@@ -12,9 +12,17 @@ import time
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from pytest_aecheck import AESpec, run_checks
+from pytest_aecheck.observations import Unavailable
 from pytest_aecheck.probes.observatory import observe
+
+NAMES = (
+    "attempts", "output", "hygiene", "dependence", "mixing", "reach", "objective", "program", "posteriors", "forecast",
+    "masking", "categoricals", "routes", "generation", "round_trip", "weights", "scaling", "bypass",
+)  # fmt: skip
 
 
 class ConvVAE(nn.Module):
@@ -54,37 +62,46 @@ def median_seconds(run, repeats=5):
     return statistics.median(times)
 
 
+class Work(TorchDispatchMode):
+    """Counts multiplications and additions of matrix products and convolutions, forward and backward."""
+
+    def __init__(self):
+        super().__init__()
+        self.done = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func._overloadpacket)  # noqa: SLF001 - the registry is keyed by it
+        self.done += count(*args, **(kwargs or {}), out_val=result) if count else 0
+        return result
+
+
+def work(run):
+    with Work() as counter:
+        run()
+    return counter.done
+
+
 def main():
     torch.set_num_threads(1)
     model, x = ConvVAE(), batch(8, 0)
-    equivalent = median_seconds(lambda: loss(model, x).backward(), 20)
     spec = AESpec(ConvVAE, batch, loss=loss)
-    total = median_seconds(lambda: run_checks(spec))
-    print(
-        f"one forward and backward: {equivalent * 1e3:.1f} ms; all checks: {total * 1e3:.0f} ms = {total / equivalent:.1f} equivalents"
-    )
+    one = work(lambda: loss(model, x).backward())
+    print(f"all checks: {work(lambda: run_checks(spec)) / one:.1f} forward-and-backward passes")
     observations = observe(spec)
-    for name in (
-        "attempts",
-        "output",
-        "hygiene",
-        "dependence",
-        "mixing",
-        "reach",
-        "objective",
-        "program",
-        "posteriors",
-        "masking",
-        "round_trip",
-        "weights",
-    ):
-        start = time.perf_counter()
-        try:
-            observations.get(name)
-        except Exception as reason:  # noqa: BLE001 - printed
-            print(f"  {name:12} {reason}")
-            continue
-        print(f"  {name:12} {(time.perf_counter() - start) / equivalent:5.1f} equivalents")
+    for name in NAMES:
+
+        def read(name=name):
+            try:
+                observations.get(name)
+            except Unavailable as reason:
+                print(f"  {name:12}       {reason}")
+
+        if passes := work(read) / one:
+            print(f"  {name:12} {passes:4.2f}")
+    equivalent = median_seconds(lambda: loss(model, x).backward(), 20)
+    total = median_seconds(lambda: run_checks(spec))
+    print(f"one pass: {equivalent * 1e3:.1f} ms; all checks: {total * 1e3:.0f} ms")
 
 
 if __name__ == "__main__":

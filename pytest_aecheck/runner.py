@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pytest_aecheck.catalogue import Entry, all_checks, select
 from pytest_aecheck.observations import Observations, Unavailable
 from pytest_aecheck.probes.observatory import observe
 from pytest_aecheck.spec import AESpec
 from pytest_aecheck.verdicts import Report, Stage, Status, Verdict
+
+if TYPE_CHECKING:
+    from pytest_aecheck.strategies import DrawnObservations
 
 __all__ = ["judge_one", "run_checks"]
 
@@ -28,6 +32,7 @@ def run_checks(
             always at the same ones.
     """
     observations = observe(spec)
+    others = _other_batches(spec, profile)
     verdicts = []
     for entry in select(all_checks(), only, without):
         verdict = judge_one(entry, observations, spec)
@@ -35,12 +40,22 @@ def run_checks(
             from pytest_aecheck.strategies import smallest_failing
 
             verdict = smallest_failing(entry, spec, verdict)
-        if profile != "fast" and verdict.status is Status.PASSED:
-            from pytest_aecheck.strategies import on_drawn_batches
-
-            verdict = on_drawn_batches(entry, spec, verdict, repeatable=profile == "gate")
+        if others is not None and verdict.status is Status.PASSED:
+            verdict = others.look(entry, verdict)
         verdicts.append(verdict)
     return Report(spec.title, tuple(verdicts))
+
+
+def _other_batches(spec: AESpec, profile: str) -> DrawnObservations | None:
+    match profile:
+        case "fast":
+            return None
+        case "full" | "gate":
+            from pytest_aecheck.strategies import DrawnObservations
+
+            return DrawnObservations(spec, profile)
+        case _:
+            raise ValueError(f'profile must be "fast", "full" or "gate", not {profile!r}')
 
 
 def judge_one(entry: Entry, observations: Observations, spec: AESpec) -> Verdict:

@@ -7,6 +7,7 @@ out-of-range inputs saturate healthy models.
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,11 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from pytest_aecheck.catalogue import Entry
+from pytest_aecheck.observations import Observations
 from pytest_aecheck.probes.observatory import observe
 from pytest_aecheck.spec import AESpec
 from pytest_aecheck.verdicts import Status, Verdict
 
-__all__ = ["DrawnBatch", "batches", "drawn", "on_drawn_batches", "smallest_failing"]
+__all__ = ["DrawnBatch", "DrawnObservations", "batches", "drawn", "smallest_failing"]
 
 _PATTERNS = ("as given", "reversed", "blended")
 _SECONDS = 4.0
@@ -83,12 +85,11 @@ def drawn(spec: AESpec, how: DrawnBatch) -> AESpec:
     return spec.but(batch=batch, batch_size=how.samples)
 
 
-def _search_settings(examples: int, *, repeatable: bool = True) -> settings:
+def _search_settings(examples: int) -> settings:
     return settings(
         max_examples=examples,
         deadline=None,
         database=None,
-        derandomize=repeatable,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )
@@ -109,32 +110,55 @@ def smallest_failing(entry: Entry, spec: AESpec, verdict: Verdict) -> Verdict:
         return judge_one(entry, observe(changed), changed).status is Status.FAILED
 
     try:
-        smallest = find(batches(largest=spec.batch_size), fails, settings=_search_settings(8))
+        smallest = find(batches(largest=spec.batch_size), fails, settings=_search_settings(8), random=random.Random(0))  # noqa: S311 - no secret
     except NoSuchExample:
         return replace(verdict, reproduce=f"x = batch({spec.batch_size}, 0)")
     return replace(verdict, reproduce=smallest.code())
 
 
-def on_drawn_batches(entry: Entry, spec: AESpec, verdict: Verdict, *, repeatable: bool, examples: int = 5) -> Verdict:
-    """Look for a batch on which a check fails that passed on the declared one."""
-    if not callable(spec.batch) or hasattr(spec.batch, "shape") or not _depends_on_batch(verdict):
-        return verdict
-    failures: dict[DrawnBatch, Verdict] = {}
+class DrawnObservations:
+    """Batches that all checks of one run share: the same batch is drawn for each, and looked at once.
 
-    def fails(how: DrawnBatch) -> bool:
-        from pytest_aecheck.runner import judge_one
+    Args:
+        spec: the declaration.
+        profile: "gate" draws the same batches every time, "full" others in each run.
+        examples: how many batches are drawn.
+    """
 
-        changed = drawn(spec, how)
-        found = judge_one(entry, observe(changed), changed)
-        if found.status is Status.FAILED:
-            failures[how] = found
-        return how in failures
+    def __init__(self, spec: AESpec, profile: str, examples: int = 5) -> None:
+        self.spec = spec
+        self.seed = 0 if profile == "gate" else random.SystemRandom().randrange(2**32)
+        self.examples = examples
+        self._made: dict[DrawnBatch, tuple[AESpec, Observations]] = {}
 
-    try:
-        smallest = find(batches(), fails, settings=_search_settings(examples, repeatable=repeatable))
-    except NoSuchExample:
-        return verdict
-    return replace(failures[smallest], reproduce=smallest.code())
+    def at(self, how: DrawnBatch) -> tuple[AESpec, Observations]:
+        """The declaration with this batch, and what is observed on it."""
+        if how not in self._made:
+            changed = drawn(self.spec, how)
+            self._made[how] = changed, observe(changed)
+        return self._made[how]
+
+    def look(self, entry: Entry, verdict: Verdict) -> Verdict:
+        """Look for a batch on which a check fails that passed on the declared one."""
+        spec = self.spec
+        if not callable(spec.batch) or hasattr(spec.batch, "shape") or not _depends_on_batch(verdict):
+            return verdict
+        failures: dict[DrawnBatch, Verdict] = {}
+
+        def fails(how: DrawnBatch) -> bool:
+            from pytest_aecheck.runner import judge_one
+
+            changed, observations = self.at(how)
+            found = judge_one(entry, observations, changed)
+            if found.status is Status.FAILED:
+                failures[how] = found
+            return how in failures
+
+        try:
+            smallest = find(batches(), fails, settings=_search_settings(self.examples), random=random.Random(self.seed))  # noqa: S311 - no secret
+        except NoSuchExample:
+            return verdict
+        return replace(failures[smallest], reproduce=smallest.code())
 
 
 def _depends_on_batch(verdict: Verdict) -> bool:

@@ -20,7 +20,7 @@ from pytest_aecheck.probes.shared import training_pass
 
 __all__ = ["observe_forecast"]
 
-_SAMPLES = 256
+_SAMPLES = 128
 _QUADRATIC = 0.99
 
 

@@ -2,7 +2,7 @@
 
 ## What it does
 
-In evaluation mode, with normal noise set to zero, compares the last sample's output in the batch with its output alone.
+In evaluation mode, with the same normal noise everywhere, compares the last sample's output in the batch with its output alone.
 
 ## Why is this bad?
 
@@ -29,7 +29,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
-    code="AEC122",
+    code="AEC132",
     name="batch-of-one",
     summary="the output depends on the sample's place in the batch",
     needs=("mixing",),

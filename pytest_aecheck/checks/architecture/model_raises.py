@@ -35,7 +35,7 @@ CHECK = Check(
     name="model-raises",
     summary="the model, or its loss, raises on the declared batch",
     needs=("attempts",),
-    cost="3F, and 3F on small batches",
+    cost="shared, and 2F on one and two samples",
 )
 
 

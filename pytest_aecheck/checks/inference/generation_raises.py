@@ -27,7 +27,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
-    code="AEC602",
+    code="AEC625",
     name="generation-raises",
     summary="sample() or generate() raises with a shape that does not fit",
     needs=("attempts",),

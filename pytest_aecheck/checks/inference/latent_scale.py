@@ -30,7 +30,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
-    code="AEC608",
+    code="AEC626",
     name="latent-scale",
     summary="decode(encode(x)) feeds the decoder another multiple of the latent than forward(x)",
     needs=("routes",),

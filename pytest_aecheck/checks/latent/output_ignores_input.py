@@ -37,7 +37,7 @@ CHECK = Check(
     name="output-ignores-input",
     summary="the reconstruction does not depend on the input",
     needs=("dependence",),
-    cost="1F 1B",
+    cost="shared",
 )
 
 

@@ -39,7 +39,7 @@ CHECK = Check(
     name="loss-reduction",
     summary="the balance of the loss's terms depends on the size of the batch",
     needs=("scaling",),
-    cost="3 forwards and backwards in evaluation mode",
+    cost="2F and 2B on two and four samples",
 )
 
 _SHARE = 1e-3

@@ -27,7 +27,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
-    code="AEC318",
+    code="AEC331",
     name="reconstruction-sign",
     summary="the loss falls when the reconstruction gets worse",
     needs=("objective",),

@@ -146,13 +146,13 @@ class FunctionalDropout(Changed):
         return F.dropout(z, 0.3)
 
 
-@mutant("AEC121")
+@mutant("AEC131")
 class ReturnsInput(Changed):
     def after(self, y, x):
         return x + 0 * y
 
 
-@mutant("AEC122", batch=zoo.patches)
+@mutant("AEC132", batch=zoo.patches)
 class PositionAlongBatch(zoo.Transformer):
     def __init__(self):
         super().__init__()

@@ -44,7 +44,7 @@ class PlainTensor(Changed):
         return z + self.shift
 
 
-@mutant("AEC602", loss=zoo.elbo)
+@mutant("AEC625", loss=zoo.elbo)
 class SamplesWrongSize(VAE):
     def sample(self, n=4):
         return self.decoder(torch.randn(n, 7))
@@ -56,7 +56,7 @@ class SamplesUniform(VAE):
         return self.decoder(torch.rand(n, 4))
 
 
-@mutant("AEC608", batch=zoo.images, loss=zoo.dict_mse)
+@mutant("AEC626", batch=zoo.images, loss=zoo.dict_mse)
 class ScaledAfterDecoding(zoo.Residual):
     def __init__(self):
         super().__init__()

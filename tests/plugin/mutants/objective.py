@@ -142,12 +142,12 @@ def weights_after_the_mean(model, x):
     return (F.mse_loss(model(x), x) * (1 + (x > 0))).mean()
 
 
-@bad_loss("AEC318", model=MLP)
+@bad_loss("AEC331", model=MLP)
 def error_maximised(model, x):
     return -F.mse_loss(model(x), x)
 
 
-@bad_loss("AEC318", model=zoo.SoftplusVAE)
+@bad_loss("AEC331", model=zoo.SoftplusVAE)
 def likelihood_minimised(model, x):
     x_hat, q = model(x)
     kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()
