@@ -27,6 +27,7 @@ from pytest_aecheck.records import (
     ParameterReach,
     Posterior,
     Program,
+    Quantizer,
     Ranks,
     Reach,
     RoundTrip,
@@ -61,6 +62,7 @@ __all__ = [
     "ParameterReach",
     "Posterior",
     "Program",
+    "Quantizer",
     "Ranks",
     "Reach",
     "RoundTrip",
@@ -249,3 +251,8 @@ class Observations:
     def ranks(self) -> Ranks:
         """Samples of every rank."""
         return cast("Ranks", self.get("ranks"))
+
+    @property
+    def quantizers(self) -> tuple[Quantizer, ...]:
+        """Every search in a codebook."""
+        return cast("tuple[Quantizer, ...]", self.get("quantizers"))

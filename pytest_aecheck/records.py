@@ -26,6 +26,7 @@ __all__ = [
     "ParameterReach",
     "Posterior",
     "Program",
+    "Quantizer",
     "Ranks",
     "Reach",
     "RoundTrip",
@@ -492,3 +493,17 @@ class Ranks:
     shuffles: bool
     has_set_epoch: bool
     epochs_differ: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quantizer:
+    """One search for the entry of a codebook that stands for a vector."""
+
+    where: str
+    entries: int
+    """Rows of the table in which the result is looked up."""
+    searched: int
+    """Entries among which the search chooses."""
+    agreement: float
+    """Share of the vectors whose entry is the nearest, the most aligned, or that of the largest product; NaN if unknown."""
+    vectors: int

@@ -33,6 +33,7 @@ _PROBES = {
     "weights": "weights:observe_weights",
     "loader": "loaders:observe_loader",
     "step": "steps:observe_step",
+    "quantizers": "quantizers:observe_quantizers",
     "ranks": "ranks:observe_ranks",
     "worker_noise": "workers:observe_worker_noise",
     "latent_use": "decoding:observe_latent_use",
