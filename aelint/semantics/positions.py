@@ -45,25 +45,32 @@ def _added(program: Program, node: Sym) -> AddedTable | None:
         if not isinstance(value, Sym) or not isinstance(table, Sym) or not value.shape or len(value.shape) != 3:
             continue
         first, second, _ = value.shape
-        if first == second or not _is_cut_to(table, first):
+        whole = _cut_to(table, first) if first != second else None
+        if whole is None:
             continue
         # Equal numbers may be a coincidence: then only the layer that takes the sum can tell.
         evidence = _used_batch_first(program, node) or (_shows_batch(value) if batch_axis(value.shape) == 0 else None)
-        whole = table.inputs[0]
-        if evidence is not None and node.site is not None and isinstance(whole, Sym):
+        if evidence is not None and node.site is not None:
             return AddedTable(node.site, whole.shape or (), value.shape, evidence)
     return None
 
 
-def _is_cut_to(table: Sym, samples: Dim) -> bool:
-    """Whether the table is `something[:samples]` of a tensor with a row for each position and one for all samples."""
-    if table.op != "getitem" or len(table.inputs) < 1 or not isinstance(table.inputs[0], Sym):
-        return False
-    whole = table.inputs[0]
+def _cut_to(table: Sym, samples: Dim) -> Sym | None:
+    """The tensor with a row for each position of which the table is `something[:samples]`, one row for all samples."""
+    lifted = table.op in {"unsqueeze", "view"} and bool(table.shape) and len(table.shape or ()) == 3
+    if lifted and (table.shape or ())[1] == 1 and table.inputs and isinstance(table.inputs[0], Sym):
+        table = table.inputs[0]
+    else:
+        lifted = False
+    whole = table.inputs[0] if table.op == "getitem" and table.inputs else None
+    if not isinstance(whole, Sym) or whole.shape is None:
+        return None
     index = table.attrs.get("index", table.inputs[1] if len(table.inputs) > 1 else None)
     index = index[0] if isinstance(index, tuple) and index else index
-    stored = whole.shape is not None and len(whole.shape) == 3 and whole.shape[1] == 1 and whole.shape[0] != 1
-    return stored and isinstance(index, slice) and index.start is None and index.stop == samples
+    if not isinstance(index, slice) or index.start is not None or index.stop != samples or whole.shape[:1] == (1,):
+        return None
+    fits = len(whole.shape) == 2 if lifted else len(whole.shape) == 3 and whole.shape[1] == 1
+    return whole if fits else None
 
 
 def _shows_batch(value: Sym) -> Sym | None:

@@ -60,6 +60,18 @@ def test_fires_on_positions_along_the_batch():
     assert "number of samples" in found[0].message
 
 
+FLAT = POSITIONS.replace("torch.zeros(longest, 1, dim)", "torch.zeros(longest, dim)")
+
+
+def test_silent_on_a_flat_table_along_the_sequence():
+    assert rows(rule, FLAT.format(axis=1, moved=".unsqueeze(0)", batch_first=True)) == []
+    assert rows(rule, FLAT.format(axis=0, moved=".unsqueeze(1)", batch_first=False)) == []
+
+
+def test_fires_on_a_flat_table_that_is_lifted_along_the_batch():
+    assert rows(rule, FLAT.format(axis=0, moved=".unsqueeze(1)", batch_first=True)) == [11]
+
+
 def test_fires_on_a_constant_in_the_place_of_the_batch():
     found = run(rule, HEAD + "def f(x):\n    h = conv(x)\n    return h.reshape(10, -1)\n")
     assert [f.site.row for f in found] == [6]
