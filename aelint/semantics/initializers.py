@@ -132,7 +132,7 @@ def never_applied(program: Program) -> Iterator[Idle]:
     if not updates(program):
         return
     used = {n for module in program.machine.modules.values() for n in _referenced(module.tree)}
-    for function in program.functions:
+    for function in program.own_functions:
         own = function.module is program.entry and not function.decorators and not function.name.startswith("__")
         if own and function.name not in used and _is_initializer(function):
             yield Idle(Site(function.module.unit, function.node), (), function.name)

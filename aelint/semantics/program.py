@@ -102,6 +102,21 @@ class Program:
         """Every function of the project that was defined."""
         return self.machine.functions
 
+    @property
+    def own_modules(self) -> tuple[Module]:
+        """The entry file alone: what only its text can show is looked for in each file when it is the entry."""
+        return (self.entry,)
+
+    @property
+    def own_classes(self) -> list[ClassValue]:
+        """The classes that the entry file defines."""
+        return [c for c in self.machine.classes if c.module is self.entry]
+
+    @property
+    def own_functions(self) -> list[Function]:
+        """The functions that the entry file defines."""
+        return [f for f in self.machine.functions if f.module is self.entry]
+
     def site(self, module: Module, node: ast.AST) -> Site:
         """A node of one of the program's files as a site."""
         return Site(module.unit, node)

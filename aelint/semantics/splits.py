@@ -81,7 +81,7 @@ def _kind(name: str) -> str | None:
 
 def exchanged_names(program: Program) -> Iterator[tuple[Site, str, str]]:
     """Places where two parts are stored under each other's name: in a dictionary, or by unpacking sizes."""
-    for module in program.machine.modules.values():
+    for module in program.own_modules:
         for node in walk(module.tree):
             match node:
                 case ast.Dict(keys=keys, values=values):
@@ -123,7 +123,7 @@ def whole_beside_training_part(program: Program) -> Iterator[tuple[Site, str, st
     """Entries that a training step reads although a `train_` version of them exists that nothing reads."""
     read = {key for module in program.machine.modules.values() for key, _ in _reads(module.tree)}
     stored = {key for module in program.machine.modules.values() for key in _keys(module.tree)}
-    for function in program.functions:
+    for function in program.own_functions:
         if isinstance(function.node, ast.Lambda) or not _trains(function.node):
             continue
         mine = list(_reads(function.node))

@@ -18,6 +18,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.modules import children_of, submodules
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
+from aelint.semantics.scopes import Module
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
 from aelint.syntax.walk import walk
@@ -94,7 +95,7 @@ def _methods(program: Program) -> list[Function]:
     executed = program.machine.executed
     return [
         f
-        for f in program.functions
+        for f in program.own_functions
         if f.owner is not None and is_network(f.owner) and id(f.node) in executed and not isinstance(f.node, ast.Lambda)
     ]
 
@@ -332,13 +333,25 @@ def _initializes(call: ast.Call) -> bool:
 def discarded_calls(program: Program) -> list[Call]:
     """Calls that are a whole statement, so that nothing can use what they return; each place once."""
     statements: set[int] = set()
-    for module in program.machine.modules.values():
+    for module in program.own_modules:
         _collect_statements(module.tree, statements)
+        statements -= _displayed(module)
     found: dict[int, Call] = {}
     for call in program.calls:
         if id(call.site.node) in statements:
             found.setdefault(id(call.site.node), call)
     return list(found.values())
+
+
+def _displayed(module: Module) -> set[int]:
+    """The last expression of each cell of a notebook: its value is shown."""
+    body = module.tree.body
+    cells = [module.unit.origin(statement.lineno).cell for statement in body]
+    return {
+        id(statement.value)
+        for statement, cell, following in zip(body, cells, [*cells[1:], None], strict=True)
+        if isinstance(statement, ast.Expr) and cell is not None and cell != following
+    }
 
 
 def _collect_statements(node: ast.AST, found: set[int]) -> None:

@@ -72,6 +72,7 @@ _PURE = frozenset(
         "max_pool2d", "avg_pool2d", "layer_norm", "batch_norm",
     }
 )  # fmt: skip
+_SHARED_WITH_MODULES = frozenset({"to", "cpu", "cuda", "float", "double", "half", "type"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -90,7 +91,14 @@ def _computes_tensor(call: Call) -> bool:
     layer = call.result.layer
     in_place |= getattr(layer, "bound", {}).get("inplace") is True
     is_function = not call.method and layer is None
-    return not in_place and (is_function or (isinstance(operand, Sym) and operand.tensor is True))
+    return not in_place and (is_function or (isinstance(operand, Sym) and _is_tensor(operand)))
+
+
+def _is_tensor(operand: Sym) -> bool:
+    # What was moved or cast before may be a module, which these methods change in place.
+    while operand.op in _SHARED_WITH_MODULES and operand.inputs and isinstance(operand.inputs[0], Sym):
+        operand = operand.inputs[0]
+    return operand.tensor is True
 
 
 def _finding(call: Call) -> Finding:

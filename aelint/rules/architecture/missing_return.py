@@ -80,7 +80,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each method that forgets its result."""
-    for cls in program.classes:
+    for cls in program.own_classes:
         if any(cls in other.mro()[1:] for other in program.classes):
             continue
         forward, item = cls.namespace.get("forward"), cls.namespace.get("__getitem__")

@@ -89,7 +89,7 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for buffers that are collected, and for repeated lists."""
     yield from _collected(program)
-    for module in program.machine.modules.values():
+    for module in program.own_modules:
         roots = [module.tree, *(n for n in walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))]
         for root in roots:
             for node, use in _repeated(root):

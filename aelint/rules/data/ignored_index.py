@@ -78,7 +78,7 @@ _RANDOM = ("rand", "random", "choice", "sample", "shuffle", "next", "normal", "u
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each `__getitem__` whose samples are all the same."""
-    for cls in program.classes:
+    for cls in program.own_classes:
         function = cls.namespace.get("__getitem__")
         if not isinstance(function, Function) or isinstance(function.node, ast.Lambda):
             continue

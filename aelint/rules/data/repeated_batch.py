@@ -94,9 +94,9 @@ _HARMLESS = ("builtins.", "typing.", "collections.", "abc.", "torch.utils.data."
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each part of the data that is taken again and again."""
-    for cls in program.classes:
+    for cls in program.own_classes:
         yield from _iterator(cls)
-    for function in program.functions:
+    for function in program.own_functions:
         if not isinstance(function.node, ast.Lambda):
             yield from _generator(function)
             yield from _batch_loops(function.node, function.module.unit)

@@ -102,7 +102,7 @@ class _Seen:
 def check(program: Program) -> Iterator[Finding]:
     """Yield each loop whose data is not what it computes with."""
     loops = _loops(program)
-    for module in program.machine.modules.values():
+    for module in program.own_modules:
         for node in walk(module.tree):
             seen = loops.get(id(node))
             if not isinstance(node, ast.For) or seen is None or not (seen.is_over_data and seen.runs_network):

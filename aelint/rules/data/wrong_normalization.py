@@ -118,11 +118,13 @@ def _pipelines(program: Program) -> Iterator[Finding]:
             notes = (Note(first.site, "the first one"),) if first.site is not None else ()
             yield Finding(second.site, "the pipeline normalises a second time", notes)
         for place, step in enumerate(steps or ()):
-            later = [s for s in (steps or ())[place:] if _is(s, "ToTensor")]
+            later = [s for s in (steps or ())[place:] if _is(s, "ToTensor", "ToPILImage")][:1]
             earlier = [
                 s for s in (steps or ())[:place] if not _is(s, "Resize", "CenterCrop", "Grayscale", "RandomCrop")
             ]
-            if _is(step, "Normalize") and later and not earlier and step.site is not None:
+            # In front of `ToPILImage` stands a pipeline of tensors.
+            before = bool(later) and _is(later[0], "ToTensor")
+            if _is(step, "Normalize") and before and not earlier and step.site is not None:
                 message = "`Normalize` takes tensors and stands in front of `ToTensor`: it raises on the first picture"
                 yield Finding(step.site, message, severity=Severity.ERROR)
 

@@ -93,7 +93,7 @@ _SMALLER = (ast.Lt, ast.LtE)
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each best score that does not hold the best."""
-    for module in program.machine.modules.values():
+    for module in program.own_modules:
         for block in _blocks(module.tree):
             for place, statement in enumerate(block):
                 if isinstance(statement, ast.If) and _keeps_model(statement):

@@ -112,7 +112,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _left_at_once(program: Program) -> Iterator[Finding]:
     """A loop that adds up and returns in its first round: the `return` stands one level too deep."""
-    for function in program.functions:
+    for function in program.own_functions:
         if isinstance(function.node, ast.Lambda):
             continue
         for loop in (n for n in walk(function.node) if isinstance(n, ast.For)):

@@ -132,7 +132,7 @@ def _uncalled(program: Program) -> Iterator[Finding]:
         for c in program.calls
         if isinstance(c.site.node, ast.Call) and isinstance(c.site.node.func, ast.Attribute)
     }
-    for module in program.machine.modules.values():
+    for module in program.own_modules:
         for node in walk(module.tree):
             match node:
                 case ast.Expr(value=ast.Attribute(value=owner, attr=name) as named) if (
