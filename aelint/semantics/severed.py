@@ -52,11 +52,23 @@ def severed_terms(program: Program) -> Iterator[Severed]:
         parts = terms(update.backward.of)
         for term in parts if len(parts) > 1 else ():
             reached = reach(term)
-            if reached.everything or not reached.live or any(reached.live & s.held.owners for s in update.steps):
+            if (
+                reached.everything
+                or not (reached.live or _is_all_detached(term))
+                or any(reached.live & s.held.owners for s in update.steps)
+            ):
                 continue
             for step in update.steps:
                 for cut, behind in _by_cut(reached, step, layers, frozenset()):
                     yield Severed(cut, tuple(behind), update, step)
+
+
+def _is_all_detached(term: Sym) -> bool:
+    """Whether a loss compares two tensors that are both taken out of the graph: it is a constant."""
+    sides = [i for i in term.inputs if isinstance(i, Sym)]
+    return (
+        term.op in {"mse_loss", "l1_loss", "smooth_l1_loss"} and len(sides) > 1 and all(s.op == "detach" for s in sides)
+    )
 
 
 def _by_cut(

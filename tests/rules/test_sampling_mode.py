@@ -43,6 +43,10 @@ out = Model()(torch.rand(4, 9))
             "noise = torch.randn_like(std) if self.training else torch.zeros_like(std)\n        return mu + std * noise",
             id="no-noise-is-zero",
         ),
+        pytest.param(
+            "if not self.training: return mu\n        if self.training: std = torch.randn_like(std).mul(std)\n        return std + mu",
+            id="returned-before",
+        ),
         pytest.param("if self.training: mu = mu + std * torch.randn_like(std)\n        return mu", id="in-place"),
     ],
 )

@@ -138,3 +138,10 @@ def test_features_taken_by_a_hook_in_another_file():
     }
     found = run(rule, files)
     assert [(f.site.unit.path, f.site.row) for f in found] == [("model.py", 13)]
+
+
+def test_a_term_of_which_both_sides_are_detached():
+    head = SETUP + "    y = decoder(encoder(x))\n    a, b = critic(y), critic(x)\n    update(F.mse_loss(y, x) + "
+    assert rows(rule, head + "F.mse_loss(a.detach(), b.detach()), opt)\n")
+    assert not rows(rule, head + "F.mse_loss(a, b.detach()), opt)\n")
+    assert not rows(rule, head + "(F.mse_loss(a, b) - F.mse_loss(a, b)).detach(), opt)\n")

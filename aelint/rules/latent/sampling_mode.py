@@ -144,13 +144,23 @@ def _shifted(program: Program) -> Iterator[Finding]:
             if not isinstance(joined, Sym) or joined.op != "phi" or not isinstance(mean, Sym):
                 continue
             noisy = _noisy(joined)
-            if noisy is not None and noisy.site is not None:
+            if noisy is not None and noisy.site is not None and _asks_once(program, noisy):
                 name = mean.name or "the mean"
                 message = (
                     f"where no noise is drawn this is `{name}` plus one standard deviation, not `{name}`: only the product "
                     f"with the noise stands under the condition (line {noisy.site.row}); return the mean there"
                 )
                 yield Finding(node.site, message, (Note(noisy.site, "the noise"),))
+
+
+def _asks_once(program: Program, noisy: Sym) -> bool:
+    """Whether the method asks for the mode at this place alone: an earlier `return` may have dealt with the other mode."""
+    drawn = {n.id for f in noisy.inputs if (n := noise_of(f)) is not None}
+    for call in program.calls:
+        if isinstance(call.result, Sym) and call.result.id in drawn and call.context.function is not None:
+            asked = [n for n in walk(call.context.function.node) if _is_training(n)]
+            return len(asked) == 1 and any(_is_training(g.test) for g in call.context.guards)
+    return False
 
 
 def _noisy(joined: Sym) -> Sym | None:
