@@ -50,6 +50,13 @@ class Scope:
             scope, first = scope.parent, False
         return MISSING
 
+    def known(self, name: str) -> Value:
+        """The value of `name` as far as the run went: never runs a statement, so queries may ask for it."""
+        scope: Scope | None = self
+        while scope is not None and name not in scope.names:
+            scope = scope.parent
+        return scope.names[name] if scope is not None else MISSING
+
 
 @dataclass(slots=True, eq=False)
 class Module:

@@ -35,30 +35,46 @@ class Better(Enum):
         return Better.HIGHER if self is Better.LOWER else Better.LOWER
 
 
-def better(value: Value, depth: int = 0) -> Better | None:
+def better(value: Value) -> Better | None:
     """The direction in which a number computed from losses or scores improves, None if that is unknown."""
+    return _better(value, 0, {})
+
+
+def _better(value: Value, depth: int, known: dict[int, Better | None]) -> Better | None:
+    # One number enters a sum over several paths, and each path doubles at the next sum: every value is asked once.
     if not isinstance(value, Sym) or depth > _MAX_DEPTH:
         return None
+    if id(value) not in known:
+        known[id(value)] = None
+        known[id(value)] = _judged(value, depth + 1, known)
+    return known[id(value)]
+
+
+def _judged(value: Sym, depth: int, known: dict[int, Better | None]) -> Better | None:
     match value:
         case Sym(op=op) if op in _LOSSES:
             return Better.LOWER
         case Sym(op="neg", inputs=(inner, *_)):
-            return _flipped(better(inner, depth + 1))
+            return _flipped(_better(inner, depth, known))
         case Sym(op="mul" | "truediv" | "div" | "sub", inputs=(inner, int() | float() as number)):
             positive = value.op == "sub" or number > 0
-            return better(inner, depth + 1) if positive else _flipped(better(inner, depth + 1))
+            return _better(inner, depth, known) if positive else _flipped(_better(inner, depth, known))
         case Sym(op="mul", inputs=(int() | float() as number, inner)):
-            return better(inner, depth + 1) if number > 0 else _flipped(better(inner, depth + 1))
+            return _better(inner, depth, known) if number > 0 else _flipped(_better(inner, depth, known))
         case Sym(op="truediv" | "div" | "sub", inputs=(int() | float() as number, inner)):
-            return _flipped(better(inner, depth + 1)) if value.op == "sub" or number > 0 else better(inner, depth + 1)
+            return (
+                _flipped(_better(inner, depth, known))
+                if value.op == "sub" or number > 0
+                else _better(inner, depth, known)
+            )
         case Sym(op="truediv" | "div", inputs=(inner, Sym(tensor=False))):
-            return better(inner, depth + 1)
+            return _better(inner, depth, known)
         case Sym(op="item", attrs=attrs) if "index" in attrs:
             return None
         case Sym(op=op, inputs=(inner, *_)) if op in _KEEPING:
-            return better(inner, depth + 1)
+            return _better(inner, depth, known)
         case Sym(op="add" | "phi", inputs=inputs):
-            return _agreed([better(i, depth + 1) for i in inputs if isinstance(i, Sym)])
+            return _agreed([_better(i, depth, known) for i in inputs if isinstance(i, Sym)])
         case Sym(op="call", attrs={"callee": External(name=name)}) if name.rsplit(".", 1)[-1].lower() in _SCORES:
             return Better.HIGHER
         case _:

@@ -3,6 +3,8 @@
 import pytest
 
 from aelint.rules.inference import inverted_best as rule
+from aelint.semantics import scores
+from aelint.semantics.values import Sym
 from tests.rules.harness import rows
 
 SETUP = """
@@ -133,3 +135,16 @@ def test_monitored_quantities_of_callbacks(arguments, expected):
         f"from pytorch_lightning.callbacks import ModelCheckpoint\nkeep = ModelCheckpoint({arguments})\nimport torch\n"
     )
     assert rows(rule, source) == expected
+
+
+def test_a_number_that_is_doubled_many_times_is_judged_once():
+    loss = Sym("mse_loss")
+    total = loss
+    for _ in range(25):
+        total = Sym("add", (total, total))
+    asked = []
+    judged = scores._judged
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scores, "_judged", lambda *of: asked.append(of) or judged(*of))
+        assert scores.better(total) is scores.Better.LOWER
+    assert len(asked) == 26
