@@ -27,6 +27,9 @@ _MODULE = frozenset(
 """What `torch.nn.Module` defines."""
 
 
+_ENTRIES = ("forward", "training_step", "encode", "decode", "encoder", "loss", "__call__")
+
+
 def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str]]:
     """Reads and calls of attributes of networks that no code of the program sets."""
     known = _names_set(program)
@@ -69,7 +72,9 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
     named_as_base = cls.name.startswith(("Base", "Abstract", "_")) or cls.name.endswith(
         ("Base", "Mixin", "Interface", "ABC")
     )
-    return closed and free and not inherited and not unfinished and not named_as_base and not cls.decorators
+    # A network that computes nothing yet is written to be inherited from, often in other files.
+    computes = any(cls.find(entry) is not MISSING for entry in _ENTRIES)
+    return closed and free and computes and not (inherited or unfinished or named_as_base or cls.decorators)
 
 
 def _was_read_only(network: Instance, name: str) -> bool:

@@ -57,7 +57,7 @@ def accumulating(program: Program) -> Iterator[Disorder]:
     for steps in _steps(program):
         for first, second in pairwise(steps):
             depth = following_round(first.context, second.context)
-            if depth is None:
+            if depth is None or _are_alternatives(first, second):
                 continue
             between = _between(program, first, second)
             if any(a.kind in _GRADIENTS_CHANGE and a.touches(second) for a in between):
@@ -66,6 +66,12 @@ def accumulating(program: Program) -> Iterator[Disorder]:
             computed = [a for a in between if a.kind is Kind.BACKWARD and a.context.loops[: depth + 1] == new_round]
             if computed:
                 yield Disorder(computed[-1], second, computed[-1])
+
+
+def _are_alternatives(one: Action, other: Action) -> bool:
+    # Whether a run accumulates over several batches is a setting: no run goes from one branch to the other.
+    guards = one.context.guards
+    return any(g.test is h.test and g.taken is not h.taken for g in guards for h in other.context.guards)
 
 
 def cleared_early(program: Program) -> Iterator[Disorder]:

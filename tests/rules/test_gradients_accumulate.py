@@ -185,3 +185,25 @@ def test_step_function_in_another_file():
             """,
     }
     assert rows(rule, files) == [13]
+
+
+def test_silent_where_a_setting_chooses_between_accumulating_and_stepping_at_once() -> None:
+    source = """
+    import torch
+    from settings import every
+
+    model = torch.nn.Linear(4, 4)
+    optimizer = torch.optim.Adam(model.parameters())
+    for index, x in enumerate(loader):
+        loss = ((model(x) - x) ** 2).mean()
+        if every > 1:
+            (loss / every).backward()
+            if (index + 1) % every == 0:
+                optimizer.step()
+                optimizer.zero_grad()
+        else:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    """
+    assert rows(rule, source) == []

@@ -78,3 +78,17 @@ def test_fires_when_the_ancestor_is_in_another_file():
         + "class Root(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.body = nn.Linear(2, 2)\n",
     }
     assert rows(rule, files) == [4]
+
+
+def test_silent_on_a_skeleton_whose_constructor_calls_what_subclasses_of_other_files_write() -> None:
+    source = """
+    from torch import nn
+
+
+    class Part(nn.Module):
+        def __init__(self, settings):
+            super().__init__()
+            self.settings = settings
+            self.construct()
+    """
+    assert rows(rule, source) == []

@@ -60,3 +60,14 @@ def test_transform_of_the_project():
     """
     assert rows(rule, source.replace("MEANS", "(0.5, 0.5, 0.5)")) == [9]
     assert rows(rule, source.replace("MEANS", "(0.5,)")) == []
+
+
+def test_silent_on_a_pipeline_that_turns_tensors_into_pictures_and_back() -> None:
+    source = """
+    from torchvision import transforms
+
+    smaller = transforms.Compose(
+        [transforms.Normalize((-1.0,), (2.0,)), transforms.ToPILImage(), transforms.Resize(16), transforms.ToTensor()]
+    )
+    """
+    assert rows(rule, source) == []
