@@ -118,6 +118,8 @@ def _bool_op(frame: Frame, node: ast.BoolOp) -> Value:
         known = truth(value)
         if known is not None and known != wanted:
             # `and` stops at the first false, `or` at the first true value.
+            if wanted:
+                return value
             kept.append(value)
             break
         if known is None or part is node.values[-1]:

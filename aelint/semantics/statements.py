@@ -12,7 +12,7 @@ from aelint.semantics.joins import merge
 from aelint.semantics.machine import Frame
 from aelint.semantics.trace import Binding
 from aelint.semantics.truth import truth
-from aelint.semantics.values import Bound, External, Function, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.values import Bound, DictValue, External, Function, Instance, ListValue, Object, Sym, Value
 from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["NO_GRAD", "Flow", "assign", "evaluate", "execute"]
@@ -378,7 +378,22 @@ def _delete(frame: Frame, node: ast.Delete) -> Flow:
                 if isinstance(owner, Instance):
                     frame.machine.heap.touch(owner)
                     owner.attrs.pop(name, None)
+            case ast.Subscript(value=owner_node, slice=index_node):
+                _delete_item(frame, evaluate(frame, owner_node), evaluate(frame, index_node))
     return Flow.NEXT
+
+
+def _delete_item(frame: Frame, owner: Value, index: Value) -> None:
+    match owner, index:
+        case ListValue(items=items, complete=True), int() if -len(items) <= index < len(items):
+            frame.machine.heap.touch(owner)
+            del items[index]
+        case ListValue(), _:
+            frame.machine.heap.touch(owner)
+            owner.items, owner.complete = [], False
+        case DictValue(items=items), str() | int():
+            frame.machine.heap.touch(owner)
+            items.pop(index, None)
 
 
 def _assert(frame: Frame, node: ast.Assert) -> Flow:

@@ -50,3 +50,15 @@ def test_fires_on_constants():
 
 def test_fires_on_a_split_that_does_not_add_up():
     assert rows(rule, HEAD + "a, b = torch.rand(4, 10).split([4, 5], dim=1)\n") == [3]
+
+
+def test_silent_on_sizes_from_which_one_was_deleted():
+    source = """
+    import torch
+
+    x = torch.zeros(1, 8, 4, 4)
+    sizes = list(x.shape)
+    del sizes[1]
+    y = torch.zeros(16).view(sizes)
+    """
+    assert rows(rule, source) == []

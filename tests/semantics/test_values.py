@@ -3,8 +3,8 @@
 import pytest
 
 from aelint.semantics.dims import Poly, atom, contradict, floor_divide
-from aelint.semantics.values import ListValue, Sym
-from tests.semantics.reading import read
+from aelint.semantics.values import MISSING, ListValue, Sym
+from tests.semantics.reading import read, understood
 
 
 def plain(value):
@@ -158,3 +158,13 @@ def test_sizes_are_compared_by_normal_form():
     assert floor_divide(add(mul(h, 2), 1), 2) == h
     assert contradict(add(h, 1), h)
     assert not contradict(mul(h, 2), h)
+
+
+def test_and_with_one_false_operand_is_false_whatever_the_others_are():
+    assert read("from settings import flag\ny = 1 if flag and 3 > 4 else 2") == 2
+
+
+def test_a_query_for_a_known_name_runs_nothing():
+    entry = understood("import settings\n").entry
+    entry.scope.resolver = lambda name: (_ for _ in ()).throw(AssertionError(name))
+    assert entry.scope.known("absent") is MISSING
