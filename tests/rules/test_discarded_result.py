@@ -1,6 +1,8 @@
 import pytest
 
 from aelint.rules.architecture import discarded_result as rule
+from aelint.semantics import understand
+from aelint.sources.unit import Origin, SourceUnit
 from tests.rules.harness import rows, run
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nx = torch.rand(2, 4)\nm = x > 0\n"
@@ -61,3 +63,25 @@ def test_offers_to_assign_the_result():
     found = run(rule, source)
     assert [f.site.row for f in found] == [8]
     assert found[0].rewrite.replacements[0][1] == "scores = scores.masked_fill(mask, -1e9)"
+
+
+def test_silent_on_what_was_moved_before_and_may_be_a_module():
+    source = """
+    import torch
+    from zoo import build
+
+    model = build("mobile").to("cuda")
+    model.cpu()
+    """
+    assert rows(rule, source) == []
+
+
+def test_silent_on_the_last_expression_of_a_cell_which_is_shown():
+    text = "import torch\nx = torch.ones(3)\ntorch.relu(x)\ny = x\n"
+
+    def cell(row: int) -> Origin:
+        return Origin(row, cell=1 if row < 4 else 2)
+
+    origins = tuple(cell(row) for row in range(1, 5))
+    assert not list(rule.check(understand(SourceUnit("shown.ipynb", text, origins=origins))))
+    assert list(rule.check(understand(SourceUnit("script.py", text))))
