@@ -263,16 +263,17 @@ def _called_twice(program: Program, network: Instance, idle: Object) -> Call | N
     for layer in (v for v in like if v.bound == idle.bound):
         first: Call | None = None
         for call in program.calls:
-            if call.callee is not layer or call.context.loops:
+            if call.callee is not layer:
                 continue
-            if (
-                first is not None
-                and call.context.stack == first.context.stack
-                and call.site.node is not first.site.node
-            ):
+            if first is not None and _same_run(call, first) and call.site.node is not first.site.node:
                 return call
             first = call
     return None
+
+
+def _same_run(a: Call, b: Call) -> bool:
+    """Whether one run of one method made both calls, in the same round of every loop."""
+    return a.context.stack == b.context.stack and a.context.loops == b.context.loops
 
 
 def _is_concrete(program: Program, network: Instance) -> bool:

@@ -190,5 +190,10 @@ def test_points_to_the_second_call_of_a_layer_of_the_same_sizes():
     assert found[0].notes[0].site.row == 9
 
 
+def test_points_to_the_second_call_in_a_training_loop():
+    source = TWICE.format(width=4) + "net = Net()\nfor _ in range(9):\n    net(torch.rand(2, 4))\n"
+    assert rows(rule, source.replace("\nNet()(torch.rand(2, 4))\n", "\n")) == [13]
+
+
 def test_points_to_the_layer_where_no_other_of_its_sizes_is_called_twice():
     assert rows(rule, TWICE.format(width=5)) == [9]
