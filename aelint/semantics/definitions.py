@@ -10,7 +10,7 @@ from aelint.semantics.kinds import is_network
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import MISSING, Instance
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["undefined_attributes"]
 
@@ -86,14 +86,18 @@ def _was_read_only(network: Instance, name: str) -> bool:
 @per_program
 def _names_set(program: Program) -> frozenset[str]:
     """Every name that some code sets on some object, or that a string may name."""
+    return frozenset().union(*(_names_set_in(module.tree) for module in program.machine.modules.values()))
+
+
+@once_per_node
+def _names_set_in(tree: ast.AST) -> frozenset[str]:
     found: set[str] = set()
-    for module in program.machine.modules.values():
-        for node in walk(module.tree):
-            match node:
-                case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()):
-                    found.add(name)
-                case ast.Constant(value=str() as text) if text.isidentifier():
-                    found.add(text)
-                case ast.keyword(arg=str() as name):
-                    found.add(name)
+    for node in walk(tree):
+        match node:
+            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()):
+                found.add(name)
+            case ast.Constant(value=str() as text) if text.isidentifier():
+                found.add(text)
+            case ast.keyword(arg=str() as name):
+                found.add(name)
     return frozenset(found)

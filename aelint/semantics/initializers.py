@@ -15,7 +15,7 @@ from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.scopes import Module
 from aelint.semantics.values import MISSING, External, Function, Object, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["Idle", "bias_conditions", "never_applied", "rebound_parameters", "unmatched", "written_twice"]
 
@@ -131,20 +131,23 @@ def never_applied(program: Program) -> Iterator[Idle]:
     """Initialisers of a file that trains, which nothing refers to."""
     if not updates(program):
         return
-    used = {n for module in program.machine.modules.values() for n in _referenced(module.tree)}
     for function in program.own_functions:
-        own = function.module is program.entry and not function.decorators and not function.name.startswith("__")
-        if own and function.name not in used and _is_initializer(function):
+        if function.decorators or function.name.startswith("__") or not _is_initializer(function):
+            continue
+        if not any(function.name in _referenced(module.tree) for module in program.machine.modules.values()):
             yield Idle(Site(function.module.unit, function.node), (), function.name)
 
 
-def _referenced(tree: ast.AST) -> Iterator[str]:
+@once_per_node
+def _referenced(tree: ast.AST) -> frozenset[str]:
+    found: set[str] = set()
     for node in walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.Constant(value=str() as name):
-                yield name
+                found.add(name)
             case ast.alias(name=name):
-                yield name
+                found.add(name)
+    return frozenset(found)
 
 
 def _is_initializer(function: Function) -> bool:

@@ -121,11 +121,12 @@ def _text(node: ast.expr) -> str:
 
 def whole_beside_training_part(program: Program) -> Iterator[tuple[Site, str, str]]:
     """Entries that a training step reads although a `train_` version of them exists that nothing reads."""
+    training = [f for f in program.own_functions if not isinstance(f.node, ast.Lambda) and _trains(f.node)]
+    if not training:
+        return
     read = {key for module in program.machine.modules.values() for key, _ in _reads(module.tree)}
     stored = {key for module in program.machine.modules.values() for key in _keys(module.tree)}
-    for function in program.own_functions:
-        if isinstance(function.node, ast.Lambda) or not _trains(function.node):
-            continue
+    for function in training:
         mine = list(_reads(function.node))
         for key, node in mine:
             version = f"train_{key}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from functools import wraps
+from typing import TypeVar
 
 __all__ = ["once_per_node", "own_nodes", "walk"]
 
@@ -35,16 +36,20 @@ def own_nodes(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def once_per_node(question: Callable[[ast.AST], bool]) -> Callable[[ast.AST], bool]:
+Answer = TypeVar("Answer")
+
+
+def once_per_node(question: Callable[[ast.AST], Answer]) -> Callable[[ast.AST], Answer]:
     """Keep the answer to a question about a node with the node itself, so that it goes when the tree goes."""
-    name = f"_aelint_{question.__name__}"
+    name = f"_aelint_{question.__module__}_{question.__name__}"
 
     @wraps(question)
-    def ask(node: ast.AST) -> bool:
-        answer: bool | None = getattr(node, name, None)
-        if answer is None:
-            answer = question(node)
-            setattr(node, name, answer)
+    def ask(node: ast.AST) -> Answer:
+        found: Answer | None = getattr(node, name, None)
+        if found is not None:
+            return found
+        answer = question(node)
+        setattr(node, name, answer)
         return answer
 
     return ask
