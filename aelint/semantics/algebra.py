@@ -60,29 +60,45 @@ def is_wrapper(value: Sym) -> bool:
     return value.op == "call" and isinstance(callee, External) and callee.name.endswith(".Variable")
 
 
+def _is_repeatable(value: Sym) -> bool:
+    return bool(value.inputs) and value.op not in _UNREPEATABLE and not value.op.startswith("distributions.")
+
+
+def _operands(value: Sym) -> list[Sym]:
+    return [i for i in value.inputs if isinstance(i, Sym)] if _is_repeatable(value) else []
+
+
 @dataclass(slots=True, eq=False)
 class Algebra:
     """The forms of one program's tensors, each derived once."""
 
     _forms: dict[int, Form] = field(default_factory=dict)
     _leaves: dict[int, Sym] = field(default_factory=dict)
+    _settled: set[int] = field(default_factory=set)
     _known: dict[object, Sym] = field(default_factory=dict)
 
     def leaf(self, value: Sym) -> Sym:
         """The first tensor that is computed in the same way from the same operands."""
-        found = self._leaves.get(value.id)
-        if found is None:
-            self._leaves[value.id] = value
-            structure = self._structure(value)
-            found = value if structure is None else self._known.setdefault(structure, value)
-            self._leaves[value.id] = found
-        return found
+        pending = [value]
+        while pending:
+            # Operands first, without recursion: a deep network is one long chain.
+            one = pending[-1]
+            if one.id not in self._leaves:
+                self._leaves[one.id] = one
+                pending.extend(i for i in _operands(one) if i.id not in self._leaves)
+                continue
+            pending.pop()
+            if one.id not in self._settled:
+                self._settled.add(one.id)
+                structure = self._structure(one)
+                self._leaves[one.id] = one if structure is None else self._known.setdefault(structure, one)
+        return self._leaves[value.id]
 
     def _structure(self, value: Sym) -> object:
-        if value.op in _UNREPEATABLE or value.op.startswith("distributions.") or not value.inputs:
+        if not _is_repeatable(value):
             return None
         layer = value.layer.id if isinstance(value.layer, (Object, Instance)) else None
-        operands = tuple(self.leaf(i).id if isinstance(i, Sym) else repr(i) for i in value.inputs)
+        operands = tuple(self._leaves[i.id].id if isinstance(i, Sym) else repr(i) for i in value.inputs)
         settings = tuple((k, repr(v)) for k, v in value.attrs.items() if k[:1] not in {".", "["} and _is_setting(v))
         return value.op, layer, operands, settings
 

@@ -355,6 +355,9 @@ def defect_of(term: GaussianTerm) -> Defect | None:
     coefficient = parts[odd]
     if not coefficient.summands:
         return _missing(term, odd)
+    if len(coefficient.summands) > 1:
+        # Constants of several sums, as of a second KL whose prior has a scale of its own.
+        return None
     if coefficient.reductions == reductions:
         ratio = coefficient.value / unit
         return _factor(odd, ratio) if any(close(ratio, slip) for slip in _SLIPS) else None

@@ -132,3 +132,29 @@ loss(torch.rand(4, 16))
 def test_arguments_of_the_divergence():
     assert not rows(rule, EXCHANGED.format("mu, logvar"))
     assert rows(rule, EXCHANGED.format("logvar, mu")) == [9]
+
+
+def test_silent_on_two_terms_of_which_one_has_a_prior_with_a_scale_of_its_own():
+    source = """
+    import torch
+    from torch import nn
+
+
+    class Ladder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.low, self.high, self.prior = nn.Linear(9, 4), nn.Linear(9, 4), nn.Linear(2, 4)
+            self.out = nn.Linear(2, 9)
+
+        def forward(self, x):
+            shift_1, log_1 = torch.chunk(self.low(x), 2, dim=1)
+            shift_2, log_2 = torch.chunk(self.high(x), 2, dim=1)
+            z_2 = shift_2 + torch.exp(0.5 * log_2) * torch.randn_like(log_2)
+            mean, log_prior = torch.chunk(self.prior(z_2), 2, dim=1)
+            z_1 = mean + shift_1 + torch.exp(0.5 * (log_prior + log_1)) * torch.randn_like(log_1)
+            recon = ((self.out(z_1) - x) ** 2).sum(-1)
+            kl_2 = 0.5 * (shift_2**2 + torch.exp(log_2) - log_2 - 1).sum(-1)
+            kl_1 = 0.5 * (shift_1**2 / torch.exp(log_prior) + torch.exp(log_1) - log_1 - 1).sum(-1)
+            return (recon + kl_1 + kl_2).mean()
+    """
+    assert rows(rule, source) == []
