@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
 from pytest_aecheck.plugin import PROPERTY, listed, setting
 from pytest_aecheck.runner import run_checks
 from pytest_aecheck.spec import AESpec
-from pytest_aecheck.verdicts import Report, Verdict
+from pytest_aecheck.verdicts import Report, Stage, Status, Verdict
 
 __all__ = ["Assertions", "as_record", "note"]
 
@@ -108,14 +108,109 @@ class Assertions:
         """Every latent is drawn as mean + scale × standard normal noise, with the scale that the KL means."""
         return self._ask("AEC2", spec=AESpec(model, batch, loss=loss, **declared))
 
+    # --- one answer, one record -----------------------------------------------------------------------
+
+    def _answer(self, code: str, spec: AESpec, demand: Callable[[Verdict], str] | None = None) -> Verdict:
+        """The verdict of one check. Where it cannot tell, the test is skipped with the reason: silence is no answer."""
+        __tracebackhide__ = True
+        verdict = self._ask(code, spec=spec, demand=demand).verdicts[0]
+        if verdict.status is Status.SKIPPED:
+            pytest.skip(verdict.message)
+        return verdict
+
+    def latent_active(self, model: Any, batch: Any, *, least: int = 1, **declared: Any) -> Verdict:
+        """At least `least` units of the trained model's latent are active (variance of the mean above 0.01).
+
+        Returns:
+            The verdict; `numbers` holds active, units, collapsed, kl, information and its ceiling (in nats).
+        """
+        __tracebackhide__ = True
+        spec = AESpec(model, batch, stage=Stage.FITTED, **declared)
+        return self._answer("AEC233", spec, lambda found: _at_least(found, "active", least))
+
+    def decoder_uses_code(self, model: Any, batch: Any, *, least: float = 0.25, **declared: Any) -> Verdict:
+        """Exchanging codes changes what the trained model decodes by at least `least` of the data's standard deviation."""
+        __tracebackhide__ = True
+        spec = AESpec(model, batch, stage=Stage.FITTED, **declared)
+        return self._answer("AEC232", spec, lambda found: _at_least(found, "use", least))
+
+    def better_than_mean(self, model: Any, batch: Any, *, most: float = 0.98, **declared: Any) -> Verdict:
+        """The trained model leaves at most `most` of the data's variance unexplained; the mean of the data leaves 1."""
+        __tracebackhide__ = True
+        spec = AESpec(model, batch, stage=Stage.FITTED, **declared)
+        return self._answer("AEC231", spec, lambda found: _at_most(found, "fvu", most))
+
+    def input_passes_code(self, model: Any, batch: Any, **declared: Any) -> Verdict:
+        """With the code held constant, nothing of the input reaches the reconstruction."""
+        __tracebackhide__ = True
+        return self._answer("AEC109", AESpec(model, batch, **declared), _unless_warned)
+
+    def terms_reduced_alike(self, model: Any, batch: Any, *, loss: Callable[..., Any], **declared: Any) -> Verdict:
+        """All terms of the loss are averaged over the batch, or all are summed."""
+        __tracebackhide__ = True
+        return self._answer("AEC305", AESpec(model, batch, loss=loss, **declared), _unless_warned)
+
+    def samples_distinct(self, loader: Any, *, most: float = 0.9) -> Verdict:
+        """At most a share `most` of the samples of any batch are repetitions."""
+        __tracebackhide__ = True
+        return self._answer("AEC521", _loading(loader), lambda found: _at_most(found, "share", most))
+
+    def loaders_disjoint(self, loader: Any, eval_loader: Any) -> Verdict:
+        """No sample of the validation loader is in the training loader as well."""
+        __tracebackhide__ = True
+        return self._answer("AEC506", _loading(loader, eval_loader=_building(eval_loader)))
+
+    def reshuffled(self, loader: Any) -> Verdict:
+        """Two epochs of the loader have another order."""
+        __tracebackhide__ = True
+        return self._answer("AEC505", _loading(loader, shuffled=True))
+
+    def workers_differ(self, loader: Any) -> Verdict:
+        """Workers of the loader draw different augmentations. None is started."""
+        __tracebackhide__ = True
+        return self._answer("AEC504", _loading(loader))
+
+    def ranks_disjoint(self, loader: Any) -> Verdict:
+        """Processes of a distributed run share out the samples. `loader` may be a function of rank and world_size."""
+        __tracebackhide__ = True
+        return self._answer("AEC510", _loading(loader))
+
     def batches_distinct(self, loader: Any, **declared: Any) -> Report:
         """No two batches of an epoch are equal. `loader` is a loader or a callable that builds one."""
+        __tracebackhide__ = True
         return self.loader(loader, only=("AEC501",), **declared)
 
     def loader(self, loader: Any, *, only: Iterable[str] = ("AEC5",), **declared: Any) -> Report:
         """All checks of a training loader, without a model."""
-        build = loader if callable(loader) and not hasattr(loader, "__iter__") else lambda: loader
-        return self._ask(*only, spec=AESpec(_NoModel, 0, loader=build, **declared))
+        __tracebackhide__ = True
+        return self._ask(*only, spec=_loading(loader, **declared))
+
+
+def _at_least(verdict: Verdict, name: str, least: float) -> str:
+    value = verdict.numbers.get(name)
+    return f"{name} is {value:.4g}; at least {least:.4g} was asked for" if _number(value) and value < least else ""
+
+
+def _at_most(verdict: Verdict, name: str, most: float) -> str:
+    value = verdict.numbers.get(name)
+    return f"{name} is {value:.4g}; at most {most:.4g} was asked for" if _number(value) and value > most else ""
+
+
+def _number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float)
+
+
+def _unless_warned(verdict: Verdict) -> str:
+    """Who asks one question wants an answer, so that what only warns elsewhere fails here."""
+    return verdict.message if verdict.status is Status.WARNED else ""
+
+
+def _building(loader: Any) -> Callable[..., Any]:
+    return loader if callable(loader) and not hasattr(loader, "__iter__") else lambda: loader
+
+
+def _loading(loader: Any, **declared: Any) -> AESpec:
+    return AESpec(_NoModel, 0, loader=_building(loader), **declared)
 
 
 class _NoModel:
