@@ -59,3 +59,21 @@ def test_fires_on_the_function():
 
 def test_fires_on_batch_normalisation():
     assert rows(rule, ae("nn.Linear(4, 8), nn.BatchNorm1d(8)")) == [10]
+
+
+def test_fires_on_batch_normalisation_behind_the_last_sigmoid():
+    source = """
+    import torch
+    from torch import nn
+
+    net = nn.Sequential(
+        nn.Linear(20, 4),
+        nn.ReLU(),
+        nn.Linear(4, 20),
+        nn.Sigmoid(),
+        nn.BatchNorm1d(20),
+    )
+    x = torch.rand(8, 20)
+    loss = nn.functional.mse_loss(net(x), x)
+    """
+    assert rows(rule, source) == [10]

@@ -71,6 +71,7 @@ RULE = Rule(
 _ACTIVATIONS = frozenset(
     {"sigmoid", "tanh", "relu", "softplus", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "identity", "clamp"}
 )
+_BOUNDED = frozenset({"sigmoid", "tanh", "hardtanh"})
 _STOCHASTIC = {
     "dropout": "dropout",
     "alpha_dropout": "dropout",
@@ -110,6 +111,9 @@ def _acts(value: Sym) -> bool:
     layer = value.layer
     if value.op == "batch_norm":
         behind = source(value)
+        if isinstance(behind, Sym) and behind.op in _BOUNDED:
+            # The range that the activation gave the reconstruction is lost again.
+            behind = source(behind)
         return isinstance(behind, Sym) and behind.op in LEARNED
     rate = layer.bound.get("p") if isinstance(layer, Object) else value.attrs.get("p")
     return not isinstance(rate, (int, float)) or rate > 0
