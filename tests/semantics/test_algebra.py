@@ -23,4 +23,4 @@ def test_two_chains_longer_than_the_stack_of_python_are_told_to_be_alike():
 def test_two_draws_are_never_alike():
     algebra = Algebra()
     size = Sym("param")
-    assert algebra.leaf(Sym("randn_like", (size,))) is not algebra.leaf(Sym("randn_like", (size,)))
+    assert algebra.leaf(Sym("randn", (size,))) is not algebra.leaf(Sym("randn", (size,)))
