@@ -24,6 +24,7 @@ from pytest_aecheck.records import (
     Objective,
     OperandPair,
     Output,
+    Overfit,
     ParameterReach,
     Posterior,
     Program,
@@ -59,6 +60,7 @@ __all__ = [
     "Observations",
     "OperandPair",
     "Output",
+    "Overfit",
     "ParameterReach",
     "Posterior",
     "Program",
@@ -256,3 +258,8 @@ class Observations:
     def quantizers(self) -> tuple[Quantizer, ...]:
         """Every search in a codebook."""
         return cast("tuple[Quantizer, ...]", self.get("quantizers"))
+
+    @property
+    def overfit(self) -> Overfit:
+        """A short training on one batch."""
+        return cast("Overfit", self.get("overfit"))

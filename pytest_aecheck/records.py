@@ -23,6 +23,7 @@ __all__ = [
     "Objective",
     "OperandPair",
     "Output",
+    "Overfit",
     "ParameterReach",
     "Posterior",
     "Program",
@@ -507,3 +508,14 @@ class Quantizer:
     agreement: float
     """Share of the vectors whose entry is the nearest, the most aligned, or that of the largest product; NaN if unknown."""
     vectors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overfit:
+    """A copy of the model, trained on eight samples."""
+
+    steps: int
+    first: float
+    """Fraction of variance unexplained before training, without noise."""
+    best: float
+    """The smallest that was seen."""

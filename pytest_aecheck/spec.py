@@ -36,6 +36,7 @@ class AESpec:
         skips: the architecture passes the input around the code on purpose (a U-Net).
         shuffled: True if the training loader must change its order between epochs, False if it must not. By default a
             fixed order fails only where the data are sorted.
+        slow: run checks that train the model, too (seconds to minutes).
         exempt: codes or names of checks that do not apply to this model.
         expected_failures: check (code or name) -> why it is known to fail. It is an error if it passes.
     """
@@ -56,6 +57,7 @@ class AESpec:
     seed: int = 0
     skips: bool = False
     shuffled: bool | None = None
+    slow: bool = False
     exempt: Collection[str] = ()
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     name: str = ""

@@ -33,6 +33,7 @@ _PROBES = {
     "weights": "weights:observe_weights",
     "loader": "loaders:observe_loader",
     "step": "steps:observe_step",
+    "overfit": "overfit:observe_overfit",
     "quantizers": "quantizers:observe_quantizers",
     "ranks": "ranks:observe_ranks",
     "worker_noise": "workers:observe_worker_noise",
@@ -49,7 +50,7 @@ def observe(spec: AESpec) -> Observations:
 
     def make(name: str) -> Any:
         if name == "spec":
-            return spec
+            return bench.spec
         module, function = _PROBES[name].split(":")
         probe: Callable[[Bench], Any] = getattr(import_module(f"pytest_aecheck.probes.{module}"), function)
         return probe(bench)
