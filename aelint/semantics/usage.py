@@ -350,7 +350,7 @@ def _displayed(module: Module) -> set[int]:
     cells = [module.unit.origin(statement.lineno).cell for statement in body]
     return {
         id(statement.value)
-        for statement, cell, following in zip(body, cells, [*cells[1:], None], strict=True)
+        for statement, cell, following in zip(body, cells, [*cells[1:], None], strict=False)
         if isinstance(statement, ast.Expr) and cell is not None and cell != following
     }
 
