@@ -100,6 +100,8 @@ def load(machine: Machine, unit: SourceUnit) -> Module | None:
 
 def _resolve(machine: Machine, module: Module, name: str) -> Value:
     """Run the statements of an imported file that bind `name`, now that somebody wants it."""
+    if machine.finished:
+        return MISSING
     for wanted in (name, STAR):
         statements_of = module.pending.pop(wanted, [])
         if not statements_of:

@@ -79,6 +79,8 @@ class Machine:
     instances: list[Instance] = field(default_factory=list)
     objects: list[Object] = field(default_factory=list)
     globals: dict[str, External] = field(default_factory=dict)
+    finished: bool = False
+    """True once the program was run: a question asked afterwards must not run more of it."""
     assumptions: dict[str, Value] = field(default_factory=dict)
     """Defaults of the command line that stand for what a user passes."""
 

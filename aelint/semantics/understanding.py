@@ -32,6 +32,7 @@ def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Li
     program = Program(unit, tree, machine, module)
     _root(machine, lambda: statements.execute(Frame(machine, module, module.scope), tree.body))
     _run_unreached(machine, module)
+    machine.finished = True
     program.notes = list(dict.fromkeys(machine.trace.notes))
     return program
 
