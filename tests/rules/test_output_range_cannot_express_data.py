@@ -17,6 +17,7 @@ model = nn.Sequential(
 )
 x = {}
 loss = F.mse_loss(model(x), x)
+loss.backward()
 """
 
 
@@ -81,3 +82,17 @@ def test_functional_sigmoid_of_a_method():
         loss = ((ae(x) - x) ** 2).mean()
     """
     assert rows(rule, source) == [9]
+
+
+def test_silent_where_a_loss_is_tried_on_noise_and_nothing_is_fitted():
+    source = """
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    model = nn.Sequential(nn.Linear(8, 2), nn.Linear(2, 8), nn.Tanh())
+    x = torch.randn(16, 8)
+    loss = F.mse_loss(model(x), x)
+    """
+    assert rows(rule, source) == []
+    assert rows(rule, source + "loss.backward()\n") != []

@@ -58,6 +58,7 @@ from aelint.semantics import Program
 from aelint.semantics.attained import attained_range
 from aelint.semantics.comparisons import Comparison, comparisons, data_source
 from aelint.semantics.intervals import Interval
+from aelint.semantics.lineage import ancestors
 from aelint.semantics.values import Object, Sym
 from aelint.semantics.wording import place
 
@@ -82,6 +83,7 @@ _CONFINED = {
 _KINDS = frozenset(
     {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "squared", "absolute"}
 )
+_NOISE = frozenset({"randn", "randn_like", "normal"})
 SLACK = 0.05
 """Values that lie outside by less than this share of the data's width are a rounding of the range."""
 
@@ -100,7 +102,7 @@ def check(program: Program) -> Iterator[Finding]:
     seen: set[int] = set()
     for one in comparisons(program):
         mismatch = _mismatch(one) if one.kind in _KINDS else None
-        if mismatch is None:
+        if mismatch is None or _is_tried_on_noise(program, one):
             continue
         site = _written(mismatch.activation) or one.site
         if id(site.node) not in seen:
@@ -121,6 +123,12 @@ def _mismatch(one: Comparison) -> _Mismatch | None:
     slack = SLACK * min(wanted.high - wanted.low, 2.0)
     missed = [a for a in activations if not _CONFINED[a.op].covers(wanted, slack=slack)]
     return _Mismatch(one, missed[0], wanted) if len(missed) == len(activations) else None
+
+
+def _is_tried_on_noise(program: Program, one: Comparison) -> bool:
+    """Whether noise stands in for the data and nothing is fitted to it, as where a loss is only tried out."""
+    fits = any(call.method in {"backward", "manual_backward"} for call in program.calls)
+    return not fits and one.target is not None and any(a.op in _NOISE for a in ancestors(one.target))
 
 
 def _written(activation: Sym) -> Site | None:
