@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import nn
 
+from pytest_aecheck.adapters.conventions import code_in, has_forward, loss_in, takes_by_name, training_step_of
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import reconstruction_among
 from pytest_aecheck.observations import Unavailable
@@ -49,40 +50,70 @@ class Bench:
     """
 
     def __init__(self, spec: AESpec) -> None:
-        self.spec = spec
+        self.declared = spec
         self.memory: dict[str, Any] = {}
         """Passes that several probes share."""
         self._snapshot: _Snapshot | None = None
+
+    @cached_property
+    def spec(self) -> AESpec:
+        """The declaration; without a loss in it, completed by the one that the model itself brings."""
+        declared = self.declared
+        if declared.loss is not None:
+            return declared
+        try:
+            found = self._own_loss()
+        except Exception:  # noqa: BLE001 - what raises is judged when the model is called in earnest
+            found = None
+        return declared if found is None else declared.but(loss=found)
+
+    def _own_loss(self) -> Callable[..., Any] | None:
+        model = self.model
+        if not isinstance(model, nn.Module):
+            return None
+        candidates = [training_step_of(model), self._returned_loss]
+        for candidate in candidates:
+            if candidate is None:
+                continue
+            batch = self.batch(self.declared.batch_size, 0)
+            with contextlib.suppress(Exception), self.ready(training=True), seeded(self.declared.seed):
+                loss = _scalar(candidate(model, batch))
+                if loss is not None and loss.requires_grad:
+                    return candidate
+        return None
+
+    def _returned_loss(self, model: Any, batch: Any) -> Any:
+        return loss_in(self.call(model, batch), self.primary(batch))
 
     # --- building -----------------------------------------------------------------------------------
 
     def build(self, seed: int) -> Any:
         """A model of its own, with its random initialisation under `seed`."""
-        model = self.spec.model
+        model = self.declared.model
         if isinstance(model, nn.Module):
             with contextlib.suppress(Exception):
-                return unwrapped(copy.deepcopy(model))
+                return _interpreted(copy.deepcopy(unwrapped(model)))
             return unwrapped(model)
         with seeded(seed):
             try:
-                return unwrapped(model())
+                return _interpreted(unwrapped(model()))
             except Exception as error:
                 raise ModelRaised(f"building the model raised {_said(error)}") from error
 
     @property
     def has_factory(self) -> bool:
         """Whether a second, independent instance can be built."""
-        return not isinstance(self.spec.model, nn.Module)
+        return not isinstance(self.declared.model, nn.Module)
 
     @cached_property
     def model(self) -> Any:
         """The instance under test, its lazy parameters filled in."""
-        model = self.build(self.spec.seed)
+        model = self.build(self.declared.seed)
         if not isinstance(model, nn.Module):
             return model
         if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
             with preserved(), torch.no_grad():
-                self.call(model, self.batch(self.spec.batch_size, 0))
+                self.call(model, self.batch(self.declared.batch_size, 0))
         return model
 
     @contextlib.contextmanager
@@ -105,7 +136,7 @@ class Bench:
 
     def batch(self, n: int, seed: int) -> Any:
         """N samples as the user gives them. A fixed tensor is cut, or repeated in a changed order."""
-        given = self.spec.batch
+        given = self.declared.batch
         if callable(given) and not isinstance(given, torch.Tensor):
             arguments = (n, seed)[: _positional(given, 2)]
             try:
@@ -144,31 +175,46 @@ class Bench:
 
     def call(self, model: Any, batch: Any) -> Any:
         """The model's output on a batch, called as its signature wants."""
-        if self.spec.reconstruct is not None:
-            return self.spec.reconstruct(model, batch)
+        declared = self.declared
+        if declared.reconstruct is not None:
+            return declared.reconstruct(model, batch)
+        if not has_forward(model):
+            return self.decode(model, self.encode(model, batch))
+        forward = getattr(model, "forward", model)
         if isinstance(batch, Mapping):
-            return model(**batch)
+            return model(**batch) if takes_by_name(forward, batch) else model(batch)
         if isinstance(batch, list | tuple):
-            forward = getattr(model, "forward", model)
             return model(*batch[: _positional(forward, len(batch))])
         return model(batch)
+
+    def encode(self, model: Any, batch: Any) -> Any:
+        """The code of a batch, as declared or by the model's own `encode`."""
+        if self.declared.encode is not None:
+            return self.declared.encode(model, batch)
+        if not callable(getattr(model, "encode", None)):
+            raise Unavailable("the model has no method encode, and none was declared")
+        code = code_in(model.encode(self.primary(batch)))
+        if code is None:
+            raise Unavailable("encode does not return one tensor: declare encode and decode")
+        return code
+
+    def decode(self, model: Any, code: Any) -> Any:
+        """What the model makes of a code, as declared or by its own `decode`."""
+        if self.declared.decode is not None:
+            return self.declared.decode(model, code)
+        if not callable(getattr(model, "decode", None)):
+            raise Unavailable("the model has no method decode, and none was declared")
+        return model.decode(code)
 
     def loss(self, model: Any, batch: Any) -> Any:
         """The training loss as one differentiable scalar."""
         if self.spec.loss is None:
             raise Unavailable("no loss was declared")
-        loss = self.spec.loss(model, batch)
-        if isinstance(loss, Mapping):
-            loss = (
-                loss["loss"]
-                if "loss" in loss
-                else sum(value for value in loss.values() if isinstance(value, torch.Tensor))
-            )
-        elif isinstance(loss, list | tuple):
-            loss = loss[0]
-        if not isinstance(loss, torch.Tensor):
-            raise Unavailable(f"the loss is a {type(loss).__name__}, not a tensor")
-        return loss.sum() if loss.dim() else loss
+        given = self.spec.loss(model, batch)
+        loss = _scalar(given)
+        if loss is None:
+            raise Unavailable(f"the loss is a {type(given).__name__}, not a tensor")
+        return loss
 
     def reconstruction(self, output: Any, batch: Any) -> Any:
         """The tensor of an output that stands for the input."""
@@ -178,6 +224,27 @@ class Bench:
     def module_names(self) -> dict[int, str]:
         """`id(module)` -> path for every registered module; the root is called "."."""
         return {id(module): name or "." for name, module in self.model.named_modules()}
+
+
+def _interpreted(model: Any) -> Any:
+    """The module without `model.compile()`, whose graphs could not be watched. It is an instance of our own."""
+    if isinstance(model, nn.Module):
+        for module in model.modules():
+            module._compiled_call_impl = None  # noqa: SLF001 - torch offers no public way back
+    return model
+
+
+def _scalar(loss: Any) -> Any:
+    """The scalar in what a loss function returned: a tensor, a tuple that begins with one, or terms by name."""
+    if isinstance(loss, Mapping):
+        loss = (
+            loss["loss"] if "loss" in loss else sum(value for value in loss.values() if isinstance(value, torch.Tensor))
+        )
+    elif isinstance(loss, list | tuple) and loss:
+        loss = loss[0]
+    if not isinstance(loss, torch.Tensor):
+        return None
+    return loss.sum() if loss.dim() else loss
 
 
 def _said(error: BaseException) -> str:

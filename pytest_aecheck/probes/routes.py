@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from pytest_aecheck.adapters.conventions import has_forward
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import Generation, Routes, Unavailable
 from pytest_aecheck.probes.attempts import ENTRY_POINTS, callable_without_arguments
@@ -24,19 +25,19 @@ def observe_routes(bench: Bench) -> Routes:
     """What reaches the decoder by decode(encode(x)) and by forward(x), in evaluation mode, without noise."""
     batch = bench.batch(_SAMPLES, 0)
     with bench.ready(training=False) as model:
-        if not (callable(getattr(model, "encode", None)) and callable(getattr(model, "decode", None))):
+        if not has_forward(model):
+            raise Unavailable("the model has no forward beside encode and decode")
+        if bench.spec.encode is None and not callable(getattr(model, "encode", None)):
             raise Unavailable("the model has no methods encode and decode")
         direct = record(bench, model, batch, seed=bench.spec.seed, noise=zeros, with_loss=False)
         tracer = Tracer(noise=zeros)
         try:
             with seeded(bench.spec.seed), watching_modules(tracer, bench.module_names()), tracer:
-                code = model.encode(bench.primary(batch))
-                if isinstance(code, torch.Tensor):
-                    model.decode(code)
+                bench.decode(model, bench.encode(model, batch))
+        except Unavailable:
+            raise
         except Exception as error:
             raise Unavailable(f"decode(encode(x)) cannot be called: {error}") from error
-    if not isinstance(code, torch.Tensor):
-        raise Unavailable("encode does not return one tensor")
     decoder = getattr(model, "decoder", None)
     if not isinstance(decoder, torch.nn.Module):
         raise Unavailable("the model has no module called decoder")

@@ -1,0 +1,257 @@
+"""Models spelled as well-known libraries spell them are understood without any declaration."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
+from torch import nn
+
+from pytest_aecheck import AESpec, run_checks
+from pytest_aecheck.probes.bench import Bench
+from tests.plugin.zoo import MLP, VAE, elbo, images, mse, vectors
+
+
+def checked(model, batch=vectors, **declared):
+    report = run_checks(AESpec(model, batch, **declared))
+    assert [str(verdict) for verdict in report.failed] == []
+    return report
+
+
+def gaussian_kl(mean, logvar):
+    return -0.5 * (1 + logvar - mean.pow(2) - logvar.exp()).sum(1).mean()
+
+
+class LightningModule(nn.Module):
+    """Stands for Lightning's class of this name, which is known by it."""
+
+    automatic_optimization = True
+
+
+class LitAutoencoder(LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = MLP()
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        return {"loss": F.mse_loss(self(batch), batch)}
+
+
+class LitDetached(LitAutoencoder):
+    def training_step(self, batch, batch_idx):
+        return {"loss": F.mse_loss(self.net.decoder(self.net.encoder(batch).detach()), batch)}
+
+
+class LitManual(LitAutoencoder):
+    automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        raise RuntimeError("needs a trainer")
+
+
+def test_training_step_of_a_lightning_module_is_its_loss():
+    report = checked(LitAutoencoder)
+    assert report["gradient-does-not-reach"].status == "passed"
+
+
+def test_fault_inside_a_training_step_is_found():
+    assert run_checks(AESpec(LitDetached, vectors))["gradient-does-not-reach"].status == "failed"
+
+
+def test_manual_optimisation_has_no_loss_to_call():
+    report = checked(LitManual)
+    assert "no loss" in report["gradient-does-not-reach"].message
+
+
+class DiagonalGaussian:
+    def __init__(self, moments):
+        self.mean, self.logvar = moments.chunk(2, dim=1)
+
+    def sample(self):
+        return self.mean + torch.exp(0.5 * self.logvar) * torch.randn_like(self.mean)
+
+    def mode(self):
+        return self.mean
+
+
+class BaseOutput(OrderedDict):
+    """Like the outputs of diffusers and transformers: a mapping whose items are attributes too."""
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class AutoencoderKL(nn.Module):
+    scale = 1.0
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.SiLU(), nn.Conv2d(8, 8, 3, 1, 1))
+        self.decoder = nn.Sequential(nn.Conv2d(4, 8, 3, 1, 1), nn.SiLU(), nn.ConvTranspose2d(8, 1, 4, 2, 1))
+
+    def encode(self, x):
+        return BaseOutput(latent_dist=DiagonalGaussian(self.encoder(x)))
+
+    def decode(self, z):
+        return BaseOutput(sample=self.decoder(z))
+
+    def forward(self, sample):
+        return self.decode(self.encode(sample).latent_dist.mode() * self.scale)
+
+
+class Rescaled(AutoencoderKL):
+    scale = 0.18215
+
+
+def test_diffusers_latent_distribution_is_understood():
+    assert checked(AutoencoderKL, images)["latent-scale"].status == "passed"
+
+
+def test_scale_that_only_one_route_applies_is_found_behind_a_latent_distribution():
+    assert run_checks(AESpec(Rescaled, images))["latent-scale"].status == "failed"
+
+
+@dataclass
+class LossOutput:
+    loss: torch.Tensor
+    reconstruction_loss: torch.Tensor
+    kl_local: torch.Tensor
+
+
+class SingleCellVAE(nn.Module):
+    """inference and generative dicts, and a loss beside them, as in scvi-tools."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.mean, self.logvar = nn.Linear(20, 16), nn.Linear(16, 4), nn.Linear(16, 4)
+        self.decoder = nn.Linear(4, 20)
+
+    def inference(self, x):
+        hidden = torch.tanh(self.body(x))
+        mean, logvar = self.mean(hidden), self.logvar(hidden)
+        return {"qz_m": mean, "qz_v": logvar.exp(), "z": mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)}
+
+    def generative(self, z):
+        return {"px_rate": self.decoder(z)}
+
+    def loss(self, tensors, inference, generative):
+        error = (generative["px_rate"] - tensors["X"]).pow(2).sum(1)
+        kl = -0.5 * (1 + inference["qz_v"].log() - inference["qz_m"].pow(2) - inference["qz_v"]).sum(1)
+        return LossOutput((error + kl).mean(), error, kl)
+
+    def forward(self, tensors: dict[str, Any], compute_loss: bool = True):
+        inference = self.inference(tensors["X"])
+        generative = self.generative(inference["z"])
+        return inference, generative, self.loss(tensors, inference, generative)
+
+
+class ForgetsKL(SingleCellVAE):
+    def loss(self, tensors, inference, generative):
+        error = (generative["px_rate"] - tensors["X"]).pow(2).sum(1)
+        return LossOutput(error.mean(), error, error * 0)
+
+
+def cells(n, seed):
+    return {"X": torch.rand(n, 20, generator=torch.Generator().manual_seed(seed)), "batch": torch.zeros(n, 1)}
+
+
+def test_scvi_loss_beside_inference_and_generative_outputs_is_the_loss():
+    report = checked(SingleCellVAE, cells)
+    assert report["kl-not-in-loss"].status == "passed"
+
+
+def test_kl_missing_from_a_returned_loss_is_found():
+    assert run_checks(AESpec(ForgetsKL, cells))["kl-not-in-loss"].status == "failed"
+
+
+class MaskedForPreTraining(nn.Module):
+    """Returns loss, logits per patch, and mask, as transformers' ViTMAEForPreTraining does."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = nn.Linear(16, 32), nn.Linear(32, 16)
+        self.position = nn.Parameter(torch.randn(1, 16, 32) * 0.02)
+        self.block = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True)
+
+    def forward(self, pixel_values, return_dict=True):
+        patches = F.unfold(pixel_values, 4, stride=4).transpose(1, 2)
+        order = torch.rand(patches.shape[:2], device=patches.device).argsort(1)
+        mask = (order >= 8).to(patches.dtype)
+        hidden = self.embed(patches) * (1 - mask)[..., None] + self.position
+        logits = self.head(self.block(hidden))
+        error = (logits - patches).pow(2).mean(-1)
+        return BaseOutput(loss=(error * mask).sum() / mask.sum(), logits=logits, mask=mask)
+
+
+def test_masked_model_that_returns_its_loss_is_understood():
+    report = checked(MaskedForPreTraining, images)
+    assert report["loss-on-visible-patches"].status == "passed"
+
+
+class CommitmentOnly(nn.Module):
+    """Returns one term under the name of a loss; the rest is put together elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(20, 4), nn.Linear(4, 20)
+
+    def forward(self, x):
+        z = self.encoder(x)
+        return {"recon": self.decoder(z), "loss": (z - z.round().detach()).pow(2).mean()}
+
+
+def test_one_term_called_loss_is_not_taken_for_the_loss():
+    report = checked(CommitmentOnly)
+    assert "no loss" in report["gradient-does-not-reach"].message
+
+
+class TwoHalves(nn.Module):
+    """No forward: a user puts the halves together."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.up = nn.Linear(20, 4), nn.Linear(4, 20)
+
+
+def test_declared_encode_and_decode_stand_for_a_missing_forward():
+    report = checked(
+        TwoHalves,
+        encode=lambda model, x: torch.tanh(model.down(x)),
+        decode=lambda model, code: model.up(code),
+        loss=lambda model, x: F.mse_loss(model.up(torch.tanh(model.down(x))), x),
+    )
+    assert report["output-ignores-input"].status == "passed"
+    assert report["samples-mix"].status == "passed"
+
+
+def test_fault_in_declared_halves_is_found():
+    spec = AESpec(
+        TwoHalves,
+        vectors,
+        encode=lambda model, x: torch.softmax(model.down(x), dim=0),
+        decode=lambda model, code: model.up(code),
+    )
+    assert run_checks(spec)["samples-mix"].status == "failed"
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m, backend="eager")], ids=["dp", "compile"])
+def test_wrapped_model_is_unwrapped(wrap):
+    torch.manual_seed(0)
+    model = VAE()
+    assert type(Bench(AESpec(wrap(model), vectors, loss=elbo)).model) is VAE
+    checked(wrap(model), loss=elbo)
+
+
+def test_model_compiled_in_place_is_watched_as_written():
+    model = MLP()
+    model.compile(backend="eager")
+    checked(model, loss=mse)
+    assert model._compiled_call_impl is not None
