@@ -26,6 +26,7 @@ from pytest_aecheck.records import (
     Output,
     Overfit,
     ParameterReach,
+    Penalty,
     Posterior,
     Program,
     Quantizer,
@@ -62,6 +63,7 @@ __all__ = [
     "Output",
     "Overfit",
     "ParameterReach",
+    "Penalty",
     "Posterior",
     "Program",
     "Quantizer",
@@ -263,3 +265,8 @@ class Observations:
     def overfit(self) -> Overfit:
         """A short training on one batch."""
         return cast("Overfit", self.get("overfit"))
+
+    @property
+    def penalty(self) -> Penalty:
+        """A penalty on the code."""
+        return cast("Penalty", self.get("penalty"))

@@ -25,6 +25,7 @@ __all__ = [
     "Output",
     "Overfit",
     "ParameterReach",
+    "Penalty",
     "Posterior",
     "Program",
     "Quantizer",
@@ -519,3 +520,13 @@ class Overfit:
     """Fraction of variance unexplained before training, without noise."""
     best: float
     """The smallest that was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """Share of the code that terms on the code alone push away from zero."""
+
+    where: str
+    outward: float
+    outward_when_large: float
+    """The same for a code ten times as large."""
