@@ -30,6 +30,7 @@ from pytest_aecheck.records import (
     Posterior,
     Program,
     Quantizer,
+    QuantizerBalance,
     Ranks,
     Reach,
     RoundTrip,
@@ -67,6 +68,7 @@ __all__ = [
     "Posterior",
     "Program",
     "Quantizer",
+    "QuantizerBalance",
     "Ranks",
     "Reach",
     "RoundTrip",
@@ -270,3 +272,8 @@ class Observations:
     def penalty(self) -> Penalty:
         """A penalty on the code."""
         return cast("Penalty", self.get("penalty"))
+
+    @property
+    def quantizer_balance(self) -> QuantizerBalance:
+        """Weights of a codebook and of the reconstruction."""
+        return cast("QuantizerBalance", self.get("quantizer_balance"))

@@ -29,6 +29,7 @@ __all__ = [
     "Posterior",
     "Program",
     "Quantizer",
+    "QuantizerBalance",
     "Ranks",
     "Reach",
     "RoundTrip",
@@ -530,3 +531,17 @@ class Penalty:
     outward: float
     outward_when_large: float
     """The same for a code ten times as large."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizerBalance:
+    """The squared errors of a codebook and of the reconstruction in the loss."""
+
+    ratio: float
+    """Weight of one squared difference in the codebook term over that in the reconstruction."""
+    features: int
+    """Elements of one sample."""
+    vectors: float
+    """Quantised vectors per sample."""
+    size: int
+    """Elements of one vector."""

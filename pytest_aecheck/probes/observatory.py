@@ -33,6 +33,7 @@ _PROBES = {
     "weights": "weights:observe_weights",
     "loader": "loaders:observe_loader",
     "step": "steps:observe_step",
+    "quantizer_balance": "quantizers:observe_quantizer_balance",
     "penalty": "penalty:observe_penalty",
     "overfit": "overfit:observe_overfit",
     "quantizers": "quantizers:observe_quantizers",

@@ -6,16 +6,19 @@ from typing import Any
 
 import torch
 
-from pytest_aecheck.observations import Quantizer, Unavailable
+from pytest_aecheck.observations import Quantizer, QuantizerBalance, Unavailable
 from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.objective import comparisons
+from pytest_aecheck.probes.runs import Run, record, zeros
 from pytest_aecheck.probes.shared import evaluation_pass
 from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import VIEWS
 
-__all__ = ["observe_quantizers"]
+__all__ = ["observe_quantizer_balance", "observe_quantizers"]
 
 _SEARCHES = ("argmin", "argmax", "min", "max", "topk")
 _LOOKUPS = frozenset({"embedding", "getitem", "index_select"})
+_QUADRATIC = 0.9999
 _NORMALISED = frozenset({"normalize", "div"})
 _COMPARES = frozenset({"cdist", "matmul", "mm", "einsum", "linear", "addmm", "sub", "sub_", "cosine_similarity"})
 
@@ -133,3 +136,77 @@ def _vectors(value: Value, size: int) -> list[Any]:
             break
         value = call.inputs[0]
     return found
+
+
+def observe_quantizer_balance(bench: Bench) -> QuantizerBalance:
+    """Weights of the squared errors of reconstruction and codebook, read from the loss's gradients in training mode."""
+    if bench.spec.loss is None:
+        raise Unavailable("no loss was declared")
+    batch = bench.batch(bench.spec.batch_size, 0)
+    with bench.ready(training=True) as model:
+        run = record(bench, model, batch, seed=bench.spec.seed, noise=zeros)
+        tables = {id(t) for t in model.parameters() if t.dim() == 2}
+        codebook = _codebook_weight(run, tables)
+        reconstruction = _reconstruction_weight(run)
+        samples = run.x.shape[bench.batch_axis]
+    if codebook is None or reconstruction is None:
+        raise Unavailable("the loss is not a squared error of the reconstruction beside one of a codebook")
+    weight, vectors, size = codebook
+    return QuantizerBalance(
+        ratio=weight / reconstruction,
+        features=run.x.numel() // samples,
+        vectors=vectors / samples,
+        size=size,
+    )
+
+
+def _codebook_weight(run: Run, tables: set[int]) -> tuple[float, int, int] | None:
+    """(c of `c · Σ‖q - z‖²`, number of vectors, their size) of the first search whose codebook the loss trains."""
+    for call in run.trace.named(*_SEARCHES):
+        table = _looked_up(call, tables)
+        source = None if table is None else _compared(call.inputs[0], table)
+        if table is None or source is None:
+            continue
+        size = table.tensor.shape[1]
+        for q in _entries(run, table):
+            gradient = _gradient(run.loss, q.tensor)
+            if gradient is None:
+                continue
+            rows, g = q.tensor.detach().double().reshape(-1, size), gradient.reshape(-1, size)
+            for z in _vectors(source, size):
+                weight = _quadratic_weight(g, rows - z) if z.shape == rows.shape else 0.0
+                if weight > 0:
+                    return weight, len(rows), size
+    return None
+
+
+def _entries(run: Run, table: Value) -> list[Value]:
+    """What was looked up in the table."""
+    return [call.out for call in run.trace.named(*_LOOKUPS) if any(v is table for v in call.inputs)]
+
+
+def _reconstruction_weight(run: Run) -> float | None:
+    """A of `a · Σ(x̂ - x)²`."""
+    for prediction, target in comparisons(run):
+        a, b = prediction.tensor, target.tensor
+        if Flow.PARAMETER in target.flow or a.shape != b.shape or a.numel() != run.x.numel():
+            continue
+        gradient = _gradient(run.loss, a)
+        weight = 0.0 if gradient is None else _quadratic_weight(gradient, (a - b).detach().double())
+        if weight > 0:
+            return weight
+    return None
+
+
+def _gradient(loss: Any, tensor: Any) -> Any:
+    if not tensor.requires_grad or not loss.requires_grad:
+        return None
+    (gradient,) = torch.autograd.grad(loss, tensor, retain_graph=True, allow_unused=True)
+    return None if gradient is None else gradient.double()
+
+
+def _quadratic_weight(gradient: Any, error: Any) -> float:
+    """The weight of a squared error whose gradient this is, or 0 if it is not the gradient of one."""
+    g, e = gradient.reshape(-1), error.reshape(-1)
+    size = float(g.norm() * e.norm())
+    return float(g @ e / (2 * e @ e)) if size and float(g @ e) / size > _QUADRATIC else 0.0

@@ -1,0 +1,65 @@
+"""Weights of reconstruction and codebook errors."""
+
+import pytest
+import torch
+from torch import nn
+
+from pytest_aecheck import AESpec, run_checks
+from tests.plugin.zoo import HEALTHY, vectors
+
+
+class TwoCodes(nn.Module):
+    """Two vectors of eight elements per sample of twenty features."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder, self.book = nn.Linear(20, 16), nn.Linear(16, 20), nn.Embedding(12, 8)
+
+    def forward(self, x):
+        z = self.encoder(x).view(len(x), 2, 8)
+        q = self.book(torch.cdist(z.flatten(0, 1), self.book.weight).argmin(1)).view_as(z)
+        return self.decoder((z + (q - z).detach()).flatten(1)), z, q
+
+
+def loss_of(over_features, over_elements, weight=1.0):
+    def loss(model, x):
+        x_hat, z, q = model(x)
+        codebook = over_elements((q - z.detach()) ** 2) + 0.25 * over_elements((z - q.detach()) ** 2)
+        return over_features((x_hat - x) ** 2) + weight * codebook
+
+    return loss
+
+
+def mean(t):
+    return t.mean()
+
+
+def total(t):
+    return t.flatten(1).sum(1).mean()
+
+
+def per_vector(t):
+    return t.sum(-1).mean()
+
+
+def verdict(loss):
+    return run_checks(AESpec(TwoCodes, vectors, loss=loss), only=["AEC706"])["AEC706"]
+
+
+@pytest.mark.parametrize("healthy", HEALTHY, ids=[h.name for h in HEALTHY])
+def test_healthy_models_pass_or_have_no_trained_codebook(healthy):
+    found = run_checks(healthy.spec(), only=["AEC706"])["AEC706"]
+    assert found.status in {"passed", "skipped"}, str(found)
+
+
+@pytest.mark.parametrize(
+    "loss", [loss_of(mean, mean), loss_of(total, total), loss_of(mean, mean, 3.0), loss_of(total, per_vector)]
+)
+def test_the_same_reduction_and_weights_of_ones_own_pass(loss):
+    found = verdict(loss)
+    assert found.status == "passed", str(found)
+
+
+@pytest.mark.parametrize("loss", [loss_of(mean, total), loss_of(mean, per_vector), loss_of(total, mean)])
+def test_an_average_beside_a_sum_fails(loss):
+    assert verdict(loss).status == "failed"
