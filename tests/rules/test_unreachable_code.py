@@ -101,3 +101,19 @@ Residual()(torch.randn(32, 8))
 )
 def test_number_of_levels(draw, expected):
     assert rows(rule, LEVELS.replace("DRAW", draw)) == expected
+
+
+def test_silent_on_points_that_are_chosen_far_from_the_others():
+    source = """
+    import torch
+    class Bank(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("bank", torch.zeros(10, 4))
+        def fit(self, features):
+            self.bank = self.bank + features
+            center = self.bank.mean(dim=0, keepdim=True)
+            first = torch.argmax(torch.linalg.vector_norm(self.bank - center, dim=1))
+            return self.bank[first]
+    """
+    assert rows(rule, source) == []

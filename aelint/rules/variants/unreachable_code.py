@@ -127,9 +127,26 @@ def _is_codebook(program: Program, lookup: Lookup) -> bool:
     table = lookup.table
     if isinstance(table, Object) or table.op == "parameter":
         return True
+    if not _has_query(lookup.measure, table):
+        return False
     above = {a.id for a in ancestors(table)}
     registered = (c.args[1] for c in program.calls if c.method == "register_buffer" and len(c.args) > 1)
     return any(isinstance(one, Sym) and one.id in above for one in registered)
+
+
+def _has_query(measure: Sym, table: Sym) -> bool:
+    """Whether something is compared with the table that was not computed from it."""
+    pending, seen = [measure], {table.id}
+    while pending:
+        value = pending.pop()
+        if value.id in seen:
+            continue
+        seen.add(value.id)
+        inputs = [i for i in value.inputs if isinstance(i, Sym)]
+        if not inputs and value.tensor is not False:
+            return True
+        pending.extend(inputs)
+    return False
 
 
 def _axis(lookup: Lookup) -> str | None:
