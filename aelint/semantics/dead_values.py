@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from aelint.semantics import graph
 from aelint.semantics.kinds import is_network
+from aelint.semantics.liveness import dead_stores
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding
@@ -29,8 +30,8 @@ def _used(program: Program) -> set[int]:
 def dead_bindings(program: Program, operations: frozenset[str]) -> Iterator[Binding]:
     """Names in the methods of networks for a result of one of the operations that is dead wherever it was computed.
 
-    Two witnesses are asked: nothing in the dataflow uses the value, and the text of the function does not read the name
-    before it is assigned again.
+    Two witnesses are asked: nothing in the dataflow uses the value, and no path through the text of the function reads
+    the name before it is assigned again.
     """
     used = _used(program)
     alive: set[int] = set()
@@ -52,11 +53,7 @@ def _in_network(binding: Binding) -> bool:
 
 
 def _is_unread(function: Function, binding: Binding) -> bool:
-    """Whether the name is not read between this assignment and the next one, in the order of the text."""
-    names = [n for n in ast.walk(function.node) if isinstance(n, ast.Name) and n.id == binding.name]
-    row = getattr(binding.site.node, "lineno", 0)
-    later = sorted(n.lineno for n in names if isinstance(n.ctx, ast.Store) and n.lineno > row)
-    end = later[0] if later else float("inf")
-    looped = any(isinstance(n, (ast.For, ast.While)) for n in ast.walk(function.node))
-    reads = [n.lineno for n in names if not isinstance(n.ctx, ast.Store)]
-    return not any(looped or row <= r <= end for r in reads)
+    """Whether no path through the function's text reads the name before it is assigned again."""
+    if isinstance(function.node, ast.Lambda):
+        return False
+    return any(dead.target is binding.site.node for dead in dead_stores(function.node))

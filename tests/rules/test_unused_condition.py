@@ -1,0 +1,23 @@
+from aelint.rules.latent import unused_condition as rule
+from tests.rules.harness import rows
+
+
+def test_silent_on_a_name_that_another_branch_assigns_and_a_later_one_reads():
+    source = """
+    import torch
+    from torch import nn
+    class Net(nn.Module):
+        def __init__(self, prior=None):
+            super().__init__()
+            self.prior = prior
+            self.fc = nn.Linear(4, 4)
+        def forward(self, x, c, flag):
+            if flag:
+                mean = torch.cat([x, c], dim=1)
+            else:
+                mean = c
+            if self.prior is None:
+                return self.fc(x)
+            return self.fc(x) - mean
+    """
+    assert rows(rule, source) == []
