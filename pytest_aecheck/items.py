@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from pytest_aecheck.verdicts import CheckFailure, Status, Verdict
 
 if TYPE_CHECKING:
     from pytest_aecheck.observations import Observations
+    from pytest_aecheck.strategies import DrawnObservations
 
 __all__ = ["BoundCheck", "model_items", "parametrize_with_checks"]
 
@@ -22,8 +24,9 @@ __all__ = ["BoundCheck", "model_items", "parametrize_with_checks"]
 class _Shared:
     """The observations of one spec, made once for all of its items."""
 
-    def __init__(self, spec: AESpec) -> None:
+    def __init__(self, spec: AESpec, profile: str = "fast") -> None:
         self.spec = spec
+        self.profile = profile
         self.made: Observations | None = None
 
     def observations(self) -> Observations:
@@ -32,6 +35,12 @@ class _Shared:
 
             self.made = observe(self.spec)
         return self.made
+
+    @cached_property
+    def others(self) -> DrawnObservations | None:
+        from pytest_aecheck.runner import other_batches
+
+        return other_batches(self.spec, self.profile)
 
 
 class BoundCheck:
@@ -54,6 +63,9 @@ class BoundCheck:
 
         spec = self._shared.spec
         verdict = judge_one(self.entry, self._shared.observations(), spec)
+        others = self._shared.others
+        if verdict.status is Status.PASSED and others is not None:
+            return others.look(self.entry, verdict)
         return smallest_failing(self.entry, spec, verdict) if verdict.status is Status.FAILED else verdict
 
     def __call__(self, *, strict: bool = False) -> Verdict:
@@ -72,11 +84,16 @@ class BoundCheck:
 
 
 def parametrize_with_checks(
-    specs: AESpec | Sequence[AESpec], *, only: Iterable[str] = (), without: Iterable[str] = ()
+    specs: AESpec | Sequence[AESpec],
+    *,
+    only: Iterable[str] = (),
+    without: Iterable[str] = (),
+    profile: str = "fast",
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Parametrise a test function over checks; the function takes `check` and calls it.
 
-    Every check is a test item of its own (`-k samples-mix`, `-k AEC4`); the model runs once for all of them.
+    Every check is a test item of its own (`-k samples-mix`, `-k AEC4`); the model runs once for all of them. The profile
+    is that of `run_checks`.
 
     Example:
         @parametrize_with_checks(AESpec(VAE, make_batch, loss=loss))
@@ -87,7 +104,7 @@ def parametrize_with_checks(
     entries = select(all_checks(), only, without)
     bound, ids = [], []
     for spec in specs:
-        shared = _Shared(spec)
+        shared = _Shared(spec, profile)
         for entry in entries:
             bound.append(BoundCheck(entry, shared))
             ids.append(f"{spec.title}-{entry.id}" if len(specs) > 1 else entry.id)
@@ -130,7 +147,7 @@ class CheckItem(pytest.Item):
 def model_items(session: pytest.Session, config: pytest.Config) -> list[pytest.Item]:
     """Items for `--aecheck-model`, with batches of uniform random numbers of the given shape."""
     spec = spec_from_options(config)
-    shared = _Shared(spec)
+    shared = _Shared(spec, str(setting(config, "profile")))
     entries = select(all_checks(), listed(config, "only"), listed(config, "without"))
     return [
         CheckItem.from_parent(session, name=f"aecheck[{entry.id}]", bound=BoundCheck(entry, shared))

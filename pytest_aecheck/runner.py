@@ -15,7 +15,7 @@ from pytest_aecheck.verdicts import Report, Stage, Status, Verdict
 if TYPE_CHECKING:
     from pytest_aecheck.strategies import DrawnObservations
 
-__all__ = ["judge_one", "run_checks"]
+__all__ = ["judge_one", "other_batches", "run_checks"]
 
 
 def run_checks(
@@ -32,7 +32,7 @@ def run_checks(
             always at the same ones.
     """
     observations = observe(spec)
-    others = _other_batches(spec, profile)
+    others = other_batches(spec, profile)
     verdicts = []
     for entry in select(all_checks(), only, without):
         verdict = judge_one(entry, observations, spec)
@@ -46,7 +46,8 @@ def run_checks(
     return Report(spec.title, tuple(verdicts))
 
 
-def _other_batches(spec: AESpec, profile: str) -> DrawnObservations | None:
+def other_batches(spec: AESpec, profile: str) -> DrawnObservations | None:
+    """The batches beside the declared one at which a profile looks; None for none."""
     match profile:
         case "fast":
             return None

@@ -1,5 +1,6 @@
 """Batches are drawn by seed and pattern, stay inside the data's range, and shrink to something to paste."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 
@@ -59,3 +60,22 @@ def test_drawn_batches_find_what_the_declared_one_hides():
     found = run_checks(spec, only=["AEC200"], profile="gate")["AEC200"]
     assert found.status == "failed"
     assert found.reproduce.startswith("x = batch(")
+
+
+def test_all_checks_of_a_run_look_at_the_same_drawn_batches():
+    seen = set()
+
+    def batch(n, seed):
+        seen.add(seed)
+        return vectors(n, seed)
+
+    spec = AESpec(MLP, batch, loss=mse)
+    run_checks(spec, only=["AEC200"], profile="gate")
+    alone = set(seen)
+    run_checks(spec, only=["AEC200", "AEC116", "AEC406"], profile="gate")
+    assert seen == alone
+
+
+def test_unknown_profile_is_named():
+    with pytest.raises(ValueError, match="'thorough'"):
+        run_checks(AESpec(MLP, vectors), only=["AEC200"], profile="thorough")
