@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from pytest_aecheck.code_records import Bypass, CodeUse, LatentUse, Penalty, Quantizer, QuantizerBalance
 from pytest_aecheck.records import (
     Attempt,
     Attempts,
-    Bypass,
     Categorical,
-    CodeUse,
     Dependence,
     Fitted,
     Forecast,
     Generation,
     Hygiene,
     Inverses,
-    LatentUse,
     LoaderFacts,
     Masking,
     Mixing,
@@ -26,11 +24,8 @@ from pytest_aecheck.records import (
     Output,
     Overfit,
     ParameterReach,
-    Penalty,
     Posterior,
     Program,
-    Quantizer,
-    QuantizerBalance,
     Ranks,
     Reach,
     RoundTrip,

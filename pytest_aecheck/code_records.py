@@ -1,0 +1,103 @@
+"""Records of what was seen of codes and codebooks: plain numbers, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Bypass", "CodeUse", "LatentUse", "Penalty", "Quantizer", "QuantizerBalance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bypass:
+    """What is left of the influence of the input when the code is held constant."""
+
+    where: str
+    drawn: bool
+    """The code is drawn from a posterior."""
+    gradient: float
+    """Largest derivative of a random mixture of the reconstruction by the input."""
+    own: int
+    """Of the elements that were followed one by one, how many depend on the same element of the input."""
+    elements: int
+    rank: int
+    """Rank of their derivatives: 1 or 2 for a mean and a scale that are put back."""
+    decoder_inputs: int
+    """Tensors that the decoder is given; 0 where no module is called decoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUse:
+    """What a trained decoder does when samples exchange their codes."""
+
+    samples: int
+    """Different samples."""
+    use: float
+    """Root mean square of the change of the reconstruction, over the standard deviation of the data."""
+    use_error: float
+    dead_units: int
+    """Units of a code that is not drawn, zero for every sample."""
+    units: int
+    sparse: bool
+    """More units than inputs, or only the largest are kept: zeros are meant."""
+    where: str
+    drawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LatentUse:
+    """The units of a trained posterior over the data."""
+
+    samples: int
+    """Different samples."""
+    units: int
+    active: int
+    """Units whose mean has a variance above 0.01 over the data (Burda et al. 2016)."""
+    surely_inactive: int
+    """Units for which it is below by more than twice its standard error."""
+    largest_variance: float
+    largest_variance_error: float
+    collapsed: int
+    """Units that are (0.01, 0.01)-collapsed (Lucas et al. 2019)."""
+    kl: float
+    """Mean KL divergence to N(0, I), in nats, over all units."""
+    information: float
+    """Mutual information of input and code, in nats; cannot exceed the ceiling."""
+    information_ceiling: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quantizer:
+    """One search for the entry of a codebook that stands for a vector."""
+
+    where: str
+    entries: int
+    """Rows of the table in which the result is looked up."""
+    searched: int
+    """Entries among which the search chooses."""
+    agreement: float
+    """Share of the vectors whose entry is the nearest, the most aligned, or that of the largest product; NaN if unknown."""
+    vectors: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizerBalance:
+    """The squared errors of a codebook and of the reconstruction in the loss."""
+
+    ratio: float
+    """Weight of one squared difference in the codebook term over that in the reconstruction."""
+    features: int
+    """Elements of one sample."""
+    vectors: float
+    """Quantised vectors per sample."""
+    size: int
+    """Elements of one vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """Share of the code that terms on the code alone push away from zero."""
+
+    where: str
+    outward: float
+    outward_when_large: float
+    """The same for a code ten times as large."""
