@@ -13,6 +13,7 @@ from pytest_aecheck.probes.bench import Bench, _said
 from pytest_aecheck.probes.determinism import preserved, seeded
 from pytest_aecheck.probes.forward import rows
 from pytest_aecheck.probes.runs import record, zeros
+from pytest_aecheck.probes.shared import training_pass
 
 __all__ = ["observe_overfit"]
 
@@ -31,6 +32,9 @@ def observe_overfit(bench: Bench) -> Overfit:
     x = bench.primary(batch)
     if not x.is_floating_point():
         raise Unavailable("the input is not of floating point")
+    logits = ("binary_cross_entropy_with_logits", "cross_entropy")
+    if any(training_pass(bench).run.trace.named(*logits)):
+        raise Unavailable("the model gives logits, which are not comparable with the data")
     with preserved(), seeded(bench.spec.seed):
         try:
             model = copy.deepcopy(bench.model)

@@ -4,7 +4,20 @@ import pytest
 import torch
 
 from pytest_aecheck import AESpec, run_checks
-from tests.plugin.zoo import MLP, VAE, VQ, ConvAE, elbo, images, mse, vectors, vq_loss
+from tests.plugin.zoo import (
+    MLP,
+    VAE,
+    VQ,
+    BernoulliVAE,
+    ConvAE,
+    bernoulli_loss,
+    binary,
+    elbo,
+    images,
+    mse,
+    vectors,
+    vq_loss,
+)
 
 
 def verdict(model, loss, batch=vectors, **more):
@@ -35,6 +48,10 @@ def test_the_model_itself_is_not_trained():
     before = [p.detach().clone() for p in model.parameters()]
     verdict(model, mse)
     assert all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
+
+
+def test_logits_are_not_compared_with_data():
+    assert "logits" in verdict(BernoulliVAE, bernoulli_loss, binary).message
 
 
 class Severed(MLP):

@@ -15,7 +15,7 @@ models needed 40 steps in the median and 230 at most. The loss is no evidence: t
 
 ## Exemptions
 
-Runs on request only: declare `slow=True`. Losses that are not declared; inputs that are not of floating point; adversarial
+Runs on request only: declare `slow=True`. Losses that are not declared; inputs that are not of floating point; logits; adversarial
 losses, masked and other models whose target is not their input (exempt them).
 
 ## References
