@@ -14,6 +14,7 @@ from pytest_aecheck.observations import Bypass, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import decoder_execution, find_code
 from pytest_aecheck.probes.runs import record
+from pytest_aecheck.probes.trace import Flow
 
 __all__ = ["observe_bypass"]
 
@@ -33,6 +34,8 @@ def observe_bypass(bench: Bench) -> Bypass:
     with bench.ready(training=True) as model:
         whole = record(bench, model, fed, seed=bench.spec.seed, with_loss=False)
         code = find_code(whole)
+        if not any(Flow.INPUT in value.flow for value in code.values):
+            raise Unavailable("what the model draws is not made from the input")
         decoder = decoder_execution(whole)
         cut = record(
             bench,

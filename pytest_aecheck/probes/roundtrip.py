@@ -27,7 +27,6 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
     if not bench.has_factory:
         raise Unavailable("the model was given built; a callable that builds it is needed for a second instance")
     batch = bench.batch(bench.spec.batch_size, 0)
-    other = bench.build(bench.spec.seed + 1)
     error, missing = "", ()
     with bench.ready(training=False) as model:
         state = {
@@ -35,6 +34,10 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
             for name, tensor in model.state_dict().items()
             if isinstance(tensor, torch.Tensor)
         }
+        # inside, because a factory may give the same instance again with new values
+        other = bench.build(bench.spec.seed + 1)
+        if {id(p) for p in other.parameters()} & {id(p) for p in model.parameters()}:
+            raise Unavailable("the factory gives the same instance again")
         try:
             keys = other.load_state_dict(state, strict=False)
             missing = tuple(keys.missing_keys) + tuple(keys.unexpected_keys)

@@ -255,3 +255,36 @@ def test_model_compiled_in_place_is_watched_as_written():
     model.compile(backend="eager")
     checked(model, loss=mse)
     assert model._compiled_call_impl is not None
+
+
+def test_factory_that_starts_one_instance_anew_is_no_second_instance():
+    shared = MLP()
+
+    def build():
+        for module in shared.modules():
+            if isinstance(module, nn.Linear):
+                module.reset_parameters()
+        return shared
+
+    report = checked(build, loss=mse)
+    assert "same instance" in report["state-does-not-round-trip"].message
+
+
+class GatedByDrawnWeights(nn.Module):
+    """Draws weights from parameters, so that the draw is no code of the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.start = nn.Parameter(torch.randn(1, 6))
+        self.mean, self.logvar, self.gate = nn.Linear(6, 4), nn.Linear(6, 4), nn.Linear(4, 20)
+        self.down, self.up = nn.Linear(20, 5), nn.Linear(5, 20)
+
+    def forward(self, x):
+        mean, logvar = self.mean(self.start), self.logvar(self.start)
+        z = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
+        return self.up(torch.relu(self.down(x * torch.tanh(self.gate(z)))))
+
+
+def test_weights_that_are_drawn_are_no_code():
+    report = checked(GatedByDrawnWeights)
+    assert "not made from the input" in report["latent-bypass"].message
