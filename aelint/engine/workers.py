@@ -62,6 +62,7 @@ def _in_processes(analyser: Analyser, paths: Sequence[str], jobs: int) -> Iterat
     # half of the start-up time of a run that needs no workers
     import multiprocessing  # noqa: PLC0415
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
 
     global _analyser  # noqa: PLW0603 - what forked workers inherit without pickling
     _analyser = analyser
@@ -70,13 +71,21 @@ def _in_processes(analyser: Analyser, paths: Sequence[str], jobs: int) -> Iterat
     chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
     pool = ProcessPoolExecutor(min(jobs, len(chunks)), multiprocessing.get_context(method), _prepare, (analyser.plan,))
     try:
-        waiting: list[Future[list[FileReport]]] = [pool.submit(_chunk, chunk) for chunk in chunks]
+        waiting: list[tuple[Sequence[str], Future[list[FileReport]]]] = [(c, pool.submit(_chunk, c)) for c in chunks]
         waiting.reverse()
         while waiting:  # each result is let go as soon as it is passed on
-            yield from waiting.pop().result()
+            chunk, future = waiting.pop()
+            try:
+                yield from future.result()
+            except BrokenProcessPool:
+                yield from (FileReport(path, failures=(_killed(analyser.plan.display(path)),)) for path in chunk)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         _analyser = None
+
+
+def _killed(path: str) -> str:
+    return f"{path}: not analysed, since a worker process was killed (out of memory?); run it with --jobs 1"
 
 
 def _prepare(plan: Plan) -> None:

@@ -27,6 +27,8 @@ __all__ = [
 DEEPEST = 5
 """How many floors of quotients may be nested in a size: five strided convolutions after each other."""
 MOST_TERMS = 24
+LONGEST_NAME = 60
+"""Characters of a size in a message; names that contain two others would double with each operation."""
 
 Monomial: TypeAlias = tuple["Atom", ...]
 
@@ -42,7 +44,7 @@ class Atom:
 
     def __init__(self, key: object, name: str, *, batch: bool = False, depth: int = 0) -> None:
         self.key = key
-        self.name = name
+        self.name = name if len(name) <= LONGEST_NAME else "?"
         self.batch = batch
         self.depth = depth
         self._hash = hash(key)
