@@ -1,5 +1,6 @@
 """Whole runs: the gate, files that import files, workers, rules that fail."""
 
+import os
 from concurrent import futures
 
 import pytest
@@ -119,3 +120,15 @@ def test_a_program_that_cannot_be_followed_is_one_line(here, files):
     assert (
         "a.py: the program could not be followed (KeyError: 'lost\\nin detail'); please report it" in outcome.failures
     )
+
+
+def _die(_paths):
+    os._exit(9)
+
+
+def test_the_files_of_a_worker_that_was_killed_are_named(here, files, monkeypatch):
+    files({f"m{i}.py": "import torch\n" + "x = torch.zeros(1)\n" * 2000 for i in range(3)})
+    monkeypatch.setattr(workers, "_chunk", _die)
+    failures = Run(["."], Settings(), jobs=2).lint().failures
+    assert len(failures) == 3
+    assert all("a worker process was killed" in line for line in failures)
