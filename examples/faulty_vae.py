@@ -1,4 +1,4 @@
-"""The same idea with five faults. `aelint check examples` reads them; `pytest examples` runs into them."""
+"""The same idea with several faults. `aelint check examples` reads them; `pytest examples` runs into them."""
 
 import torch
 import torch.nn.functional as F
