@@ -48,7 +48,7 @@ DEFAULT_EXCLUDE = (
 )
 """ruff's list: folders whose content nobody edits."""
 
-TEST_FILES = Patterns(("tests", "test_*.py", "*_test.py", "conftest.py"))
+TEST_FILES = Patterns(("tests", "test", "test_*.py", "*_test.py", "conftest.py"))
 """Tests break models on purpose; they get what is certain only."""
 
 
@@ -95,9 +95,13 @@ class Settings:
         meant = [words for pattern, words in self.per_file_ignores.items() if Patterns([pattern]).match(path)]
         return frozenset(rule.code for words in meant for word in words for rule in registry.select(word))
 
+    def is_test(self, path: str) -> bool:
+        """Whether the file at `path` (relative to the root) is a test."""
+        return TEST_FILES.match(path)
+
     def confidence_in(self, path: str) -> Confidence:
         """The least confidence that is shown in the file at `path` (relative to the root)."""
-        if not TEST_FILES.match(path):
+        if not self.is_test(path):
             return self.confidence
         return max(self.confidence, self.test_confidence, key=lambda confidence: confidence.rank)
 

@@ -34,13 +34,18 @@ class Verdict:
         """The findings in the files at `paths`, in the order of the paths and then of the rows."""
         order = {path: index for index, path in enumerate(paths)}
         found = defaultdict(list)
-        for each in _once(item for report in reports for item in report.diagnostics if item.filename in order):
+        for each in _once(item for report in reports for item in self._told(report) if item.filename in order):
             found[each.filename].append(each)
         comments = {report.path: report.suppressions for report in reports if report.suppressions}
         shown: list[Diagnostic] = []
         for path in sorted(found.keys() | comments.keys(), key=order.__getitem__):
             shown += self._in_file(path, found[path], comments.get(path, ()))
         return shown
+
+    def _told(self, report: FileReport) -> Iterator[Diagnostic]:
+        """What a file's analysis may say: a test's sizes and weights are toys, so it tells nothing about what it imports."""
+        is_test = self._settings.is_test(self._relative(report.path))
+        return (each for each in report.diagnostics if not is_test or each.filename == report.path)
 
     def _in_file(self, path: str, found: list[Diagnostic], comments: Sequence[Suppression]) -> list[Diagnostic]:
         ignored = self._settings.ignored_in(self._relative(path))

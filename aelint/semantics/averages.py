@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dims import Poly
+from aelint.semantics.objectives import reduction_word
 from aelint.semantics.program import Program
 from aelint.semantics.values import Object, Sym, Value
 
@@ -77,17 +78,11 @@ def _is_mean(value: Value) -> bool:
         case Sym(op=op, attrs=attrs, inputs=(inner, *_)) if op in _AS_NUMBER and "index" not in attrs:
             return _is_mean(inner)
         case Sym(op=op) if op.endswith(("loss", "cross_entropy", "with_logits")):
-            return bool(_reduction(value) == "mean")
+            return reduction_word(value) == "mean"
         case Sym(op="mean", attrs=attrs):
             return attrs.get("dim") is None
         case _:
             return False
-
-
-def _reduction(loss: Sym) -> Value:
-    if "reduction" in loss.attrs:
-        return loss.attrs["reduction"]
-    return loss.layer.bound.get("reduction") if isinstance(loss.layer, Object) else None
 
 
 def _counts_batches(value: Value) -> bool:

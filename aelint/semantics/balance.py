@@ -96,8 +96,13 @@ def _scale(term: Term) -> Scale:
     factor, batch, averaged, known = abs(term.factor), _divisions(term), 1, not term.by_name
     unknown_mean = False
     weight, sized = factor, None
+    added_up = False
     for one in term.reductions or ():
         known &= one.kind in {"sum", "mean"} and (one.features is not None or _takes_all(one))
+        if one.kind == "mean" and added_up and not isinstance(one.features, int):
+            # A vector in the place of a map of 1 by 1 leaves nothing to average but the samples.
+            known = False
+        added_up |= one.kind == "sum" and one.batch is False
         if one.kind == "sum" and one.batch is not False:
             sized = isinstance(one.samples, int) and sized is not False
             if isinstance(one.samples, int):

@@ -189,7 +189,7 @@ def _expand(value: Value, memo: _Memo, depth: int) -> tuple[Summand, ...]:
         case bool() | int() | float():
             return (Summand(float(value)),) if value else ()
         case Poly():
-            return (Summand(1.0, _atom(("size", value))),)
+            return (_of_size(value),)
         case Sym():
             if value.id not in memo.parts:
                 memo.parts[value.id] = _as_leaf(value, memo)
@@ -197,6 +197,15 @@ def _expand(value: Value, memo: _Memo, depth: int) -> tuple[Summand, ...]:
             return memo.parts[value.id]
         case _:
             return (Summand(1.0, _atom(("value", id(value)))),)
+
+
+def _of_size(value: Poly) -> Summand:
+    """A size; `3072 * batch` is a number times the number of samples."""
+    if len(value.terms) != 1:
+        return Summand(1.0, _atom(("size", value)))
+    ((unknowns, factor),) = value.terms
+    powers = ((Leaf(("size", Poly((((one,), 1),)))), float(unknowns.count(one))) for one in set(unknowns))
+    return Summand(float(factor), frozenset(powers))
 
 
 def _atom(key: object) -> Monomial:

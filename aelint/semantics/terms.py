@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from aelint.semantics.closed_forms import categorical_terms, gaussian_terms, meeting_point
-from aelint.semantics.formulas import Leaf
+from aelint.semantics.formulas import Exp, Leaf
 from aelint.semantics.lineage import RESHAPES, ancestors, source
 from aelint.semantics.objectives import LOSSES, Objective, Reduction, Summand
 from aelint.semantics.values import Sym
@@ -100,11 +100,22 @@ def reconstructions(objective: Objective) -> Iterator[Term]:
     """The reconstruction terms of a loss: losses of torch, squared or absolute differences, and what is called so."""
     for summand, leaf, weights in _single_leaves(objective):
         known = leaf.op in LOSSES - {"kl_div"} or _is_distance(leaf)
+        if _is_distance(leaf) and _is_in_density(objective, summand):
+            continue
         if known or is_reconstruction_name(leaf):
             yield Term(objective, summand.factor, summand.reductions, (summand,), weights, not known, leaf, summand)
         elif _is_likelihood(leaf):
             # What is minimised is the negative of the likelihood.
             yield Term(objective, -summand.factor, summand.reductions, (summand,), weights, False, leaf, summand)
+
+
+def _is_in_density(objective: Objective, summand: Summand) -> bool:
+    """Whether a squared difference is added up together with an exponential: both belong to the density of a code."""
+    reduced = next((one for one in reversed(summand.path) if one.op in {"sum", "mean"}), None)
+    if reduced is None:
+        return False
+    together = (s for s in objective.summands if any(one is reduced for one in s.path))
+    return any(isinstance(g, Exp) for s in together for g, _ in s.product)
 
 
 def _single_leaves(objective: Objective) -> Iterator[tuple[Summand, Sym, frozenset[object]]]:

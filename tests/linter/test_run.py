@@ -58,6 +58,11 @@ def test_a_finding_in_an_imported_file_is_reported_there_and_once(found, files):
     assert found() == [("model.py", 2, "AEL190")]
 
 
+def test_what_a_test_passes_to_a_model_tells_nothing_about_the_model(found, files):
+    files({"tests/test_a.py": "import torch\nimport model\nloud(1)\n", "model.py": "loud(1)\n"})
+    assert found() == [("tests/test_a.py", 3, "AEL190")]
+
+
 def test_a_finding_in_a_file_that_was_not_named_is_not_reported(found, files):
     files({"a.py": "import torch\nimport model\nmodel.x\n", "model.py": "import torch\nloud(1)\n"})
     assert found("a.py") == []

@@ -31,6 +31,7 @@ HEALTHY = {
     "both summed": "return F.mse_loss(y, x, reduction='sum') + per_dim.sum()",
     "both per sample, then averaged": "return F.mse_loss(y, x, reduction='none').sum(1).mean() + per_dim.sum(1).mean()",
     "sums divided by the batch": "return F.mse_loss(y, x, reduction='sum') / x.size(0) + per_dim.sum(1).mean()",
+    "divided in place by pixels times batch": "kl = per_dim.sum()\n    kl /= x.size(0) * 4 * 196\n    return F.mse_loss(y, x) + kl",
     "both averaged over everything": "return F.mse_loss(y, x) + per_dim.mean()",
     "a small weight": "return F.mse_loss(y, x) + 0.00025 * per_dim.sum(1).mean()",
     "divided by the pixels": "return F.mse_loss(y, x) + per_dim.sum(1).mean() / 784",
@@ -100,3 +101,20 @@ def test_a_sum_divided_by_the_samples_is_a_mean_over_them():
     assert not rows(rule, source.format("mean", "kl"))
     averaged = "-0.5 * torch.mean(torch.mean(1 + logvar - mu.pow(2) - logvar.exp(), 1))"
     assert rows(rule, source.format("mean", averaged))
+
+
+def test_silent_where_a_sum_over_channels_leaves_a_map_that_may_be_1_by_1():
+    source = """
+        import torch
+        import torch.nn as nn
+        import torch.nn.functional as F
+
+        encoder, decoder = nn.Conv2d(3, 64, 4, 2), nn.ConvTranspose2d(32, 3, 4, 2)
+
+        def loss(x):
+            mu, logvar = encoder(x).chunk(2, dim=1)
+            y = decoder(mu + torch.randn_like(mu) * torch.exp(0.5 * logvar))
+            kl = (-0.5 * (1 + logvar - mu.pow(2) - logvar.exp())).sum(1).mean()
+            return F.mse_loss(y, x, reduction="sum") / x.size(0) + kl
+        """
+    assert rows(rule, source) == []

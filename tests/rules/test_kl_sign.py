@@ -13,6 +13,11 @@ RIGHT = {
     "a lower bound": "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    elbo = torch.distributions.Normal(recon, 1.0).log_prob(x).sum() - kl\n    return -elbo",
     "the KL alone": "return 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())",
     "names alone": "return recon_loss - kl_loss",
+    "the density of a code under a learned prior, without a reconstruction": (
+        "kl = torch.mean(-0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp(), dim=1))\n"
+        "    prior = torch.mean(-0.5 * torch.sum(1 + beta - (x - recon) ** 2 - beta.exp(), dim=1))\n"
+        "    kl_loss = -(prior - kl)\n    return {'kl_loss': -kl_loss}"
+    ),
     "a distance between models": "return F.mse_loss(recon, x) - F.l1_loss(mu, logvar)",
 }
 

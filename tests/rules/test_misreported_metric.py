@@ -135,3 +135,17 @@ def test_a_loop_that_returns_in_its_first_round():
     assert rows(rule, source.format("pass", 8 * " ")) == [8]
     assert not rows(rule, source.format("pass", 4 * " "))
     assert not rows(rule, source.format("if x is None: continue", 8 * " "))
+
+
+def test_silent_on_a_sum_in_the_older_spelling():
+    source = """
+        import torch.nn.functional as F
+
+        def test(model, loader):
+            test_loss = 0
+            for x, y in loader:
+                test_loss += F.nll_loss(model(x), y, size_average=False).item()
+            test_loss /= len(loader.dataset)
+            return test_loss
+        """
+    assert rows(rule, source) == []
