@@ -51,7 +51,7 @@ def missed_layers(program: Program) -> Iterator[Missed]:
         if reached.everything or not isinstance(optimizer, Object) or id(optimizer) in reported:
             continue
         missing = [layers[i] for i in reached.live - owned if i in layers and is_weighted(layers[i])]
-        missing = [one for one in missing if not _is_cared_for(program, one)]
+        missing = [one for one in missing if not (_is_cared_for(program, one) or _is_kept_by_decorator(program, one))]
         if missing:
             reported.add(id(optimizer))
             missing.sort(key=lambda one: one.id)
@@ -72,9 +72,18 @@ def _is_cared_for(program: Program, layer: Object) -> bool:
             "state_dict",
         }
         module = call.receiver if isinstance(call.receiver, (Instance, Object)) else owner_of(call.receiver)
-        if cares and is_module(module) and any(one is layer for _, one in submodules(module)):
+        if cares and is_module(module) and id(layer) in held_by(module).owners:
             return True
     return False
+
+
+_PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "property", "typing.override", "override"})
+
+
+def _is_kept_by_decorator(program: Program, layer: Object) -> bool:
+    """Whether a function made the layer whose decorator may have stored it: `@singleton("projector")`."""
+    stacks = (c.context.stack for c in program.calls if c.result is layer)
+    return any(not _PLAIN_DECORATORS.issuperset(a.function.decorators) for stack in stacks for a in stack)
 
 
 def _is_unregistered(program: Program, layer: Object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aelint.semantics.joins import alternatives
 from aelint.semantics.kinds import is_module
 from aelint.semantics.modules import submodules
 from aelint.semantics.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
@@ -86,11 +87,23 @@ def _union(values: list[Value], depth: int) -> Held:
 
 
 def _of_module(module: Instance | Object) -> Held:
-    owners = set()
-    for _, one in submodules(module):
-        owners.add(id(one))
-        owners.update(id(v) for v in getattr(one, "attrs", {}).values() if isinstance(v, Sym) and v.op == "parameter")
-    return Held(frozenset(owners))
+    owners: set[int] = set()
+    pending: list[Value] = [module]
+    known = True
+    while pending:
+        for _, one in submodules(pending.pop()):
+            if id(one) in owners:
+                continue
+            owners.add(id(one))
+            known &= not (isinstance(one, Instance) and one.open)
+            if isinstance(one, Instance) and one.base is not None:
+                pending.append(one.base)  # `class Layer(nn.Linear)`
+            for value in getattr(one, "attrs", {}).values():
+                if isinstance(value, Sym):
+                    # A part that only some settings build: `self.skip = nn.Conv2d(...) if wider else None`.
+                    pending.extend(v for v in alternatives(value) if is_module(v))
+                    owners.update(id(v) for v in alternatives(value) if isinstance(v, Sym) and v.op == "parameter")
+    return Held(frozenset(owners), known)
 
 
 def _of_sym(value: Sym, depth: int) -> Held:

@@ -1,5 +1,7 @@
 """AEL402: who trains which layers."""
 
+import textwrap
+
 import pytest
 
 from aelint.rules.optimization import optimizer_misses_parameters as rule
@@ -109,3 +111,90 @@ def test_everything_is_frozen():
     """
     assert rows(rule, source.format("self")) == [10]
     assert not rows(rule, source.format("self.features"))
+
+
+TRAINED = """
+opt = torch.optim.Adam(model.parameters())
+x = torch.randn(8, 20)
+loss = model(x).pow(2).mean()
+loss.backward()
+opt.step()
+"""
+
+STORED = {
+    "a part that some settings build": """
+        import torch
+        from settings import wide
+        from torch import nn
+
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = nn.Linear(20, 20)
+                if wide:
+                    self.skip = nn.Linear(20, 20)
+                else:
+                    self.skip = None
+
+            def forward(self, x):
+                return self.inner(x) + (x if self.skip is None else self.skip(x))
+
+        model = nn.Sequential(Block())
+        """,
+    "a layer of the project's own that is a linear layer": """
+        import torch
+        from torch import nn
+
+        class Layer(nn.Linear):
+            def forward(self, x):
+                return super().forward(x).relu()
+
+        model = nn.Sequential(Layer(20, 20))
+        """,
+    "a layer that a decorator stores": """
+        import torch
+        from torch import nn
+
+        def stored(name):
+            def decorate(make):
+                def wrapper(self, x):
+                    if getattr(self, name) is None:
+                        setattr(self, name, make(self, x))
+                    return getattr(self, name)
+                return wrapper
+            return decorate
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.head = None
+                self.forward(torch.randn(2, 20))
+
+            @stored("head")
+            def made(self, x):
+                return nn.Linear(x.shape[1], 20)
+
+            def forward(self, x):
+                return self.made(x)(x)
+
+        model = Net()
+        """,
+}
+
+
+@pytest.mark.parametrize("source", STORED.values(), ids=STORED.keys())
+def test_silent_on_layers_that_the_model_holds_in_another_way(source):
+    assert rows(rule, textwrap.dedent(source) + TRAINED) == []
+
+
+def test_a_target_network_with_optional_parts_is_cared_for():
+    source = textwrap.dedent(STORED["a part that some settings build"]) + textwrap.dedent("""
+        target = Block()
+        target.load_state_dict(model[0].state_dict())
+        opt = torch.optim.Adam(model.parameters())
+        x = torch.randn(8, 20)
+        loss = (model(x) - target(x)).pow(2).mean()
+        loss.backward()
+        opt.step()
+        """)
+    assert rows(rule, source) == []
