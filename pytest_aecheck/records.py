@@ -139,7 +139,8 @@ class Reach:
     loss_has_gradient: bool
     foreign: tuple[str, ...] = ()
     """Trainable tensors that the loss reaches, held by the model but not registered."""
-    cut_at: str = ""
+    cut_from_reconstruction: tuple[str, ...] = ()
+    """Weights that the reconstruction is computed with and has no gradient for, whatever else trains them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pytest_aecheck.observations import ParameterReach, Reach, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.modules import unregistered
-from pytest_aecheck.probes.runs import Run, record
-from pytest_aecheck.probes.shared import graph_leaves, training_pass
+from pytest_aecheck.probes.runs import Run, graph_leaves, record
+from pytest_aecheck.probes.shared import training_pass
 
 __all__ = ["observe_reach"]
 
@@ -60,6 +60,7 @@ def observe_reach(bench: Bench) -> Reach:
         ),
         loss_has_gradient=True,
         foreign=foreign,
+        cut_from_reconstruction=first.cut,
     )
 
 

@@ -16,7 +16,7 @@ from pytest_aecheck.probes.bench import Bench, ModelRaised, _said, tensors_of
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.trace import Flow, Trace, Tracer, Value, watching_modules
 
-__all__ = ["Run", "ones", "record", "record_opened", "replaced_primary", "zeros"]
+__all__ = ["Run", "graph_leaves", "ones", "record", "record_opened", "replaced_primary", "zeros"]
 
 
 def zeros(_: int, drawn: Any) -> Any:
@@ -50,6 +50,20 @@ class Run:
             return self.reconstruction()
         except AmbiguousOutputError:
             return None
+
+
+def graph_leaves(loss: Any) -> list[Any]:
+    """The tensors at which the graph of a loss (or of any other tensor) ends."""
+    found, seen, stack = [], set(), [loss.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found.append(node.variable)
+        stack.extend(following for following, _ in node.next_functions)
+    return found
 
 
 def record(

@@ -15,10 +15,11 @@ import torch
 
 from pytest_aecheck.adapters.roles import AmbiguousOutputError
 from pytest_aecheck.observations import OperandPair, Unavailable
+from pytest_aecheck.probes.backflow import cut_from_reconstruction
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.masks import Counted, counted_elements
 from pytest_aecheck.probes.objective import operand_pairs
-from pytest_aecheck.probes.runs import Run, ones, record, record_opened
+from pytest_aecheck.probes.runs import Run, graph_leaves, ones, record, record_opened
 
 __all__ = [
     "EvaluationPass",
@@ -53,6 +54,8 @@ class TrainingPass:
     """Gradient of a random projection of the reconstruction at the input, or None where this run cannot tell."""
     counted: Counted | str
     """Which elements of the input the loss counts, or why that cannot be said."""
+    cut: tuple[str, ...]
+    """Weights that the reconstruction is computed with and has no gradient for."""
 
 
 def _once(bench: Bench, key: str, make: Callable[[], Any]) -> Any:
@@ -107,6 +110,7 @@ def _train(bench: Bench) -> TrainingPass:
             trained=trained,
             input_gradient=_input_gradient(bench, run, leaf),
             counted=_counted(run, leaf),
+            cut=cut_from_reconstruction(run, model),
         )
 
 
@@ -126,20 +130,6 @@ def _changed_tables(model: Any, before: Mapping[str, Any]) -> dict[str, tuple[An
         and tensor.shape == before[name].shape
         and not torch.equal(tensor.detach(), before[name])
     }
-
-
-def graph_leaves(loss: Any) -> list[Any]:
-    """The tensors at which the graph of a loss ends."""
-    found, seen, stack = [], set(), [loss.grad_fn]
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            found.append(node.variable)
-        stack.extend(following for following, _ in node.next_functions)
-    return found
 
 
 def _input_gradient(bench: Bench, run: Run, leaf: Any) -> Any:

@@ -16,11 +16,16 @@ A parameter fails if a recorded torch call used it, and its gradient was missing
 Members of a list that take turns at random are tried until the chance of having missed one is below one in a
 million.
 
+The reconstruction is looked at by itself as well. A KL, or another term on the code, feeds the encoder and so hides a
+`detach` between it and the decoder. A weight also fails if it acts on the input on the way to the reconstruction, by
+floating numbers all along, and the reconstruction has no path of gradients back to it.
+
 ## Exemptions
 
 Frozen parameters; parameters that the forward never touches (they only make a warning elsewhere) or touches only
 under `no_grad`; codebooks that the forward itself updates; layers that run on after a forward hook has taken the
-feature out; biases alone (a bias before a batch norm has no effect).
+feature out; biases alone (a bias before a batch norm has no effect). From the reconstruction alone: weights that act only on other
+weights (the projection of a codebook), or through an argmax or a draw (score-function estimators).
 
 ## References
 
@@ -29,7 +34,7 @@ feature out; biases alone (a bias before a batch norm has no effect).
 
 from __future__ import annotations
 
-from pytest_aecheck.observations import Observations, ParameterReach
+from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
@@ -52,7 +57,9 @@ def judge(observations: Observations) -> Verdict:
         )
     broken = [p for p in reach.parameters if p.status == "non-finite"]
     if broken:
-        return CHECK.failed(f"gradients are infinite or NaN at {_listing(broken)}", parameters=len(broken))
+        return CHECK.failed(
+            f"gradients are infinite or NaN at {_listing([p.name for p in broken])}", parameters=len(broken)
+        )
     lost = [
         p
         for p in reach.parameters
@@ -64,14 +71,23 @@ def judge(observations: Observations) -> Verdict:
         kind = "no gradient" if lost[0].status == "none" else "a gradient of exactly 0"
         return CHECK.failed(
             f"{len(lost)} of {len(reach.parameters)} parameters took part in the forward pass but get {kind} from the loss on "
-            f"{lost[0].tries} batches: {_listing(lost)}",
+            f"{lost[0].tries} batches: {_listing([p.name for p in lost])}",
             where=lost[0].name.rpartition(".")[0],
             parameters=len(lost),
+        )
+    moved = {p.name for p in reach.parameters if p.moved_by_forward}
+    cut = [name for name in reach.cut_from_reconstruction if name not in moved]
+    if cut:
+        return CHECK.failed(
+            f"{len(cut)} of {len(reach.parameters)} parameters shape the reconstruction, but its gradient does not come back to them: "
+            f"{_listing(cut)}. Only other terms of the loss train them. Look for a detach, .data or no_grad after them",
+            where=cut[0].rpartition(".")[0],
+            parameters=len(cut),
         )
     return CHECK.passed(parameters=len(reach.parameters))
 
 
-def _listing(parameters: list[ParameterReach]) -> str:
-    names = ", ".join(p.name for p in parameters[:_SHOWN])
+def _listing(parameters: list[str]) -> str:
+    names = ", ".join(parameters[:_SHOWN])
     more = len(parameters) - _SHOWN
     return f"{names} and {more} more" if more > 0 else names

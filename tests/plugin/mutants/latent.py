@@ -186,3 +186,12 @@ class DecoderFromEncoderState(zoo.SentenceVAE):
         self.start(reparameterize(mu, logvar))
         shifted = torch.cat([torch.ones_like(x[:, :1]), x[:, :-1]], 1)
         return self.out(self.dec(self.embed(shifted), h)[0]), mu, logvar
+
+
+@mutant("AEC406", loss=elbo)
+class MeanDetached(VAE):
+    """The KL still trains the mean, so that every parameter has a gradient."""
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decoder(mu.detach() + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar

@@ -1,0 +1,85 @@
+"""What the KL hides: weights that the reconstruction is made with and never corrects."""
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
+
+from pytest_aecheck import AESpec, run_checks
+from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.shared import training_pass
+from tests.plugin.zoo import HEALTHY, VAE, VQ, elbo, vectors, vq_loss
+
+
+@pytest.mark.parametrize("healthy", HEALTHY, ids=[healthy.name for healthy in HEALTHY])
+def test_every_weight_of_a_healthy_model_hears_from_the_reconstruction(healthy):
+    assert training_pass(Bench(healthy.spec())).cut == ()
+
+
+class DetachedMean(VAE):
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decoder(mu.detach() + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar
+
+
+class MeanByData(VAE):
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decoder(mu.data + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar
+
+
+class ScaleWithoutGradient(VAE):
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        with torch.no_grad():
+            std = (0.5 * logvar).exp()
+        return self.decoder(mu + torch.randn_like(mu) * std), mu, logvar
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(DetachedMean, "fc_mu.weight"), (MeanByData, "fc_mu.weight"), (ScaleWithoutGradient, "fc_logvar.weight")],
+)
+def test_a_cut_behind_the_kl_is_found(model, name):
+    verdict = run_checks(AESpec(model, vectors, loss=elbo), only=["AEC406"])["AEC406"]
+    assert verdict.status == "failed"
+    assert name in verdict.message
+
+
+class ProjectedBook(VQ):
+    """The entries of the codebook pass a layer: it acts on weights, and straight-through gradients pass it by."""
+
+    def __init__(self):
+        super().__init__()
+        self.project = torch.nn.Linear(self.book.shape[1], self.book.shape[1])
+
+    def quantize(self, z):
+        book = self.project(self.book)
+        q = book[torch.cdist(z, book).argmin(1)]
+        return z + (q - z).detach(), F.mse_loss(q, z.detach()) + 0.25 * F.mse_loss(z, q.detach())
+
+
+def test_layers_of_a_codebook_are_left_alone():
+    assert run_checks(AESpec(ProjectedBook, vectors, loss=vq_loss), only=["AEC406"])["AEC406"].status == "passed"
+
+
+class Probed(VAE):
+    """A second decoder that only watches: the first one trains the code."""
+
+    def __init__(self):
+        super().__init__()
+        self.watcher = torch.nn.Linear(4, 20)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        z = mu + torch.randn_like(mu) * (0.5 * logvar).exp()
+        return self.decoder(z), mu, logvar, self.watcher(z.detach())
+
+
+def watched(model, x):
+    x_hat, mu, logvar, seen = model(x)
+    kl = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp()).sum(1).mean()
+    return (x_hat - x).pow(2).sum(1).mean() + kl + F.mse_loss(seen, x)
+
+
+def test_a_decoder_that_only_watches_is_left_alone():
+    assert run_checks(AESpec(Probed, vectors, loss=watched), only=["AEC406"])["AEC406"].status == "passed"
