@@ -188,7 +188,7 @@ class DecoderFromEncoderState(zoo.SentenceVAE):
         return self.out(self.dec(self.embed(shifted), h)[0]), mu, logvar
 
 
-@mutant("AEC406", loss=elbo)
+@mutant("AEC406", loss=zoo.elbo)
 class MeanDetached(VAE):
     """The KL still trains the mean, so that every parameter has a gradient."""
 
