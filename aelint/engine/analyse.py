@@ -22,6 +22,7 @@ from aelint.registry import RuleInfo
 from aelint.sources.decode import UnreadableError
 from aelint.sources.load import Source, load
 from aelint.sources.unit import SourceUnit
+from aelint.syntax.parse import parse
 
 if TYPE_CHECKING:
     from aelint.semantics import Program
@@ -83,7 +84,7 @@ class Analyser:
             return FileReport(path, (unreadable(path, error),))
         comments = _silencers(source, data)
         if not deserves_parsing(source.kind, data):
-            return FileReport(path, suppressions=comments)
+            return FileReport(path, tuple(_unparsable(source)), comments)
         found = [replace(unreadable(path, problem), severity=Severity.ADVICE) for problem in source.left_out]
         failures: list[str] = []
         with resting_collector(), self.project.recording() as lookups:
@@ -142,6 +143,16 @@ def _silencers(source: Source, data: bytes) -> tuple[Suppression, ...]:
     if not carries_comments(data):
         return ()
     return tuple(suppression for unit in source.units for suppression in suppressions(unit))
+
+
+def _unparsable(source: Source) -> Iterator[Diagnostic]:
+    """The syntax errors of a file in which no rule has a say; a sketch in an article is none of its business."""
+    for unit in source.units:
+        try:
+            if not unit.fragment:
+                parse(unit.text)
+        except SyntaxError as error:
+            yield _syntax_error(unit, error)
 
 
 def _syntax_error(unit: SourceUnit, error: SyntaxError) -> Diagnostic:

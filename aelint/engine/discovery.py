@@ -23,6 +23,8 @@ class Discovery:
     """One line each: a folder or link that was passed over."""
     missing: list[str] = field(default_factory=list)
     """Named paths that do not exist."""
+    named: set[str] = field(default_factory=set)
+    """Files that were named themselves, not found in a folder."""
 
     def __post_init__(self) -> None:
         self._excluded = Patterns((*self.settings.exclude, *self.settings.extend_exclude))
@@ -39,8 +41,10 @@ class Discovery:
 
     def unsaved(self, path: str) -> list[str]:
         """The path of text that need not be saved, unless it is excluded."""
-        is_excluded = self.settings.force_exclude and self._excluded.match(self.relative(path))
-        return [] if is_excluded else [path]
+        if self.settings.force_exclude and self._excluded.match(self.relative(path)):
+            return []
+        self.named.add(path)
+        return [path]
 
     def relative(self, path: str) -> str:
         """The path as patterns see it: relative to the root, with "/"."""
@@ -56,7 +60,8 @@ class Discovery:
         if os.path.isdir(path):
             yield from self._walk(path)
         elif os.path.lexists(path):
-            yield os.path.normpath(path)
+            self.named.add(file := os.path.normpath(path))
+            yield file
         else:
             self.missing.append(path)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aelint.config import Settings
@@ -73,7 +73,7 @@ class Run:
         reader = Reader(texts or {})
         plan = self._plan(reader)
         cache = Cache(self._settings, reader, plan.display) if self._cached else None
-        reports, todo, size = _gate(self.files, reader, cache)
+        reports, todo, size = _gate(self.files, self._discovery.named, reader, cache)
         for report in analyse_files(Analyser(plan, self._understand), todo, size=size, jobs=self._jobs):
             if cache is not None:
                 cache.put(report)
@@ -97,8 +97,13 @@ class Run:
         return Outcome(diagnostics, len(self.files), (*self._discovery.problems, *notes), failures, verdict.silenced)
 
 
-def _gate(files: Sequence[str], reader: Reader, cache: Cache | None) -> tuple[list[FileReport], list[str], int]:
-    """Read every file once: reports that need no analysis, the files that do, and their bytes."""
+def _gate(
+    files: Sequence[str], named: Collection[str], reader: Reader, cache: Cache | None
+) -> tuple[list[FileReport], list[str], int]:
+    """Read every file once: reports that need no analysis, the files that do, and their bytes.
+
+    Who names a file wants to hear that it is no Python, whatever it is about.
+    """
     reports, todo, size = [], [], 0
     for path in files:
         try:
@@ -106,7 +111,7 @@ def _gate(files: Sequence[str], reader: Reader, cache: Cache | None) -> tuple[li
         except UnreadableError as error:
             reports.append(FileReport(path, (unreadable(path, error),)))
             continue
-        if not needs_analysis(path, data):
+        if path not in named and not needs_analysis(path, data):
             continue
         known = cache.get(path, content_digest(data)) if cache is not None else None
         if known is not None:

@@ -197,6 +197,15 @@ def test_bad_files_are_one_line_each(aelint, files, name):
     assert ran.err == ""
 
 
+def test_a_file_that_is_named_must_be_python_whatever_it_is_about(aelint, files):
+    files({"a.py": "def f(:\n", "b.py": "import json\n", "c.md": "```python\nx = = 1\n```\n"})
+    assert aelint("-q", "--output-format", "concise", "b.py", "c.md").out == ""
+    for _ in ("cold", "warm"):
+        ran = aelint("-q", "--output-format", "concise", "a.py", "b.py")
+        assert ran.out == "a.py:1:7: error AEL000 unreadable-source: not valid Python: invalid syntax\n"
+    assert aelint("-q", "--output-format", "concise", ".").out == "", "a folder is searched for autoencoders"
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python knows the syntax")
 def test_newer_syntax_is_told_from_an_error(aelint, files):
     files({"a.py": TORCH + "x = t'{y}'\n"})
