@@ -12,7 +12,7 @@ from aelint.semantics.operators.random import kind_of_dtype
 from aelint.semantics.operators.ranges import NONNEGATIVE, hull
 from aelint.semantics.operators.shapes import spread, with_shape
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import External, ListValue, Shape, Value
+from aelint.semantics.values import External, ListValue, Shape, Sym, Value
 
 __all__: list[str] = []
 
@@ -323,6 +323,8 @@ def _to(apply: Apply) -> Facts:
 
 
 def _names_device(value: Value) -> bool:
+    if isinstance(value, Sym) and value.op == "device":
+        return True
     return getattr(value, "name", "").rpartition(".")[2] in {"device", "cuda", "cpu", "mps"}
 
 
