@@ -237,6 +237,8 @@ class Posterior:
     variance_weight: float
     log_weight: float
     """Weights of the σ² and log σ² parts relative to the KL's; NaN if they do not fit."""
+    tolerance: float = 2e-3
+    """How exactly the gradients can be known: they were computed in numbers of this relative precision."""
 
 
 @dataclass(frozen=True, slots=True)

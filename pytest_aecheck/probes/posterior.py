@@ -28,6 +28,8 @@ __all__ = ["latent_draws", "observe_posteriors"]
 
 _NAN = float("nan")
 _FITS = 2e-3
+_ROUNDINGS = 4
+"""How many relative roundings of the coarsest number on the way a fit may be off (bfloat16: 3 %)."""
 _WIDE = 30.0
 """Standard deviation of injected means that makes any KL exceed a capacity."""
 
@@ -100,6 +102,7 @@ class _Pull:
     agrees: bool = False
     variance: float = _NAN
     log: float = _NAN
+    tolerance: float = _FITS
     decoder_connected: bool = True
     decoder_gradient: float = _NAN
 
@@ -129,6 +132,7 @@ def _observed(bench: Bench, model: Any, batch: Any, run: Run, site: Site, repeat
         kl_scale_agrees=pull.agrees,
         variance_weight=pull.variance,
         log_weight=pull.log,
+        tolerance=pull.tolerance,
     )
 
 
@@ -194,7 +198,7 @@ def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site, *, spr
     fitted = _fit(run, site, leaves, at_mean, at_head)
     if fitted[1] < 0 and not spread_wide and _pull(bench, model, batch, trace, site, spread_wide=True).weight >= 0:
         # |KL - C| pushes outwards only while the KL is below the capacity C
-        fitted = (fitted[0], _NAN, _NAN, "", False, _NAN, _NAN)
+        fitted = (fitted[0], _NAN, _NAN, "", False, _NAN, _NAN, _FITS)
     return _Pull(True, *fitted, decoder_connected=decoder[0], decoder_gradient=decoder[1])
 
 
@@ -273,23 +277,25 @@ def _loss_reads(run: Run, mean: Root, head: Root, site: Site) -> bool:
 
 def _fit(
     run: Run, site: Site, leaves: dict[str, Any], at_mean: Any, at_head: Any
-) -> tuple[float, float, float, str, bool, float, float]:
-    """(largest gradient, c, its residual, what the KL takes the head for, does that agree, σ² weight, log weight)."""
+) -> tuple[float, float, float, str, bool, float, float, float]:
+    """(largest gradient, c, its residual, what the KL takes the head for, does that agree, σ² weight, log weight, tolerance)."""
     largest = max(float(g.abs().max()) for g in (at_mean, at_head) if g is not None)
     weight = residual = _NAN
     if at_mean is not None and largest > 0:
         weight, residual = _proportional(at_mean, leaves["mean"])
-    if at_head is None or not largest or not math.isfinite(weight) or residual > _FITS or weight == 0:
-        return largest, weight, residual, "", False, _NAN, _NAN
+    fits = _tolerance(leaves["mean"], leaves["head"])
+    if at_head is None or not largest or not math.isfinite(weight) or residual > fits or weight == 0:
+        return largest, weight, residual, "", False, _NAN, _NAN, fits
     latent = run.trace.calls[site.latent.index]
     again = [s for s in find_sites(run.trace) if s.latent is latent]
     if not again:
-        return largest, weight, residual, "", False, _NAN, _NAN
+        return largest, weight, residual, "", False, _NAN, _NAN, fits
     scale = again[0].scale
     chain = scale_chain(scale)
-    variance, log = _two_parts(at_head, leaves["head"], scale.tensor, weight)
-    meaning, agrees = _meaning(at_head, leaves["head"], chain, scale.tensor, weight)
-    return largest, weight, residual, meaning, agrees, variance, log
+    fits = _tolerance(leaves["mean"], leaves["head"], *(value.tensor for value in chain))
+    variance, log = _two_parts(at_head, leaves["head"], scale.tensor, weight, fits)
+    meaning, agrees = _meaning(at_head, leaves["head"], chain, scale.tensor, weight, fits)
+    return largest, weight, residual, meaning, agrees, variance, log, fits
 
 
 def _proportional(gradient: Any, direction: Any) -> tuple[float, float]:
@@ -298,7 +304,11 @@ def _proportional(gradient: Any, direction: Any) -> tuple[float, float]:
     return c, float((g - c * d).norm() / g.norm().clamp_min(1e-300))
 
 
-def _two_parts(at_head: Any, head: Any, scale: Any, weight: float) -> tuple[float, float]:
+def _tolerance(*tensors: Any) -> float:
+    return max(_FITS, *(_ROUNDINGS * float(torch.finfo(t.dtype).eps) for t in tensors))
+
+
+def _two_parts(at_head: Any, head: Any, scale: Any, weight: float, fits: float) -> tuple[float, float]:
     """Least-squares weights of σ² and of -log σ² in the gradient at the head, relative to the weight at the mean."""
     quadratic = torch.autograd.grad(scale, head, scale.detach(), retain_graph=True)[0]
     logarithmic = torch.autograd.grad(scale, head, -1 / scale.detach().clamp_min(1e-12), retain_graph=True)[0]
@@ -306,13 +316,14 @@ def _two_parts(at_head: Any, head: Any, scale: Any, weight: float) -> tuple[floa
     target = at_head.detach().double().reshape(-1, 1)
     solution = torch.linalg.lstsq(basis, target).solution
     rest = float((target - basis @ solution).norm() / target.norm().clamp_min(1e-300))
-    if rest > _FITS:
+    if rest > fits:
         return _NAN, _NAN
     return float(solution[0]) / weight, float(solution[1]) / weight
 
 
-def _meaning(at_head: Any, head: Any, chain: list[Any], scale: Any, weight: float) -> tuple[str, bool]:
-    """Which quantity, read as which meaning, gives exactly this gradient; and whether it is the sampling's scale."""
+def _meaning(at_head: Any, head: Any, chain: list[Any], scale: Any, weight: float, fits: float) -> tuple[str, bool]:
+    """Which quantity, read as which meaning, gives this gradient; and whether it is the sampling's scale."""
+    best, found = fits, ("", False)
     for value in chain:
         tensor = value.tensor
         if not tensor.requires_grad:
@@ -322,9 +333,9 @@ def _meaning(at_head: Any, head: Any, chain: list[Any], scale: Any, weight: floa
                 continue
             expected = torch.autograd.grad(tensor, head, weight * derivative(tensor.detach()), retain_graph=True)[0]
             gap = float((expected - at_head).double().norm() / at_head.double().norm().clamp_min(1e-300))
-            if gap < _FITS:
+            if gap < best:
                 implied = _SCALES[name](tensor.detach()).reshape(-1).double()
                 used = scale.detach().reshape(-1).double()
-                agrees = implied.numel() == used.numel() and bool(torch.allclose(implied, used, rtol=_FITS))
-                return name, agrees
-    return "", False
+                agrees = implied.numel() == used.numel() and bool(torch.allclose(implied, used, rtol=fits))
+                best, found = gap, (name, agrees)
+    return found

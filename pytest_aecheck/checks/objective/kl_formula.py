@@ -13,7 +13,7 @@ limit, with the wrong weight the posterior settles on another scale than the pri
 ## How it decides
 
 For every Gaussian prior, `KL = c·(μ²/s² + σ²/s² - log σ²)/2`: the σ² part has the weight of the mean's part, and the log part is
-positive. Both are least-squares weights with a residual below 0.2 %.
+positive. Both are least-squares weights with a residual below 0.2 % (3 % in bfloat16).
 
 ## Exemptions
 
@@ -57,7 +57,7 @@ def judge(observations: Observations) -> Verdict:
                 where=posterior.where,
                 **numbers,
             )
-        if abs(variance - 1) > _TOLERANCE:
+        if abs(variance - 1) > max(_TOLERANCE, 4 * posterior.tolerance):
             return CHECK.failed(
                 f"the KL weighs σ² {variance:.3g} times as much as μ²; between Gaussians both have the same weight",
                 where=posterior.where,

@@ -62,7 +62,7 @@ def judge(observations: Observations) -> Verdict:
                 where=categorical.where,
                 weight=categorical.kl_weight,
             )
-    judged = [p for p in _gaussian(observations) if p.mean_residual < _FITS]
+    judged = [p for p in _gaussian(observations) if p.mean_residual < max(_FITS, p.tolerance)]
     for posterior in judged:
         if posterior.kl_weight < 0:
             return CHECK.failed(
