@@ -182,24 +182,38 @@ def call_function(
     stack = machine.context.stack
     running = sum(1 for a in stack if a.function.node is function.node)
     site = frame.site(node) if node is not None else None
+    foreign = function.module is not machine.entry
     if running >= machine.limits.recursion or len(stack) >= machine.limits.depth:
         return Sym("call", tuple(args), {"callee": function}, site)
+    if foreign and function in machine.settled:
+        return Sym("call", (*args, *kwargs.values()), {"callee": function}, site)
     machine.executed.add(id(function.node))
     scope = Scope(parent=function.scope)
     inner = Frame(machine, function.module, scope, function, args[0] if args else None)
     _bind_arguments(inner, function, args, kwargs)
     receiver = args[0] if function.owner is not None and args else None
-    no_grad = machine.context.no_grad or not statements.NO_GRAD.isdisjoint(function.decorators)
-    with machine.running(function, site, receiver), machine.within(no_grad=no_grad):
-        if isinstance(function.node, ast.Lambda):
-            return statements.evaluate(inner, function.node.body)
-        statements.execute(inner, function.node.body)
-        if inner.yields or _is_generator(function.node):
-            complete = not machine.context.loops
-            return ListValue(inner.yields, complete, inner.site(function.node), "generator")
-        result = inner.result()
-        machine.record(Return(inner.site(function.node), machine.context, machine.tick(), function, result))
-        return result
+    no_grad = not statements.NO_GRAD.isdisjoint(function.decorators)
+    events, built, steps = len(machine.trace.events), machine.built, machine.steps
+    with machine.running(function, site, receiver, no_grad=no_grad):
+        result = _run_body(inner, function)
+    if foreign:
+        happened = machine.trace.events[events:]
+        machine.settled.visited(
+            function, result, happened, steps=machine.steps - steps, built=machine.built != built
+        )
+    return result
+
+
+def _run_body(frame: Frame, function: Function) -> Value:
+    machine = frame.machine
+    if isinstance(function.node, ast.Lambda):
+        return statements.evaluate(frame, function.node.body)
+    statements.execute(frame, function.node.body)
+    if frame.yields or _is_generator(function.node):
+        return ListValue(frame.yields, not machine.context.loops, frame.site(function.node), "generator")
+    result = frame.result()
+    machine.record(Return(frame.site(function.node), machine.context, machine.tick(), function, result))
+    return result
 
 
 @once_per_node

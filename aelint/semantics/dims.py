@@ -7,6 +7,7 @@ non-zero constant. Anything in between is unknown, and nothing is said about it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 __all__ = [
@@ -29,6 +30,9 @@ DEEPEST = 5
 MOST_TERMS = 24
 LONGEST_NAME = 60
 """Characters of a size in a message; names that contain two others would double with each operation."""
+
+REMEMBERED = 4096
+"""Results of arithmetic that are kept."""
 
 Monomial: TypeAlias = tuple["Atom", ...]
 
@@ -146,6 +150,12 @@ def add(left: Dim, right: Dim) -> Dim:
     """The sum."""
     if isinstance(left, int) and isinstance(right, int):
         return left + right
+    return _sum(left, right)
+
+
+# A deep network asks for the same few sums for every block, round and caller.
+@lru_cache(maxsize=REMEMBERED)
+def _sum(left: Dim, right: Dim) -> Dim:
     terms = _terms(left)
     for monomial, factor in _terms(right).items():
         terms[monomial] = terms.get(monomial, 0) + factor
@@ -156,6 +166,11 @@ def mul(left: Dim, right: Dim) -> Dim:
     """The product."""
     if isinstance(left, int) and isinstance(right, int):
         return left * right
+    return _product(left, right)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _product(left: Dim, right: Dim) -> Dim:
     terms: dict[Monomial, int] = {}
     for a, x in _terms(left).items():
         for b, y in _terms(right).items():
@@ -214,6 +229,13 @@ def floor_divide(left: Dim, right: Dim) -> Dim:
 
     The part that divides evenly is taken out, so that `(2*h + 1) // 2` is `h`.
     """
+    if isinstance(left, int) and isinstance(right, int) and right > 0:
+        return left // right
+    return _quotient(left, right)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _quotient(left: Dim, right: Dim) -> Dim:
     exact = divide(left, right)
     if exact is not None:
         return exact

@@ -9,7 +9,7 @@ from aelint.semantics.machine import Frame, Machine
 from aelint.semantics.scopes import Module, Scope
 from aelint.semantics.values import MISSING, Sym, Value
 from aelint.sources.unit import SourceUnit
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["load", "member", "run_import"]
 
@@ -91,9 +91,7 @@ def load(machine: Machine, unit: SourceUnit) -> Module | None:
     module = Module(unit, tree, Scope())
     machine.modules[unit.path] = module
     module.scope.names.update({"__name__": "imported", "__file__": unit.path})
-    for statement in tree.body:
-        for name, part in _bound_by(statement):
-            module.pending.setdefault(name, []).append(part)
+    module.pending.update(_bindings(tree))
     module.scope.resolver = lambda name: _resolve(machine, module, name)
     return module
 
@@ -106,8 +104,7 @@ def _resolve(machine: Machine, module: Module, name: str) -> Value:
         statements_of = module.pending.pop(wanted, [])
         if not statements_of:
             continue
-        clean = {"stack": (), "loops": (), "guards": (), "no_grad": False, "speculative": False}
-        with machine.heap.apart(module.scope), machine.within(**clean):
+        with machine.heap.apart(module.scope), machine.apart():
             statements.execute(Frame(machine, module, module.scope), statements_of)
         if name in module.scope.names:
             return module.scope.names[name]
@@ -115,6 +112,16 @@ def _resolve(machine: Machine, module: Module, name: str) -> Value:
 
 
 STAR = "*"
+
+
+@once_per_node
+def _bindings(tree: ast.AST) -> dict[str, list[ast.stmt]]:
+    """The statements at module level of a file, by the names that they bind."""
+    found: dict[str, list[ast.stmt]] = {}
+    for statement in getattr(tree, "body", ()):
+        for name, part in _bound_by(statement):
+            found.setdefault(name, []).append(part)
+    return found
 
 
 def _bound_by(statement: ast.stmt) -> list[tuple[str, ast.stmt]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from aelint.rule import Site
 from aelint.semantics.joins import merge
 from aelint.semantics.operators import Conflict
 from aelint.semantics.project import ProjectFiles
 from aelint.semantics.scopes import Heap, Module, Scope
+from aelint.semantics.settled import Settled
 from aelint.semantics.trace import Activation, Call, Context, Event, Guard, Loop, Trace
 from aelint.semantics.values import ClassValue, External, Function, Instance, Object, Sym, Value
 from aelint.sources.unit import SourceUnit
@@ -42,18 +42,17 @@ class Limits:
 
 
 class _Within:
-    """Changes the machine's context for a while; a class, since generators cost three times as much here."""
+    """Runs under another context for a while; a class, since generators cost three times as much here."""
 
-    __slots__ = ("before", "changes", "machine")
+    __slots__ = ("before", "context", "machine")
 
-    def __init__(self, machine: Machine, changes: dict[str, Any]) -> None:
+    def __init__(self, machine: Machine, context: Context) -> None:
         self.machine = machine
-        self.changes = changes
+        self.context = context
         self.before = machine.context
 
     def __enter__(self) -> None:
-        self.before = self.machine.context
-        self.machine.context = replace(self.before, **self.changes)
+        self.machine.context = self.context
 
     def __exit__(self, *_: object) -> None:
         self.machine.context = self.before
@@ -81,8 +80,16 @@ class Machine:
     globals: dict[str, External] = field(default_factory=dict)
     finished: bool = False
     """True once the program was run: a question asked afterwards must not run more of it."""
+    entry: Module | None = None
+    """The file that is being looked at; what it imports is followed for its sake."""
+    settled: Settled = field(default_factory=Settled)
     assumptions: dict[str, Value] = field(default_factory=dict)
     """Defaults of the command line that stand for what a user passes."""
+
+    @property
+    def built(self) -> int:
+        """How many objects, classes and contradictions there are so far."""
+        return len(self.objects) + len(self.instances) + len(self.classes) + len(self.trace.conflicts)
 
     def step(self) -> None:
         """Spend one unit of fuel."""
@@ -112,26 +119,36 @@ class Machine:
             return
         self.trace.conflicts.extend((c, self.context) for c in conflicts)
 
-    def within(self, **changes: Any) -> _Within:
-        """Run under a changed context."""
-        return _Within(self, changes)
+    def apart(self) -> _Within:
+        """Run at module level, outside of every call, loop and branch."""
+        return _Within(self, Context())
 
-    def guarded(self, test: ast.AST, *, taken: bool) -> Any:
+    def guarded(self, test: ast.AST, *, taken: bool) -> _Within:
         """Run under one more unknown condition."""
-        return self.within(guards=(*self.context.guards, Guard(test, taken)))
+        c = self.context
+        return _Within(self, Context(c.loops, (*c.guards, Guard(test, taken)), c.stack, c.no_grad, c.speculative))
 
-    def looping(self, node: ast.AST, round_: int, iterable: Value, *, speculative: bool = False) -> Any:
+    def looping(self, node: ast.AST, round_: int, iterable: Value, *, speculative: bool = False) -> _Within:
         """Run one round of a loop."""
-        loops = (*self.context.loops, Loop(node, round_, iterable))
-        return self.within(loops=loops, speculative=self.context.speculative or speculative)
+        c = self.context
+        loops = (*c.loops, Loop(node, round_, iterable))
+        return _Within(self, Context(loops, c.guards, c.stack, c.no_grad, c.speculative or speculative))
 
-    def guessing(self) -> Any:
+    def guessing(self) -> _Within:
         """Run one of several candidates."""
-        return self.within(speculative=True)
+        c = self.context
+        return _Within(self, Context(c.loops, c.guards, c.stack, c.no_grad, speculative=True))
 
-    def running(self, function: Function, site: Site | None, receiver: Value) -> Any:
-        """Run inside a call of `function`."""
-        return self.within(stack=(*self.context.stack, Activation(function, site, receiver)))
+    def without_grad(self, *, off: bool) -> _Within:
+        """Run a block that records no gradients if `off`."""
+        c = self.context
+        return _Within(self, Context(c.loops, c.guards, c.stack, c.no_grad or off, c.speculative))
+
+    def running(self, function: Function, site: Site | None, receiver: Value, *, no_grad: bool) -> _Within:
+        """Run inside a call of `function`, which records no gradients if `no_grad`."""
+        c = self.context
+        stack = (*c.stack, Activation(function, site, receiver))
+        return _Within(self, Context(c.loops, c.guards, stack, c.no_grad or no_grad, c.speculative))
 
 
 @dataclass(slots=True, eq=False)

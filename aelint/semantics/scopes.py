@@ -195,11 +195,13 @@ def _merge_states(thing: Mutable, states: list[Any], merge: Any) -> Any:
 
 
 def _merge_dicts(dicts: list[dict[Any, Value]], merge: Any) -> dict[Any, Value]:
-    keys = dict.fromkeys(k for d in dicts for k in d)
     # A name that only one branch binds keeps that value: reading it elsewhere would raise anyway.
-    merged: dict[Any, Value] = {}
-    for key in keys:
-        values = [d[key] for d in dicts if key in d]
-        first = values[0]
-        merged[key] = first if all(v is first for v in values) else merge(values)
+    merged = dict(dicts[0])
+    differing: dict[Any, None] = {}  # in order, so that two runs number their values alike
+    for other in dicts[1:]:
+        for key, value in other.items():
+            if merged.setdefault(key, value) is not value:
+                differing[key] = None
+    for key in differing:
+        merged[key] = merge([d[key] for d in dicts if key in d])
     return merged

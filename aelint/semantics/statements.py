@@ -281,13 +281,13 @@ def _while(frame: Frame, node: ast.While) -> Flow:
 
 
 def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> Flow:
-    no_grad = frame.machine.context.no_grad
+    off = False
     for item in node.items:
         manager = evaluate(frame, item.context_expr)
-        no_grad |= _disables_grad(manager)
+        off |= _disables_grad(manager)
         if item.optional_vars is not None:
             assign(frame, item.optional_vars, _entered(frame, manager, item.context_expr))
-    with frame.machine.within(no_grad=no_grad):
+    with frame.machine.without_grad(off=off):
         return execute(frame, node.body)
 
 

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Loop:
     """One round of a loop."""
 
@@ -37,7 +37,7 @@ class Loop:
     iterable: Value = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Guard:
     """A branch that was taken although its condition is unknown."""
 
@@ -45,7 +45,7 @@ class Guard:
     taken: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Activation:
     """One call of a function of the project; `site` is where it was called (None for an entry point)."""
 
@@ -54,7 +54,7 @@ class Activation:
     receiver: Value = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # never changed, but freezing makes each of very many three times as dear
 class Context:
     """Under what an event happened."""
 

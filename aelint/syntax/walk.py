@@ -15,11 +15,12 @@ from typing import TypeVar
 __all__ = ["once_per_node", "own_nodes", "walk"]
 
 _STRETCH = "_aelint_stretch"
+_MARKS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 def walk(node: ast.AST) -> list[ast.AST]:
-    """The node and everything below it but load and store marks, parents first, in the order of the source."""
+    """The node and everything below it but operators, load and store marks, parents first, in the order of the source."""
     nodes, start, end = _stretch(node)
     return nodes[start:end]
 
@@ -70,7 +71,23 @@ def _list(root: ast.AST) -> None:
         if start >= 0:
             setattr(node, _STRETCH, (nodes, start, len(nodes)))
             continue
-        stack.append((node, len(nodes)))
+        start = len(nodes)
         nodes.append(node)
-        children = [c for c in ast.iter_child_nodes(node) if not isinstance(c, ast.expr_context)]
-        stack.extend((child, -1) for child in reversed(children))
+        children = _children(node)
+        if not children:
+            setattr(node, _STRETCH, (nodes, start, start + 1))
+            continue
+        stack.append((node, start))
+        stack.extend([(child, -1) for child in reversed(children)])
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    # `ast.iter_child_nodes` without the load and store marks and the operators, which all trees share.
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found.extend([each for each in value if isinstance(each, ast.AST) and not isinstance(each, _MARKS)])
+        elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
+            found.append(value)
+    return found
