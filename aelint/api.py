@@ -10,6 +10,7 @@ from aelint.config import Settings, find_config, read_config
 from aelint.diagnostics import Diagnostic
 from aelint.engine.discovery import common_root
 from aelint.engine.run import Outcome, Run
+from aelint.sources.decode import encode_python
 
 __all__ = ["IncompleteRunError", "lint_paths", "lint_source"]
 
@@ -39,7 +40,7 @@ def lint_source(
     Raises:
         IncompleteRunError: A rule failed.
     """
-    data = source.encode() if isinstance(source, str) else source
+    data = encode_python(source) if isinstance(source, str) else source
     run = Run([], settings or Settings(root=common_root([filename])), jobs=1, stdin=filename)
     return _complete(run.lint({os.path.abspath(filename): data}))  # noqa: PTH100 - as the engine spells it
 

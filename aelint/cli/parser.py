@@ -134,6 +134,10 @@ def _config(parser: argparse.ArgumentParser) -> None:
     _configuration(parser)
 
 
+def _server(parser: argparse.ArgumentParser) -> None:
+    _configuration(parser)
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
@@ -159,5 +163,6 @@ COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "baseline": (_baseline, "Accept the findings of today; fail on new ones."),
     "config": (_config, "Show the settings in force."),
     "clean": (_clean, "Remove the cache."),
+    "server": (_server, "Serve an editor over standard input and output (needs the extra `lsp`)."),
 }
 COMMAND_MODULES = {"explain": "rule"}

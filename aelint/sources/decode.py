@@ -7,7 +7,7 @@ import io
 import tokenize
 from dataclasses import dataclass
 
-__all__ = ["SIZE_LIMIT", "Decoded", "UnreadableError", "decode_python", "decode_text"]
+__all__ = ["SIZE_LIMIT", "Decoded", "UnreadableError", "decode_python", "decode_text", "encode_python"]
 
 SIZE_LIMIT = 20 * 1024 * 1024
 """Larger files are generated or data; reading them costs memory in every worker."""
@@ -62,6 +62,15 @@ def decode_python(data: bytes) -> Decoded:
             ) from error
         encoding = "utf-8"
     return _decoded(data, "utf-8" if encoding == "utf-8-sig" else encoding)
+
+
+def encode_python(text: str) -> bytes:
+    """The bytes of a text that is not saved yet, in the encoding that its first rows declare."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(text[:1000].encode("utf-8", "replace")).readline)
+        return text.encode(encoding)
+    except (SyntaxError, UnicodeEncodeError, LookupError):
+        return text.encode("utf-8", "surrogatepass")
 
 
 def decode_text(data: bytes) -> Decoded:

@@ -1,6 +1,5 @@
 """A catalogue of toy rules in place of the real one, and a run in an empty folder."""
 
-import importlib
 import json
 from dataclasses import dataclass
 
@@ -8,20 +7,13 @@ import pytest
 
 from aelint import _catalogue, registry
 from aelint.cli import main
-
-TOYS = ("loud_call", "advised_call", "doubtful_call", "failing_rule")
+from tests.linter import toys
 
 
 @pytest.fixture(autouse=True)
 def toy_rules(monkeypatch):
     """The rules of `toys`, and no others."""
-    entries = []
-    for name in TOYS:
-        module = importlib.import_module(f"tests.linter.toys.{name}")
-        rule = module.RULE
-        head = (rule.code, rule.name, module.__name__, rule.summary, str(rule.severity), str(rule.confidence))
-        entries.append((*head, rule.triggers, dict(rule.options)))
-    monkeypatch.setattr(_catalogue, "CATALOGUE", tuple(entries))
+    monkeypatch.setattr(_catalogue, "CATALOGUE", toys.catalogue())
     registry.rules.cache_clear()
     yield
     registry.rules.cache_clear()

@@ -1,0 +1,1 @@
+"""What an editor asks for: findings, fixes and shapes of text that is being typed."""
