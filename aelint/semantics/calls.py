@@ -198,9 +198,7 @@ def call_function(
         result = _run_body(inner, function)
     if foreign:
         happened = machine.trace.events[events:]
-        machine.settled.visited(
-            function, result, happened, steps=machine.steps - steps, built=machine.built != built
-        )
+        machine.settled.visited(function, result, happened, steps=machine.steps - steps, built=machine.built != built)
     return result
 
 

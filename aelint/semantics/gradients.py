@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from aelint.semantics.apply import syms_in
 from aelint.semantics.kinds import is_module
+from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.training import Action, Kind, actions
@@ -119,7 +119,7 @@ def terms(loss: Value) -> list[Sym]:
             return []
 
 
-@lru_cache(maxsize=2)
+@per_program
 def updates(program: Program) -> tuple[Update, ...]:
     """Every backward pass that some optimiser's step uses before its gradients are cleared."""
     done = actions(program)

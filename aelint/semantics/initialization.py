@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.kinds import is_module
+from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.parameters import Weight, owner_of, weight_of
 from aelint.semantics.program import Program
@@ -37,6 +38,7 @@ def is_weighted(layer: Value) -> bool:
     return isinstance(layer, Object) and layer.name in (*_WEIGHTED, *_TRANSPOSED)
 
 
+@per_program
 def fillings(program: Program) -> list[Filling]:
     """Every time that a weight of a known layer was overwritten, in order."""
     return [f for event in program.machine.trace.events for f in _fillings(event)]

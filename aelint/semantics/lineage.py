@@ -49,16 +49,17 @@ def origins(value: Value, limit: int = 8) -> list[Value]:
 
 def ancestors(value: Value, stop: frozenset[str] = frozenset()) -> Iterator[Sym]:
     """The value and everything it was computed from, each once, nearest first; not beyond operations in `stop`."""
-    pending = [value] if isinstance(value, Sym) else []
-    seen: set[int] = set()
-    while pending:
-        one = pending.pop(0)
-        if one.id in seen:
-            continue
-        seen.add(one.id)
+    if not isinstance(value, Sym):
+        return
+    pending = [value]
+    seen = {value.id}
+    for one in pending:  # grows while it is read
         yield one
         if one.op not in stop:
-            pending.extend(i for i in one.inputs if isinstance(i, Sym))
+            for inner in one.inputs:
+                if isinstance(inner, Sym) and inner.id not in seen:
+                    seen.add(inner.id)
+                    pending.append(inner)
 
 
 def depends_on(value: Value, other: Sym) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from aelint.rule import Site
 from aelint.semantics.apply import syms_in
 from aelint.semantics.gradients import Update, updates
 from aelint.semantics.kinds import is_module
+from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context
@@ -62,7 +62,7 @@ class _Applied:
     switch: Call | None
 
 
-@lru_cache(maxsize=2)
+@per_program
 def _timeline(program: Program) -> dict[int, _Applied]:
     """For every result of a layer with two modes (by the identity of the tensor): the mode it ran in."""
     mode: dict[int, tuple[bool | None, Call | None]] = {}

@@ -72,28 +72,33 @@ def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:
         return
     for term, coefficient in form.items():
         for factor, exponent in term:
+            scale = _scale_behind(factor, exponent)
+            if scale is None:
+                continue
             rest = formulas.times(term, frozenset({(factor, -exponent)}))
             for variance, weight in form.items():
-                power = _power_of_variance(variance, (factor, exponent), rest)
+                power = _power_of_variance(variance, scale, rest)
                 if power is not None and close(coefficient, -power * weight):
                     yield frozenset({(factor, exponent)}), _law(factor, exponent, abs(power) / 2)
 
 
-def _power_of_variance(variance: Monomial, factor: tuple[Generator, float], rest: Monomial) -> float | None:
-    """The power of the scale in `variance`, where `rest * factor` is the logarithm of that scale."""
-    generator, exponent = factor
-    wanted: Generator
+def _scale_behind(generator: Generator, exponent: float) -> Generator | None:
+    """What `generator ** exponent` is the logarithm of."""
     match generator:
         case Log(of=leaf) if exponent == 1:
-            wanted = leaf
+            return leaf
         case Leaf() | Exp() if exponent > 0:
-            wanted = Exp(frozenset({factor}))
+            return Exp(frozenset({(generator, exponent)}))
         case _:
             return None
-    power = dict(variance).get(wanted)
+
+
+def _power_of_variance(variance: Monomial, scale: Generator, rest: Monomial) -> float | None:
+    """The power of the scale in `variance`, where `rest` is what stands beside that scale's logarithm."""
+    power = next((exponent for one, exponent in variance if one == scale), None)
     if power is None:
         return None
-    extra = dict(formulas.times(formulas.times(variance, frozenset({(wanted, -power)})), _inverse(rest)))
+    extra = dict(formulas.times(formulas.times(variance, frozenset({(scale, -power)})), _inverse(rest)))
     return power if not any(g in extra for g, _ in rest) else None
 
 

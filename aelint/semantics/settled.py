@@ -15,7 +15,9 @@ PURE_STEPS = 2_000
 """So many steps are spent on a function that gives something, over all its visits."""
 
 _ORDERED = frozenset({"backward", "step", "zero_grad", "manual_backward", "training_step", "train", "eval"})
-_ORIGIN_ONLY = frozenset({"call", "item", "attr", "name", "param", "entered", "string", "element", "and", "not", "shape"})
+_ORIGIN_ONLY = frozenset(
+    {"call", "item", "attr", "name", "param", "entered", "string", "element", "and", "not", "shape"}
+)
 
 
 @dataclass(slots=True)

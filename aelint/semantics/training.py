@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 
 from aelint.semantics.kinds import is_module
+from aelint.semantics.memo import per_program
 from aelint.semantics.parameters import Held, held_by, is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context, Event, Store
@@ -58,7 +58,7 @@ class Action:
         return self.of is other.of or self.held.may_share(other.held)
 
 
-@lru_cache(maxsize=2)
+@per_program
 def actions(program: Program) -> tuple[Action, ...]:
     """Every training action of the program, in order."""
     events = (e for e in program.machine.trace.events if all(loop.round < ROUNDS for loop in e.context.loops))

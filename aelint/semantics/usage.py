@@ -21,7 +21,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.scopes import Module
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = [
     "IgnoredArgument",
@@ -286,24 +286,42 @@ def _is_concrete(program: Program, network: Instance) -> bool:
 
 def _attributes_read(program: Program, network: Instance) -> set[str] | None:
     """Attribute names that anything outside of the builders reads; None where attributes are read by computed names."""
-    builders = {id(n) for c in network.cls.mro() for n in c.node.body if getattr(n, "name", "") in _BUILDERS}
-    read: set[str] = set()
+    builders = [n for c in network.cls.mro() for n in c.node.body if getattr(n, "name", "") in _BUILDERS]
+    read: set[str] = set().union(*(_wrapped(builder) for builder in builders))
     for module in program.machine.modules.values():
-        pending: list[ast.AST] = [module.tree]
-        while pending:
-            node = pending.pop()
-            if id(node) in builders:
-                read |= _wrapped(node)
-                continue
-            match node:
-                case ast.Attribute(attr=name, ctx=ast.Load()):
-                    read.add(name)
-                case ast.Name(id=name):
-                    read.add(name)
-                case ast.Constant(value=str() as text):
-                    read.update(text.replace(".", " ").split())
-            pending.extend(ast.iter_child_nodes(node))
+        for part, names in _names_read(module.tree):
+            if not any(part is builder for builder in builders):
+                read |= names
     return None if read & _DYNAMIC else read
+
+
+@once_per_node
+def _names_read(tree: ast.AST) -> list[tuple[ast.AST, set[str]]]:
+    """The names, attributes and words of strings in each builder of a file, and in all else together."""
+    rest: set[str] = set()
+    found: list[tuple[ast.AST, set[str]]] = [(tree, rest)]
+    nodes = walk(tree)
+    position = 0
+    while position < len(nodes):
+        node = nodes[position]
+        inside = walk(node) if getattr(node, "name", "") in _BUILDERS else [node]
+        names = rest
+        if len(inside) > 1:
+            names = set()
+            found.append((node, names))
+        names.update(name for one in inside for name in _names_in(one))
+        position += len(inside)
+    return found
+
+
+def _names_in(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Attribute(attr=name, ctx=ast.Load()) | ast.Name(id=name):
+            return [name]
+        case ast.Constant(value=str() as text):
+            return text.replace(".", " ").split()
+        case _:
+            return []
 
 
 def _wrapped(builder: ast.AST) -> set[str]:
