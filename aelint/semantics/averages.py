@@ -12,7 +12,7 @@ from aelint.semantics.objectives import reduction_word
 from aelint.semantics.program import Program
 from aelint.semantics.values import Object, Sym, Value
 
-__all__ = ["WrongAverage", "wrong_averages"]
+__all__ = ["WrongAverage", "addends", "is_weighted_mean", "wrong_averages"]
 
 _MAX_ADDENDS = 64
 _AS_NUMBER = frozenset({"item", "item_value", "detach", "to", "float"})
@@ -38,14 +38,14 @@ def wrong_averages(program: Program) -> Iterator[WrongAverage]:
             or value.site is None
         ):
             continue
-        kinds = {_kind(leaf) for leaf in _addends(value.inputs[0])}
+        kinds = {_kind(leaf) for leaf in addends(value.inputs[0])}
         if kinds == {"mean"} and _counts_samples(value.site.node):
             yield WrongAverage(value.site, weighted=False)
         elif kinds == {"weighted"} and _counts_batches(value.inputs[1]):
             yield WrongAverage(value.site, weighted=True)
 
 
-def _addends(total: Value) -> list[Value]:
+def addends(total: Value) -> list[Value]:
     """What a running sum adds up, over all rounds; the number that it starts from is left out."""
     found: dict[int, Value] = {}
     pending, steps = [total], 0
@@ -59,6 +59,11 @@ def _addends(total: Value) -> list[Value]:
             case _:
                 pass
     return list(found.values())
+
+
+def is_weighted_mean(value: Value) -> bool:
+    """Whether the value is a batch's mean loss times the number of its samples."""
+    return _kind(value) == "weighted"
 
 
 def _kind(value: Value) -> str:

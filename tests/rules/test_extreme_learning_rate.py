@@ -29,6 +29,21 @@ def test_silent_on_healthy_neighbours(line):
     assert rows(rule, SETUP + line) == []
 
 
+SCHEDULED = SETUP + "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nfrom torch.optim import lr_scheduler\n"
+
+
+@pytest.mark.parametrize("factor", ["gamma=0.1", "gamma=1", "gamma=factor", "last_epoch=-1"])
+def test_silent_on_schedules_that_leave_a_rate(factor):
+    assert rows(rule, SCHEDULED + f"lr_scheduler.StepLR(optimizer, 30, {factor})") == []
+
+
+@pytest.mark.parametrize(
+    "schedule", ["StepLR(optimizer, 30, 0)", "StepLR(optimizer, step_size=9, gamma=0.0)", "ExponentialLR(optimizer, 0)"]
+)
+def test_schedules_that_end_training(schedule):
+    assert rows(rule, SCHEDULED + f"lr_scheduler.{schedule}") == [10]
+
+
 @pytest.mark.parametrize(
     "line",
     [

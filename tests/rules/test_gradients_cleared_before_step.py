@@ -47,6 +47,39 @@ def test_silent_on_healthy_neighbours(lines):
     assert rows(rule, body(lines)) == []
 
 
+ACCUMULATING = {
+    "cleared where the step is taken": ["loss.backward()", "if i % 4 == 3:", "    opt.step()", "    opt.zero_grad()"],
+    "the other player takes turns": [
+        "opt_critic.zero_grad()",
+        "opt.zero_grad()",
+        "critic(x).mean().backward()",
+        "opt_critic.step()",
+        "if i % 5 == 0:",
+        "    loss.backward()",
+        "    opt.step()",
+    ],
+    "a step in every round": ["opt.zero_grad()", "loss.backward()", "opt.step()", "if i % 4 == 0:", "    opt.step()"],
+    "no count of rounds": ["opt.zero_grad()", "loss.backward()", "if loss < 9:", "    opt.step()"],
+}
+
+
+@pytest.mark.parametrize("lines", ACCUMULATING.values(), ids=ACCUMULATING.keys())
+def test_silent_where_nothing_is_lost(lines):
+    assert rows(rule, body(lines)) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "row"),
+    [
+        (["loss.backward()", "if (i + 1) % 4 == 0:", "    opt.step()", "opt.zero_grad()"], 15),
+        (["opt.zero_grad()", "(loss / 4).backward()", "if i % 4 == 3 or i == 8:", "    opt.step()"], 12),
+        (["loss.backward()", "if not (i + 1) % 4:", "    opt.step()", "opt.zero_grad(set_to_none=True)"], 15),
+    ],
+)
+def test_batches_that_are_lost(lines, row):
+    assert rows(rule, body(lines)) == [row]
+
+
 FAULTS = {
     "optimiser": ["loss.backward()", "opt.zero_grad()", "opt.step()"],
     "model": ["loss.backward()", "model.zero_grad()", "opt.step()"],

@@ -99,6 +99,7 @@ def test_a_sum_divided_by_the_samples_is_a_mean_over_them():
     loss(torch.rand(16, 64))
     """
     assert not rows(rule, source.format("mean", "kl"))
+    assert not rows(rule, source.format("mean", "0.1 * kl"))
     averaged = "-0.5 * torch.mean(torch.mean(1 + logvar - mu.pow(2) - logvar.exp(), 1))"
     assert rows(rule, source.format("mean", averaged))
 

@@ -4,8 +4,11 @@
 
 Reports a variable named as the loss of an epoch, a mean or a validation (`epoch_loss`, `mean_loss`,
 `val_loss`) that is read, behind a loop over batches, from the loss of the loop's last round; a sum of
-batch means that is divided by the number of samples; and a sum over samples that is divided by the
-number of batches.
+batch means that is divided by the number of samples; a sum over samples that is divided by the
+number of batches; and a sum over the batches of one loader that is divided by the size of another, by
+samples that its sampler never draws, or by a sum of the rounds' numbers (`n += i`). In loops over a loader's
+batches it reports what is added up although it comes from another loop, and a validation loss whose model is
+never called.
 
 ## Why is this bad?
 
@@ -64,6 +67,8 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.averages import wrong_averages
+from aelint.semantics.divisors import wrong_divisors
+from aelint.semantics.evaluations import losses_without_the_model, metrics_of_another_loop
 from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
@@ -104,7 +109,7 @@ def check(program: Program) -> Iterator[Finding]:
             "the batches' losses in the loop and divide by their number",
             notes,
         )
-    for finding in (*_averages(program), *_left_at_once(program)):
+    for finding in (*_averages(program), *_left_at_once(program), *_unjudged(program)):
         if id(finding.site.node) not in seen:
             seen.add(id(finding.site.node))
             yield finding
@@ -130,6 +135,25 @@ def _left_at_once(program: Program) -> Iterator[Finding]:
                 )
 
 
+def _unjudged(program: Program) -> Iterator[Finding]:
+    for metric in metrics_of_another_loop(program):
+        notes = (Note(metric.source, "the batch that it comes from"),) if metric.source is not None else ()
+        yield Finding(
+            metric.site,
+            f"the loop over batches (line {metric.row}) adds the same number in each round: it was computed from the last batch "
+            "of another loader; compute it from this loop's batch",
+            notes,
+        )
+    for metric in losses_without_the_model(program):
+        notes = (Note(metric.source, "the model that is to be evaluated"),) if metric.source is not None else ()
+        yield Finding(
+            metric.site,
+            f"this loss compares data with data: the model is never called in the loop (line {metric.row}), so the number says "
+            "nothing about it; compare the model's output with the target",
+            notes,
+        )
+
+
 def _may_go_on(loop: ast.For) -> bool:
     return any(isinstance(n, ast.Continue) for n in walk(loop))
 
@@ -147,6 +171,8 @@ def _averages(program: Program) -> Iterator[Finding]:
                 "`len(loader)`",
             )
         yield Finding(wrong.site, f"this divides {what}; divide by {right}")
+    for other in wrong_divisors(program):
+        yield Finding(other.site, f"this divides {other.what}; divide by {other.right}")
 
 
 def _rounds(program: Program) -> dict[int, tuple[Loop, ...]]:

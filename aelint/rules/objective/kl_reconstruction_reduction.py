@@ -155,6 +155,10 @@ def _counted(balance: Balance) -> int:
     if not 0.1 <= balance.written <= 2:
         return 0
     ratio = balance.weighed / balance.written
+    summed = balance.kl_scale if ratio > 1 else balance.reconstruction_scale
+    if summed.weight <= 2:
+        # The number of samples was divided out: `loss(..., reduction="sum") / len(x)` of a batch of known size.
+        return 0
     return 1 if ratio >= MANY else -1 if ratio <= 1 / MANY else 0
 
 

@@ -1,15 +1,17 @@
-"""An adaptive optimiser gets a learning rate at which no network trains.
+"""An optimiser gets, or is left with, a learning rate at which no network trains.
 
 ## What it does
 
 Reports Adam and its relatives (`AdamW`, `NAdam`, `RAdam`, `Adamax`, `RMSprop`) with a constant learning
-rate of `limit` (0.5) or more on the parameters of a network.
+rate of `limit` (0.5) or more on the parameters of a network, and schedules that multiply the rate by zero
+(`StepLR(..., gamma=0)`).
 
 ## Why is this bad?
 
 These optimisers move each weight by about the learning rate per step, whatever the gradient. With 0.5
 all weights of a fresh layer are gone after the first step; units saturate or die, and the output is
-the same for every input.
+the same for every input. A factor of zero ends training at the schedule's first step; a schedule that is to
+change nothing has the factor one.
 
 ## Example
 
@@ -50,22 +52,46 @@ from aelint.semantics import Program
 from aelint.semantics.initialization import is_weighted
 from aelint.semantics.parameters import held_by
 from aelint.semantics.training import optimizers
+from aelint.semantics.values import Value
 
 RULE = Rule(
     code="AEL413",
     name="extreme-learning-rate",
-    summary="an adaptive optimiser moves every weight by half a unit or more per step",
+    summary="the learning rate overwrites every weight at once, or is multiplied by zero",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("adam", "rmsprop"), ("optim",)),
+    triggers=(("adam", "rmsprop", "gamma"), ("optim",)),
     options={"limit": 0.5},
 )
 
 _ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop"})
 
 
+_SCHEDULES = ("StepLR", "MultiStepLR", "ExponentialLR")
+
+
 def check(program: Program, options: Mapping[str, float]) -> Iterator[Finding]:
-    """Report optimisers of networks whose learning rate is out of range."""
+    """Report optimisers of networks whose learning rate is out of range, and schedules that end it."""
+    yield from _overwriting(program, options)
+    seen: set[int] = set()
+    for schedule in program.machine.objects:
+        name = schedule.name.rpartition(".lr_scheduler.")[2]
+        position = 1 if name == "ExponentialLR" else 2
+        factor = schedule.args[position] if len(schedule.args) > position else schedule.kwargs.get("gamma")
+        if name in _SCHEDULES and _is_zero(factor) and schedule.site is not None and id(schedule.site.node) not in seen:
+            seen.add(id(schedule.site.node))
+            yield Finding(
+                schedule.site,
+                f"{name} with `gamma=0` multiplies the learning rate by zero at its first step, and training ends there; a "
+                "schedule that leaves the rate as it is has `gamma=1`",
+            )
+
+
+def _is_zero(factor: Value) -> bool:
+    return isinstance(factor, (int, float)) and not isinstance(factor, bool) and factor == 0
+
+
+def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Finding]:
     limit = options["limit"]
     layers = {id(o) for o in program.layers if is_weighted(o)}
     seen: set[int] = set()

@@ -2,12 +2,13 @@
 
 ## What it does
 
-Reports a `zero_grad` that certainly runs after `backward` and before the `step` of the same optimiser.
+Reports a `zero_grad` that certainly runs after `backward` and before the `step` of the same optimiser, and
+a loop that waits several batches with the step (`if (i + 1) % n == 0`) and clears in every round.
 
 ## Why is this bad?
 
 The step finds no gradients. The parameters stay as they are (or drift by weight decay and momentum
-alone), and the loss never falls.
+alone), and the loss never falls. Where batches are accumulated, all but the last of them are lost.
 
 ## Example
 
@@ -57,6 +58,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.accumulation import lost_batches
 from aelint.semantics.steps import cleared_early
 from aelint.semantics.training import same_round
 
@@ -84,3 +86,12 @@ def check(program: Program) -> Iterator[Finding]:
             f"(line {step.row}) can use it; clear the gradients before the backward pass",
             (Note(backward, "gradients are computed"), Note(step, "the step finds none")),
         )
+    for lost in lost_batches(program):
+        if id(lost.clear.node) not in seen:
+            seen.add(id(lost.clear.node))
+            yield Finding(
+                lost.clear,
+                f"`{lost.step.text}` (line {lost.step.row}) waits for several batches, but this clears after each of them: only "
+                "the gradients of the last batch are used; clear where the step is taken",
+                (Note(lost.backward, "gradients are to add up"), Note(lost.step, "the step finds one batch")),
+            )

@@ -1,0 +1,111 @@
+"""Metrics that are added up over the batches of a loader, and that do not depend on these batches or on the model."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.divisors import loaders_behind
+from aelint.semantics.kinds import is_module
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.objectives import LOSSES
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Binding, Call, Loop, Store
+from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
+
+__all__ = ["Unjudged", "looped_loaders", "losses_without_the_model", "metrics_of_another_loop"]
+
+_MAX_DEPTH = 3
+_OPAQUE = frozenset({"call", "param", "phi", "name"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unjudged:
+    """A metric of a loop over batches; `source` is what it was computed from instead."""
+
+    site: Site
+    source: Site | None
+    row: int
+    """The line of the loop."""
+
+
+def looped_loaders(loop: Loop) -> list[Object]:
+    """The loaders that a loop runs over, itself, enumerated or zipped."""
+    return list(_loaders(loop.iterable, 0))
+
+
+def _loaders(value: Value, depth: int) -> Iterator[Object]:
+    match value:
+        case Object(name="torch.utils.data.DataLoader"):
+            yield value
+        case Sym(op="batch", attrs={"loader": Object() as loader}):
+            yield loader
+        case Sym(inputs=inputs) if depth < _MAX_DEPTH:
+            for one in inputs:
+                yield from _loaders(one, depth + 1)
+        case ListValue(items=items) | tuple(items) if depth < _MAX_DEPTH:
+            for one in items:
+                yield from _loaders(one, depth + 1)
+        case DictValue(items=entries) if depth < _MAX_DEPTH:
+            for one in entries.values():
+                yield from _loaders(one, depth + 1)
+
+
+def metrics_of_another_loop(program: Program) -> Iterator[Unjudged]:
+    """Sums over the batches of one loader to which each round adds what the last batch of another gave."""
+    for event in program.assignments:
+        added = _addend(event)
+        if added is None or not event.context.loops:
+            continue
+        around = [one for loop in event.context.loops for one in looped_loaders(loop)]
+        innermost = looped_loaders(event.context.loops[-1])
+        found = loaders_behind(added)
+        if innermost and found and not any(one is other for one in found for other in around):
+            stale = next(one for one in ancestors(added) if one.op == "batch")
+            yield Unjudged(event.site, stale.site, getattr(event.context.loops[-1].node, "lineno", 0))
+
+
+def _addend(event: Binding | Store) -> Sym | None:
+    """What `total += loss` adds, where the variable was there before."""
+    match event.value:
+        case Sym(op="add", inputs=(before, Sym() as added), site=Site(node=ast.AugAssign())):
+            started = isinstance(before, (int, float)) or (isinstance(before, Sym) and before.op in {"add", "phi"})
+            return added if started and any(one.op in LOSSES | {"mean", "sum"} for one in ancestors(added)) else None
+        case _:
+            return None
+
+
+def losses_without_the_model(program: Program) -> Iterator[Unjudged]:
+    """Losses of an evaluation, all of whose operands are data, in a loop that never calls the model."""
+    switched = [
+        c for c in program.calls if c.method == "eval" and isinstance(c.receiver, Instance) and is_module(c.receiver)
+    ]
+    for call in program.calls:
+        if call.name not in LOSSES or not call.context.loops or not isinstance(call.result, Sym):
+            continue
+        loop = call.context.loops[-1]
+        operands = [v for v in (*call.args, *call.kwargs.values()) if isinstance(v, Sym)]
+        model = next((c for c in switched if _is_around(c, call)), None)
+        if model is None or len(operands) < 2 or not all(_is_data(o) for o in operands) or operands[0] is operands[1]:
+            continue
+        if not any(_applies(c, loop) for c in program.calls):
+            yield Unjudged(call.site, model.site, getattr(loop.node, "lineno", 0))
+
+
+def _is_around(switch: Call, call: Call) -> bool:
+    same = switch.context.function is call.context.function and switch.context.stack[-1:] == call.context.stack[-1:]
+    outside = switch.context.loops == call.context.loops[: len(switch.context.loops)]
+    return same and outside and switch.order < call.order and len(switch.context.loops) < len(call.context.loops)
+
+
+def _is_data(value: Sym) -> bool:
+    line = list(ancestors(value))
+    known = all(one.layer is None and one.op not in _OPAQUE and one.op != "parameter" for one in line)
+    return known and any(one.op == "batch" for one in line)
+
+
+def _applies(call: Call, loop: Loop) -> bool:
+    inside = any(one is loop for one in call.context.loops)
+    return inside and call.name not in LOSSES and (call.name in {"network", "sequential"} or is_module(call.receiver))

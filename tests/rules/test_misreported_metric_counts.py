@@ -1,0 +1,101 @@
+"""AEL607: sums over batches that are divided by the wrong count, or that do not depend on the batches."""
+
+import pytest
+
+from aelint.rules.inference import misreported_metric as rule
+from tests.rules.harness import rows
+
+LOADERS = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
+
+model, criterion = nn.Sequential(nn.Linear(20, 4), nn.Linear(4, 20)), nn.MSELoss()
+data, held_out = TensorDataset(torch.randn(900, 20)), TensorDataset(torch.randn(100, 20))
+train_loader = DataLoader(data, batch_size=50, shuffle=True)
+loader = DataLoader(held_out, batch_size=50)
+drawn = DataLoader(data, batch_size=50, sampler=SubsetRandomSampler(range(100)))
+total, count = 0.0, 0
+"""
+
+
+def summed(over, added, divided):
+    return (
+        LOADERS
+        + f"for i, (x,) in enumerate({over}):\n    loss = criterion(model(x), x)\n    {added}\nresult = {divided}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("over", "added", "divided"),
+    [
+        ("loader", "total += loss.item()", "total / len(loader)"),
+        ("loader", "total += loss.item() * len(x)", "total / len(loader.dataset)"),
+        ("drawn", "total += loss.item() * len(x)", "total / len(drawn.sampler)"),
+        ("loader", "total += loss.item(); count += 1", "total / count"),
+        ("loader", "total += loss.item(); count += i", "total / (i + 1)"),
+        ("unknown", "total += loss.item()", "total / len(loader)"),
+    ],
+)
+def test_silent_on_the_right_count(over, added, divided):
+    assert rows(rule, summed(over, added, divided)) == []
+
+
+@pytest.mark.parametrize(
+    ("over", "added", "divided", "row"),
+    [
+        ("loader", "total += loss.item()", "total / len(train_loader)", 15),
+        ("loader", "total += loss.item() * len(x)", "total / len(train_loader.dataset)", 15),
+        ("drawn", "total += loss.item() * len(x)", "total / len(drawn.dataset)", 15),
+        ("loader", "total += loss.item(); count += i", "total / (count + 1)", 14),
+    ],
+)
+def test_fires_on_the_size_of_something_else(over, added, divided, row):
+    assert rows(rule, summed(over, added, divided)) == [row]
+
+
+EVALUATED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(20, 20)
+
+    def forward(self, x):
+        return self.layer(x)
+
+net = Net()
+for (x,) in train_loader:
+    out = net(x)
+    training_loss = criterion(out, x)
+    training_loss.backward()
+net.eval()
+for (y,) in loader:
+    {}
+    total += loss.item()
+result = total / len(loader)
+"""
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "loss = criterion(net(y), y)",
+        "loss = criterion(predict(net, y), y)",
+        "noise = criterion(y + torch.randn(20), y); loss = criterion(net(y), y)",
+    ],
+)
+def test_silent_where_the_model_is_judged_by_the_batch(loss):
+    assert rows(rule, LOADERS + EVALUATED.format(loss)) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "row"),
+    [
+        ("loss = criterion(y + 0.1 * torch.randn_like(y), y)", 28),
+        ("loss = nn.functional.l1_loss(y.clamp(0, 1), target=y)", 28),
+        ("loss = training_loss", 29),
+        ("loss = criterion(out, x)", 29),
+    ],
+)
+def test_fires_where_it_is_not(loss, row):
+    assert row in rows(rule, LOADERS + EVALUATED.format(loss))
