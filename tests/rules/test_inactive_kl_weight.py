@@ -42,6 +42,12 @@ def test_no_backward_in_sight():
     assert not rows(rule, HEAD.format("F.mse_loss(y, x)").replace("    loss.backward()\n", ""))
 
 
+def test_codes_of_an_encoder_that_nobody_trains_here():
+    source = HEAD.replace("for x in", "optimizer = torch.optim.Adam({}.parameters())\n\nfor x in", 1)
+    assert not rows(rule, source.format("judge", "F.mse_loss(judge(z), x[:, :1])"))
+    assert rows(rule, source.format("encoder", "F.mse_loss(y, x)")) == [15]
+
+
 def test_reconstruction_alone():
     assert rows(rule, HEAD.format("F.mse_loss(y, x, reduction='sum')")) == [13]
     assert rows(rule, HEAD.format("((y - x) ** 2).sum(1).mean()")) == [13]
@@ -89,3 +95,22 @@ def test_an_adversary_holds_the_code():
     assert rows(rule, source.format("0.1 * F.l1_loss(decoder(z), x)"))
     critic = "0.1 * F.binary_cross_entropy_with_logits(critic(z), torch.ones(8, 1))"
     assert not rows(rule, source.format(critic))
+
+
+def test_silent_on_a_diffusion_whose_noise_level_comes_from_elsewhere():
+    source = """
+    import torch
+    import torch.nn as nn
+
+    model = nn.Linear(64, 64)
+
+    def step(x: torch.Tensor, level: torch.Tensor):
+        noisy = x + torch.exp(0.5 * level) * torch.randn_like(x)
+        nn.functional.mse_loss(model(noisy), x).backward()
+    """
+    assert rows(rule, source) == []
+
+
+def test_silent_where_the_labels_of_an_adversary_are_moved_to_a_device():
+    loss = "F.mse_loss(y, x) + F.binary_cross_entropy(judge(z).sigmoid(), torch.ones(x.size(0), 1).to(z.device))"
+    assert rows(rule, HEAD.format(loss)) == []

@@ -68,8 +68,10 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.lineage import ancestors, depends_on, source
 from aelint.semantics.objectives import Objective, objectives
+from aelint.semantics.parameters import held_by
 from aelint.semantics.posteriors import Posterior, posteriors
 from aelint.semantics.terms import Term, divergences, reconstructions
+from aelint.semantics.training import optimizers
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
 
@@ -85,12 +87,28 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield losses without a restraint on the posterior, and divergences without gradient."""
     called = [o for o in objectives(program) if o.called]
-    sampled = [p for p in posteriors(program) if p.learned and p.scale is not None and p.head is not None]
+    sampled = [
+        p
+        for p in posteriors(program)
+        if p.learned and _is_from_layer(p.mean) and _is_from_layer(p.head) and _trains(program, p)
+    ]
     seen: set[int] = set()
     for finding in (*_severed(called), *_unrestrained(called, sampled)):
         if id(finding.site.node) not in seen:
             seen.add(id(finding.site.node))
             yield finding
+
+
+def _is_from_layer(value: Sym | None) -> bool:
+    """Whether a layer computed it: the noise level of a diffusion comes from a schedule, which nothing trains."""
+    return any(one.layer is not None or one.op == "parameter" for one in ancestors(value))
+
+
+def _trains(program: Program, posterior: Posterior) -> bool:
+    """Whether some optimiser may hold the head: codes of an encoder that others trained are data."""
+    held = [held_by(optimizer) for optimizer in optimizers(program)]
+    layers = {id(one.layer) for one in ancestors(posterior.head) if one.layer is not None}
+    return not held or not layers or not all(h.known for h in held) or any(layers & h.owners for h in held)
 
 
 def _severed(called: list[Objective]) -> Iterator[Finding]:
