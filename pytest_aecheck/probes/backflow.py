@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_aecheck.probes.objective import comparisons
 from pytest_aecheck.probes.runs import Run, graph_leaves
+from pytest_aecheck.probes.sites import find_sites
 from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import RANDOM, SHAPE_ONLY, TAKES_SHAPE_FROM_SECOND, VIEWS
 
@@ -19,12 +20,17 @@ __all__ = ["cut_from_reconstruction"]
 def cut_from_reconstruction(run: Run, model: Any) -> tuple[str, ...]:
     """Weights that act on the input on its way to the reconstruction, whose gradient does not come back to them.
 
-    Only floating values count as a way: what an argmax or a rounding to integers decides has no gradient to lose.
+    Only floating values count as a way: what an argmax or a rounding to integers decides has no gradient to lose. Where a
+    latent is drawn, only what makes its mean and scale is looked at: a network that guides the draw in another way (the
+    metric of a Riemannian flow) may well be trained by another term.
     """
     predictions = _predictions(run)
     if not predictions:
         return ()
     acting = _acting(run, predictions)
+    heads = [value for site in find_sites(run.trace) for value in (site.mean, site.scale)]
+    if heads:
+        acting &= _acting(run, heads)
     candidates = {
         name: p
         for name, p in model.named_parameters()

@@ -83,3 +83,25 @@ def watched(model, x):
 
 def test_a_decoder_that_only_watches_is_left_alone():
     assert run_checks(AESpec(Probed, vectors, loss=watched), only=["AEC406"])["AEC406"].status == "passed"
+
+
+class Guided(VAE):
+    """A network of its own guides the draw and is trained by a term of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.guide = torch.nn.Linear(20, 4)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        z = mu + torch.randn_like(mu) * (0.5 * logvar).exp()
+        self.step = torch.sigmoid(self.guide(x))
+        return self.decoder(z + 0.1 * self.step.detach()), mu, logvar
+
+
+def guided(model, x):
+    return elbo(model, x) + (model.step - 0.5).pow(2).sum(1).mean()
+
+
+def test_a_network_that_only_guides_the_draw_is_left_alone():
+    assert run_checks(AESpec(Guided, vectors, loss=guided), only=["AEC406"])["AEC406"].status == "passed"
