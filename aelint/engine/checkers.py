@@ -26,8 +26,13 @@ def _function(module: str) -> tuple[Callable[..., Iterator[Finding]], bool]:
 
 
 def checker(rule: RuleInfo) -> Check:
-    """The rule's `check`, called with its options if it takes any."""
+    """The rule's `check`, called with its options if it takes any; what its findings take for granted is said."""
+    from aelint.semantics.assumptions import with_assumptions  # noqa: PLC0415 - only where a program is at hand
+
     function, takes_options = _function(rule.module)
-    if takes_options:
-        return function
-    return lambda program, _: function(program)
+
+    def check(program: Program, options: Mapping[str, int | float | str | bool]) -> Iterator[Finding]:
+        found = function(program, options) if takes_options else function(program)
+        return (with_assumptions(program, finding) for finding in found)
+
+    return check

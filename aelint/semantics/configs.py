@@ -10,6 +10,7 @@ from aelint.semantics.values import External, ListValue, Object, Sym, Value
 __all__ = ["add_argument", "new_parser", "parse"]
 
 _DEFAULTS = "#defaults"
+_SITES = "#sites"
 
 
 def new_parser(frame: Frame, node: ast.AST) -> Object:
@@ -17,7 +18,9 @@ def new_parser(frame: Frame, node: ast.AST) -> Object:
     return Object("argparse.ArgumentParser", site=frame.site(node))
 
 
-def add_argument(parser: Object, args: tuple[Value, ...], kwargs: dict[str, Value]) -> None:
+def add_argument(
+    frame: Frame, parser: Object, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
+) -> None:
     """Remember the default of one argument under its destination."""
     flags = [a for a in args if isinstance(a, str)]
     if not flags:
@@ -26,6 +29,7 @@ def add_argument(parser: Object, args: tuple[Value, ...], kwargs: dict[str, Valu
     given = kwargs.get("dest")
     name: str = given if isinstance(given, str) else long.lstrip("-").replace("-", "_")
     defaults = parser.attrs.setdefault(_DEFAULTS, {})
+    parser.attrs.setdefault(_SITES, {})[name] = frame.site(node)
     match kwargs:
         case {"default": default}:
             defaults[name] = _typed(default, kwargs.get("type"))
@@ -56,5 +60,5 @@ def parse(frame: Frame, parser: Object, node: ast.AST) -> Sym:
     found = Sym("namespace", (), {"assumed": True}, frame.site(node), kind="object", tensor=False, name="args")
     for name, value in parser.attrs.get(_DEFAULTS, {}).items():
         found.attrs[f".{name}"] = ListValue(list(value.items)) if isinstance(value, ListValue) else value
-        frame.machine.assumptions[name] = value
+        frame.machine.assumptions[name] = (value, parser.attrs[_SITES][name])
     return found

@@ -241,7 +241,7 @@ def _parser_method(
 ) -> Value:
     match name:
         case "add_argument":
-            configs.add_argument(parser, args, kwargs)
+            configs.add_argument(frame, parser, args, kwargs, node)
             return None
         case "parse_args":
             return configs.parse(frame, parser, node)

@@ -83,8 +83,8 @@ class Machine:
     entry: Module | None = None
     """The file that is being looked at; what it imports is followed for its sake."""
     settled: Settled = field(default_factory=Settled)
-    assumptions: dict[str, Value] = field(default_factory=dict)
-    """Defaults of the command line that stand for what a user passes."""
+    assumptions: dict[str, tuple[Value, Site]] = field(default_factory=dict)
+    """Defaults of the command line that stand for what a user passes, and where they are declared."""
 
     @property
     def built(self) -> int:

@@ -1,0 +1,80 @@
+"""Defaults of the command line: a finding that rests on one says so, since a user may pass something else."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from aelint.rule import Finding, Note, Site
+from aelint.semantics.program import Program
+from aelint.semantics.values import ClassValue, Function, Value
+from aelint.syntax.walk import walk
+
+__all__ = ["with_assumptions"]
+
+
+def with_assumptions(program: Program, finding: Finding) -> Finding:
+    """The finding, with the defaults that its numbers come from named in the message and shown as notes."""
+    if not program.machine.assumptions:
+        return finding
+    words = set(re.findall(r"[\w.+-]*\w", " ".join((finding.message, *(n.message for n in finding.notes)))))
+    named = {i for site in (finding.site, *(n.site for n in finding.notes)) for i in _identifiers(site)}
+    aliases = _aliases(program)
+    used = [
+        (name, value, site)
+        for name, (value, site) in program.machine.assumptions.items()
+        if _is_number(value) and str(value) in words and (name in named or aliases.get(name, set()) & named)
+    ]
+    if not used:
+        return finding
+    said = ", ".join(f"`{name}` is {value}" for name, value, _ in used)
+    notes = tuple(
+        Note(site, f"`{name}` is {value} unless the command line says otherwise") for name, value, site in used
+    )
+    message = f"{finding.message} (taken that {said}, the default of the command line)"
+    return replace(finding, message=message, notes=(*finding.notes, *notes))
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _identifiers(site: Site) -> Iterator[str]:
+    for node in walk(site.node):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield name
+
+
+def _aliases(program: Program) -> dict[str, set[str]]:
+    """For each name on the command line, the parameters that it is passed on as, and the names it is bound to."""
+    found: dict[str, set[str]] = {}
+    for call in program.calls:
+        node = call.site.node
+        parameters = _parameters(call.callee)
+        if not isinstance(node, ast.Call) or not parameters:
+            continue
+        passed = [*zip(parameters, node.args, strict=False), *((k.arg, k.value) for k in node.keywords if k.arg)]
+        for parameter, value in passed:
+            if isinstance(value, ast.Attribute):
+                found.setdefault(value.attr, set()).add(parameter)
+    for module in program.machine.modules.values():
+        for node in walk(module.tree):
+            match node:
+                case ast.Assign(
+                    targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=ast.Attribute(attr=source)
+                ):
+                    found.setdefault(source, set()).add(name)
+    return found
+
+
+def _parameters(callee: Value) -> list[str]:
+    match callee:
+        case ClassValue() if isinstance(callee.find("__init__"), Function):
+            return _parameters(callee.find("__init__"))[1:]
+        case Function(node=node):
+            return [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+        case _:
+            return []
