@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         for entry in compared.vanished:
             complain(f"{entry.path}: {entry.code} {entry.name} is gone; `aelint baseline prune` drops it", "note")
         remaining = replace(outcome, diagnostics=compared.new)
-        return finish(args, Fixed(remaining), chosen, {})
+        return finish(args, Fixed(remaining), chosen, {}, [f"{len(compared.known)} in the baseline"])
     kept = compared.known if args.action == "prune" else baseline.accept(outcome.diagnostics, presentation)
     return _write(file, kept, outcome, compared)
 

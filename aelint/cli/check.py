@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from aelint._version import VERSION
+from aelint.cli.progress import Progress
 from aelint.cli.settings import settings
 from aelint.cli.summary import fixes, statistics, summary
 from aelint.cli.terminal import colours, complain, say
@@ -24,7 +25,19 @@ STDIN = "-"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Lint what `args` names and report it."""
+    """Lint what `args` names and report it, once or after every change."""
+    if not args.watch:
+        return _run(args)
+    paths = args.paths or ["."]
+    if STDIN in paths or args.diff or args.add_ignores is not None:
+        complain("--watch goes with files and folders, and with --fix, but not with `-`, --diff or --add-ignores")
+        return 2
+    from aelint.cli.watch import watch  # noqa: PLC0415 - only here
+
+    return watch(lambda: _run(args), paths, lambda: settings(args, paths), writes=_mends(args))
+
+
+def _run(args: argparse.Namespace) -> int:
     paths = args.paths or ["."]
     if STDIN in paths and len(paths) > 1:
         complain("standard input (`-`) cannot be linted together with other files")
@@ -36,14 +49,26 @@ def run(args: argparse.Namespace) -> int:
         complain(str(error))
         return 2
     texts = {} if stdin is None else {str(Path(stdin).absolute()): sys.stdin.buffer.read()}
-    files = Run(paths, chosen, jobs=args.jobs, stdin=stdin, cached=not args.no_cache and stdin is None)
-    if args.add_ignores is not None:
-        fixed = ignore(files, args.add_ignores, texts)
-    elif args.fix or args.diff or args.fix_only:
-        fixed = fix(files, texts, unsafe=args.unsafe_fixes)
-    else:
-        return finish(args, Fixed(files.lint(texts)), chosen, texts)
+    progress = Progress(wanted=not args.quiet)
+    cached = not args.no_cache and stdin is None
+    files = Run(paths, chosen, jobs=args.jobs, stdin=stdin, cached=cached, progress=progress)
+    try:
+        fixed = _fixed(args, files, texts)
+    finally:
+        progress.finish()
+    if not _mends(args):
+        return finish(args, fixed, chosen, texts)
     return _mend(args, fixed, chosen, texts, is_stdin=stdin is not None)
+
+
+def _mends(args: argparse.Namespace) -> bool:
+    return args.add_ignores is not None or args.fix or args.diff or args.fix_only
+
+
+def _fixed(args: argparse.Namespace, files: Run, texts: dict[str, bytes]) -> Fixed:
+    if args.add_ignores is not None:
+        return ignore(files, args.add_ignores, texts)
+    return fix(files, texts, unsafe=args.unsafe_fixes) if _mends(args) else Fixed(files.lint(texts))
 
 
 def _mend(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict[str, bytes], *, is_stdin: bool) -> int:
@@ -87,13 +112,15 @@ def _finish_quietly(fixed: Fixed, *, changed: bool) -> int:
     return 2 if fixed.outcome.failures else int(changed)
 
 
-def finish(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict[str, bytes]) -> int:
-    """Report what was found; the exit code."""
+def finish(
+    args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict[str, bytes], done: Sequence[str] = ()
+) -> int:
+    """Report what was found; the exit code. `done` says in a few words each what else happened."""
     outcome = fixed.outcome
     coloured = not args.output_file and args.output_format in FOR_PEOPLE and colours(args.color)
     presentation = Presentation(VERSION, chosen.root, coloured, outcome.failures, texts)
     if args.statistics:
-        lines: Iterable[str] = statistics(outcome.diagnostics)
+        lines: Iterable[str] = statistics(outcome.diagnostics, as_json=args.output_format == "json")
     else:
         lines = reporter(args.output_format)(outcome.diagnostics, presentation)
     try:
@@ -107,8 +134,16 @@ def finish(args: argparse.Namespace, fixed: Fixed, chosen: Settings, texts: dict
     if args.output_format in FOR_PEOPLE and not args.quiet:
         for line in fixes(fixed.applied) if args.show_fixes else ():
             say(line)
-        say(summary(outcome, len(fixed.applied)))
+        for line in summary(outcome, (*done, *_applied(args, len(fixed.applied)))):
+            say(line)
     return code
+
+
+def _applied(args: argparse.Namespace, count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    adds = getattr(args, "add_ignores", None) is not None
+    return (f"{count} {'comment' if count == 1 else 'comments'} added" if adds else f"{count} fixed",)
 
 
 def _print(lines: Iterable[str], file: str | None) -> None:

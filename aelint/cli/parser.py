@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from aelint._version import VERSION
 from aelint.reporters import FORMATS
@@ -29,7 +30,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="aelint",
         description="Find the faults of autoencoders in PyTorch source, without running it.",
         epilog="exit codes: 0 nothing found, 1 findings, 2 the run could not be done or is incomplete",
@@ -42,6 +43,26 @@ def _parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
         build(command)
         command.set_defaults(run=_Command(COMMAND_MODULES.get(name, name)))
     return parser, tuple(COMMANDS)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that suggests what a misspelled option may have meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and end."""
+        words = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+        if message.startswith("unrecognized arguments:") and words:
+            from aelint.registry import suggestion  # noqa: PLC0415 - only after a typing error
+
+            message += suggestion(words[0], self._all_options())
+        super().error(message)
+
+    def _all_options(self) -> set[str]:
+        parsers: list[argparse.ArgumentParser] = [self]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse tells in no other way
+                parsers += action.choices.values()
+        return {option for parser in parsers for option in parser._option_string_actions}  # noqa: SLF001
 
 
 class _Command:
@@ -57,7 +78,8 @@ class _Command:
 
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders; `-` for standard input [.]")
-    _linting(parser)
+    running = _linting(parser)
+    running.add_argument("--watch", action="store_true", help="run again whenever a file changes")
     fixing = parser.add_argument_group("fixing")
     fixing.add_argument("--fix", action="store_true", help="mend what can be mended safely")
     fixing.add_argument("--unsafe-fixes", action="store_true", help="mend what a person should look at, too")
@@ -67,7 +89,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
     fixing.add_argument("--show-fixes", action="store_true", help="list what was mended")
 
 
-def _linting(parser: argparse.ArgumentParser) -> None:
+def _linting(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     _selection(parser)
     _files(parser)
     output = parser.add_argument_group("output")
@@ -80,6 +102,7 @@ def _linting(parser: argparse.ArgumentParser) -> None:
     running = parser.add_argument_group("running")
     running.add_argument("-j", "--jobs", type=_positive, metavar="N", help="processes at most [one per processor]")
     running.add_argument("--no-cache", action="store_true", help="neither read nor write .aelint_cache")
+    return running
 
 
 def _selection(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aelint.config import Settings
@@ -47,6 +47,7 @@ class Run:
         raises: Let a failing rule raise.
         stdin: The name of text that need not be saved, in place of `paths`.
         cached: Use and keep what earlier runs found.
+        progress: Called after each file that had to be analysed, with their number so far and their number.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Run:
         raises: bool = False,
         stdin: str | None = None,
         cached: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._settings = settings
         self._cached = cached
         self._discovery = Discovery(settings)
         self._jobs = default_jobs() if jobs is None else jobs
         self._understand = understand
+        self._progress = progress
         self._raises = raises or bool(os.environ.get("AELINT_RAISE"))
         self.files = self._discovery.files(paths) if stdin is None else self._discovery.unsaved(stdin)
 
@@ -74,7 +77,10 @@ class Run:
         plan = self._plan(reader)
         cache = Cache(self._settings, reader, plan.display) if self._cached else None
         reports, todo, size = _gate(self.files, self._discovery.named, reader, cache)
-        for report in analyse_files(Analyser(plan, self._understand), todo, size=size, jobs=self._jobs):
+        analyser = Analyser(plan, self._understand)
+        for done, report in enumerate(analyse_files(analyser, todo, size=size, jobs=self._jobs), 1):
+            if self._progress is not None:
+                self._progress(done, len(todo))
             if cache is not None:
                 cache.put(report)
             if report.diagnostics or report.suppressions or report.failures:

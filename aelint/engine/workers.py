@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,7 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def analyse_files(
-    analyser: Analyser, paths: Sequence[str], *, size: int, jobs: int, started: Callable[[], None] | None = None
-) -> Iterator[FileReport]:
+def analyse_files(analyser: Analyser, paths: Sequence[str], *, size: int, jobs: int) -> Iterator[FileReport]:
     """The reports on the files, in their order.
 
     Args:
@@ -40,14 +38,10 @@ def analyse_files(
         paths: Files that passed the prefilter.
         size: Their bytes together.
         jobs: At most this many processes.
-        started: Called after each file.
     """
     jobs = min(jobs, size // WORTH_A_PROCESS, len(paths))
     reports = _in_processes(analyser, paths, jobs) if jobs > 1 else (_one(analyser, path) for path in paths)
-    for report in reports:
-        if started is not None:
-            started()
-        yield report
+    yield from reports
 
 
 def _one(analyser: Analyser, path: str) -> FileReport:

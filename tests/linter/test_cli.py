@@ -26,6 +26,7 @@ def test_findings(aelint, files):
         "a.py:3:1: warning AEL291 doubtful-call: `doubtful` is called",
         "b.py:2:1: error AEL190 loud-call: `loud` is called",
         "Found 2 errors and 1 warning in 2 of 2 files. `aelint rule AEL190` explains a rule.",
+        "Can be mended: 2 with `--fix`.",
     ]
 
 
@@ -161,6 +162,8 @@ def test_output_file_and_exit_zero(aelint, files, here):
 def test_statistics(aelint, files):
     files({"a.py": TORCH + "doubtful()\nloud(1)\nloud(1)\n"})
     assert aelint("--statistics", "-q").out == "2  AEL190  loud-call\n1  AEL291  doubtful-call\n"
+    counts = json.loads(aelint("--statistics", "--output-format", "json").out)
+    assert counts[0] == {"code": "AEL190", "name": "loud-call", "count": 2}
 
 
 def test_colours_only_where_they_are_wanted(aelint, files, monkeypatch):
@@ -224,6 +227,7 @@ def test_a_missing_path_is_one_line_and_the_rest_is_still_linted(aelint, files):
     assert ran.code == 2
     assert ran.err == "aelint: error: nowhere.py: no such file or folder\n"
     assert "AEL190" in ran.out
+    assert aelint("nowhere.py").out == "No faults found in 0 files, but the run is incomplete.\n"
 
 
 def test_an_unreadable_file_is_one_line(aelint, files, monkeypatch):
@@ -278,6 +282,11 @@ def test_bad_usage_ends_with_two_and_a_reason(aelint, arguments):
     ran = aelint(*arguments)
     assert ran.code == 2
     assert ran.err.strip().splitlines()[-1].startswith("aelint")
+
+
+def test_a_misspelled_option_gets_a_suggestion(aelint):
+    assert aelint("--selct", "AEL1", ".").err.endswith("--selct; did you mean `--select`?\n")
+    assert aelint("baseline", "check", "--exit-zreo").err.endswith("did you mean `--exit-zero`?\n")
 
 
 def test_strange_file_names_stay_on_their_line(aelint, files):

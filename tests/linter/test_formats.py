@@ -143,6 +143,6 @@ def test_strange_names_and_texts_break_no_format(aelint, here, name):
         case "junit":
             ET.fromstring(out)
         case "github" | "concise" | "json-lines":
-            assert len(out.splitlines()) == (2 if name == "concise" else 1)
+            assert len(out.splitlines()) == (3 if name == "concise" else 1)
         case _:
             json.loads(out)
