@@ -13,6 +13,9 @@ from aelint.semantics.values import ListValue, Shape, Sym, Value
 __all__ = ["alternatives", "merge", "same"]
 
 MAX_ALTERNATIVES = 8
+"""So many of the values that a joined value may be are kept."""
+MAX_COMPARED = 32
+"""Beyond so many different values nothing is known of the joined one."""
 
 
 def same(left: Value, right: Value) -> bool:
@@ -45,15 +48,17 @@ def merge(values: Sequence[Value]) -> Value:
     distinct: list[Value] = []
     for value in values:
         for one in alternatives(value):
-            if not any(same(one, other) for other in distinct):
+            if not any(one is other or same(one, other) for other in distinct):
                 distinct.append(one)
+        if len(distinct) > MAX_COMPARED:
+            return _any_of(distinct[:MAX_ALTERNATIVES])
     if len(distinct) == 1:
         return distinct[0]
     if all(isinstance(v, tuple) for v in distinct) and len({len(v) for v in distinct}) == 1:
         return tuple(merge(column) for column in zip(*distinct, strict=True))
     if all(isinstance(v, ListValue) for v in distinct):
         return _merge_lists(distinct)
-    return _phi(distinct[:MAX_ALTERNATIVES])
+    return _phi(distinct)
 
 
 def _merge_lists(lists: list[ListValue]) -> ListValue:
@@ -64,11 +69,16 @@ def _merge_lists(lists: list[ListValue]) -> ListValue:
     return ListValue(list(min(lists, key=lambda v: len(v.items)).items), complete=False, site=lists[0].site)
 
 
+def _any_of(examples: list[Value]) -> Sym:
+    joined = Sym("phi", tuple(examples), site=next((v.site for v in examples if isinstance(v, Sym)), None))
+    joined.name = next((v.name for v in examples if isinstance(v, Sym) and v.name), "")
+    return joined
+
+
 def _phi(values: list[Value]) -> Sym:
     facts = [facts_of(v) for v in values if v is not None]
     syms = [v for v in values if isinstance(v, Sym)]
-    joined = Sym("phi", tuple(values), site=syms[0].site if syms else None)
-    joined.name = next((v.name for v in syms if v.name), "")
+    joined = _any_of(values[:MAX_ALTERNATIVES])
     if not facts:
         return joined
     joined.tensor = facts[0].tensor if len({f.tensor for f in facts}) == 1 else None
