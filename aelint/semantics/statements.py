@@ -181,7 +181,7 @@ def _branches(frame: Frame, runs: list[tuple[Callable[[], Flow], ast.AST, bool]]
 def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> Flow:
     iterable = evaluate(frame, node.iter)
     items, complete = iteration.iterate(frame, iterable, node.iter)
-    if _has_order_words(node) and len(items) > UNKNOWN_ROUNDS:
+    if _has_order_words(node) and len(items) > UNKNOWN_ROUNDS and not _are_parts(items):
         items, complete = items[:UNKNOWN_ROUNDS], False
     if complete:
         return _known_rounds(frame, node, items, iterable)
@@ -195,6 +195,11 @@ def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> Flow:
         return execute(frame, node.body)
 
     return _unknown_rounds(frame, node, run, iterable)
+
+
+def _are_parts(items: list[Value]) -> bool:
+    """Whether a loop goes over networks or optimisers: `for net in nets: net.zero_grad()` leaves none of them out."""
+    return all(isinstance(i, (Object, Instance)) for i in items)
 
 
 @once_per_node

@@ -10,8 +10,8 @@ from aelint.semantics.kinds import is_module
 from aelint.semantics.memo import per_program
 from aelint.semantics.parameters import Held, held_by, is_optimizer
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Call, Context, Event, Store
-from aelint.semantics.values import Function, Object, Sym, Value
+from aelint.semantics.trace import Call, Context, Event, Loop, Store
+from aelint.semantics.values import Function, Instance, ListValue, Object, Sym, Value
 
 __all__ = ["Action", "Kind", "actions", "following_round", "is_unconditional", "optimizers", "same_round"]
 
@@ -61,8 +61,16 @@ class Action:
 @per_program
 def actions(program: Program) -> tuple[Action, ...]:
     """Every training action of the program, in order."""
-    events = (e for e in program.machine.trace.events if all(loop.round < ROUNDS for loop in e.context.loops))
+    events = (e for e in program.machine.trace.events if not any(map(_is_repetition, e.context.loops)))
     return tuple(a for e in events if (a := _action(e)) is not None)
+
+
+def _is_repetition(loop: Loop) -> bool:
+    """Whether a round only repeats earlier ones: over networks and optimisers each round is about another one."""
+    if loop.round < ROUNDS:
+        return False
+    items = loop.iterable.items if isinstance(loop.iterable, ListValue) else loop.iterable
+    return not (isinstance(items, (list, tuple)) and all(isinstance(i, (Object, Instance)) for i in items))
 
 
 def optimizers(program: Program) -> Iterator[Object]:

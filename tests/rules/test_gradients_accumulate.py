@@ -56,6 +56,19 @@ for _ in range(9):
     (model(x) - x).pow(2).mean().backward()
     opt.step()
 """,
+    "each of many networks is cleared": """
+nets = [nn.Linear(20, 20), nn.Linear(20, 20), nn.Linear(20, 20), encoder, decoder]
+
+def reset():
+    for net in nets:
+        net.zero_grad()
+
+for _ in range(9):
+    x = torch.randn(8, 20)
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+    reset()
+""",
     "gradients are zeroed one by one": """
 for _ in range(9):
     x = torch.randn(8, 20)
