@@ -66,6 +66,50 @@ def test_fires(source):
     assert rows(rule, source) == [16]
 
 
+NAMED = """
+import torch
+from torch import nn
+
+model = nn.Linear(4, 4)
+best, waited = 1.0, 0
+for epoch in range(9):
+    x = torch.randn(5, 4)
+    loss = nn.functional.mse_loss(model(x), x).item()
+    waited += 1
+    is_best = {test}
+    {keep}
+    if waited > 3:
+        break
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "keep"),
+    [
+        ("loss < best", "best = min(loss, best)"),
+        ("loss < best", "if is_best: best = loss; torch.save(model, 'best.pt')"),
+        ("True", "worst = max(loss, best)"),
+        ("True", "if loss < best: best = loss; waited = 0"),
+        ("True", "if loss > best: best = loss; print(best)"),
+    ],
+)
+def test_silent_on_what_is_kept_under_a_name(test, keep):
+    assert rows(rule, NAMED.format(test=test, keep=keep)) == []
+
+
+@pytest.mark.parametrize(
+    ("test", "keep", "row"),
+    [
+        ("loss > best", "best = max(loss, best)", 12),
+        ("loss > best", "if is_best: best = loss; torch.save(model, 'best.pt')", 11),
+        ("True", "best = min(best, -loss)", 12),
+        ("True", "if loss > best: best = loss; waited = 0", 12),
+    ],
+)
+def test_fires_on_what_is_kept_under_a_name(test, keep, row):
+    assert rows(rule, NAMED.format(test=test, keep=keep)) == [row]
+
+
 def test_early_stopping_in_another_file():
     files = {
         "main.py": """

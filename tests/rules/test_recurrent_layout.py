@@ -44,3 +44,45 @@ def test_silent(body):
 @pytest.mark.parametrize(("body", "row"), LOUD.values(), ids=LOUD)
 def test_wrong_axis(body, row):
     assert rows(rule, HEAD + body) == [row]
+
+
+CODES = """
+import torch
+from torch import nn
+
+encoder = nn.LSTM(8, 16, num_layers={layers}, bidirectional={both}, batch_first=True)
+_, (h, c) = encoder(torch.randn({samples}, 20, 8))
+code = {code}
+"""
+
+
+@pytest.mark.parametrize(
+    ("layers", "both", "samples", "code"),
+    [
+        (1, True, 32, "torch.cat([h[-2], h[-1]], 1)"),
+        (1, True, 32, "h.transpose(0, 1).reshape(-1, 32)"),
+        (1, True, 1, "h.view(1, -1)"),
+        (1, False, 32, "h.view(-1, 16)"),
+        (1, False, 32, "h[0]"),
+        (2, False, 32, "h[-1]"),
+        (2, False, 32, "h[0] + h[1]"),
+        (2, True, 32, "h.view(2, 2, -1, 16)[-1, 0]"),
+        (1, True, 32, "torch.cat([h[-1], c[-1]], 1)"),
+    ],
+)
+def test_silent_on_codes_of_final_states(layers, both, samples, code):
+    assert rows(rule, CODES.format(layers=layers, both=both, samples=samples, code=code)) == []
+
+
+@pytest.mark.parametrize(
+    ("layers", "both", "code"),
+    [
+        (1, True, "torch.cat([h[-1], h[-1]], 1)"),
+        (2, True, "(lambda s: torch.cat((s[-1, 0], s[-1, 0]), dim=1))(h.view(2, 2, 32, 16))"),
+        (1, True, "h.view(-1, 32)"),
+        (2, False, "h.reshape(32, -1)"),
+        (2, False, "h[0]"),
+    ],
+)
+def test_codes_that_leave_out_or_mix_states(layers, both, code):
+    assert rows(rule, CODES.format(layers=layers, both=both, samples=32, code=code)) == [7]

@@ -2,8 +2,8 @@
 
 ## What it does
 
-Looks at comparisons that keep a best value together with the model that reached it. Reports a loss
-that is kept when it grows, and a score (PSNR, SSIM, accuracy, a negated loss) that is kept when it
+Looks at comparisons that keep a best value together with the model that reached it, or that set back the
+counter of early stopping, and at `best = max(loss, best)`. Reports a loss that is kept when it grows, and a score (PSNR, SSIM, accuracy, a negated loss) that is kept when it
 falls. What a number is follows from how it was computed, through helper functions and methods. Also
 reports `ReduceLROnPlateau(mode="max")` that is stepped with a loss, and callbacks (`ModelCheckpoint`,
 `EarlyStopping`) with `mode="max"` that monitor one.
@@ -62,9 +62,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.patience import restarts_waiting
 from aelint.semantics.scores import Better, better
 from aelint.semantics.trace import Binding, Guard, Store
-from aelint.semantics.values import Object
+from aelint.semantics.values import Object, Sym
 
 RULE = Rule(
     code="AEL605",
@@ -72,7 +73,7 @@ RULE = Rule(
     summary="the model is kept as the best one when its score got worse",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("save", "state_dict", "deepcopy", "plateau", "checkpoint", "stopping"),),
+    triggers=(("save", "state_dict", "deepcopy", "plateau", "checkpoint", "stopping", "best", "break"),),
 )
 
 
@@ -83,14 +84,17 @@ def check(program: Program) -> Iterator[Finding]:
         guard = event.context.guards[-1] if event.context.guards else None
         if guard is None or id(guard.test) in seen:
             continue
-        kept = _kept(guard, event)
+        test = _comparison(program, guard, event)
+        kept = _kept(test, guard, event)
         wanted = better(event.value)
-        if kept is None or wanted is None or kept is wanted or not _saves(program, guard):
+        if kept is None or wanted is None or kept is wanted:
+            continue
+        if not _saves(program, guard) and not restarts_waiting(program, guard.test):
             continue
         seen.add(id(guard.test))
-        site = Site(event.site.unit, guard.test)
+        site = Site(event.site.unit, test)
         yield Finding(site, _message(site, event, wanted), _notes(event))
-    for finding in _modes(program):
+    for finding in (*_extremes(program), *_modes(program)):
         if id(finding.site.node) not in seen:
             seen.add(id(finding.site.node))
             yield finding
@@ -114,9 +118,33 @@ def _modes(program: Program) -> Iterator[Finding]:
                 )
 
 
-def _kept(guard: Guard, event: Binding | Store) -> Better | None:
+def _extremes(program: Program) -> Iterator[Finding]:
+    """`best = max(loss, best)`: the name says best, the function keeps the worst."""
+    for event in program.assignments:
+        match event.value:
+            case Sym(op="max" | "min" as extreme, inputs=(_, _) as compared) if "best" in event.name.lower():
+                worst = Better.LOWER if extreme == "max" else Better.HIGHER
+                if any(better(one) is worst for one in compared):
+                    other = "min" if extreme == "max" else "max"
+                    what = "losses" if worst is Better.LOWER else "scores"
+                    yield Finding(
+                        event.site,
+                        f"`{event.name}` is the {extreme} of {what}, which is the worst of them; take the {other}",
+                    )
+
+
+def _comparison(program: Program, guard: Guard, event: Binding | Store) -> ast.AST:
+    """The condition itself, or the comparison behind its name: `is_best = loss > best; if is_best:`."""
+    if not isinstance(guard.test, ast.Name):
+        return guard.test
+    named = [b for b in program.bindings if b.name == guard.test.id and b.order < event.order]
+    site = named[-1].value.site if named and isinstance(named[-1].value, Sym) else None
+    return site.node if site is not None and isinstance(site.node, ast.Compare) else guard.test
+
+
+def _kept(test: ast.AST, guard: Guard, event: Binding | Store) -> Better | None:
     """Which of two numbers the branch keeps in the variable that it compares with."""
-    match guard.test:
+    match test:
         case ast.Compare(left=left, ops=[op], comparators=[right]) if guard.taken:
             target = ast.unparse(event.site.node)
             if "worst" in target or "max" in target:

@@ -7,6 +7,8 @@ Reports
 - an initial state whose rank or sizes do not fit the layer and its input,
 - the last *sample* taken where the last *step* is meant: `out[-1]` with `batch_first=True`, `out[:, -1]`
   without, and `h[:, -1]` of a state, whose first axis is always the layers,
+- codes made of final states that fold layers or directions with samples (`h.view(-1, 2 * hidden)`), join the same
+  direction with itself, or keep the first of several layers alone,
 - batches of a loader, samples first, that go into a layer or attention built without `batch_first=True`.
 
 ## Why is this bad?
@@ -69,16 +71,18 @@ backward half has seen one step only, is common and left alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.dims import Dim, Poly, contradict
-from aelint.semantics.graph import nodes
+from aelint.semantics.graph import consumers, nodes
+from aelint.semantics.lineage import source
 from aelint.semantics.operators.api import to_int
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Shape, Sym, Value
+from aelint.semantics.values import ListValue, Object, Shape, Sym, Value
 from aelint.semantics.wording import place, shape_text
 
 RULE = Rule(
@@ -98,7 +102,7 @@ _ATTENTION = frozenset(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for initial states, for steps taken from results, and for inputs."""
     reported: set[int] = set()
-    for finding in chain(_states(program), _steps(program), _inputs(program)):
+    for finding in chain(_states(program), _steps(program), _codes(program), _inputs(program)):
         if id(finding.site.node) not in reported:
             reported.add(id(finding.site.node))
             yield finding
@@ -190,6 +194,71 @@ def _step_fault(kind: str, call: Call, index: Value) -> str | None:
             return "axis 0 of a state is the layers, whatever `batch_first` says: this is the last sample; use `[-1]`"
         case _:
             return None
+
+
+def _codes(program: Program) -> Iterator[Finding]:
+    """Codes made of final states: layers and directions are axis 0, and each sample needs all of its own."""
+    users = consumers(program)
+    for call in program.calls_to(*_RECURRENT):
+        layer, shape = call.receiver, _input(call)
+        if not isinstance(call.result, tuple) or not isinstance(layer, Object) or shape is None or len(shape) != 3:
+            continue
+        count, width = _state_sizes(layer)
+        states = call.result[1] if isinstance(call.result[1], tuple) else (call.result[1],)
+        for state in states:
+            if isinstance(state, Sym) and count is not None and count > 1:
+                note = Note(call.site, f"`{call.name}` gives {count} final states for each sample here")
+                yield from (replace(f, notes=(note,)) for f in _code_faults(state, users, (count, width), layer))
+
+
+def _code_faults(
+    state: Sym, users: dict[int, list[Sym]], sizes: tuple[int, int | None], layer: Object
+) -> Iterator[Finding]:
+    direct = users.get(state.id, [])
+    for used in direct:
+        if used.site is not None and _folds_layers(used, state, *sizes):
+            yield Finding(
+                used.site,
+                f"axis 0 of the state is its {sizes[0]} layers and directions: this puts the states of different samples side by "
+                "side; bring the batch to the front first, `transpose(0, 1)`",
+            )
+    whole = (state, *(d for d in direct if d.op == "view"))
+    taken = [g for one in whole for g in users.get(one.id, []) if g.op == "getitem"]
+    for joined in {j.id: j for g in taken for j in users.get(g.id, []) if j.op == "cat"}.values():
+        if joined.site is not None and _is_same_twice(joined, taken):
+            yield Finding(
+                joined.site,
+                "the same final state is taken twice: the other direction is left out; take one of each, `h[-2]` and `h[-1]`",
+            )
+    both = layer.bound.get("bidirectional")
+    if both is False and direct and all(d.op == "getitem" and _is_zero(d.attrs.get("index")) for d in direct):
+        first = direct[0]
+        if first.site is not None:
+            message = f"this is the state of the first of {sizes[0]} layers, the others are not used; take `[-1]`"
+            yield Finding(first.site, message, severity=Severity.WARNING)
+
+
+def _folds_layers(used: Sym, state: Sym, count: int, width: int | None) -> bool:
+    """Whether `view(-1, layers * width)` joins what lies side by side in memory, which are samples."""
+    if used.op != "view" or width is None or not used.shape or len(used.shape) != 2 or used.shape[0] == 1:
+        return False
+    alone = state.shape is not None and len(state.shape) == 3 and state.shape[1] == 1
+    return used.shape[-1] == count * width and not alone
+
+
+def _is_same_twice(joined: Sym, taken: list[Sym]) -> bool:
+    parts = _listed(joined)
+    own = [p for p in parts if isinstance(p, Sym) and any(p is g for g in taken)]
+    return len(own) == len(parts) == 2 and len({(id(source(p)), repr(p.attrs.get("index"))) for p in own}) == 1
+
+
+def _is_zero(index: Value) -> bool:
+    return isinstance(index, int) and not isinstance(index, bool) and index == 0
+
+
+def _listed(joined: Sym) -> list[Value]:
+    listed = joined.attrs.get("tensors")
+    return listed.items if isinstance(listed, ListValue) else list(listed) if isinstance(listed, tuple) else []
 
 
 def _inputs(program: Program) -> Iterator[Finding]:

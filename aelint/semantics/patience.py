@@ -1,0 +1,166 @@
+"""Early stopping as it is written by hand: a best score, and a counter of the rounds that did not improve it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.program import Program
+from aelint.syntax.walk import walk
+
+__all__ = ["Patience", "patiences", "restarts_waiting"]
+
+_ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patience:
+    """One hand-written early stopping.
+
+    Attributes:
+        counter: the counter of rounds without improvement, as it is written.
+        grows: where it grows by one.
+        better: the statements that run when the score improved.
+        worse: the statements beside `grows`.
+        resets: how often it is set to a number outside of `__init__` and the code before the loop.
+    """
+
+    counter: str
+    grows: Site
+    better: tuple[ast.stmt, ...]
+    worse: tuple[ast.stmt, ...]
+    resets: int
+
+
+def patiences(program: Program) -> Iterator[Patience]:
+    """Every branch on a best score one arm of which keeps the score while the other counts, up to a limit."""
+    for scope in _scopes(program):
+        limited = _limited(scope)
+        for node in _branches(scope):
+            better, worse = _arms(node)
+            for statement in worse:
+                counter = _counted(statement)
+                if counter and counter in limited and _keeps_score(node, better):
+                    site = Site(program.unit, statement)
+                    yield Patience(counter, site, tuple(better), tuple(worse), _resets(scope, counter))
+
+
+def restarts_waiting(program: Program, branch: ast.AST) -> bool:
+    """Whether a branch on this condition sets a counter back to zero that some other line increases."""
+    for scope in _scopes(program):
+        grown = {c for n in walk(scope) if isinstance(n, ast.stmt) and (c := _counted(n))}
+        for node in _branches(scope):
+            if node.test is branch:
+                return any(_is_reset(s, counter) for s in node.body for counter in grown & _limited(scope))
+    return False
+
+
+def _scopes(program: Program) -> list[Scope]:
+    """Classes, functions outside of classes, and the file itself: where a counter lives."""
+    found: list[Scope] = [program.tree]
+    inside: set[int] = set()
+    for node in walk(program.tree):
+        if isinstance(node, ast.ClassDef):
+            found.append(node)
+            inside.update(id(n) for n in walk(node) if n is not node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and id(node) not in inside:
+            found.append(node)
+    return found
+
+
+def _own(scope: Scope) -> Iterator[ast.AST]:
+    # A file's own statements, without those of its functions and classes, which are scopes themselves.
+    if not isinstance(scope, ast.Module):
+        yield from walk(scope)
+        return
+    for statement in scope.body:
+        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield from walk(statement)
+
+
+def _branches(scope: Scope) -> list[ast.If]:
+    return [n for n in _own(scope) if isinstance(n, ast.If)]
+
+
+def _arms(node: ast.If) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """The arm that keeps a score and the one that counts, whichever comes first."""
+    if any(_counted(s) for s in node.body):
+        return node.orelse, node.body
+    return node.body, node.orelse
+
+
+def _counted(statement: ast.stmt) -> str:
+    match statement:
+        case ast.AugAssign(target=ast.Name() | ast.Attribute() as target, op=ast.Add(), value=ast.Constant(value=1)):
+            return ast.unparse(target)
+        case ast.Assign(
+            targets=[ast.Name() | ast.Attribute() as target],
+            value=ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(value=1)),
+        ) if ast.unparse(left) == ast.unparse(target):
+            return ast.unparse(target)
+        case _:
+            return ""
+
+
+def _limited(scope: Scope) -> set[str]:
+    """What is compared with a limit, on either side."""
+    compared = [
+        n
+        for n in _own(scope)
+        if isinstance(n, ast.Compare) and len(n.ops) == 1 and isinstance(n.ops[0], (*_ORDERS, ast.Eq))
+    ]
+    return {ast.unparse(side) for n in compared for side in (n.left, n.comparators[0])}
+
+
+def _keeps_score(node: ast.If, better: list[ast.stmt]) -> bool:
+    """Whether the arm stores what the condition compares with: `if score < best: best = score`."""
+    sides = {ast.unparse(s) for c in walk(node.test) if isinstance(c, ast.Compare) for s in (c.left, *c.comparators)}
+    for statement in better:
+        match statement:
+            case ast.Assign(targets=[target], value=value):
+                if ast.unparse(target) in sides or (
+                    isinstance(value, ast.Name) and "best" in ast.unparse(target).lower()
+                ):
+                    return True
+    return False
+
+
+def _resets(scope: Scope, counter: str) -> int:
+    found = 0
+    for node in _own(scope):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "__init__":
+            found -= sum(_is_reset(n, counter) for n in walk(node) if isinstance(n, ast.stmt))
+        elif isinstance(node, ast.stmt):
+            found += _is_reset(node, counter)
+    if not isinstance(scope, ast.ClassDef):
+        # One of them is the start.
+        found -= 1
+    return found
+
+
+def _is_reset(node: ast.stmt, counter: str) -> bool:
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            pairs = [p for t in targets for p in _pairs(t, value)]
+            return any(ast.unparse(t) == counter and not _is_growth(v, counter) for t, v in pairs)
+        case ast.AnnAssign(target=target, value=ast.expr()):
+            return ast.unparse(target) == counter
+        case _:
+            return False
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    match target, value:
+        case (ast.Tuple(elts=names), ast.Tuple(elts=values)) if len(names) == len(values):
+            return list(zip(names, values, strict=True))
+        case (ast.Tuple(elts=names), _):
+            return [(n, value) for n in names]
+        case _:
+            return [(target, value)]
+
+
+def _is_growth(value: ast.expr, counter: str) -> bool:
+    return any(ast.unparse(n) == counter for n in walk(value) if isinstance(n, (ast.Name, ast.Attribute)))

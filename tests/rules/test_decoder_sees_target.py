@@ -1,0 +1,129 @@
+"""AEL712: what a decoder of sequences reads."""
+
+import pytest
+
+from aelint.rules.variants import decoder_sees_target as rule
+from tests.rules.harness import rows
+
+TOKENS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class TextVAE(nn.Module):
+    def __init__(self, both=False):
+        super().__init__()
+        self.embed, self.drop = nn.Embedding(50, 16), nn.Dropout(0.3)
+        self.encoder = nn.GRU(16, 32, batch_first=True)
+        self.decoder = nn.GRU(16, 32, batch_first=True)
+        self.joint = nn.GRU(48, 32, batch_first=True)
+        self.both = nn.LSTM(16, 32, batch_first=True, bidirectional=True)
+        self.out, self.out2 = nn.Linear(32, 50), nn.Linear(64, 50)
+
+    def forward(self, tokens):
+        words = self.embed(tokens)
+        _, code = self.encoder(words)
+        wide = code[0].unsqueeze(1).expand(-1, tokens.size(1), -1)
+        {decode}
+
+model = TextVAE()
+tokens = torch.randint(0, 50, (8, 12))
+loss = {loss}
+"""
+
+ALL = "F.cross_entropy(model(tokens).flatten(0, 1), tokens.reshape(-1))"
+SHIFTED = "F.cross_entropy(model(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:])"
+
+HEALTHY = {
+    "one step late": ("return self.out(self.decoder(words, code)[0])", SHIFTED),
+    "shifted inside": (
+        "return self.out(self.decoder(words[:, :-1], code)[0])",
+        "F.cross_entropy(model(tokens).transpose(1, 2), tokens[:, 1:])",
+    ),
+    "a start token before it": (
+        "return self.out(self.decoder(F.pad(words, (0, 0, 1, 0))[:, :-1], code)[0])",
+        ALL,
+    ),
+    "the code alone": ("return self.out(self.decoder(wide[..., :16], code)[0])", ALL),
+    "words are dropped": (
+        "return self.out(self.decoder(self.embed(torch.where(torch.rand(8, 12) < 0.3, 1, tokens)), code)[0])",
+        ALL,
+    ),
+    "an encoder that keeps each step": ("return self.out(self.decoder(words)[0])", ALL),
+    "logits are shifted": (
+        "return self.out(self.decoder(words, code)[0])",
+        SHIFTED.replace("model(tokens[:, :-1])", "model(tokens)[:, :-1]"),
+    ),
+    "an encoder of both directions": ("return self.out2(self.both(words)[0])", ALL),
+}
+
+
+@pytest.mark.parametrize(("decode", "loss"), HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(decode, loss):
+    assert rows(rule, TOKENS.format(decode=decode, loss=loss)) == []
+
+
+FAULTS = {
+    "the words themselves": ("return self.out(self.decoder(words, code)[0])", ALL, 24),
+    "dropout hides nothing": ("return self.out(self.decoder(self.drop(words), code)[0])", ALL, 24),
+    "beside the code": ("return self.out(self.joint(torch.cat([words, wide], -1))[0])", ALL, 24),
+    "log-probabilities": (
+        "return self.out(self.decoder(words, code)[0]).log_softmax(-1)",
+        "F.nll_loss(model(tokens).view(-1, 50), tokens.view(-1))",
+        24,
+    ),
+    "from behind": (
+        "start = code.repeat(2, 1, 1)\n        return self.out2(self.both(words, (start, start))[0])",
+        SHIFTED,
+        13,
+    ),
+}
+
+
+@pytest.mark.parametrize(("decode", "loss", "row"), FAULTS.values(), ids=FAULTS.keys())
+def test_fires(decode, loss, row):
+    assert rows(rule, TOKENS.format(decode=decode, loss=loss)) == [row + ("\n" in decode and row > 20)]
+
+
+VALUES = """
+import torch
+from torch import nn
+
+encoder, decoder, out = nn.LSTM(4, 16, batch_first=True), nn.LSTM(4, 16, batch_first=True), nn.Linear(16, 4)
+x = torch.randn(8, 20, 4)
+_, state = encoder(x)
+y, _ = decoder({given}, state)
+loss = nn.functional.mse_loss(out(y), x)
+"""
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["x.flip(1)", "torch.cat([torch.zeros(8, 1, 4), x[:, :-1]], 1)", "torch.zeros_like(x)", "x + torch.randn(4)"],
+)
+def test_silent_on_other_steps_of_a_series(given):
+    assert rows(rule, VALUES.format(given=given)) == []
+
+
+def test_a_series_that_is_shown():
+    assert rows(rule, VALUES.format(given="x")) == [9]
+
+
+CAUSAL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+embed, out = nn.Embedding(50, 32), nn.Linear(32, 50)
+blocks = nn.TransformerEncoder(nn.TransformerEncoderLayer(32, 4, batch_first=True), 2)
+tokens = torch.randint(0, 50, (8, 12))
+mask = torch.triu(torch.ones({n}, {n}), diagonal=1).bool()
+logits = out(blocks(embed({given}), mask=mask))
+loss = F.cross_entropy(logits.transpose(1, 2), {target})
+"""
+
+
+def test_causal_transformers():
+    assert rows(rule, CAUSAL.format(n=12, given="tokens", target="tokens")) == [11]
+    assert not rows(rule, CAUSAL.format(n=11, given="tokens[:, :-1]", target="tokens[:, 1:]"))
+    assert not rows(rule, CAUSAL.format(n=12, given="tokens", target="tokens").replace("mask=mask", ""))
