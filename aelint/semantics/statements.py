@@ -89,8 +89,11 @@ def _unpack(frame: Frame, targets: list[ast.expr], value: Value, node: ast.AST) 
     items = list(value) if isinstance(value, tuple) else value.items if isinstance(value, ListValue) else None
     before, after = stars[0], len(targets) - stars[0] - 1
     if items is None or len(items) < before + after:
-        for target in targets:
-            assign(frame, target, frame.unknown("item", value, node=node))
+        for position, target in enumerate(targets):
+            index = position if position < before else position - len(targets)
+            rest = position == before
+            item = frame.unknown("element", value, node=node) if rest else attributes.item(frame, value, index, node)
+            assign(frame, target, item)
         return
     for target, item in zip(targets[:before], items[:before], strict=True):
         assign(frame, target, item)

@@ -21,6 +21,10 @@ SILENT = {
     "one batch fitted on purpose": ("", f"(x,) = next(iter(loader))\nfor i in range(9):\n    {STEP}"),
     "iterator made before the loop": ("", f"it = iter(loader)\nfor i in range(9):\n    (x,) = next(it)\n    {STEP}"),
     "only shown": ("", f"for e in range(9):\n    for (x,) in loader:\n        {STEP}\n    show(next(iter(loader)))"),
+    "gradients that are looked at": (
+        "",
+        "for net in nets:\n    (x,) = next(iter(loader))\n    net.zero_grad()\n    net(x).sum().backward()\n    show(net)",
+    ),
     "no training": ("", "for i in range(9):\n    (x,) = next(iter(loader))\n    print(model(x))"),
     "iterator renewed at its end": (
         "",
@@ -56,6 +60,7 @@ def train(model, loader, noise):
     for (clean,) in loader:
         x = clean + next(iter(noise))[0]
         nn.functional.mse_loss(model(x), clean).backward()
+        opt.step()
 train(model, loader, DataLoader(TensorDataset(torch.randn(64, 8)), 16))
 """
     assert rows(rule, PROGRAM.format(more="", body=body)) == [12]

@@ -47,6 +47,10 @@ HEALTHY = {
         "q = decoder(z).detach()",
         "update(F.mse_loss(decoder(z), x) + F.mse_loss(decoder(z.detach()), q), opt)",
     ],
+    "the first of several results, the rest in a list": [
+        "z, *rest = quantise(encoder(x))",
+        "update(F.mse_loss(decoder(z), x), opt)",
+    ],
     "an earlier loss trains the encoder": [
         "z = encoder(x)",
         "update(z.pow(2).mean(), opt)",

@@ -66,6 +66,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.batches import contributes, keeps_order, losses
 from aelint.semantics.trace import Call
+from aelint.semantics.training import Kind, actions
 from aelint.semantics.values import Object, Sym
 from aelint.syntax.walk import walk
 
@@ -88,7 +89,10 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         if _is_renewal(program, start):
             continue
-        if any(_in_the_same_round(call, start, loss) and contributes(call.result, loss) for loss in losses(program)):
+        if any(
+            _in_the_same_round(call, start, loss) and contributes(call.result, loss) and _is_trained(program, loss)
+            for loss in losses(program)
+        ):
             reported.add(id(call.site.node))
             note = Note(loader.site, "the loader does not shuffle") if loader.site is not None else None
             message = (
@@ -110,6 +114,15 @@ def _is_renewal(program: Program, start: Call) -> bool:
     trees = [m.tree for m in program.machine.modules.values() if m.unit is start.site.unit]
     handlers = [n for tree in trees for n in walk(tree) if isinstance(n, ast.ExceptHandler)]
     return any(inner is start.site.node for handler in handlers for inner in walk(handler))
+
+
+def _is_trained(program: Program, loss: Call) -> bool:
+    """Whether a step of an optimiser follows in the round: gradients may be wanted for themselves, to look at."""
+    loops = loss.context.loops
+    return any(a.kind in _STEPS and a.context.loops[: len(loops)] == loops for a in actions(program))
+
+
+_STEPS = frozenset({Kind.STEP, Kind.OPAQUE})
 
 
 def _in_the_same_round(call: Call, start: Call, loss: Call) -> bool:
