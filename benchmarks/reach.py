@@ -20,7 +20,7 @@ from aelint.engine.project import Project
 from aelint.semantics import Program, understand
 from aelint.semantics.dims import Poly
 from aelint.semantics.kinds import is_network
-from aelint.semantics.objectives import LOSSES, objectives
+from aelint.semantics.objectives import LOSSES, Objective, objectives
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import to_dim
 from aelint.semantics.values import DictValue, Instance, ListValue, Sym, Value
@@ -111,12 +111,18 @@ def count(program: Program, reach: Reach) -> None:
 
 
 def count_losses(program: Program, reach: Reach) -> None:
-    """Add the losses of one program: a loss is decomposed if it is more than one value that nothing is known of."""
+    """Add the losses of one program: one is decomposed if it is a sum of terms, or a term and how it is reduced."""
     for objective in objectives(program):
         if objective.value.site is None or objective.value.site.unit is not program.unit:
             continue
         reach.losses["all"] += 1
-        reach.losses["terms"] += len(objective.summands) > 1 or objective.value.op in LOSSES
+        reach.losses["terms"] += len(objective.summands) > 1 or objective.value.op in LOSSES or is_term(objective)
+
+
+def is_term(objective: Objective) -> bool:
+    """Whether a loss of one term is followed to what is reduced in it."""
+    path = objective.summands[0].path if objective.summands else ()
+    return len(path) > 1 and path[-1].op not in {"phi", "call", "param", "attr", "item", "name"}
 
 
 def measure(folder: pathlib.Path, limit: int) -> Reach:

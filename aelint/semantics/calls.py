@@ -12,6 +12,7 @@ from aelint.semantics.joins import alternatives, merge
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.scopes import Scope
+from aelint.semantics.skeletons import is_skeleton
 from aelint.semantics.trace import Return
 from aelint.semantics.values import (
     MISSING,
@@ -161,6 +162,8 @@ def _call_instance(
             record = frame.called(node, "network", callee, args, kwargs, receiver=callee, method=name)
             given = args if "staticmethod" in method.decorators else (callee, *args)
             record.result = call_function(frame, method, given, kwargs, node)
+            if is_skeleton(callee, method):
+                record.result = frame.unknown("call", callee, *args, node=node)
             _run_hooks(frame, callee, args, record.result, node)
             return record.result
     if callee.base is not None:
@@ -182,24 +185,16 @@ def call_function(
     stack = machine.context.stack
     running = sum(1 for a in stack if a.function.node is function.node)
     site = frame.site(node) if node is not None else None
-    foreign = function.module is not machine.entry
     if running >= machine.limits.recursion or len(stack) >= machine.limits.depth:
         return Sym("call", tuple(args), {"callee": function}, site)
-    if foreign and function in machine.settled:
-        return Sym("call", (*args, *kwargs.values()), {"callee": function}, site)
     machine.executed.add(id(function.node))
     scope = Scope(parent=function.scope)
     inner = Frame(machine, function.module, scope, function, args[0] if args else None)
     _bind_arguments(inner, function, args, kwargs)
     receiver = args[0] if function.owner is not None and args else None
     no_grad = not statements.NO_GRAD.isdisjoint(function.decorators)
-    events, built, steps = len(machine.trace.events), machine.built, machine.steps
     with machine.running(function, site, receiver, no_grad=no_grad):
-        result = _run_body(inner, function)
-    if foreign:
-        happened = machine.trace.events[events:]
-        machine.settled.visited(function, result, happened, steps=machine.steps - steps, built=machine.built != built)
-    return result
+        return _run_body(inner, function)
 
 
 def _run_body(frame: Frame, function: Function) -> Value:

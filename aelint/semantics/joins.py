@@ -77,7 +77,6 @@ def _any_of(examples: list[Value]) -> Sym:
 
 def _phi(values: list[Value]) -> Sym:
     facts = [facts_of(v) for v in values if v is not None]
-    syms = [v for v in values if isinstance(v, Sym)]
     joined = _any_of(values[:MAX_ALTERNATIVES])
     if not facts:
         return joined

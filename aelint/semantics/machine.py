@@ -10,7 +10,6 @@ from aelint.semantics.joins import merge
 from aelint.semantics.operators import Conflict
 from aelint.semantics.project import ProjectFiles
 from aelint.semantics.scopes import Heap, Module, Scope
-from aelint.semantics.settled import Settled
 from aelint.semantics.trace import Activation, Call, Context, Event, Guard, Loop, Trace
 from aelint.semantics.values import ClassValue, External, Function, Instance, Object, Sym, Value
 from aelint.sources.unit import SourceUnit
@@ -80,16 +79,8 @@ class Machine:
     globals: dict[str, External] = field(default_factory=dict)
     finished: bool = False
     """True once the program was run: a question asked afterwards must not run more of it."""
-    entry: Module | None = None
-    """The file that is being looked at; what it imports is followed for its sake."""
-    settled: Settled = field(default_factory=Settled)
     assumptions: dict[str, tuple[Value, Site]] = field(default_factory=dict)
     """Defaults of the command line that stand for what a user passes, and where they are declared."""
-
-    @property
-    def built(self) -> int:
-        """How many objects, classes and contradictions there are so far."""
-        return len(self.objects) + len(self.instances) + len(self.classes) + len(self.trace.conflicts)
 
     def step(self) -> None:
         """Spend one unit of fuel."""

@@ -28,7 +28,7 @@ def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Li
     machine = Machine(project or NoProject(), limits or Limits.for_lines(len(unit.lines)))
     tree = unit.tree
     module = Module(unit, tree, Scope({"__name__": "__main__", "__file__": unit.path}))
-    machine.modules[unit.path] = machine.entry = module
+    machine.modules[unit.path] = module
     program = Program(unit, tree, machine, module)
     _root(machine, lambda: statements.execute(Frame(machine, module, module.scope), tree.body))
     _run_unreached(machine, module)
