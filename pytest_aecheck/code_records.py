@@ -23,6 +23,10 @@ class Bypass:
     """Rank of their derivatives: 1 or 2 for a mean and a scale that are put back."""
     decoder_inputs: int
     """Tensors that the decoder is given; 0 where no module is called decoder."""
+    identity: bool = False
+    """Every element that was followed depends on its own element of the input alone, with slope 1: it was added."""
+    target_is_input: bool = False
+    """The loss compares with the very tensor that the model was given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,8 @@ class Program:
     """Three or more linear layers with nothing but batch normalisation between them."""
     linear_penalty: str = ""
     """The loss holds a plain sum or mean of a signed code."""
+    normalised_after: str = ""
+    """The bounded function (sigmoid, tanh) whose result is normalised last of all."""
 
 
 @dataclass(frozen=True, slots=True)

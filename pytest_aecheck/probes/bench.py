@@ -183,9 +183,24 @@ class Bench:
         forward = getattr(model, "forward", model)
         if isinstance(batch, Mapping):
             return model(**batch) if takes_by_name(forward, batch) else model(batch)
-        if isinstance(batch, list | tuple):
-            return model(*batch[: _positional(forward, len(batch))])
-        return model(batch)
+        given = batch[: _positional(forward, len(batch))] if isinstance(batch, list | tuple) else (batch,)
+        if declared.loss is not None and not _takes(forward, len(given)):
+            return self._called_by_loss(model, batch)
+        return model(*given)
+
+    def _called_by_loss(self, model: Any, batch: Any) -> Any:
+        """The output of a model that needs more than the batch holds: the loss knows what (a condition, a mask)."""
+        outputs: list[Any] = []
+        handle = model.register_forward_hook(lambda _module, _arguments, output: outputs.append(output))
+        try:
+            self.declared.loss(model, batch)
+        finally:
+            handle.remove()
+        if not outputs:
+            raise Unavailable(
+                "the model needs more than the batch holds, and the loss does not call it: declare reconstruct"
+            )
+        return outputs[0]
 
     def encode(self, model: Any, batch: Any) -> Any:
         """The code of a batch, as declared or by the model's own `encode`."""
@@ -261,6 +276,17 @@ def _positional(function: Any, offered: int) -> int:
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return offered
     return min(offered, sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters))
+
+
+def _takes(function: Any, given: int) -> bool:
+    """Whether a callable is content with that many positional arguments."""
+    try:
+        inspect.signature(function).bind(*[None] * given)
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
 
 
 class _Snapshot:

@@ -6,6 +6,7 @@ autoencoder that derivative is exactly zero.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,10 @@ import torch
 from pytest_aecheck.observations import Bypass, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import decoder_execution, find_code
+from pytest_aecheck.probes.objective import comparisons
+from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import record
+from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.trace import Flow
 
 __all__ = ["observe_bypass"]
@@ -49,7 +53,22 @@ def observe_bypass(bench: Bench) -> Bypass:
         if x_hat is None:
             raise Unavailable("no output has the shape of the input")
         given = 0 if decoder is None else sum(v.tensor.is_floating_point() for v in decoder.inputs)
-        return _followed(bench, x_hat.tensor, leaf, where=code.where, drawn=code.drawn, given=given)
+        found = _followed(bench, x_hat.tensor, leaf, where=code.where, drawn=code.drawn, given=given)
+    return replace(found, target_is_input=_compares_with_input(bench)) if found.identity else found
+
+
+def _compares_with_input(bench: Bench) -> bool:
+    """Whether the model's only input is what the loss wants back: nothing was added to it, and nothing taken away."""
+    if bench.spec.loss is None:
+        return False
+    run = training_pass(bench).run
+    roots = [execution for execution in run.trace.executions if execution.name == "."]
+    fed = {id(through_views(value)) for root in roots for value in root.inputs}
+    x_hat = run.maybe_reconstruction()
+    return any(
+        id(through_views(target)) in fed and x_hat is not None and through_views(prediction) is through_views(x_hat)
+        for prediction, target in comparisons(run)
+    )
 
 
 def _followed(bench: Bench, x_hat: Any, leaf: Any, *, where: str, drawn: bool, given: int) -> Bypass:
@@ -57,6 +76,7 @@ def _followed(bench: Bench, x_hat: Any, leaf: Any, *, where: str, drawn: bool, g
     gradient = _back(x_hat, leaf, cotangent)
     largest = 0.0 if gradient is None else float(gradient.abs().max())
     own = rank = 0
+    identity = False
     sampled: list[int] = []
     if largest > 0 and x_hat.shape == leaf.shape:
         axis = bench.batch_axis
@@ -66,7 +86,14 @@ def _followed(bench: Bench, x_hat: Any, leaf: Any, *, where: str, drawn: bool, g
         rows = [_row(x_hat, leaf, index, axis) for index in sampled]
         own = sum(bool(row[index] != 0) for row, index in zip(rows, sampled, strict=True))
         rank = int(torch.linalg.matrix_rank(torch.stack(rows), rtol=1e-5))
-    return Bypass(where, drawn, largest, own, len(sampled), rank, given)
+        identity = all(_is_unit(row, index) for row, index in zip(rows, sampled, strict=True))
+    return Bypass(where, drawn, largest, own, len(sampled), rank, given, identity=identity)
+
+
+def _is_unit(row: Any, index: int) -> bool:
+    expected = torch.zeros_like(row)
+    expected[index] = 1.0
+    return bool(torch.allclose(row, expected, rtol=0, atol=1e-5))
 
 
 def _back(x_hat: Any, leaf: Any, cotangent: Any) -> Any:

@@ -12,7 +12,7 @@ from pytest_aecheck.probes.ranges import interval_of, through_views
 from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.shared import TrainingPass, evaluation_pass, training_pass
 from pytest_aecheck.probes.sites import find_sites, scale_chain
-from pytest_aecheck.probes.trace import Flow, Value
+from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import VIEWS
 
 __all__ = ["observe_program"]
@@ -20,6 +20,8 @@ __all__ = ["observe_program"]
 _DROPOUT = frozenset(
     {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "dropout_"}
 )
+_NORMALISATIONS = frozenset({"batch_norm", "layer_norm", "instance_norm", "group_norm"})
+_BOUNDED = frozenset({"sigmoid", "sigmoid_", "tanh", "tanh_", "hardsigmoid", "softmax"})
 _TRANSPARENT = VIEWS | _DROPOUT | {"batch_norm"}
 _PURE_WITH_TWIN = frozenset(
     {
@@ -53,7 +55,18 @@ def observe_program(bench: Bench) -> Program:
     dropped = _dropout_in_eval(evaluation)
     used = {name for name, table in _tables(bench.model) if _read(evaluation, table)}
     blowup, name = _code_blowup(training, used)
-    return Program(last, training_only, discarded, dropped, blowup, name, chain, penalty)
+    return Program(
+        last, training_only, discarded, dropped, blowup, name, chain, penalty, normalised_after=_normalised_after(x_hat)
+    )
+
+
+def _normalised_after(x_hat: Value | None) -> str:
+    """The bounded function whose result is normalised as the very last step."""
+    call = None if x_hat is None else through_views(x_hat).producer
+    if call is None or call.name not in _NORMALISATIONS or not call.inputs:
+        return ""
+    before = through_views(call.inputs[0]).producer
+    return before.name if before is not None and before.name in _BOUNDED else ""
 
 
 def _last_operation(x_hat: Value | None) -> tuple[str, bool]:
@@ -92,14 +105,19 @@ def _discarded(run: Run) -> tuple[str, ...]:
     return tuple(
         f"{call.name} in {call.module or 'the loss'}"
         for call in run.trace.calls
-        if call.name in _PURE_WITH_TWIN
+        if _should_be_read(call)
         and "out" not in call.kwargs
         and not call.out.consumers
         and id(call.out.tensor) not in kept
-        and Flow.PARAMETER in call.out.flow
         and call.grad
         and not any(call.out.tensor is value.tensor for value in call.inputs)
     )
+
+
+def _should_be_read(call: Call) -> bool:
+    if call.name in _DROPOUT:
+        return _active(call) and _probability(call) > 0 and bool(call.out.flow & (Flow.PARAMETER | Flow.INPUT))
+    return call.name in _PURE_WITH_TWIN and Flow.PARAMETER in call.out.flow
 
 
 def _linear_chain(run: Run) -> str:

@@ -9,6 +9,7 @@ import torch
 from pytest_aecheck.observations import Quantizer, QuantizerBalance, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.objective import comparisons
+from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import Run, record, zeros
 from pytest_aecheck.probes.shared import evaluation_pass
 from pytest_aecheck.probes.trace import Call, Flow, Value
@@ -53,7 +54,7 @@ def _looked_up(call: Call, tables: set[int]) -> Value | None:
         first_is_table = following.name != "embedding" or following.inputs[0].tensor.is_floating_point()
         if following.name in _LOOKUPS and len(following.inputs) > 1:
             table = following.inputs[0 if first_is_table else 1]
-            if id(table.tensor) in tables:
+            if id(through_views(table).tensor) in tables and table.tensor.dim() == 2:
                 return table
         if following.name in VIEWS:
             reading.extend(later for output in following.outputs for later in output.consumers)
@@ -116,8 +117,9 @@ def _compared(scores: Value, table: Value) -> Value | None:
 
 def _from(value: Value, table: Value) -> bool:
     """Whether a value is the table, moved or normalised; a projected table is another codebook."""
+    book = through_views(table)
     for _ in range(12):
-        if value.tensor is table.tensor:
+        if value.tensor is book.tensor:
             return True
         if value.producer is None or value.producer.name not in VIEWS | _NORMALISED or not value.producer.inputs:
             return False

@@ -60,7 +60,7 @@ def test_a_way_around_a_drawn_code_fails(model):
 
 class Undrawn(MLP):
     def forward(self, x):
-        return x + super().forward(x)
+        return 0.9 * x + super().forward(x)
 
 
 class Normalised(VAE):
@@ -103,3 +103,18 @@ def test_teacher_forcing_without_shift_shows_each_step_to_itself():
     found = verdict(lambda: Forced(shift=0), series, elbo)
     assert found.numbers["own"] == found.numbers["followed"]
     assert found.status in {"failed", "warned"}
+
+
+class PredictsNoise(MLP):
+    """A residual denoiser: the network finds what to take off."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def test_a_residual_denoiser_does_not_fail():
+    def denoise(model, x):
+        return (model(x + 0.3 * torch.randn_like(x)) - x).pow(2).mean()
+
+    assert verdict(PredictsNoise, loss=denoise).status == "warned"
+    assert verdict(PredictsNoise, loss=mse).status == "failed"

@@ -288,3 +288,39 @@ class GatedByDrawnWeights(nn.Module):
 def test_weights_that_are_drawn_are_no_code():
     report = checked(GatedByDrawnWeights)
     assert "not made from the input" in report["latent-bypass"].message
+
+
+class NeedsCondition(nn.Module):
+    """The batch holds data alone; the loss brings the condition."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(24, 5), nn.Linear(9, 20)
+
+    def forward(self, x, c):
+        return self.decoder(torch.cat([torch.tanh(self.encoder(torch.cat([x, c], 1))), c], 1))
+
+
+def conditioned(model, x):
+    return F.mse_loss(model(x, torch.eye(4)[torch.arange(len(x)) % 4]), x)
+
+
+def test_a_model_that_needs_more_than_the_batch_is_called_as_the_loss_calls_it():
+    report = run_checks(AESpec(NeedsCondition, vectors, loss=conditioned))
+    assert [str(verdict) for verdict in report.failed] == []
+    assert report["AEC107"].status == report["AEC200"].status == report["AEC109"].status == "passed"
+
+
+class CutOff(NeedsCondition):
+    def forward(self, x, c):
+        return super().forward(x.detach() * 0, c)
+
+
+def test_faults_of_a_model_that_is_called_by_the_loss_are_found():
+    assert run_checks(AESpec(CutOff, vectors, loss=conditioned))["AEC200"].status == "failed"
+
+
+def test_without_a_loss_the_missing_argument_is_named():
+    found = run_checks(AESpec(NeedsCondition, vectors))["AEC100"]
+    assert found.status == "failed"
+    assert "missing 1 required positional argument: 'c'" in found.message

@@ -3,16 +3,17 @@
 ## What it does
 
 Looks in the trace of a training forward for calls of functions such as `masked_fill`, `clamp`, `scatter` or `index_fill`
-whose result nothing reads.
+whose result nothing reads, and for dropout whose result nothing reads.
 
 ## Why is this bad?
 
-`score.masked_fill(mask, -inf)` returns a new tensor and leaves `score` as it was. Written as a statement it masks nothing.
+`score.masked_fill(mask, -inf)` returns a new tensor and leaves `score` as it was. Written as a statement it masks nothing. `self.drop(x)` as a
+statement drops nothing.
 
 ## How it decides
 
 The function has a twin in place (`masked_fill_`), its argument depends on trained parameters, gradients are recorded, and
-no later call and no output uses what it returned.
+no later call and no output uses what it returned. Dropout counts where it is active, on data as well.
 
 ## Exemptions
 

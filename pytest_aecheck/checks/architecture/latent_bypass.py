@@ -14,12 +14,14 @@ whatever is done with codes afterwards (generation, retrieval, detection of anom
 In an autoencoder `∂x̂/∂x` with the code held constant is exactly zero. It fails if it is not, the code is drawn from a
 posterior, and elements of the reconstruction depend on the very elements that they reconstruct. It warns where the code
 is only known as the decoder's input, where the decoder is handed a second tensor, or where the derivatives have rank two
-or less, as those of a mean and a scale that are taken off before and put back after.
+or less, as those of a mean and a scale that are taken off before and put back after. It also fails, whatever the code is, where each
+element depends on its own input with slope 1 and on nothing else, and the loss compares with the very tensor that the model was
+given: then the input was simply added.
 
 ## Exemptions
 
 `skips=True`; conditions (tensors of the batch after the first); teacher forcing, autoregressive decoders and blind-spot
-networks, which never show an element to its own prediction; inputs that are not of floating point; models in which no
+networks, which never show an element to its own prediction; residual denoisers, whose input is not their target; inputs that are not of floating point; models in which no
 latent is drawn and no module is called decoder.
 
 ## References
@@ -63,6 +65,12 @@ def judge(observations: Observations) -> Verdict:
     if bypass.elements and not bypass.own:
         return CHECK.passed(
             "the decoder sees other elements of the input, but never the one that it predicts", **numbers
+        )
+    if bypass.identity and bypass.target_is_input:
+        return CHECK.failed(
+            f"the input itself is added to the reconstruction, past the code ({bypass.where}), and the loss compares it with that very "
+            "input: decoding to 0 is perfect, and nothing has to be learned. Remove the addition; declare skips=True if it is meant",
+            **numbers,
         )
     certain = bypass.drawn and bypass.decoder_inputs <= 1 and bypass.rank > _STATISTICS
     say = CHECK.failed if certain else CHECK.warned

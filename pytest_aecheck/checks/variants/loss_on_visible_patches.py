@@ -12,7 +12,8 @@ is off by one, some hidden patches are never trained.
 ## How it decides
 
 Only where the seen elements change with the random state and neither set is everything. It fails if one set contains the other,
-or if nothing is both and some elements are neither although they are not zero.
+if nothing is both and some elements are neither although they are not zero, or if the loss counts exactly as much as is hidden but
+partly other elements: then the order of the patches was lost.
 
 ## Exemptions
 
@@ -62,6 +63,13 @@ def judge(observations: Observations) -> Verdict:
         return CHECK.failed(
             f"{masking.neither:.1%} of the input are hidden from the encoder and not counted by the loss: the mask does not match the "
             "hidden patches (is there an offset by a class token?)",
+            **numbers,
+        )
+    if abs(masking.seen + masking.counted - 1) < _SLACK and masking.both > _SLACK:
+        return CHECK.failed(
+            f"the loss counts {masking.counted:.0%} of the input, as much as is hidden from the encoder, but other parts of it: "
+            f"{masking.both:.1%} are seen and counted, {masking.neither:.1%} neither. The order of the patches is lost between the two: "
+            "restore it with the argsort of the shuffled indices",
             **numbers,
         )
     return CHECK.passed(**numbers)

@@ -160,3 +160,34 @@ class PositionAlongBatch(zoo.Transformer):
 
     def forward(self, x):
         return self.out(self.code(self.block(self.embed(x) + self.table[: x.size(0)])))
+
+
+@mutant("AEC118")
+class DropoutAsStatement(Changed):
+    def on_code(self, z):
+        F.dropout(z, 0.3, self.training)
+        return z
+
+
+@mutant("AEC118")
+class InputDropoutAsStatement(MLP):
+    def __init__(self):
+        super().__init__()
+        self.drop = nn.Dropout(0.3)
+
+    def forward(self, x):
+        self.drop(x)
+        return super().forward(x)
+
+
+@mutant("AEC117", batch=zoo.images)
+class NormalisedAfterSigmoid(zoo.ConvAE):
+    def __init__(self):
+        super().__init__()
+        self.decoder.append(nn.BatchNorm2d(1))
+
+
+@mutant("AEC109")
+class InputAddedToOutput(Changed):
+    def after(self, y, x):
+        return y + x

@@ -195,3 +195,32 @@ class MeanDetached(VAE):
     def forward(self, x):
         mu, logvar = self.encode(x)
         return self.decoder(mu.detach() + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar
+
+
+@mutant("AEC721", batch=zoo.patches, loss=zoo.masked_loss)
+class OrderRestoredFromTheNoise(zoo.Masked):
+    """The argsort of the noise is the order itself, not the way back."""
+
+    def forward(self, x):
+        b, n, _ = x.shape
+        order = torch.rand(b, n).argsort(1)
+        back, keep = order, n // 4
+        h = self.embed(x) + self.pos
+        seen = self.enc(torch.gather(h, 1, order[:, :keep, None].expand(-1, -1, 16)))
+        full = torch.cat([seen, self.token.expand(b, n - keep, -1)], 1)
+        full = torch.gather(full, 1, back[..., None].expand(-1, -1, 16)) + self.pos
+        return self.head(self.dec(full)), (back >= keep).float()
+
+
+@mutant("AEC704", loss=zoo.vq_loss)
+class FarthestOfATransposedBook(zoo.VQ):
+    """The entries are columns, the table is looked up transposed, and the largest distance wins."""
+
+    def __init__(self):
+        super().__init__()
+        self.book = nn.Parameter(self.book.detach().t().contiguous())
+
+    def quantize(self, z):
+        distance = z.pow(2).sum(1, keepdim=True) - 2 * z @ self.book + self.book.pow(2).sum(0, keepdim=True)
+        q = F.embedding(distance.argmax(1), self.book.t())
+        return z + (q - z).detach(), F.mse_loss(q, z.detach()) + 0.25 * F.mse_loss(z, q.detach())
