@@ -19,6 +19,7 @@ from aelint.semantics.modules import children_of, submodules
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.scopes import Module
+from aelint.semantics.skeletons import hands_on
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
 from aelint.syntax.walk import once_per_node, walk
@@ -281,7 +282,8 @@ def _is_concrete(program: Program, network: Instance) -> bool:
     inherited = any(cls in other.mro()[1:] for other in program.classes)
     forward = cls.find("forward")
     complete = isinstance(forward, Function) and not forward.decorators and id(forward.node) in program.machine.executed
-    return cls.fully_known and complete and not inherited and not network.open and network.base is None
+    written = complete and not hands_on(forward.node)
+    return cls.fully_known and written and not inherited and not network.open and network.base is None
 
 
 def _attributes_read(program: Program, network: Instance) -> set[str] | None:

@@ -197,3 +197,24 @@ def test_points_to_the_second_call_in_a_training_loop():
 
 def test_points_to_the_layer_where_no_other_of_its_sizes_is_called_twice():
     assert rows(rule, TWICE.format(width=5)) == [9]
+
+
+@pytest.mark.parametrize("body", ["return x", "pass", "raise NotImplementedError"])
+def test_silent_on_an_exercise_that_is_still_to_be_written(body):
+    source = f"""
+        import torch
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = nn.Linear(8, 8)
+
+            def forward(self, x):
+                \"\"\"To do.\"\"\"
+                {body}
+
+        model = Net()
+        loss = nn.functional.mse_loss(model(torch.rand(4, 8)), torch.rand(4, 8))
+        """
+    assert rows(rule, source) == []

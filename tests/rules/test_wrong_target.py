@@ -85,3 +85,19 @@ def test_noisy_input_that_was_clamped():
     """
     assert rows(rule, source.format("noisy"))
     assert not rows(rule, source.format("x"))
+
+
+def test_silent_on_an_exercise_that_hands_its_input_on():
+    source = """
+    import torch
+    from torch import nn
+
+    class Autoencoder(nn.Module):
+        def forward(self, x):
+            return x  # to do
+
+    model, criterion = Autoencoder(), nn.MSELoss()
+    for x in torch.utils.data.DataLoader(torch.rand(512, 64), batch_size=32):
+        criterion(model(x), x).backward()
+    """
+    assert rows(rule, source) == []
