@@ -106,6 +106,8 @@ def unused_schedules(program: Program) -> Iterator[Object]:
     done = actions(program)
     advanced = {id(a.of) for a in done if a.kind is Kind.SCHEDULE}
     given = {id(o) for c in program.calls for o in _objects_in((*c.args, *c.kwargs.values()), 0)}
+    # A function that nobody calls here hands it to somebody who may advance it.
+    given |= {id(o) for r in program.returns if len(r.context.stack) <= 1 for o in _objects_in(r.value, 0)}
     for schedule in program.machine.objects:
         if not schedule.name.startswith("torch.optim.lr_scheduler.") or id(schedule) in advanced | given:
             continue
@@ -120,7 +122,7 @@ def _objects_in(value: Value, depth: int) -> Iterator[Object]:
     match value:
         case Object():
             yield value
-        case ListValue(items=items) | tuple(items):
+        case ListValue(items=items) | tuple(items) | Sym(op="phi", inputs=items):
             for one in items:
                 yield from _objects_in(one, depth + 1)
         case DictValue(items=entries):

@@ -12,6 +12,8 @@ HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nx 
     "statement",
     [
         "x.clamp_(0, 1)",
+        "x.scatter_(1, x.long(), 1).view(8)",
+        "x.data.normal_(0, 1).clamp(-1, 1)",
         "torch.clamp(x, 0, 1, out=x)",
         "F.relu(x, inplace=True)",
         "nn.ReLU(inplace=True)(x)",

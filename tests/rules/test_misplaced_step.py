@@ -129,6 +129,22 @@ for epoch in range(9):
         opt.step()
     s.step()
 """
+HEALTHY["one of several schedules, chosen by name, inside of another"] = """
+from settings import kind
+
+def main_schedule():
+    if kind == "constant":
+        return schedules.LambdaLR(opt, lambda step: 1.0)
+    return schedules.CosineAnnealingLR(opt, 100)
+
+s = schedules.SequentialLR(opt, [schedules.LinearLR(opt), main_schedule()], milestones=[5])
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+    s.step()
+"""
 
 
 @pytest.mark.parametrize("loop", HEALTHY.values(), ids=HEALTHY.keys())

@@ -45,6 +45,7 @@ expects an exception are left alone.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
@@ -78,7 +79,7 @@ _SHARED_WITH_MODULES = frozenset({"to", "cpu", "cuda", "float", "double", "half"
 def check(program: Program) -> Iterator[Finding]:
     """Yield each statement that computes a tensor for nothing."""
     for call in discarded_calls(program):
-        if call.name in _PURE and _computes_tensor(call):
+        if call.name in _PURE and _computes_tensor(call) and not _ends_a_change(call.site.node):
             yield _finding(call)
 
 
@@ -92,6 +93,18 @@ def _computes_tensor(call: Call) -> bool:
     in_place |= getattr(layer, "bound", {}).get("inplace") is True
     is_function = not call.method and layer is None
     return not in_place and (is_function or (isinstance(operand, Sym) and _is_tensor(operand)))
+
+
+def _ends_a_change(node: ast.AST) -> bool:
+    """Whether the statement changes a tensor in place before: `y.scatter_(1, index, 1).float()` has done its work."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        node = node.func.value
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _IN_PLACE.search(node.func.attr):
+            return True
+    return False
+
+
+_IN_PLACE = re.compile(r"[a-z]_$")
 
 
 def _is_tensor(operand: Sym) -> bool:
