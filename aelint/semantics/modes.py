@@ -11,6 +11,7 @@ from aelint.semantics.gradients import Update, updates
 from aelint.semantics.kinds import is_module
 from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
+from aelint.semantics.posteriors import noise_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context
 from aelint.semantics.training import Kind, actions
@@ -148,7 +149,8 @@ def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
             continue  # a last look at the end of a script
         before = [order for order in trained[id(used.layer)] if order < call.order]
         chosen = used.switch is not None and bool(before) and used.switch.order > before[-1]
-        if before and not chosen and not _is_on_purpose(call) and not _is_part_of_training(program, call):
+        excused = _is_on_purpose(call) or _is_part_of_training(program, call) or _is_generator(program, call.receiver)
+        if before and not chosen and not excused:
             yield ScoredInTrain(call, used.layer)
 
 
@@ -172,6 +174,12 @@ def _network_call(program: Program, inner: Call) -> Call:
 
 def _contains(module: Value, part: Value) -> bool:
     return any(one is part for _, one in submodules(module))
+
+
+def _is_generator(program: Program, network: Value) -> bool:
+    """Whether the network only ever receives noise: what a GAN makes is shown as its critic sees it, in training mode."""
+    given = [c.args[0] if c.args else None for c in program.calls_to("network", "sequential") if c.receiver is network]
+    return bool(given) and all(noise_of(value) is not None for value in given)
 
 
 def _is_on_purpose(call: Call) -> bool:

@@ -204,3 +204,23 @@ def test_model_and_scoring_in_other_files():
             """,
     }
     assert rows(rule, files) == [7]
+
+
+def test_silent_on_pictures_that_a_generator_makes_while_it_is_trained():
+    source = """
+        import torch
+        from torch import nn
+
+        generator = nn.Sequential(nn.Linear(8, 64), nn.BatchNorm1d(64), nn.Linear(64, 20))
+        critic = nn.Linear(20, 1)
+        opt = torch.optim.Adam(generator.parameters())
+        shown = torch.randn(64, 8)
+        for epoch in range(9):
+            for x in torch.utils.data.DataLoader(torch.randn(100, 20), batch_size=10):
+                opt.zero_grad()
+                critic(generator(torch.randn(10, 8))).mean().backward()
+                opt.step()
+            with torch.no_grad():
+                show(generator(shown))
+        """
+    assert rows(rule, source) == []
