@@ -12,7 +12,7 @@ import pytest
 from pytest_aecheck.catalogue import Entry, all_checks, select
 from pytest_aecheck.plugin import listed, setting
 from pytest_aecheck.spec import AESpec, SpecError
-from pytest_aecheck.verdicts import CheckFailure, Status, Verdict
+from pytest_aecheck.verdicts import CheckFailure, Status, Verdict, strictly
 
 if TYPE_CHECKING:
     from pytest_aecheck.observations import Observations
@@ -24,9 +24,10 @@ __all__ = ["BoundCheck", "model_items", "parametrize_with_checks"]
 class _Shared:
     """The observations of one spec, made once for all of its items."""
 
-    def __init__(self, spec: AESpec, profile: str = "fast") -> None:
+    def __init__(self, spec: AESpec, profile: str | None = None) -> None:
         self.spec = spec
         self.profile = profile
+        """None until a test session says which one it wants."""
         self.made: Observations | None = None
 
     def observations(self) -> Observations:
@@ -40,7 +41,7 @@ class _Shared:
     def others(self) -> DrawnObservations | None:
         from pytest_aecheck.runner import other_batches
 
-        return other_batches(self.spec, self.profile)
+        return other_batches(self.spec, self.profile or "fast")
 
 
 class BoundCheck:
@@ -49,9 +50,15 @@ class BoundCheck:
     def __init__(self, entry: Entry, shared: _Shared) -> None:
         self.entry = entry
         self._shared = shared
+        self._item: pytest.Item | None = None
 
     def __repr__(self) -> str:
         return f"{self.entry.id}({self._shared.spec.title})"
+
+    def attach(self, item: pytest.Item) -> None:
+        """Know the test that is about to run: its session's options hold, and its report takes the verdict."""
+        self._item = item
+        self._shared.profile = self._shared.profile or str(setting(item.config, "profile"))
 
     def verdict(self) -> Verdict:
         """Judge, without raising."""
@@ -68,15 +75,21 @@ class BoundCheck:
             return others.look(self.entry, verdict)
         return smallest_failing(self.entry, spec, verdict) if verdict.status is Status.FAILED else verdict
 
-    def __call__(self, *, strict: bool = False) -> Verdict:
+    def __call__(self, *, strict: bool | None = None) -> Verdict:
         """Raise on failure, skip with the reason where the check lacks something."""
         __tracebackhide__ = True
         verdict = self.verdict()
+        if self._item is not None:
+            from pytest_aecheck.assertions import note
+
+            strict = bool(setting(self._item.config, "strict")) if strict is None else strict
+            verdict = strictly(verdict) if strict else verdict
+            note(self._item, [verdict])
+        elif strict:
+            verdict = strictly(verdict)
         match verdict.status:
             case Status.FAILED | Status.ERRORED:
                 raise CheckFailure(f"{self._shared.spec.title}\n{verdict}")
-            case Status.SKIPPED if strict:
-                raise CheckFailure(f"skipped, and skips are not allowed: {verdict.message}")
             case Status.SKIPPED:
                 pytest.skip(verdict.message)
             case _:
@@ -88,12 +101,12 @@ def parametrize_with_checks(
     *,
     only: Iterable[str] = (),
     without: Iterable[str] = (),
-    profile: str = "fast",
+    profile: str | None = None,
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Parametrise a test function over checks; the function takes `check` and calls it.
 
     Every check is a test item of its own (`-k samples-mix`, `-k AEC4`); the model runs once for all of them. The profile
-    is that of `run_checks`.
+    is that of `run_checks`; by default, that of `--aecheck-profile`.
 
     Example:
         @parametrize_with_checks(AESpec(VAE, make_batch, loss=loss))
@@ -125,12 +138,11 @@ class CheckItem(pytest.Item):
         from pytest_aecheck.assertions import note
 
         verdict = self.bound.verdict()
+        verdict = strictly(verdict) if setting(self.config, "strict") else verdict
         note(self, [verdict])
         if verdict.status in (Status.FAILED, Status.ERRORED):
             raise CheckFailure(str(verdict))
         if verdict.status is Status.SKIPPED:
-            if setting(self.config, "strict"):
-                raise CheckFailure(f"skipped, and skips are not allowed: {verdict.message}")
             pytest.skip(verdict.message)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

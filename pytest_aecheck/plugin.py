@@ -7,6 +7,7 @@ torch nor pays for it.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,17 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         from pytest_aecheck.items import model_items
 
         items.extend(model_items(session, config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Tell a test's checks in which session they run."""
+    if "pytest_aecheck.items" in sys.modules:
+        from pytest_aecheck.items import BoundCheck
+
+        for value in pyfuncitem.funcargs.values():
+            if isinstance(value, BoundCheck):
+                value.attach(pyfuncitem)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

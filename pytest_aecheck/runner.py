@@ -64,9 +64,9 @@ def judge_one(entry: Entry, observations: Observations, spec: AESpec) -> Verdict
     check = entry.check
     keys = {check.code, check.name}
     if keys & set(spec.exempt):
-        return check.skipped("declared not to apply")
+        return check.declined("declared not to apply")
     if check.stage is Stage.FITTED and spec.stage is not Stage.FITTED:
-        return check.skipped('means something only for a trained model (stage="fitted")')
+        return check.declined('means something only for a trained model (stage="fitted")')
     try:
         verdict = entry.judge(observations)
     except Unavailable as missing:
@@ -80,7 +80,9 @@ def judge_one(entry: Entry, observations: Observations, spec: AESpec) -> Verdict
 def _expected(verdict: Verdict, reason: str, *, gate: bool) -> Verdict:
     match verdict.status:
         case Status.FAILED | Status.WARNED:
-            return replace(verdict, status=Status.SKIPPED, message=f"known to fail ({reason}): {verdict.message}")
+            return replace(
+                verdict, status=Status.SKIPPED, declined=True, message=f"known to fail ({reason}): {verdict.message}"
+            )
         case Status.PASSED if gate:
             return replace(
                 verdict,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-__all__ = ["Check", "CheckFailure", "Number", "Report", "Stage", "Status", "Verdict"]
+__all__ = ["Check", "CheckFailure", "Number", "Report", "Stage", "Status", "Verdict", "strictly"]
 
 Number = int | float | str | bool
 """What a verdict may carry: plain values, so that it survives pickling between test processes."""
@@ -45,6 +45,8 @@ class Verdict:
     """The first layer at which the fault appears, as a module path; empty if it has no place."""
     reproduce: str = ""
     """Python to paste that builds the smallest batch on which the check fails."""
+    declined: bool = False
+    """Skipped because the declaration says so, not because something is missing."""
 
     @property
     def url(self) -> str:
@@ -103,6 +105,10 @@ class Check:
     def skipped(self, reason: str) -> Verdict:
         """The check has nothing to say about this model, and why."""
         return Verdict(self.code, self.name, Status.SKIPPED, reason)
+
+    def declined(self, reason: str) -> Verdict:
+        """The declaration leaves the check out, and why. That is no gap, also where skips are not allowed."""
+        return replace(self.skipped(reason), declined=True)
 
     def errored(self, reason: str) -> Verdict:
         """The check could not be completed, and why."""
@@ -164,13 +170,12 @@ class Report:
         raise CheckFailure(f"{count} {noun} failed on {self.model}\n{failures}\n({self.summary()})")
 
     def strict(self) -> Report:
-        """The same report with every skip counted as a failure."""
-        return replace(
-            self,
-            verdicts=tuple(
-                replace(v, status=Status.FAILED, message=f"skipped, and skips are not allowed: {v.message}")
-                if v.status is Status.SKIPPED
-                else v
-                for v in self.verdicts
-            ),
-        )
+        """The same report with every skip counted as a failure, except those that were declared."""
+        return replace(self, verdicts=tuple(map(strictly, self.verdicts)))
+
+
+def strictly(verdict: Verdict) -> Verdict:
+    """The verdict where skips are not allowed: one that lacks something is a failure."""
+    if verdict.status is not Status.SKIPPED or verdict.declined:
+        return verdict
+    return replace(verdict, status=Status.FAILED, message=f"skipped, and skips are not allowed: {verdict.message}")

@@ -67,6 +67,33 @@ def test_strict_counts_a_skip_as_a_failure(pytester):
     run(pytester, "def test(aecheck): aecheck(AE, batch=batch)", "--aecheck-strict").assert_outcomes(failed=1)
 
 
+ONE_BY_ONE = "@parametrize_with_checks(AESpec(AE, batch, loss=loss), only={only!r})\ndef test(check): check()"
+
+
+def test_options_hold_for_parametrised_checks(pytester):
+    code = ONE_BY_ONE.format(only=["AEC107", "AEC501"])
+    run(pytester, code).assert_outcomes(passed=1, skipped=1)
+    run(pytester, code, "--aecheck-strict").assert_outcomes(passed=1, failed=1)
+
+
+def test_what_was_declared_away_is_no_gap_for_strict(pytester):
+    """The check that trains runs on request; what is exempt, or for trained models only, is left out on purpose."""
+    run(pytester, ONE_BY_ONE.format(only=["AEC421", "AEC231"]), "--aecheck-strict").assert_outcomes(skipped=2)
+    code = (
+        "def test(aecheck): aecheck(AE, batch=batch, loss=loss, exempt=['AEC501'], only=['AEC421', 'AEC231', 'AEC501'])"
+    )
+    run(pytester, code, "--aecheck-strict").assert_outcomes(passed=1)
+
+
+def test_json_file_holds_the_verdicts_of_parametrised_checks(pytester):
+    target = pytester.path / "verdicts.json"
+    run(pytester, ONE_BY_ONE.format(only=["AEC107", "AEC501"]), f"--aecheck-json={target}")
+    assert {found["code"]: found["status"] for found in json.loads(target.read_text())} == {
+        "AEC107": "passed",
+        "AEC501": "skipped",
+    }
+
+
 def test_ini_settings_mirror_options(pytester):
     pytester.makeini("[pytest]\naecheck_only = AEC107\n")
     run(pytester, "def test(aecheck): assert len(aecheck(AE, batch=batch).verdicts) == 1").assert_outcomes(passed=1)

@@ -41,7 +41,7 @@ def judge(observations: Observations) -> Verdict:
     """Fail if nothing needs to be learned."""
     spec, output = observations.spec, observations.output
     if spec.stage is Stage.FITTED or spec.skips:
-        return CHECK.skipped("a fitted model, or one with declared skip connections, may return its input")
+        return CHECK.declined("a fitted model, or one with declared skip connections, may return its input")
     if output.distinct_error < _IDENTICAL:
         return CHECK.failed(
             f"the untrained model returns its input: the squared error is {output.distinct_error:.2g} of the data's variance. "

@@ -46,7 +46,7 @@ def judge(observations: Observations) -> Verdict:
     if loader.error:
         return CHECK.skipped(f"the loader raised {loader.error}")
     if observations.spec.shuffled is False:
-        return CHECK.skipped("the loader is declared to keep its order")
+        return CHECK.declined("the loader is declared to keep its order")
     if loader.batches < 2:
         return CHECK.skipped("an epoch has fewer than two batches")
     if loader.same_order:

@@ -44,7 +44,7 @@ _LEARNED = 0.9
 def judge(observations: Observations) -> Verdict:
     """Fail if nothing was learned."""
     if not observations.spec.slow:
-        return CHECK.skipped("trains the model: declare slow=True")
+        return CHECK.declined("trains the model: declare slow=True")
     overfit = observations.overfit
     numbers: dict[str, Any] = {"steps": overfit.steps, "before": overfit.first, "best": overfit.best}
     if overfit.best < _LEARNED:
