@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -43,9 +43,6 @@ __all__ = [
     "to_number",
     "unknown",
 ]
-
-_ALIASES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "self": "input"}
-"""Spellings of parameters that torch takes besides its own (numpy's)."""
 
 REQUIRED: Any = type("_Required", (), {"__repr__": lambda _: "REQUIRED"})()
 """The default of a parameter that has none."""
@@ -159,28 +156,6 @@ class Operation:
     transfer: Transfer
     variadic: str = ""
     """Name of the parameter that takes all further positional arguments (`view(*shape)`)."""
-
-    def bind(self, args: Sequence[Value], kwargs: Mapping[str, Value]) -> dict[str, Value] | None:
-        """Arguments by parameter name with defaults filled in; None where torch would not take them.
-
-        The variadic parameter becomes a tuple. Keywords that are no parameter (`out`, `dtype`) are kept.
-        """
-        bound = dict(zip((name for name, _ in self.params), args, strict=False))
-        rest = tuple(args[len(self.params) :])
-        if rest and not self.variadic:
-            return None
-        names = {name for name, _ in self.params}
-        for keyword, value in kwargs.items():
-            name = keyword if keyword in names else _ALIASES.get(keyword, keyword)
-            if name in bound:
-                return None
-            bound[name] = value
-        if self.variadic:
-            bound.setdefault(self.variadic, rest)
-        for name, default in self.params:
-            if bound.setdefault(name, default) is REQUIRED:
-                return None
-        return bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from aelint.semantics import dims
+from aelint.semantics.apply import bind_parameters
 from aelint.semantics.dims import Dim, Poly
 from aelint.semantics.intervals import Interval
-from aelint.semantics.operators import REGISTRY, Apply, Facts, Operation
+from aelint.semantics.operators import REGISTRY, Apply, Facts
 from aelint.semantics.values import Object, Sym
 
 SILENT_KINDS = frozenset({"loss-broadcast", "mixes-batch"})
@@ -163,9 +164,7 @@ class World:
         thing = Object(name, self.abstract(made.args), self.abstract(made.kwargs))
         spec = REGISTRY.layers.get(name)
         if spec is not None:
-            bound = Operation("init", spec.init, spec.operation.transfer).bind(thing.args, thing.kwargs)
-            thing.bound = bound if bound is not None else {}
-            thing.complete = bound is not None
+            thing.bound = bind_parameters(spec.init, "", thing.args, thing.kwargs)
         return thing
 
     def apply(self, step: Step) -> bool:
@@ -214,9 +213,7 @@ class World:
             operation = REGISTRY.methods[step.spelling]
         else:
             operation = REGISTRY.functions[f"torch.{step.spelling}"]
-        bound = operation.bind(args, self.abstract(step.kwargs))
-        if bound is None:
-            return Apply(operation.name, {}), None
+        bound = bind_parameters(operation.params, operation.variadic, args, self.abstract(step.kwargs))
         apply = Apply(operation.name, bound, None, layer)
         return apply, operation.transfer(apply)
 
