@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.semantics.algebra import close
+from aelint.semantics.intervals import ANY
 from aelint.semantics.memo import per_program
 from aelint.semantics.posteriors import Law, Posterior, posteriors, raw_head
 from aelint.semantics.program import Program
@@ -25,7 +26,7 @@ class Contradiction:
     """A sample and a divergence that give one head two meanings.
 
     `in_sample` says which of them is at fault: the sample, unless the head is a standard deviation by its range
-    or its names, or another divergence agrees with the sample.
+    or its names, another divergence agrees with the sample, or the divergence takes the logarithm of what is one already.
     """
 
     posterior: Posterior
@@ -98,13 +99,20 @@ def _of_sample(posterior: Posterior, known: list[Reading]) -> Contradiction | No
         if other is not None and other.kind in _KNOWN and not agree(other, law):
             if other.head is not law.head and not other.exponential:
                 continue
-            scale = other.head is law.head and _is_scale(law)
+            scale = other.head is law.head and (_is_scale(law) or _is_no_scale(law, other))
             return Contradiction(posterior, reading, law, through, not agreeing and not scale)
     return None
 
 
 def _of_head(known: list[Reading], *heads: Sym) -> Iterator[Reading]:
     return (r for r in known if r.law is not None and any(r.law.head is h for h in heads))
+
+
+def _is_no_scale(sampled: Law, read: Law) -> bool:
+    """Whether a divergence takes the logarithm of a layer's plain output, which has both signs and is called a logarithm."""
+    head = read.head
+    plain = head.layer is not None and head.range == ANY and "log" in head.name.lower()
+    return plain and sampled.exponential and not read.exponential
 
 
 def _is_scale(law: Law) -> bool:

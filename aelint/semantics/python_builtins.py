@@ -121,8 +121,12 @@ def _extreme(name: str) -> Builtin:
 def _sum(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
     from aelint.semantics import arithmetic  # noqa: PLC0415  # folds with the same operators as source does
 
+    start = args[1] if len(args) > 1 else kwargs.get("start", 0)
+    if args and start == 0 and isinstance(args[0], Sym) and args[0].tensor and args[0].shape:
+        # Python adds up the rows: the first axis is gone.
+        return Sym("sum", (args[0],), {"input": args[0], "dim": 0}, frame.site(node), args[0].shape[1:], tensor=True)
     items, complete = iteration.iterate(frame, args[0], node) if args else ([], True)
-    total: Value = args[1] if len(args) > 1 else kwargs.get("start", 0)
+    total: Value = start
     for item in items:
         total = arithmetic.binary(frame, "Add", total, item, node)
     return total if complete else Sym("sum_of", (total,), {}, frame.site(node))

@@ -107,3 +107,25 @@ def test_a_formula_that_takes_its_own_log_scale_for_a_log_variance() -> None:
     # Both call it a log standard deviation: the formula is wrong. One calls it a log-variance: the call is.
     assert rows(rule, source.format(name="logsigma")) == [6]
     assert rows(rule, source.format(name="logvar")) == [18]
+
+
+def test_formula_that_takes_the_logarithm_of_a_log_variance() -> None:
+    source = """
+    import torch
+    from torch import nn
+
+
+    class VAE(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean, self.logvar = nn.Linear(30, 4), nn.Linear(30, 4)
+
+        def forward(self, x):
+            mu, logvar = self.mean(x), self.logvar(x)
+            return mu + torch.randn_like(mu) * torch.exp(0.5 * logvar), divergence(mu, logvar)
+
+
+    def divergence(mu, logvar):
+        return 0.5 * torch.mean(mu ** 2 + logvar ** 2 - torch.log(logvar ** 2) - 1, -1)
+    """
+    assert rows(rule, source) == [17]

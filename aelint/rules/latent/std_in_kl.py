@@ -179,7 +179,7 @@ def _misnamed(program: Program, reading: Reading, heads: list[Sym]) -> Site | No
     for call in program.calls:
         if isinstance(call.callee, Function) and _contains(call.callee, reading.site):
             names = [n for h in heads if (n := _parameter_of(call, call.callee, h)) is not None]
-            if any("var" in n.lower() for n in names):
+            if any("var" in n.lower() for n in names) and not any("var" in h.name.lower() for h in heads):
                 return call.site
     return None
 
@@ -194,7 +194,7 @@ def _passed(program: Program, reading: Reading, tensor: Sym) -> Site | None:
     for call in program.calls:
         if isinstance(call.callee, Function) and _contains(call.callee, reading.site):
             name = _parameter_of(call, call.callee, tensor)
-            if name is not None:
+            if name is not None and not (_speaks_of_logarithm(name) and _speaks_of_logarithm(tensor.name)):
                 found = call.site
                 if _speaks_of_logarithm(name) and not _speaks_of_logarithm(tensor.name):
                     return found

@@ -1,0 +1,170 @@
+"""A term that was summed over the whole batch is added to a term that still has one value per sample.
+
+## What it does
+
+Reports `a + b` where `a` is the sum over all samples, one number, and `b` has one value for each of the same
+samples, and the result is averaged or summed over the samples afterwards.
+
+## Why is this bad?
+
+The number is added to every sample, so it counts as many times as there are samples: the balance between
+reconstruction and KL then follows the batch size, and with usual batch sizes one of the terms is drowned.
+Nothing raises, because a number fits any shape.
+
+## Example
+
+```python
+import torch
+import torch.nn.functional as F
+
+
+def loss(logits, mu, logvar, x=torch.rand(64, 784)):
+    recon = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+    kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), dim=1)
+    return (recon + kl).mean()
+
+
+encoder, decoder = torch.nn.Linear(784, 40), torch.nn.Linear(20, 784)
+batch = torch.rand(64, 784)
+mu, logvar = encoder(batch).chunk(2, 1)
+z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
+loss(decoder(z), mu, logvar, batch).backward()
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn.functional as F
+
+
+def loss(logits, mu, logvar, x=torch.rand(64, 784)):
+    recon = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
+    kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), dim=1)
+    return (recon + kl).mean()
+
+
+encoder, decoder = torch.nn.Linear(784, 40), torch.nn.Linear(20, 784)
+batch = torch.rand(64, 784)
+mu, logvar = encoder(batch).chunk(2, 1)
+z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
+loss(decoder(z), mu, logvar, batch).backward()
+```
+
+## Known limits
+
+Both shapes must be known. A sum that is divided before it is added, or weighted by something that is not a plain
+number, is left alone: the division may be by the number of samples.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/notes/broadcasting.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.dims import Dim
+from aelint.semantics.graph import consumers, nodes
+from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.objectives import LOSSES, reduction_word
+from aelint.semantics.values import ListValue, Sym, Value
+from aelint.semantics.wording import place, shape_text
+
+RULE = Rule(
+    code="AEL319",
+    name="premature-batch-sum",
+    summary="a sum over the whole batch is added to a term with one value per sample",
+    severity=Severity.WARNING,
+    triggers=(("sum",), ("mean", "sum")),
+)
+
+_SMALLEST_WEIGHT = 0.05
+"""A smaller factor may stand for one over the number of samples."""
+_KEPT = frozenset({"add", "sub", "mul", "truediv", "neg"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each sum over samples that is added to values of single samples of the same batch."""
+    users = consumers(program)
+    seen: set[int] = set()
+    for node in nodes(program):
+        if node.op not in {"add", "sub"} or len(node.inputs) != 2:
+            continue
+        for number, each in (node.inputs, node.inputs[::-1]):
+            size = _samples_of(each)
+            summed = _batch_sum(number, size) if size is not None else None
+            if summed is None or summed.site is None or id(summed.site.node) in seen or not _is_reduced(node, users):
+                continue
+            seen.add(id(summed.site.node))
+            where = "" if node.site is None else f" ({place(node.site, summed.site)})"
+            message = (
+                f"This sum runs over the samples too, and the result is added to a term of shape {shape_text(each.shape)}"
+                f"{where}: the number is added to every sample and counts once for each. Keep the samples' axis here, "
+                "or reduce the other term in the same way first"
+            )
+            notes = (Note(node.site, "one number and one value per sample are added here"),) if node.site else ()
+            yield Finding(summed.site, message, notes)
+
+
+def _samples_of(value: Value) -> Dim | None:
+    """How many samples a vector with one value per sample holds; None for anything else."""
+    if not isinstance(value, Sym) or value.shape is None or len(value.shape) != 1:
+        return None
+    size = value.shape[0]
+    return None if isinstance(size, int) and size <= 1 else size
+
+
+def _batch_sum(value: Value, size: Dim) -> Sym | None:
+    """The reduction to one number over `size` samples, below signs and plain weights."""
+    while isinstance(value, Sym) and value.shape == ():
+        match value.op:
+            case "sum":
+                argument = source(value)
+                return value if _covers(argument, value.attrs.get("dim"), size) else None
+            case one if one in LOSSES:
+                argument = value.attrs.get("input")
+                return value if reduction_word(value) == "sum" and _covers(argument, None, size) else None
+            case "mul" if len(value.inputs) == 2:
+                value = _weighted(*value.inputs)
+            case "neg":
+                value = source(value)
+            case one if one in RESHAPES:
+                value = source(value)
+            case _:
+                return None
+    return None
+
+
+def _weighted(left: Value, right: Value) -> Value:
+    for factor, rest in ((left, right), (right, left)):
+        if isinstance(factor, (int, float)) and abs(factor) >= _SMALLEST_WEIGHT:
+            return rest
+    return None
+
+
+def _covers(argument: Value, axes: Value, size: Dim) -> bool:
+    if not isinstance(argument, Sym) or not argument.shape or argument.shape[0] != size:
+        return False
+    if axes is None:
+        return True
+    chosen = axes.items if isinstance(axes, ListValue) else axes if isinstance(axes, tuple) else [axes]
+    rank = len(argument.shape)
+    return {i % rank for i in chosen if isinstance(i, int)} == set(range(rank))
+
+
+def _is_reduced(node: Sym, users: dict[int, list[Sym]]) -> bool:
+    """Whether the values of the samples are summed or averaged in the end."""
+    pending, seen = [node], {node.id}
+    for one in pending:  # grows while it is read
+        for user in users.get(one.id, []):
+            if user.op in {"mean", "sum"} and user.shape == ():
+                return True
+            if user.op in _KEPT and user.shape == node.shape and user.id not in seen:
+                seen.add(user.id)
+                pending.append(user)
+    return False

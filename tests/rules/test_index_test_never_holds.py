@@ -1,0 +1,71 @@
+"""Tests on the counter of a loop that have one outcome."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.architecture import index_test_never_holds as rule
+from tests.rules.harness import rows
+
+LOOP = "def decode(layers, sizes, skips, n, z):\n    for {loop}:\n        if {test}:\n            z = z.relu()\n    return z\n"
+
+
+@pytest.mark.parametrize(
+    ("loop", "test"),
+    [
+        pytest.param("i, f in enumerate(layers)", "i < len(layers) - 1", id="last-left-out"),
+        pytest.param("i, f in enumerate(layers)", "i != len(layers) - 1", id="not-the-last"),
+        pytest.param("i, f in enumerate(layers)", "i < len(skips)", id="another-list"),
+        pytest.param("i, f in enumerate(layers, 1)", "i == len(layers)", id="counted-from-one"),
+        pytest.param("i in range(1, n + 1)", "i == n", id="range-from-one"),
+        pytest.param("i in range(n + 1)", "i == n", id="one-more-round"),
+        pytest.param("i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:]))", "i == len(sizes) - 2", id="last-pair"),
+        pytest.param("i, (a, b) in enumerate(zip(layers, skips))", "i == len(layers)", id="shorter-of-two"),
+        pytest.param("i in range(n)", "i + 1 == n", id="shifted"),
+        pytest.param("i in range(n)", "i > n // 2", id="half"),
+        pytest.param("i in range(len(layers))", "layers.append(z) or i == len(layers)", id="growing"),
+    ],
+)
+def test_silent(loop: str, test: str) -> None:
+    assert rows(rule, LOOP.format(loop=loop, test=test)) == []
+
+
+@pytest.mark.parametrize(
+    ("loop", "test"),
+    [
+        pytest.param("i, f in enumerate(layers)", "i != len(layers)", id="enumerate"),
+        pytest.param("i, f in enumerate(layers)", "i < len(layers)", id="less"),
+        pytest.param("i in range(n)", "i == n", id="range"),
+        pytest.param("i in range(len(sizes) - 1)", "i != len(sizes) - 1", id="pairs"),
+        pytest.param("i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:]))", "i == len(sizes) - 1", id="zipped-pairs"),
+        pytest.param("i, f in enumerate(self.layers)", "z.dim() == 2 and i == len(self.layers)", id="attribute"),
+    ],
+)
+def test_fires(loop: str, test: str) -> None:
+    assert rows(rule, LOOP.format(loop=loop, test=test)) == [3]
+
+
+MODEL = """
+import torch
+from torch import nn
+
+class Decoder(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.last = {last}
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:])])
+
+    def forward(self, z):
+        for i, layer in enumerate(self.layers):
+            z = layer(z)
+            if i != self.last:
+                z = torch.relu(z)
+        return z
+
+decoder = Decoder([4, 8, 16])
+"""
+
+
+def test_an_attribute_that_is_called_the_last_index() -> None:
+    assert rows(rule, MODEL.format(last="len(sizes) - 2")) == []
+    assert rows(rule, MODEL.format(last="len(sizes) - 1")) == [14]

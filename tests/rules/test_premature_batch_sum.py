@@ -1,0 +1,64 @@
+"""Sums over all samples beside values of single samples."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.objective import premature_batch_sum as rule
+from tests.rules.harness import rows
+
+HEAD = """import torch
+import torch.nn.functional as F
+
+enc, dec = torch.nn.Linear(30, 8), torch.nn.Linear(4, 30)
+x = torch.rand(16, 30)
+mu, logvar = enc(x).chunk(2, 1)
+out = dec(mu + torch.randn_like(mu) * torch.exp(0.5 * logvar))
+element = 1 + logvar - mu.pow(2) - logvar.exp()
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            "(F.mse_loss(out, x, reduction='none').sum(1) - 0.5 * element.sum(1)).mean()", id="both-per-sample"
+        ),
+        pytest.param("F.mse_loss(out, x, reduction='sum') - 0.5 * element.sum()", id="both-over-everything"),
+        pytest.param("(F.mse_loss(out, x) - 0.5 * element.sum(1)).mean()", id="an-average-fits-any-sample"),
+        pytest.param("(F.mse_loss(out, x, reduction='sum') / 16 - 0.5 * element.sum(1)).mean()", id="divided"),
+        pytest.param(
+            "(F.mse_loss(out, x, reduction='sum') * 0.0625 / 2 - 0.5 * element.sum(1)).mean()", id="divided-later"
+        ),
+        pytest.param("(1e-3 * enc.weight.pow(2).sum() - 0.5 * element.sum(1)).mean()", id="penalty-on-weights"),
+        pytest.param("x.sum() + element.sum(1)", id="never-reduced"),
+        pytest.param("(x.sum() + torch.ones(7)).mean()", id="another-number-of-samples"),
+        pytest.param("(weight * F.mse_loss(out, x, reduction='sum') + element.sum(1)).mean()", id="weight-unknown"),
+        pytest.param("sum(x[0]) + element.sum()", id="python-sum-over-one-sample"),
+    ],
+)
+def test_silent(body: str) -> None:
+    assert rows(rule, HEAD + body + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("loss = (F.mse_loss(out, x, reduction='sum') - 0.5 * element.sum(1)).mean()", id="summed-loss"),
+        pytest.param("loss = torch.mean(-0.5 * torch.sum(element) + ((out - x) ** 2).sum(dim=-1))", id="summed-kl"),
+        pytest.param(
+            "loss = (F.l1_loss(out, x, reduction='none').sum(1) - sum(element.sum(1))).mean()", id="python-sum"
+        ),
+        pytest.param("loss = torch.sum(0.5 * ((out - x) ** 2).sum() + element.sum(1).neg())", id="summed-in-the-end"),
+    ],
+)
+def test_fires(body: str) -> None:
+    assert rows(rule, HEAD + body + "\n") == [9]
+
+
+def test_where_the_sum_is_in_a_function_of_its_own() -> None:
+    source = (
+        HEAD
+        + "def nll(a, b):\n    return torch.sum((a - b) ** 2)\nkl = element.sum(1)\nloss = (nll(out, x) + kl).mean()\n"
+    )
+    assert rows(rule, source) == [10]
