@@ -148,11 +148,22 @@ def _choice(index: Sym) -> Sym | None:
         seen += 1
         if one.op in {"argmin", "argmax"}:
             return one
+        if (positions := _positions(one)) is not None:
+            return positions
         if one.op in _ONE_HOT or one.op == "min":
             pending.extend(
                 i for i in (*one.inputs, one.attrs.get("index"), one.attrs.get("tensor")) if isinstance(i, Sym)
             )
     return None
+
+
+def _positions(value: Sym) -> Sym | None:
+    """The second result of `max(dim)` and `min(dim)` as the `argmax` or `argmin` that it is."""
+    match value:
+        case Sym(op="item", attrs={"index": 1}, inputs=(Sym(op="max" | "min") as both, *_)) if "input" in both.attrs:
+            return Sym(f"arg{both.op}", both.inputs, both.attrs, value.site or both.site, value.shape, kind="int")
+        case _:
+            return None
 
 
 def _leaves(measure: Sym) -> Iterator[Sym]:

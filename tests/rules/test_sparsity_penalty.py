@@ -40,3 +40,92 @@ def test_silent(body):
 @pytest.mark.parametrize(("body", "row"), LOUD.values(), ids=LOUD)
 def test_wrong_penalty(body, row):
     assert rows(rule, HEAD + body) == [row]
+
+
+SUBTRACTED = """
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(16, 64), nn.Linear(64, 16)
+x = torch.randn(8, 16)
+codes = torch.relu(encoder(x))
+mse = (decoder(codes) - x).pow(2).sum(-1).mean()
+loss = {}
+loss.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "mse + 1e-3 * codes.abs().sum(-1).mean()",
+        "-(-mse - 1e-3 * codes.abs().sum(-1).mean())",
+        "mse - 1e-3 * (codes - x.mean()).abs().mean()",
+        "mse - 1e-3 * unknown(codes)",
+    ],
+)
+def test_silent_on_penalties_that_are_added(loss):
+    assert rows(rule, SUBTRACTED.format(loss)) == []
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "mse - 1e-3 * codes.abs().sum(-1).mean()",
+        "mse - 0.1 * codes.mean()",
+        "mse + -0.1 * encoder(x).abs().sum(1).mean()",
+    ],
+)
+def test_penalties_that_are_subtracted(loss):
+    assert rows(rule, SUBTRACTED.format(loss)) == [9]
+
+
+ATOMS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class SAE(nn.Module):
+    def __init__(self, wide):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(16, wide), nn.Linear(wide, 16, bias=False)
+        self.W_dec = nn.Parameter(torch.randn(wide, 16))
+
+    def normalise(self):
+        {}
+
+    def forward(self, x):
+        codes = torch.relu(self.encoder(x))
+        return self.decoder(codes) + codes @ self.W_dec
+
+sae = SAE({})
+sae(torch.randn(8, 16))
+sae.normalise()
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "wide"),
+    [
+        ("self.W_dec.data /= self.W_dec.data.norm(dim=1, keepdim=True)", 64),
+        ("self.W_dec.data = F.normalize(self.W_dec.data, dim=-1)", 64),
+        ("self.decoder.weight.data = F.normalize(self.decoder.weight.data, dim=0)", 64),
+        ("self.encoder.weight.data = F.normalize(self.encoder.weight.data, dim=0)", 64),
+        ("self.W_dec.data /= self.W_dec.data.norm(dim=0, keepdim=True)", 8),
+    ],
+)
+def test_silent_on_unit_vectors_of_latents(line, wide):
+    assert rows(rule, ATOMS.format(line, wide)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "self.W_dec.data /= self.W_dec.data.norm(dim=0, keepdim=True)",
+        "self.W_dec.data = F.normalize(self.W_dec.data, dim=-2)",
+        "self.decoder.weight.data = F.normalize(self.decoder.weight.data)",
+        "self.decoder.weight.data = self.decoder.weight.data / torch.norm(self.decoder.weight.data, dim=1, keepdim=True)",
+    ],
+)
+def test_unit_vectors_along_the_latents(line):
+    assert rows(rule, ATOMS.format(line, 64)) == [13]

@@ -29,9 +29,13 @@ SILENT = {
     "unit vectors without the norm": "z = F.normalize(z, dim=-1)\n        w = F.normalize(w, dim=-1)\n"
     "        index = ((z ** 2).sum(1, keepdim=True) - 2 * z @ w.t()).argmin(1)",
     "halved": "index = (0.5 * (w ** 2).sum(1) - z @ w.t()).argmin(1)",
+    "positions of the minimum": "_, index = torch.cdist(z, w).min(1)",
+    "positions of the largest negative distance": "index = (-torch.cdist(z, w)).max(dim=1)[1]",
     "learned scores": "index = (torch.cdist(z, w) + self.bias(z)).argmax(1)",
 }
 LOUD = {
+    "positions of the maximum": "_, index = torch.cdist(z, w).max(1)",
+    "positions of the smallest negative distance": "index = torch.min(-torch.cdist(z, w), dim=1)[1]",
     "argmax of a distance": "index = torch.cdist(z, w).argmax(1)",
     "argmin of a similarity": "index = (z @ w.t()).argmin(1)",
     "argmin of a negated distance": "index = (-torch.cdist(z, w)).argmin(1)",

@@ -6,7 +6,10 @@ Reports
 
 - a norm of activations over another axis than the units, for activations with three axes,
 - an average activation (`rho_hat` in a KL sparsity penalty) that averages over units and not over samples,
-- a penalty called L1 or sparsity that adds up signed activations.
+- a penalty called L1 or sparsity that adds up signed activations,
+- a penalty on activations that is subtracted from the reconstruction loss,
+- the decoder of an overcomplete sparse code (`codes @ W`) that is brought to unit norm along the latents and
+  not for each of them.
 
 ## Why is this bad?
 
@@ -80,7 +83,9 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import RESHAPES, ancestors, source
+from aelint.semantics.objectives import objectives
 from aelint.semantics.operators.api import to_number
+from aelint.semantics.terms import reconstructions
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import shape_text
@@ -102,7 +107,7 @@ _ELEMENTWISE = frozenset(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for norms, for average activations, and for signed sums."""
     reported: set[int] = set()
-    for finding in chain(_norms(program), _averages(program), _signed(program)):
+    for finding in chain(_norms(program), _averages(program), _signed(program), _rewarded(program), _atoms(program)):
         if id(finding.site.node) not in reported:
             reported.add(id(finding.site.node))
             yield finding
@@ -222,3 +227,89 @@ def _signed(program: Program) -> Iterator[Finding]:
                 "an L1 penalty is the sum of absolute values: this one falls without end; add `.abs()`",
                 made,
             )
+
+
+def _rewarded(program: Program) -> Iterator[Finding]:
+    """A penalty on activations that is subtracted where the reconstruction loss is added."""
+    for objective in objectives(program):
+        losses = [t for t in reconstructions(objective) if not t.by_name]
+        if not losses or not all(t.factor > 0 for t in losses):
+            continue
+        for summand in objective.summands:
+            leaf = next(iter(summand.leaves), None) if len(summand.leaves) == 1 else None
+            if summand.factor >= 0 or not summand.reductions or not isinstance(leaf, Sym) or leaf.site is None:
+                continue
+            if leaf.op in {"abs", "norm", "relu"} and _is_activation(leaf):
+                turned = [one.site for one in summand.path if one.op in {"sub", "neg", "mul"} and one.site is not None]
+                yield Finding(
+                    turned[0] if turned else leaf.site,
+                    f"this penalty on the activations enters the loss with the factor {summand.factor:g}: training makes them large "
+                    "instead of sparse; add it to the reconstruction loss",
+                )
+
+
+def _is_activation(leaf: Sym) -> bool:
+    value: Value = leaf if leaf.op == "relu" else source(leaf)
+    while isinstance(value, Sym) and (value.op in RESHAPES or value.op in {"relu", "topk", "sigmoid"}):
+        value = source(value)
+    return isinstance(value, Sym) and value.op == "linear" and value.layer is not None
+
+
+def _atoms(program: Program) -> Iterator[Finding]:
+    """The decoder of an overcomplete sparse code brought to unit norm along the latents, not for each of them."""
+    decoders = {key: (axis, n) for n in nodes(program) for key, axis in _decoded(n)}
+    for store in program.stores:
+        weight, norm = _parameter(store.target), _unit_norm(store.value)
+        if store.name != "data" or weight is None or norm is None or norm.site is None or weight.shape is None:
+            continue
+        axis, product = decoders.get(_key(weight), (None, None))
+        if axis is None or product is None or _parameter(source(norm)) is not weight or len(weight.shape) != 2:
+            continue
+        latents, features = weight.shape[axis], weight.shape[1 - axis]
+        if _axis(norm) == axis and isinstance(latents, int) and isinstance(features, int) and latents > features:
+            yield Finding(
+                norm.site,
+                f"each of the {features} features is brought to length 1 here, not each of the {latents} latents, whose vectors "
+                f"lie along axis {1 - axis} of the decoder: use `dim={1 - axis}`",
+                (Note(product.site, "the codes are decoded here"),) if product.site is not None else (),
+            )
+
+
+def _unit_norm(value: Value) -> Sym | None:
+    """The operation that says along which axis vectors are brought to length 1."""
+    match value:
+        case Sym(op="truediv", attrs={"other": Sym(op="norm") as norm}):
+            return norm
+        case Sym(op="normalize"):
+            return value
+        case _:
+            return None
+
+
+def _decoded(node: Sym) -> Iterator[tuple[int, int]]:
+    """The weight that rectified codes are multiplied with, and the axis of it along which the latents lie."""
+    codes, weight = node.attrs.get("input"), node.attrs.get("other")
+    if not isinstance(codes, Sym) or codes.op not in {"relu", "topk", "scatter", "where", "mul"}:
+        return
+    if node.op == "matmul" and isinstance(weight, Sym) and weight.op == "parameter":
+        yield weight.id, 0
+    elif node.op == "linear" and node.layer is not None:
+        yield id(node.layer), 1
+
+
+def _key(weight: Sym) -> int:
+    layer = weight.attrs.get("layer")
+    return weight.id if layer is None else id(layer)
+
+
+def _parameter(value: Value) -> Sym | None:
+    """The parameter itself, behind `.data` and what was written to it before."""
+    for _ in range(8):
+        match value:
+            case Sym(op="parameter"):
+                return value
+            case Sym(op="detach" | "data" | "attr", inputs=(inner, *_)):
+                value = inner
+            case _:
+                return None
+    return None

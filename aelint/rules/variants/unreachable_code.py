@@ -100,7 +100,7 @@ RULE = Rule(
     name="unreachable-code",
     summary="Some codes of a quantiser can never be chosen, or the wrong ones are",
     severity=Severity.ERROR,
-    triggers=(("argmin", "argmax", "rand"),),
+    triggers=(("argmin", "argmax", "rand", "max(", "min("),),
 )
 
 
@@ -170,7 +170,7 @@ def _nearness(lookup: Lookup) -> str | None:
         return None
     near = 1 if lookup.chosen.op == "argmin" else -1
     if measure.direction * near < 0:
-        kind = "a distance" if measure.distance else "a measure that grows with the similarity"
+        kind = "a distance" if measure.direction > 0 else "a measure that grows with the similarity"
         return f"`{lookup.chosen.op}` of {kind} picks the code that is farthest away"
     return _expansion(measure, lookup)
 

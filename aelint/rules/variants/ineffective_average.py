@@ -1,0 +1,105 @@
+"""A moving average keeps nearly nothing of itself, or its result goes to an attribute that nothing reads.
+
+## What it does
+
+Reports
+
+- a moving average of a buffer or a parameter whose two weights are exchanged: `(1 - decay) * old + decay * new`
+  with a decay near one,
+- a quotient of averaged buffers (the sums and counts of a codebook) that is assigned to an attribute which
+  occurs nowhere else, so that the codebook itself is never changed.
+
+## Why is this bad?
+
+With exchanged weights each batch overwrites the average: codes jump to the latents of the last batch, and codes
+that it does not use vanish. With the wrong name the codebook stays what it was at the start.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+
+class Quantizer(nn.Module):
+    def __init__(self, decay=0.99):
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("mean", torch.zeros(8))
+
+    def forward(self, z):
+        self.mean = (1 - self.decay) * self.mean + self.decay * z.mean(0)
+        return z - self.mean
+
+
+Quantizer()(torch.randn(32, 8))
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+
+class Quantizer(nn.Module):
+    def __init__(self, decay=0.99):
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("mean", torch.zeros(8))
+
+    def forward(self, z):
+        self.mean = self.decay * self.mean + (1 - self.decay) * z.mean(0)
+        return z - self.mean
+
+
+Quantizer()(torch.randn(32, 8))
+```
+
+## Known limits
+
+Weights must be known numbers that add up to one.
+
+## References
+
+- van den Oord, Vinyals, Kavukcuoglu: Neural Discrete Representation Learning, 2017, appendix A.1,
+  https://arxiv.org/abs/1711.00937
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.moving_averages import forgetful_averages, unread_results
+
+RULE = Rule(
+    code="AEL706",
+    name="ineffective-average",
+    summary="a moving average keeps nearly nothing of itself, or nothing reads what it gives",
+    severity=Severity.WARNING,
+    triggers=(("register_buffer", "lerp_", "mul_"),),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield averages with exchanged weights, and results that nothing reads."""
+    seen: set[int] = set()
+    for average in forgetful_averages(program):
+        if id(average.site.node) not in seen:
+            seen.add(id(average.site.node))
+            yield Finding(
+                average.site,
+                f"this average keeps {average.old:.3g} of itself and takes {average.new:.3g} of the batch: it forgets all that came "
+                "before; exchange the two weights",
+            )
+    for unread in unread_results(program):
+        names = " and ".join(f"`{name}`" for name in unread.averages)
+        yield Finding(
+            unread.site,
+            f"`{unread.name}` is made of the averages {names} and read nowhere: what they are kept for is never changed; assign "
+            "to the attribute that is read",
+            (Note(unread.registered, "averaged in each step"),),
+        )

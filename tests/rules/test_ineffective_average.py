@@ -1,0 +1,72 @@
+"""AEL706: moving averages of buffers."""
+
+import pytest
+
+from aelint.rules.variants import ineffective_average as rule
+from tests.rules.harness import rows
+
+QUANTIZER = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Quantizer(nn.Module):
+    def __init__(self, decay=0.99, speed=0.01):
+        super().__init__()
+        self.decay, self.speed = decay, speed
+        self.register_buffer("book", torch.randn(64, 8))
+        self.register_buffer("size", torch.ones(64))
+        self.register_buffer("sums", self.book.clone())
+
+    def forward(self, z):
+        index = torch.cdist(z, self.book).argmin(1)
+        hot = F.one_hot(index, 64).float()
+        q = F.embedding(index, self.book)
+        {update}
+        {result}
+        return z + (q - z).detach(), F.mse_loss(z, q.detach())
+
+
+Quantizer()(torch.randn(32, 8))
+"""
+
+KEPT = "self.size = self.decay * self.size + (1 - self.decay) * hot.sum(0)"
+SUMS = "self.sums = self.decay * self.sums + (1 - self.decay) * hot.t() @ z"
+BOOK = f"{SUMS}; self.book = self.sums / self.size.unsqueeze(1)"
+
+HEALTHY = {
+    "most is kept": (KEPT, BOOK),
+    "a share of the new": ("self.size = (1 - self.speed) * self.size + self.speed * hot.sum(0)", BOOK),
+    "in place": ("self.size.mul_(self.decay).add_(hot.sum(0), alpha=1 - self.decay)", BOOK),
+    "in place, the older way": ("self.size.data.mul_(self.decay).add_((1 - self.decay) * hot.sum(0))", BOOK),
+    "interpolated": ("self.size.lerp_(hot.sum(0), 1 - self.decay)", BOOK),
+    "no average": ("self.size = 0.1 * self.size + 2 * hot.sum(0)", BOOK),
+    "half": ("self.size = 0.5 * self.size + 0.5 * hot.sum(0)", BOOK),
+    "something to look at": (KEPT, f"{BOOK}; self.usage = (hot.sum(0) > 0).float().mean()"),
+}
+
+
+@pytest.mark.parametrize(("update", "result"), HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(update, result):
+    assert rows(rule, QUANTIZER.format(update=update, result=result)) == []
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        "self.size = (1 - self.decay) * self.size + self.decay * hot.sum(0)",
+        "self.size.mul_(1 - self.decay).add_(hot.sum(0), alpha=self.decay)",
+        "self.size.data.mul_(self.speed).add_((1 - self.speed) * hot.sum(0))",
+        "self.size.lerp_(hot.sum(0), self.decay)",
+    ],
+)
+def test_weights_that_are_exchanged(update):
+    assert rows(rule, QUANTIZER.format(update=update, result=BOOK)) == [19]
+
+
+def test_a_result_that_nothing_reads():
+    source = QUANTIZER.format(update=KEPT, result=f"{SUMS}; self._book = self.sums / self.size.unsqueeze(1)")
+    assert rows(rule, source) == [20]
+    assert not rows(rule, source + "\nprint(Quantizer()._book)\n")
+    assert not rows(rule, source + "\nprint(getattr(Quantizer(), '_book'))\n")
