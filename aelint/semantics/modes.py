@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics import graph
 from aelint.semantics.apply import syms_in
 from aelint.semantics.gradients import Update, updates
 from aelint.semantics.kinds import is_module
 from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
+from aelint.semantics.objectives import LOSSES
 from aelint.semantics.posteriors import noise_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context
@@ -179,7 +181,12 @@ def _contains(module: Value, part: Value) -> bool:
 def _is_generator(program: Program, network: Value) -> bool:
     """Whether the network only ever receives noise: what a GAN makes is shown as its critic sees it, in training mode."""
     given = [c.args[0] if c.args else None for c in program.calls_to("network", "sequential") if c.receiver is network]
-    return bool(given) and all(noise_of(value) is not None for value in given)
+    drawn = [noise_of(value) for value in given]
+    if not drawn or None in drawn:
+        return False
+    # Random numbers that an output is compared with stand for data.
+    compared = {id(i) for node in graph.nodes(program) if node.op == "sub" or node.op in LOSSES for i in node.inputs}
+    return not any(id(value) in compared for value in (*given, *drawn))
 
 
 def _is_on_purpose(call: Call) -> bool:
