@@ -6,8 +6,9 @@ import ast
 from typing import Any
 
 from aelint.semantics import iteration
+from aelint.semantics.folding import fold
 from aelint.semantics.machine import Frame
-from aelint.semantics.values import DictValue, ListValue, Sym, Value
+from aelint.semantics.values import MISSING, DictValue, ListValue, Sym, Value
 
 __all__ = ["method"]
 
@@ -128,10 +129,10 @@ def _of_string(frame: Frame, receiver: str, name: str, args: tuple[Value, ...], 
     plain: list[Any] = [list(a.items) if isinstance(a, ListValue) and a.complete else a for a in args]
     strings = all(isinstance(a, str) or (isinstance(a, list) and all(isinstance(i, str) for i in a)) for a in plain)
     if name in _STRING_METHODS and strings:
-        found = getattr(receiver, name)(*plain) if name != "format" or "{" not in receiver else None
+        found = fold(getattr(receiver, name), *plain) if name != "format" or "{" not in receiver else MISSING
         if isinstance(found, list):
             return ListValue(found, site=frame.site(node))
-        if found is not None:
+        if found is not MISSING:
             return found
     return Sym("string", (), {}, frame.site(node), kind="object", tensor=False)
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from aelint.semantics import attributes, calls, dims, iteration, layers
 from aelint.semantics.apply import apply_named
 from aelint.semantics.dims import Poly
+from aelint.semantics.folding import fold
 from aelint.semantics.joins import merge
 from aelint.semantics.machine import Frame
 from aelint.semantics.scopes import Module
@@ -34,7 +35,7 @@ Builtin: TypeAlias = Callable[[Frame, tuple[Value, ...], dict[str, Value], ast.A
 
 def call_builtin(frame: Frame, name: str, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
     """`name(*args, **kwargs)` for a builtin; unknown where it cannot be folded."""
-    function = _BUILTINS.get(name)
+    function = _BUILTINS.get(name) if args or name not in _OF_SOMETHING else None
     if function is not None and not any(isinstance(a, Splice) for a in args):
         return function(frame, args, kwargs, node)
     record = frame.called(node, name, None, args, kwargs)
@@ -67,18 +68,17 @@ def _len(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node:
 
 
 def _range(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
-    if args and all(isinstance(a, int) for a in args) and (len(args) < 3 or args[2] != 0):
-        return range(*args)
+    known = fold(range, *args) if all(isinstance(a, int) for a in args) else MISSING
+    if known is not MISSING:
+        return known
     return Sym("range", args, {}, frame.site(node), kind="object", tensor=False)
 
 
 def _int(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
     match args:
         case (bool() | int() | float() | str() as number, *_):
-            try:
-                return int(number)
-            except (ValueError, OverflowError):
-                return frame.unknown("int", node=node)
+            known = fold(int, number)
+            return known if known is not MISSING else frame.unknown("int", node=node)
         case (Poly() as size,):
             return size
         case (Sym(op="truediv", inputs=(left, right)),) if isinstance(left, (int, Poly)) and isinstance(
@@ -94,10 +94,8 @@ def _int(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node:
 def _float(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
     match args:
         case (bool() | int() | float() | str() as number,):
-            try:
-                return float(number)
-            except (ValueError, OverflowError):
-                return frame.unknown("float", node=node)
+            known = fold(float, number)
+            return known if known is not MISSING else frame.unknown("float", node=node)
         case (value,):
             return Sym("item_value", (value,), {}, frame.site(node), kind="size", tensor=False)
         case _:
@@ -137,8 +135,9 @@ def _abs(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node:
 
 
 def _round(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
-    if all(isinstance(a, (int, float)) for a in args):
-        return round(*args)
+    known = fold(round, *args) if all(isinstance(a, (int, float)) for a in args) else MISSING
+    if known is not MISSING:
+        return known
     return apply_named(frame, "round", args[:1], node)
 
 
@@ -335,6 +334,8 @@ def _callable(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], 
 def _object(frame: Frame, _args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
     return frame.unknown("object", node=node)
 
+
+_OF_SOMETHING = frozenset({"abs", "round", "reversed", "sorted", "any", "all"})
 
 _BUILTINS: dict[str, Builtin] = {
     "print": _print,
