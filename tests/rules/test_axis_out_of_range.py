@@ -41,3 +41,10 @@ def test_fires_on_an_axis_beyond_the_last():
 
 def test_fires_on_an_axis_that_is_named_twice():
     assert rows(rule, HEAD + "y = x.sum(dim=(1, -3))\n") == [5]
+
+
+def test_elements_of_numbers_are_one_finding_for_a_file():
+    found = run(rule, HEAD + "loss = x.mean()\nfor i in range(9):\n    print(loss.data[0])\nprint(x.sum()[0])\n")
+    assert [f.site.row for f in found] == [7]
+    assert [note.site.row for note in found[0].notes] == [8]
+    assert [text for _, text in found[0].rewrite.replacements] == ["loss.item()", "x.sum().item()"]

@@ -5,7 +5,9 @@
 Reports `dim=` arguments that
 
 - name an axis beyond the tensor's, or one axis twice, where the tensor comes from a layer,
-- are sizes of a tensor (`x.shape[1:]`, `x.size(0)`), which count elements and name no axis.
+- are sizes of a tensor (`x.shape[1:]`, `x.size(0)`), which count elements and name no axis,
+
+and an element taken of a tensor without axes (`loss.data[0]`), all places of a file together.
 
 ## Why is this bad?
 
@@ -47,7 +49,7 @@ import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule
+from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.contradictions import contradictions, last_layer
 from aelint.semantics.wording import shape_text
@@ -77,14 +79,41 @@ def check(program: Program) -> Iterator[Finding]:
             text = call.site.unit.text_of(argument)
             message = f"`{text}` holds sizes of a tensor, but `{call.name}` takes the numbers of axes. Use `range(1, x.ndim)` or write the axes."
             yield Finding(call.site, message)
+    indexed: dict[str, list[Site]] = {}
     for found in contradictions(program, "axis"):
         facts = found.conflict.facts
         if id(found.site.node) in seen or last_layer(found.conflict.subject) is None or 0 in (facts["shape"] or ()):
             continue
         seen.add(id(found.site.node))
+        if facts.get("rank") == 0 and isinstance(found.site.node, ast.Subscript):
+            indexed.setdefault(found.site.unit.path, []).append(found.site)
+            continue
         fault = "is named twice" if facts.get("repeated") else f"does not exist: the tensor has {facts['rank']} axes"
         message = f"axis {facts['axis']} {fault}, its shape is {shape_text(facts['shape'] or ())}. torch raises here."
         yield Finding(found.site, message)
+    for places in indexed.values():
+        yield _indexed_number(places)
+
+
+def _indexed_number(places: list[Site]) -> Finding:
+    """One finding for all places of a file: `loss.data[0]` comes from torch 0.3 and stands wherever a loss is read."""
+    first, *others = sorted(places, key=lambda site: site.row)
+    more = f" (and in {len(others)} more place{'s' if len(others) > 1 else ''})" if others else ""
+    message = (
+        f"`{first.text}`{more} takes an element of a tensor without axes: torch has raised here since version 0.5. "
+        "Read the number with `item()`"
+    )
+    replacements = tuple((site, _as_item(site)) for site in (first, *others))
+    rewrite = Rewrite("read the number with `item()`", replacements)
+    return Finding(first, message, tuple(Note(site, "and here") for site in others), rewrite)
+
+
+def _as_item(site: Site) -> str:
+    assert isinstance(site.node, ast.Subscript)
+    tensor = site.node.value
+    if isinstance(tensor, ast.Attribute) and tensor.attr == "data":
+        tensor = tensor.value
+    return f"{site.unit.text_of(tensor)}.item()"
 
 
 def _axis_argument(node: ast.Call) -> ast.expr | None:
