@@ -109,13 +109,15 @@ def _direction(term: Difference) -> str | None:
 def _unmoved(program: Program, terms: list[Difference]) -> Iterator[Finding]:
     """Codebooks that no term moves, and encoders that no term commits."""
     tables = {id(t.lookup.table): t.lookup.table for t in terms if t.lookup.trainable}
+    reported: set[int] = set()
     for key, table in tables.items():
         mine = [t for t in terms if id(t.lookup.table) == key]
         places = {id(t.node.site.node): t for t in mine if t.node.site is not None}
-        if rewritten(program, table):
-            continue
         last = list(places.values())[-1]
         assert last.node.site is not None
+        if rewritten(program, table) or id(last.node.site.node) in reported:  # codebooks of one list share their loop
+            continue
+        reported.add(id(last.node.site.node))
         if not any(reaches_gradient(program, one) for one in lookups(program) if one.table is table):
             message = (
                 "no term gives the codebook a gradient, and nothing else updates it: the quantised vectors are detached "
