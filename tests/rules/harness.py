@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +66,16 @@ def run(
 
 
 def rows(module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None) -> list[int]:
-    """The distinct rows on which one rule reports, in order."""
-    return sorted({finding.site.row for finding in run(module, source, options)})
+    """The distinct rows on which one rule reports, in order; no place is reported twice."""
+    found = run(module, source, options)
+    assert not repeated(found), f"reported more than once: {repeated(found)}"
+    return sorted({finding.site.row for finding in found})
+
+
+def repeated(found: list[Finding]) -> list[str]:
+    """The places that stand in more than one finding: code that runs again is still written once."""
+    times = Counter(finding.site.node for finding in found)
+    return [str(one.site) for one in found if times[one.site.node] > 1]
 
 
 def sections(module: ModuleType) -> dict[str, str]:
@@ -74,6 +83,17 @@ def sections(module: ModuleType) -> dict[str, str]:
     text = ast.get_docstring(ast.parse(Path(module.__file__).read_text(encoding="utf-8"))) or ""
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     return {title.strip(): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def again(source: str) -> str:
+    """The same program with what it does, apart from its definitions, done twice."""
+    tree = ast.parse(source)
+    kept = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
+    tree.body.sort(key=lambda statement: not isinstance(statement, kept))
+    first = next((i for i, s in enumerate(tree.body) if not isinstance(s, kept)), len(tree.body))
+    done = tree.body[first:] or [ast.Pass()]
+    loop = ast.For(ast.Name("_", ast.Store()), ast.parse("range(2)", mode="eval").body, done, [])
+    return ast.unparse(ast.fix_missing_locations(ast.Module([*tree.body[:first], loop], [])))
 
 
 def examples(module: ModuleType, heading: str) -> list[str]:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from aelint.diagnostics import Severity
-from tests.rules.harness import examples, rule_modules, run, sections
+from tests.rules.harness import again, examples, repeated, rule_modules, run, sections
 
 RULES = rule_modules()
 IDS = [m.RULE.name for m in RULES]
@@ -41,3 +41,10 @@ def test_codes_and_names_are_unique_and_well_formed():
     for module in RULES:
         assert re.fullmatch(r"AEL[1-7]\d\d", module.RULE.code)
         assert module.__name__.rsplit(".", 1)[-1] == module.RULE.name.replace("-", "_")
+
+
+@pytest.mark.parametrize("module", RULES, ids=IDS)
+def test_a_place_that_runs_again_is_reported_once(module):
+    for source in examples(module, "Example"):
+        assert not repeated(run(module, source)), source
+        assert not repeated(run(module, again(source))), again(source)
