@@ -40,7 +40,9 @@ def uniform_codes(program: Program) -> Iterator[UniformCode]:
             received.setdefault(id(call.receiver), (call.receiver, []))[1].append(call.args[0])
     in_losses = {s.id for u in updates(program) for s in _ancestors(u.backward.of)}
     for layer, codes in received.values():
-        trained = next((c for c in codes if is_gaussian_sample(c)), None)
+        # A layer that moves a sample by its own output is the score of a chain, no decoder.
+        gaussian = (c for c in codes if is_gaussian_sample(c))
+        trained = next((c for c in gaussian if not any(s.layer is layer for s in _ancestors(c))), None)
         if trained is None:
             continue
         for code in codes:

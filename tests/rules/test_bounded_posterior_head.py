@@ -87,3 +87,20 @@ def test_activation_module_at_the_end_of_the_head() -> None:
         "self.mean, self.scale, self.decoder = nn.Sequential(nn.Linear(16, 4), nn.Tanh()),",
     )
     assert rows(rule, source) == [10]
+
+
+def test_silent_on_what_is_generated_from_noise_behind_the_training() -> None:
+    source = (
+        MODEL.format(heads="self.mean(h), self.scale(h)", std=LOGVAR[0], kl=LOGVAR[1])
+        + """
+
+def sample(model, step):
+    z = torch.randn(8, 30)
+    m, s = step(z).chunk(2, dim=1)
+    z = torch.tanh(m) + torch.exp(0.5 * s) * torch.randn_like(s)
+    return model.decoder(z)
+
+sample(Model(), nn.Linear(30, 8))
+"""
+    )
+    assert rows(rule, source) == []

@@ -39,6 +39,21 @@ HEALTHY = {
     "a cooler normal draw": vae("0.7 * torch.randn(n, self.size)"),
     "an autoencoder has no prior": vae("torch.rand(n, self.size)", training="mean"),
     "uniform noise in training too": vae("torch.rand(n, self.size)", training="mean + torch.rand_like(mean)"),
+    "a chain that starts anywhere and is moved by a score": """
+import torch
+from torch import nn
+
+class Chain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.score = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
+
+    def sample(self, n):
+        x = 2 * torch.rand(n, 8) - 1
+        for _ in range(20):
+            x = x + 0.1 * self.score(x) + 0.01 * torch.randn_like(x)
+        return x
+""",
     "a uniform quantile is turned into a normal code": vae("torch.erfinv(2 * torch.rand(n, self.size) - 1)"),
 }
 

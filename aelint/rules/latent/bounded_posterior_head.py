@@ -69,8 +69,9 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics.algebra import Algebra, algebra_of
 from aelint.semantics.formulas import Leaf
-from aelint.semantics.lineage import RESHAPES, ancestors
-from aelint.semantics.posteriors import Posterior, feeds_layer, posteriors
+from aelint.semantics.lineage import RESHAPES, ancestors, depends_on
+from aelint.semantics.objectives import objectives
+from aelint.semantics.posteriors import Posterior, feeds_layer, is_noise, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.readings import readings
 from aelint.semantics.values import Sym, Value
@@ -114,8 +115,17 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _is_code(program: Program, one: Posterior, drawn: set[int]) -> bool:
-    """Whether a layer takes the sample, and it is no sample of data made from another sample."""
-    return feeds_layer(program, one.sample) and not any(s.id in drawn for s in ancestors(one.mean))
+    """Whether a layer takes the sample, and it is drawn for data: not made from another sample, or from noise alone."""
+    behind = list(ancestors(one.mean))
+    from_noise = any(is_noise(s) for s in behind) and not any(s.op in _GIVEN for s in behind)
+    # Noise may stand for data, but then a loss sees what comes of it.
+    losses = [o for o in objectives(program) if o.called]
+    generated = from_noise and losses and not any(depends_on(o.value, one.sample) for o in losses)
+    return feeds_layer(program, one.sample) and not generated and not any(s.id in drawn for s in behind)
+
+
+_GIVEN = frozenset({"param", "batch", "element", "call", "name"})
+"""What may be data."""
 
 
 def _heads(algebra: Algebra, one: Posterior) -> Iterator[Finding]:
