@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.apply import syms_in
+from aelint.semantics.joins import alternatives
 from aelint.semantics.program import Program
 from aelint.semantics.training import Kind, actions
 from aelint.semantics.values import Sym, Value
@@ -37,15 +38,16 @@ def retained_losses(program: Program) -> Iterator[Retained]:
             len(event.context.loops)
             and isinstance(added, Sym)
             and added.id in losses
-            and _is_running(event.site.node, value.inputs[0])
+            and isinstance(event.site.node, (ast.Name, ast.Attribute))
+            and _is_running(value)
         ):
             yield Retained(event.site, ast.unparse(event.site.node), losses[added.id])
 
 
-def _is_running(target: ast.AST, before: Value) -> bool:
-    # The first round adds to a number, the later ones to the sum itself.
-    running = isinstance(before, (int, float)) or (isinstance(before, Sym) and before.op in {"add", "phi"})
-    return running and isinstance(target, (ast.Name, ast.Attribute))
+def _is_running(total: Sym) -> bool:
+    """Whether the same statement, an earlier time, gave what is added to; three losses added up are no running sum."""
+    before = alternatives(total.inputs[0])
+    return any(isinstance(b, Sym) and b.op == "add" and b.site is total.site for b in before)
 
 
 def _ancestors(values: list[Value]) -> set[int]:

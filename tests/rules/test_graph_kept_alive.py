@@ -26,6 +26,10 @@ HEALTHY = {
     "a float": "loss.backward(); total = total + float(loss)",
     "the sum is differentiated": "total = total + loss; total.backward(retain_graph=True)",
     "terms of one loss": "loss = loss + model(x).abs().mean(); loss.backward()",
+    "terms that are differentiated one by one": (
+        "other, third = model(x).abs().mean(), model(x).sum()\n    other.backward(); third.backward(); loss.backward()\n"
+        "    whole = other + third + loss"
+    ),
     "without gradients": "loss.backward()\n    with torch.no_grad():\n        total += loss",
 }
 
