@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Bypass", "CodeUse", "LatentUse", "Penalty", "Quantizer", "QuantizerBalance"]
+__all__ = [
+    "Baselines",
+    "Bypass",
+    "CodeBook",
+    "CodeUse",
+    "LatentUse",
+    "Penalty",
+    "PriorSamples",
+    "Quantizer",
+    "QuantizerBalance",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,61 @@ class LatentUse:
     information: float
     """Mutual information of input and code, in nats; cannot exceed the ceiling."""
     information_ceiling: float
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """A trained model beside principal components of equal size. Errors are shares of the data's variance."""
+
+    samples: int
+    """Different samples."""
+    units: int
+    features: int
+    limited: bool
+    """The code is drawn, or chosen among entries: it holds less than so many numbers could."""
+    fvu: float
+    linear_fvu: float
+    excess: float
+    """By how much the model's error is larger than that of the components."""
+    excess_error: float
+    structure: float
+    """How much less a few principal components explain where features were exchanged between samples: what features say about each
+    other. Near 0 there is nothing to learn."""
+    shuffled_fvu: float
+    """The model's error on samples whose features were exchanged between samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriorSamples:
+    """What a trained model decodes from draws of N(0, I), and how its codes compare with them."""
+
+    samples: int
+    outside: float
+    """Share of decoded values more than half the data's range away from it."""
+    data_low: float
+    data_high: float
+    decoded_low: float
+    decoded_high: float
+    spread: float
+    """Standard deviation of decoded samples over that of the data."""
+    furthest_mean: float
+    """Largest absolute mean of the aggregate posterior in any unit; 0 under the prior."""
+    narrowest: float
+    widest: float
+    """Smallest and largest variance of the aggregate posterior in any unit; 1 under the prior."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBook:
+    """Entries of a trained codebook that the data use."""
+
+    where: str
+    entries: int
+    used: int
+    perplexity: float
+    """exp of the entropy of the use, with Miller and Madow's correction for the sample's size; at most `entries`."""
+    vectors: int
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from pytest_aecheck.code_records import Bypass, CodeUse, LatentUse, Penalty, Quantizer, QuantizerBalance
+from pytest_aecheck.code_records import (
+    Baselines,
+    Bypass,
+    CodeBook,
+    CodeUse,
+    LatentUse,
+    Penalty,
+    PriorSamples,
+    Quantizer,
+    QuantizerBalance,
+)
 from pytest_aecheck.records import (
     Attempt,
     Attempts,
@@ -40,8 +50,10 @@ __all__ = [
     "PROBE_BROKE",
     "Attempt",
     "Attempts",
+    "Baselines",
     "Bypass",
     "Categorical",
+    "CodeBook",
     "CodeUse",
     "Dependence",
     "Fitted",
@@ -61,6 +73,7 @@ __all__ = [
     "ParameterReach",
     "Penalty",
     "Posterior",
+    "PriorSamples",
     "Program",
     "Quantizer",
     "QuantizerBalance",
@@ -172,6 +185,21 @@ class Observations:
     def fitted(self) -> Fitted:
         """A trained model on more data."""
         return cast("Fitted", self.get("fitted"))
+
+    @property
+    def baselines(self) -> Baselines:
+        """A trained model beside principal components."""
+        return cast("Baselines", self.get("baselines"))
+
+    @property
+    def prior_samples(self) -> PriorSamples:
+        """What a trained model decodes from the prior."""
+        return cast("PriorSamples", self.get("prior_samples"))
+
+    @property
+    def codebooks(self) -> tuple[CodeBook, ...]:
+        """How much of each trained codebook is used."""
+        return cast("tuple[CodeBook, ...]", self.get("codebooks"))
 
     @property
     def masking(self) -> Masking:

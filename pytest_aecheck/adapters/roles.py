@@ -28,11 +28,24 @@ def reconstruction_among(found: Sequence[Leaf], shape: Sequence[int], *, floatin
             leaf for leaf in found if leaf.tensor.is_floating_point() and fits(tuple(leaf.tensor.shape), tuple(shape))
         ]
         if candidates:
-            return _preferred(candidates)
+            chosen = _preferred(candidates)
+            several = next((leaf for leaf in found if _has_draws(leaf, shape)), None)
+            if several is not None and not _NAMED.search(chosen.path.removeprefix("output")):
+                raise AmbiguousOutputError(
+                    f"{several.path} {tuple(several.tensor.shape)} looks like several reconstructions of each sample; "
+                    "declare reconstruct=... to say which one is meant"
+                )
+            return chosen
     listing = ", ".join(f"{leaf.path} {tuple(leaf.tensor.shape)}" for leaf in found) or "no tensor at all"
     raise AmbiguousOutputError(
         f"no output looks like a reconstruction of an input of shape {tuple(shape)}; found {listing}"
     )
+
+
+def _has_draws(leaf: Leaf, shape: Sequence[int]) -> bool:
+    """Whether a tensor holds, for every sample, several things of a sample's shape (IWAE, MIWAE)."""
+    held, sample = tuple(leaf.tensor.shape), tuple(shape[1:])
+    return len(sample) > 1 and len(held) > len(shape) and held[0] == shape[0] and held[-len(sample) :] == sample
 
 
 def _criteria(floating: bool) -> tuple[Callable[[tuple[int, ...], tuple[int, ...]], bool], ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pytest_aecheck.observations import Unavailable
+from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.sites import find_sites
 from pytest_aecheck.probes.trace import Execution, Flow, Value
@@ -34,8 +36,10 @@ def find_code(run: Run) -> Code:
     """
     sites = [site for site in find_sites(run.trace) if site.reparameterized]
     if sites:
-        values = tuple(site.latent.out for site in sites)
-        keys = tuple((site.latent.index, 0) for site in sites)
+        gaussian = tuple(site.latent.out for site in sites)
+        others = {id(v): (v, key) for v in _joined_draws(run, gaussian) if (key := key_of(v)) is not None}
+        values = (*gaussian, *(value for value, _ in others.values()))
+        keys = (*((site.latent.index, 0) for site in sites), *(key for _, key in others.values()))
         return Code(values, keys, sites[0].latent.module.strip(".") or "the model", drawn=True)
     decoder = decoder_execution(run)
     if decoder is None:
@@ -47,6 +51,16 @@ def find_code(run: Run) -> Code:
     if not keys or len(keys) != len(values):
         raise Unavailable("the decoder is given nothing that the encoder computed")
     return Code(values, keys, f"the input of {decoder.name}", drawn=False)
+
+
+def _joined_draws(run: Run, latents: tuple[Value, ...]) -> Iterator[Value]:
+    """Draws of another law (relaxed categories) that stand beside a latent in what is decoded."""
+    drawn = {id(latent) for latent in latents}
+    for call in run.trace.named("cat", "concat", "hstack", "column_stack"):
+        if any(id(through_views(value)) in drawn for value in call.inputs):
+            for value in call.inputs:
+                if id(through_views(value)) not in drawn and {Flow.NOISE, Flow.PARAMETER} <= set(value.flow):
+                    yield value
 
 
 def decoder_execution(run: Run) -> Execution | None:

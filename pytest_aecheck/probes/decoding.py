@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pytest_aecheck.observations import CodeUse, LatentUse, Unavailable
+from pytest_aecheck.observations import CodeUse, LatentUse, PriorSamples, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import Code, find_code
 from pytest_aecheck.probes.estimates import distinct_rows, root_ratio, variances
@@ -14,8 +14,9 @@ from pytest_aecheck.probes.forward import rows
 from pytest_aecheck.probes.objective import ancestors
 from pytest_aecheck.probes.runs import Run, record, zeros
 from pytest_aecheck.probes.sites import find_sites
+from pytest_aecheck.probes.trained import comparable, trained_pass
 
-__all__ = ["observe_code_use", "observe_latent_use"]
+__all__ = ["observe_code_use", "observe_latent_use", "observe_prior_samples"]
 
 _SAMPLES = 256
 _FEWEST = 32
@@ -145,3 +146,40 @@ def _information(mean: Any, scale: Any, seed: int) -> float:
     at = torch.distributions.Normal(mean.cpu(), scale.cpu())
     log_q = torch.stack([at.log_prob(one).sum(1) for one in z])
     return float((log_q.diagonal() - log_q.logsumexp(1)).mean() + torch.log(torch.tensor(float(len(z)))))
+
+
+def observe_prior_samples(bench: Bench) -> PriorSamples:
+    """Put draws of N(0, I) in the place of every drawn latent."""
+    made = trained_pass(bench)
+    code = find_code(made.run)
+    sites = [site for site in find_sites(made.run.trace) if site.reparameterized]
+    if not sites:
+        raise Unavailable("the model draws no latent in evaluation mode")
+    generator = torch.Generator().manual_seed(bench.spec.seed)
+    prior = {key: lambda t: torch.randn(t.shape, generator=generator).to(t) for key in code.keys}
+    with bench.ready(training=False) as model:
+        run, _ = _fitted_run(bench, model, override=prior)
+    decoded = rows(comparable(bench)(run.reconstruction().tensor.detach()), bench.batch_axis)
+    low, high = float(made.data.min()), float(made.data.max())
+    margin = 0.5 * (high - low)
+    mean, scale = (_site_rows(value.tensor, len(made.data)) for value in (sites[0].mean, sites[0].scale))
+    variance = mean.var(0) + scale.pow(2).mean(0)
+    return PriorSamples(
+        samples=made.distinct,
+        outside=float(((decoded < low - margin) | (decoded > high + margin)).double().mean()),
+        data_low=low,
+        data_high=high,
+        decoded_low=float(decoded.min()),
+        decoded_high=float(decoded.max()),
+        spread=(float((decoded - decoded.mean(0)).pow(2).mean()) / made.spread) ** 0.5,
+        furthest_mean=float(mean.mean(0).abs().max()),
+        narrowest=float(variance.min()),
+        widest=float(variance.max()),
+    )
+
+
+def _site_rows(tensor: Any, n: int) -> Any:
+    """One row per sample of what a latent is drawn with."""
+    if tensor.shape[0] % n:
+        raise Unavailable("mean and scale of the latent have no common axis over the samples")
+    return tensor.detach().double().reshape(n, -1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Estimate", "distinct_rows", "mean_of", "root_ratio", "variances"]
+__all__ = ["Estimate", "distinct_rows", "mean_of", "ratio_of_means", "root_ratio", "variances"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ class Estimate:
 def mean_of(values: Any) -> Estimate:
     """Mean of independent numbers, shape (n,)."""
     return Estimate(float(values.mean()), float(values.std()) / len(values) ** 0.5)
+
+
+def ratio_of_means(above: Any, below: Any) -> Estimate:
+    """`mean(above) / mean(below)` of paired numbers, shape (n,) each; its error by the delta method (Cochran 1977, section 6.4)."""
+    ratio = float(above.mean()) / float(below.mean())
+    return Estimate(ratio, mean_of(above - ratio * below).error / float(below.mean()))
 
 
 def root_ratio(squares: Any, reference: float) -> Estimate:

@@ -1,48 +1,51 @@
-"""What a trained model does with more data than one batch."""
+"""What a trained model explains of the data, against what their mean and their principal components explain."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pytest_aecheck.adapters.roles import AmbiguousOutputError
-from pytest_aecheck.observations import Fitted, Unavailable
+import torch
+
+from pytest_aecheck.observations import Baselines, Fitted, Unavailable
 from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.codes import find_code
+from pytest_aecheck.probes.estimates import Estimate, mean_of, ratio_of_means
+from pytest_aecheck.probes.forward import rows
 from pytest_aecheck.probes.posterior import latent_draws
+from pytest_aecheck.probes.quantizers import searches
 from pytest_aecheck.probes.runs import Run, record, zeros
+from pytest_aecheck.probes.trained import SAMPLES, TrainedPass, comparable, trained_pass
 
-__all__ = ["observe_fitted"]
+__all__ = ["observe_baselines", "observe_fitted"]
 
-_SAMPLES = 256
 _ACTIVE = 0.01
 """Variance of a unit's mean over the data above which Burda et al. (2016) call it active."""
+_MOST_FEATURES = 4096
+"""A covariance of more features would take longer than the model."""
 
 
 def observe_fitted(bench: Bench) -> Fitted:
     """Reconstruct 256 samples in evaluation mode without noise."""
-    batch = bench.batch(_SAMPLES, 5)
-    x = bench.primary(batch)
-    if not x.is_floating_point():
-        raise Unavailable("the input is not of floating point")
-    with bench.ready(training=False) as model:
-        run = record(bench, model, batch, seed=bench.spec.seed, noise=zeros, with_loss=False)
-        try:
-            x_hat = bench.reconstruction(run.output, batch).detach()
-        except AmbiguousOutputError as ambiguous:
-            raise Unavailable(str(ambiguous)) from ambiguous
-        active, units = _active_units(run)
-    flat, again = (t.movedim(bench.batch_axis, 0).reshape(x.shape[bench.batch_axis], -1).double() for t in (x, x_hat))
-    residual = (again - flat).pow(2).mean(1)
-    spread = float((flat - flat.mean(0)).pow(2).mean())
-    if not spread:
-        raise Unavailable("the data are constant")
-    n = len(flat)
+    made = trained_pass(bench)
+    active, units = _active_units(made.run)
+    found = unexplained(made.data, made.again)
     return Fitted(
-        samples=n,
-        fvu=float(residual.mean()) / spread,
-        fvu_error=float(residual.std()) / spread / n**0.5,
+        samples=len(made.data),
+        fvu=found.value,
+        fvu_error=found.error * (len(made.data) / made.distinct) ** 0.5,
         active_units=active,
         units=units,
     )
+
+
+def unexplained(data: Any, again: Any) -> Estimate:
+    """Fraction of variance unexplained and its standard error. Both arrays are (n, features).
+
+    Error and variance come from the same samples, so their errors cancel in part: the ratio's is taken by the delta method.
+    """
+    centred = (data - data.mean(0)).pow(2).mean(1)
+    n = len(data)
+    return ratio_of_means((again - data).pow(2).mean(1), centred * n / (n - 1))
 
 
 def _active_units(run: Run) -> tuple[int, int]:
@@ -53,3 +56,64 @@ def _active_units(run: Run) -> tuple[int, int]:
     mean = draws[0].mean.tensor.detach()
     variance = mean.reshape(mean.shape[0], -1).double().var(0)
     return int((variance > _ACTIVE).sum()), int(variance.numel())
+
+
+def observe_baselines(bench: Bench) -> Baselines:
+    """Principal components of other samples, as many as the code has units; and the same model on unrelated features."""
+    made = trained_pass(bench)
+    units, drawn = _code_size(made)
+    limited = drawn or bool(searches(made.run, bench.model)) or any(made.run.trace.named("gumbel_softmax", "round"))
+    learned = rows(bench.primary(bench.batch(4 * SAMPLES, 6)), bench.batch_axis)
+    if made.data.shape[1] > _MOST_FEATURES:
+        raise Unavailable("the samples have too many features for a covariance")
+    mean, axes = _components(learned, units)
+    linear = (made.data - mean) @ axes.T @ axes + mean
+    own, of_linear = ((again - made.data).pow(2).mean(1) for again in (made.again, linear))
+    few = axes[: max(1, made.data.shape[1] // 4)]
+    shuffled, shuffled_linear = _without_structure(bench, made, mean, few)
+    return Baselines(
+        samples=made.distinct,
+        units=units,
+        features=made.data.shape[1],
+        limited=limited,
+        fvu=float(own.mean()) / made.spread,
+        linear_fvu=float(of_linear.mean()) / made.spread,
+        excess=mean_of(own - of_linear).value / made.spread,
+        excess_error=mean_of(own - of_linear).error / made.spread * (len(own) / made.distinct) ** 0.5,
+        structure=shuffled_linear
+        - float(((made.data - mean) @ few.T @ few + mean - made.data).pow(2).mean()) / made.spread,
+        shuffled_fvu=shuffled,
+    )
+
+
+def _code_size(made: TrainedPass) -> tuple[int, bool]:
+    """(units per sample, is the code drawn)."""
+    code = find_code(made.run)
+    return sum(value.tensor.numel() for value in code.values) // len(made.data), code.drawn
+
+
+def _components(data: Any, count: int) -> tuple[Any, Any]:
+    """Mean and the `count` directions of largest variance (Pearson 1901), orthonormal rows."""
+    mean = data.mean(0)
+    return mean, torch.linalg.svd(data - mean, full_matrices=False).Vh[:count]
+
+
+def _without_structure(bench: Bench, made: TrainedPass, mean: Any, axes: Any) -> tuple[float, float]:
+    """FVU of the model, and of a few components, on samples whose features were exchanged between samples.
+
+    Every feature keeps its distribution; what the features say about each other is gone.
+    """
+    generator = torch.Generator().manual_seed(bench.spec.seed)
+    batch = bench.batch(SAMPLES, 5)
+    x = bench.primary(batch)
+    order = torch.rand(made.data.shape, generator=generator).argsort(0)
+    mixed = made.data.gather(0, order.to(made.data.device))
+    moved = x.movedim(bench.batch_axis, 0)
+    changed = mixed.reshape(moved.shape).to(x).movedim(0, bench.batch_axis)
+    fed = torch.utils._pytree.tree_map(lambda item: changed if item is x else item, batch)  # noqa: SLF001 - no public tree map
+    finish = comparable(bench)
+    with bench.ready(training=False) as model:
+        run = record(bench, model, fed, seed=bench.spec.seed, noise=zeros, with_loss=False)
+    again = rows(finish(bench.reconstruction(run.output, fed).detach()), bench.batch_axis)
+    linear = (mixed - mean) @ axes.T @ axes + mean
+    return tuple(float((one - mixed).pow(2).mean()) / made.spread for one in (again, linear))  # type: ignore[return-value]

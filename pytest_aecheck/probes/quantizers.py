@@ -15,7 +15,7 @@ from pytest_aecheck.probes.shared import evaluation_pass
 from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import VIEWS
 
-__all__ = ["observe_quantizer_balance", "observe_quantizers"]
+__all__ = ["observe_quantizer_balance", "observe_quantizers", "searches"]
 
 _SEARCHES = ("argmin", "argmax", "min", "max", "topk")
 _LOOKUPS = frozenset({"embedding", "getitem", "index_select"})
@@ -36,6 +36,17 @@ def observe_quantizers(bench: Bench) -> tuple[Quantizer, ...]:
     if not found:
         raise Unavailable("the model looks nothing up in a codebook")
     return tuple(found)
+
+
+def searches(run: Run, model: Any) -> list[tuple[str, Any, int]]:
+    """(module, chosen indices, entries of the table) of every search whose result is looked up in a table of the model."""
+    tables = {id(t) for t in (*model.parameters(), *model.buffers()) if t.dim() == 2}
+    found = []
+    for call in run.trace.named(*_SEARCHES):
+        table, chosen = _looked_up(call, tables), _chosen(call)
+        if table is not None and chosen is not None:
+            found.append((call.module.strip(".") or "the model", chosen.tensor, int(table.tensor.shape[0])))
+    return found
 
 
 def _chosen(call: Call) -> Value | None:

@@ -6,6 +6,7 @@ import torch
 from pytest_aecheck import AESpec, run_checks
 from pytest_aecheck.checks.latent.no_better_than_the_mean import judge
 from pytest_aecheck.observations import Fitted, Observations
+from pytest_aecheck.probes.fitted import unexplained
 from tests.plugin.zoo import VAE, elbo, gaussian_kl, vectors
 
 
@@ -54,6 +55,26 @@ def test_fitted_checks_are_skipped_before_training():
     assert {verdict.status for verdict in report} == {"skipped"}
 
 
-@pytest.mark.parametrize(("fvu", "status"), [(0.5, "passed"), (0.975, "skipped"), (1.0, "failed")])
+@pytest.mark.parametrize(("fvu", "status"), [(0.5, "passed"), (0.975, "skipped"), (0.99, "skipped"), (1.01, "failed")])
 def test_a_small_sample_yields_no_verdict(fvu, status):
     assert judge(Observations.of(fitted=Fitted(256, fvu, 0.01, 0, 0))).status == status
+
+
+@pytest.mark.parametrize("draw", [torch.randn, lambda *size: torch.distributions.Laplace(0.0, 0.7).sample(size)])
+def test_at_the_threshold_a_verdict_is_as_rare_as_the_page_says(draw):
+    """Data whose explained part is exactly 2 % of the variance, 1500 times."""
+    torch.manual_seed(0)
+    runs, failures = 1500, 0
+    for _ in range(runs):
+        known, rest = 0.02**0.5 * draw(256, 5).double(), 0.98**0.5 * draw(256, 5).double()
+        found = unexplained(known + rest, known)
+        failures += judge(Observations.of(fitted=Fitted(256, found.value, found.error, 0, 0))).status == "failed"
+    assert failures / runs <= 0.05 + 2 * (0.05 * 0.95 / runs) ** 0.5
+
+
+def test_the_mean_itself_is_always_recognised():
+    torch.manual_seed(0)
+    for _ in range(200):
+        data = torch.randn(256, 5).double()
+        found = unexplained(data, torch.zeros_like(data))
+        assert judge(Observations.of(fitted=Fitted(256, found.value, found.error, 0, 0))).status == "failed"

@@ -10,13 +10,15 @@ A model that has learned nothing but the mean image has an error equal to the va
 
 ## How it decides
 
-It fails if the fraction of variance unexplained is at least 0.98, passes if it is below that by more than twice its
-standard error, and cannot tell in between. Models that learned measured at most 0.93, models that did not at least 0.999.
+It fails if the fraction of variance unexplained is above 0.98 by more than twice its standard error, passes if it is below by as much,
+and cannot tell in between. Models that learned measured at most 0.93, models that did not at least 0.999. At a true value of 0.98 it
+fails for at most 5 % of data sets of 256; a simulation in the test suite confirms it. Outputs that the loss passes through a sigmoid
+(logits) are compared after it.
 
 ## Exemptions
 
-Models that are not declared fitted; inputs that are not of floating point; masked and denoising models, whose input is not their
-target.
+Models that are not declared fitted; inputs that are not of floating point; scores of classes; losses that compare the reconstruction
+with something else than the input (normalised patches, a prediction of the future).
 
 ## References
 
@@ -47,7 +49,7 @@ def judge(observations: Observations) -> Verdict:
     numbers: dict[str, Any] = {"fvu": fitted.fvu, "standard_error": fitted.fvu_error, "samples": fitted.samples}
     if fitted.fvu < _MEAN - 2 * fitted.fvu_error:
         return CHECK.passed(**numbers)
-    if fitted.fvu < _MEAN:
+    if fitted.fvu < _MEAN + 2 * fitted.fvu_error:
         return CHECK.skipped(
             f"cannot tell from {fitted.samples} samples: {fitted.fvu:.3g} ± {fitted.fvu_error:.2g} of the variance is unexplained"
         )
