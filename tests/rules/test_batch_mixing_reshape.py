@@ -21,6 +21,19 @@ def test_silent_on_one_sample():
     assert rows(rule, HEAD + "y = torch.rand(28, 28).view(1, -1)\n") == []
 
 
+def test_silent_on_a_step_of_one_sample_through_a_recurrent_network():
+    source = """
+        from torch import nn
+
+        embed, gru = nn.Embedding(100, 32), nn.GRU(32, 64)
+
+        def step(character, hidden):
+            embedded = embed(character.view(1, -1))
+            return gru(embedded.view(1, 1, -1), hidden)
+        """
+    assert rows(rule, source) == []
+
+
 POSITIONS = """
 import torch
 import torch.nn as nn

@@ -95,7 +95,8 @@ def _guessed(apply: Apply, sizes: list[Dim], free: int | None) -> Shape:
         sizes[free] = fresh("size", batch=free == 0)
         return tuple(sizes)
     label = value.name or "x"
-    have = dims.atom(("numel", value.id), f"{label}.numel()", batch=True)
+    # Who asks for a batch of one, `view(1, -1)`, holds a single sample.
+    have = dims.atom(("numel", value.id), f"{label}.numel()", batch=free == 0 or sizes[0] != 1)
     rest = dims.product(d for i, d in enumerate(sizes) if i != free)
     sizes[free] = _quotient(have, rest, batch=free == 0)
     return tuple(sizes)
