@@ -13,11 +13,11 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding
 from aelint.semantics.values import Function, Sym
 
-__all__ = ["dead_bindings"]
+__all__ = ["dead_bindings", "used_values"]
 
 
 @per_program
-def _used(program: Program) -> set[int]:
+def used_values(program: Program) -> set[int]:
     """Ids of the values that something was computed from, or that left their function."""
     # What a function hands back to a caller in sight is used there, or not at all.
     values = [e.value for e in program.returns if not e.context.stack or e.context.stack[-1].site is None]
@@ -33,7 +33,7 @@ def dead_bindings(program: Program, operations: frozenset[str]) -> Iterator[Bind
     Two witnesses are asked: nothing in the dataflow uses the value, and no path through the text of the function reads
     the name before it is assigned again.
     """
-    used = _used(program)
+    used = used_values(program)
     alive: set[int] = set()
     dead: dict[int, Binding] = {}
     for binding in program.bindings:

@@ -1,0 +1,80 @@
+"""A mask or a masked copy is filled, and nothing reads it.
+
+## What it does
+
+Reports a local tensor that a function makes (a clone, zeros, ones), writes entries of, and never reads.
+
+## Why is this bad?
+
+The corruption that the model should learn from does not happen: the encoder sees the whole input, or the loss
+counts every entry. A masked autoencoder that sees what it must predict learns to copy.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(16, 8), nn.Linear(8, 16)
+
+
+def loss(x, hidden):
+    masked = x.clone()
+    masked[hidden] = 0.0
+    output = decoder(encoder(x))
+    return nn.functional.mse_loss(output[hidden], x[hidden])
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(16, 8), nn.Linear(8, 16)
+
+
+def loss(x, hidden):
+    masked = x.clone()
+    masked[hidden] = 0.0
+    output = decoder(encoder(masked))
+    return nn.functional.mse_loss(output[hidden], x[hidden])
+```
+
+## Known limits
+
+Only names inside of functions are judged, since other files may read those of a module.
+
+## References
+
+- Hou et al., "GraphMAE: Self-Supervised Masked Graph Autoencoders", 2022: https://arxiv.org/abs/2205.10803
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.fillings import forgotten_tensors
+
+RULE = Rule(
+    code="AEL722",
+    name="forgotten-mask",
+    summary="a mask or a masked copy is filled, and nothing reads it",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("torch",), ("] =", "]=", "] +=", "]+=", "] *=", "]*=")),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield the statement that makes each tensor that is written to and never read."""
+    for one in forgotten_tensors(program):
+        instead = f", so what follows sees `{one.copied}` as it is" if one.copied else ""
+        yield Finding(
+            one.made,
+            f"`{one.name}` is made and filled (line {one.written.row}) and never read{instead}; use it, or remove it",
+            (Note(one.written, "entries are set here"),),
+        )

@@ -1,0 +1,103 @@
+"""Tensors that a function makes, writes entries of, and never reads."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.program import Program
+from aelint.syntax.walk import walk
+
+__all__ = ["Forgotten", "forgotten_tensors"]
+
+_FRESH = frozenset(
+    {
+        "clone", "deepcopy", "copy", "zeros", "ones", "full", "empty", "rand", "randn", "eye", "zeros_like", "ones_like",
+        "full_like", "empty_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_full", "new_empty", "bool", "float",
+        "long", "to",
+    }
+)  # fmt: skip
+"""What gives a tensor of its own, so that writing to it changes nothing else."""
+_PASSING_ON = frozenset({"bool", "float", "long", "to"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forgotten:
+    """A local name, the statement that makes it, and the last one that writes to it."""
+
+    name: str
+    made: Site
+    written: Site
+    copied: str
+    """What it is a copy of, "" if it was made of nothing."""
+
+
+def forgotten_tensors(program: Program) -> Iterator[Forgotten]:
+    """Local tensors with entries that are set, none of which anything reads."""
+    for function in program.own_functions:
+        node = function.node
+        if isinstance(node, ast.Lambda) or _reads_by_name(node):
+            continue
+        makers = {t.id: (s, v) for s in walk(node) if (found := _made(s)) is not None for t, v in [found]}
+        for name, (statement, value) in makers.items():
+            uses = [n for n in walk(node) if isinstance(n, ast.Name) and n.id == name]
+            writes = [n for n in walk(node) if _writes(n, name)]
+            stores = [u for u in uses if isinstance(u.ctx, ast.Store)]
+            if writes and len(stores) == 1 and len(uses) == 1 + len(writes) and not name.startswith("_"):
+                unit = function.module.unit
+                yield Forgotten(name, Site(unit, statement), Site(unit, writes[-1]), _source(value))
+
+
+def _reads_by_name(function: ast.AST) -> bool:
+    dynamic = {"locals", "vars", "eval", "exec"}
+    return any(isinstance(n, (ast.Global, ast.Nonlocal)) for n in walk(function)) or any(
+        isinstance(n, ast.Name) and n.id in dynamic for n in walk(function)
+    )
+
+
+def _made(statement: ast.AST) -> tuple[ast.Name, ast.expr] | None:
+    match statement:
+        case ast.Assign(targets=[ast.Name() as target], value=ast.Call() as value) if _is_fresh(value):
+            return target, value
+        case _:
+            return None
+
+
+def _is_fresh(call: ast.Call) -> bool:
+    """Whether the call gives memory of its own; `zeros(3).to(device)` does, `x.to(device)` may not."""
+    name = _called(call)
+    if name in _PASSING_ON:
+        inner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        return isinstance(inner, ast.Call) and _is_fresh(inner)
+    return name in _FRESH
+
+
+def _called(call: ast.Call) -> str:
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case _:
+            return ""
+
+
+def _writes(node: ast.AST, name: str) -> bool:
+    """`name[index] = value`, `name[index] += value`, with an index and a value that do not read it."""
+    match node:
+        case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=found))], value=_):
+            return found == name
+        case ast.AugAssign(target=ast.Subscript(value=ast.Name(id=found))):
+            return found == name
+        case _:
+            return False
+
+
+def _source(value: ast.expr) -> str:
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=source), attr="clone" | "copy")):
+            return source
+        case ast.Call(func=ast.Attribute(attr="deepcopy" | "clone"), args=[ast.Name(id=source), *_]):
+            return source
+        case _:
+            return ""

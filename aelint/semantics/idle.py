@@ -1,0 +1,98 @@
+"""Work of a training step that no loss uses: outputs that are bound and never read, layers that nothing trains."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dead_values import used_values
+from aelint.semantics.gradients import reach, updates
+from aelint.semantics.graph import parts
+from aelint.semantics.kinds import is_module
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.liveness import dead_stores
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Binding
+from aelint.semantics.usage import has_parameters
+from aelint.semantics.values import Function, Object, Sym
+
+__all__ = ["Idle", "idle_outputs", "overwritten_outputs"]
+
+_HOOKS = frozenset({"register_forward_hook", "register_hook", "register_full_backward_hook", "register_backward_hook"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Idle:
+    """An output with the name that it was given; `layers` are those that work for it alone."""
+
+    site: Site
+    name: str
+    layers: tuple[Object, ...]
+    backward: Site
+
+
+def idle_outputs(program: Program) -> Iterator[Idle]:
+    """Named outputs of layers that an optimiser holds, that a training step runs, and that no loss depends on."""
+    known = [(u, reach(u.backward.of)) for u in updates(program)]
+    if not known or any(r.everything for _, r in known) or _is_watched(program):
+        return
+    trained = frozenset[int]().union(*(r.live | r.severed.keys() for _, r in known))
+    held = {o for u, _ in known for s in u.steps if s.held.known for o in s.held.owners}
+    leaves = (o for o in program.layers if o.children is None and id(o) in held and id(o) not in trained)
+    idle = {id(o): o for o in leaves if has_parameters(o)}
+    used = used_values(program) if idle else set()
+    by_place: dict[int, tuple[Binding, dict[int, Object]] | None] = {}
+    for binding in program.bindings if idle else ():
+        key = id(binding.site.node)
+        made = {k: idle[k] for s in parts(binding.value) for k in _layers(s) if k in idle}
+        unread = made and not any(s.id in used for s in parts(binding.value))
+        if not unread or binding.context.no_grad or binding.name.startswith("_") or by_place.get(key, 0) is None:
+            by_place[key] = None
+        else:
+            by_place[key] = (binding, made)
+    chosen: dict[frozenset[int], tuple[Binding, dict[int, Object]]] = {}
+    for found in by_place.values():
+        if found is not None:
+            before = chosen.get(frozenset(found[1]))
+            # A value that is handed on is named several times: the last function is where it gets lost.
+            if before is None or before[0].site.row != found[0].site.row:
+                chosen[frozenset(found[1])] = found
+    for binding, made in chosen.values():
+        yield Idle(binding.site, binding.name, tuple(made.values()), known[0][0].backward.event.site)
+
+
+def _layers(value: Sym) -> Iterator[int]:
+    return (id(one.layer) for one in ancestors(value) if one.layer is not None)
+
+
+def _is_watched(program: Program) -> bool:
+    # A hook takes what a layer gives from elsewhere.
+    return any(c.method in _HOOKS for c in program.calls)
+
+
+def overwritten_outputs(program: Program) -> Iterator[Idle]:
+    """Outputs of networks, in a function that calls `backward`, that are replaced by a later one before anything reads them."""
+    backward = {id(c.context.function): c for c in program.calls if c.method in {"backward", "manual_backward"}}
+    modules = (c for c in program.calls if c.name == "network" or is_module(c.receiver))
+    made = {s.id: c for c in modules if has_parameters(c.receiver) and not c.context.no_grad for s in parts(c.result)}
+    if _is_watched(program):
+        return
+    used = used_values(program)
+    seen: set[int] = set()
+    for binding in program.bindings:
+        function, call = binding.context.function, made.get(getattr(binding.value, "id", -1))
+        if function is None or call is None or id(function) not in backward or id(binding.site.node) in seen:
+            continue
+        if binding.name.startswith("_") or binding.value.id in used or not _is_replaced(function, binding):
+            continue
+        seen.add(id(binding.site.node))
+        yield Idle(binding.site, binding.name, (), backward[id(function)].site)
+
+
+def _is_replaced(function: Function, binding: Binding) -> bool:
+    if isinstance(function.node, ast.Lambda):
+        return False
+    stores = (d for d in dead_stores(function.node) if d.target is binding.site.node)
+    return any(d.overwritten is not None and isinstance(d.value, ast.Call) for d in stores)

@@ -1,0 +1,51 @@
+"""AEL722: tensors that are filled and never read."""
+
+import pytest
+
+from aelint.rules.variants import forgotten_mask as rule
+from tests.rules.harness import rows
+
+HEALTHY = {
+    "read": "mask = torch.zeros(9)\n    mask[i] = 1\n    return x * mask",
+    "returned": "mask = torch.zeros(9)\n    mask[i] = 1\n    return mask",
+    "a view of the argument": "part = x[0]\n    part[i] = 0\n    return x",
+    "an alias": "part = x\n    part[i] = 0\n    return x",
+    "moved, perhaps not copied": "part = x.to('cpu')\n    part[i] = 0\n    return x",
+    "read by a function inside": "mask = torch.zeros(9)\n    mask[i] = 1\n    return lambda: mask",
+    "read in its own index": "mask = torch.zeros(9)\n    mask[mask == 0] = 1\n    return x",
+    "changed by a method": "mask = torch.zeros(9)\n    mask[i] = 1\n    mask.add_(1)\n    return x",
+    "never written to": "mask = torch.zeros(9)\n    return x",
+    "kept elsewhere": "mask = torch.zeros(9)\n    mask[i] = 1\n    x.mask = mask\n    return x",
+    "global": "global mask\n    mask = torch.zeros(9)\n    mask[i] = 1\n    return x",
+}
+
+
+@pytest.mark.parametrize("body", HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(body):
+    assert rows(rule, f"import torch\n\ndef f(x, i):\n    {body}\n\nf(torch.rand(9), 2)\n") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "masked = x.clone()\n    masked[i] = 0.0\n    return x * 2",
+        "mask = torch.zeros(9).bool()\n    mask[i] = True\n    return x",
+        "noisy = copy.deepcopy(x)\n    noisy[i] += torch.rand(1)\n    noisy[0] = 1\n    return x",
+        "mask = torch.ones_like(x)\n    for k in range(3):\n        mask[k] = 0\n    return x",
+    ],
+)
+def test_fires(body):
+    assert rows(rule, f"import copy, torch\n\ndef f(x, i):\n    {body}\n\nf(torch.rand(9), 2)\n") == [4]
+
+
+def test_fires_in_a_method():
+    source = """
+        import torch
+
+        class Masked(torch.nn.Module):
+            def forward(self, x, hidden):
+                kept = x.clone()
+                kept[hidden] = self.token
+                return self.encoder(x)
+        """
+    assert rows(rule, source) == [6]

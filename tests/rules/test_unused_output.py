@@ -1,0 +1,101 @@
+"""AEL414: outputs that no loss uses."""
+
+import pytest
+
+from aelint.rules.optimization import unused_output as rule
+from tests.rules.harness import rows
+
+STEP = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.heads, self.decoder, self.classes = nn.Linear(20, 8), nn.Linear(4, 20), nn.Linear(4, 3)
+
+    def forward(self, x):
+        mu, logvar = self.heads(x).chunk(2, 1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        return self.decoder(z), mu, logvar, self.classes(z)
+
+
+def kl(mu, logvar):
+    return (0.5 * (logvar.exp() + mu.pow(2) - 1 - logvar)).sum(1).mean()
+
+
+def train(model, x, y):
+    optimizer = torch.optim.Adam(model.parameters())
+    {outputs}
+    loss = {loss}
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+train(VAE(), torch.randn(32, 20), torch.zeros(32).long())
+"""
+
+ALL = "out, mu, logvar, scores = model(x)"
+FULL = "F.mse_loss(out, x) + kl(mu, logvar) + F.cross_entropy(scores, y)"
+
+HEALTHY = {
+    "everything is used": (ALL, FULL),
+    "left out on purpose": ("out, mu, logvar, _ = model(x)", "F.mse_loss(out, x) + kl(mu, logvar)"),
+    "called so": ("out, mu, logvar, _scores = model(x)", "F.mse_loss(out, x) + kl(mu, logvar)"),
+    "shown": (ALL + "; print(scores.argmax(1))", "F.mse_loss(out, x) + kl(mu, logvar)"),
+    "a loss that cannot be read": (ALL, "criterion(model, x)"),
+    "taken by a hook": ("model.register_forward_hook(keep); " + ALL, "F.mse_loss(out, x) + kl(mu, logvar)"),
+    "in no_grad": (ALL + "\n    with torch.no_grad():\n        recon = model.decoder(mu)\n        recon = None", FULL),
+    "the whole result is kept": ("result = model(x); out, mu, logvar, scores = result", FULL),
+}
+
+
+@pytest.mark.parametrize(("outputs", "loss"), HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(outputs, loss):
+    assert rows(rule, STEP.format(outputs=outputs, loss=loss)) == []
+
+
+FAULTS = {
+    "a head without a loss": (ALL, "F.mse_loss(out, x) + kl(mu, logvar)"),
+    "the mean in place of the reconstruction": (ALL, "F.mse_loss(x, x) + kl(mu, logvar) + F.cross_entropy(scores, y)"),
+    "only the code": (ALL, "kl(mu, logvar) + F.cross_entropy(scores, y)"),
+    "computed twice": (
+        ALL + "\n    fake = model.decoder(torch.randn(32, 4))\n    fake = model.decoder(mu)",
+        FULL + " + fake.mean()",
+    ),
+}
+
+
+@pytest.mark.parametrize(("outputs", "loss"), FAULTS.values(), ids=FAULTS.keys())
+def test_fires(outputs, loss):
+    assert rows(rule, STEP.format(outputs=outputs, loss=loss)) == [24 + outputs.count("\n") // 2]
+
+
+def test_an_encoder_whose_state_the_decoder_does_not_get():
+    source = """
+        import torch
+        from torch import nn
+
+        class Forecast(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder, self.decoder = nn.LSTM(5, 16), nn.LSTM(1, 16)
+                self.out = nn.Linear(16, 1)
+
+            def forward(self, x, history):
+                steps, state = self.encoder(x)
+                steps, _ = self.decoder(history{})
+                return self.out(steps[-1])
+
+        model = Forecast()
+        optimizer = torch.optim.Adam(model.parameters())
+        loss = (model(torch.randn(9, 8, 5), torch.randn(9, 8, 1)) - torch.randn(8, 1)).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+        """
+    assert rows(rule, source.format("")) == [12]
+    assert rows(rule, source.format(", state")) == []
