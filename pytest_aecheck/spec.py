@@ -8,11 +8,18 @@ from typing import Any
 
 from pytest_aecheck.verdicts import Stage
 
-__all__ = ["AESpec", "SpecError"]
+__all__ = ["AESpec", "SpecError", "is_strategy"]
 
 
 class SpecError(TypeError):
     """The declaration contradicts itself; the message says which argument and what it should be."""
+
+
+def is_strategy(thing: Any) -> bool:
+    """Whether something is a hypothesis strategy. hypothesis is not imported to find out."""
+    return any(
+        base.__name__ == "SearchStrategy" and base.__module__.startswith("hypothesis.") for base in type(thing).__mro__
+    )
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,8 @@ class AESpec:
     Args:
         model: a callable that builds the model (a class will do), or a built `nn.Module`. A callable is better:
             checks that compare two instances need one.
-        batch: `batch(n, seed)` gives n samples; or a tensor (or tuple of tensors) of samples.
+        batch: `batch(n, seed)` gives n samples; or a tensor (or tuple of tensors) of samples; or a hypothesis strategy that
+            draws batches of at least two samples.
         loss: `loss(model, batch)` gives the training loss.
         loader: builds the training loader.
         eval_loader: builds the validation loader.
@@ -32,6 +40,8 @@ class AESpec:
             `encode(model, batch)`, `decode(model, code)`, `reconstruct(model, batch)`.
         stage: `"fitted"` if the model is trained: this turns on the checks that mean nothing before.
         batch_size: how many samples the probes use.
+        draws: a hypothesis strategy of `pytest_aecheck.strategies.DrawnBatch`, such as `batches(dtypes=("", "float64"))`: which
+            batches the profiles "full" and "gate" look at, where `batch` is a callable.
         seed: where the random numbers of the probes start.
         skips: the architecture passes the input around the code on purpose (a U-Net).
         shuffled: True if the training loader must change its order between epochs, False if it must not. By default a
@@ -54,6 +64,7 @@ class AESpec:
     reconstruct: Callable[..., Any] | None = None
     stage: Stage | str = Stage.INIT
     batch_size: int = 8
+    draws: Any = None
     seed: int = 0
     skips: bool = False
     shuffled: bool | None = None
@@ -71,6 +82,8 @@ class AESpec:
                 raise SpecError(f"{key} must be a callable or None, not {type(value).__name__}")
         if self.batch is None:
             raise SpecError("batch is missing: give batch(n, seed) or a tensor of samples")
+        if self.draws is not None and not is_strategy(self.draws):
+            raise SpecError(f"draws must be a hypothesis strategy or None, not {type(self.draws).__name__}")
         if self.batch_size < 2:
             raise SpecError(f"batch_size must be at least 2 to tell samples apart, got {self.batch_size}")
         object.__setattr__(self, "stage", Stage(self.stage))

@@ -17,7 +17,7 @@ from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import reconstruction_among
 from pytest_aecheck.observations import Unavailable
 from pytest_aecheck.probes.determinism import preserved, seeded
-from pytest_aecheck.spec import AESpec
+from pytest_aecheck.spec import AESpec, is_strategy
 
 __all__ = ["Bench", "ModelRaised", "tensors_of", "unwrapped"]
 
@@ -134,9 +134,21 @@ class Bench:
 
     # --- data -----------------------------------------------------------------------------------------
 
+    @cached_property
+    def _given_batch(self) -> Any:
+        given = self.declared.batch
+        if not is_strategy(given):
+            return given
+        from pytest_aecheck.strategies import drawn_once
+
+        try:
+            return drawn_once(given, self.declared.seed)
+        except Exception as error:
+            raise ModelRaised(f"the strategy draws no batch of two different samples: {_said(error)}") from error
+
     def batch(self, n: int, seed: int) -> Any:
         """N samples as the user gives them. A fixed tensor is cut, or repeated in a changed order."""
-        given = self.declared.batch
+        given = self._given_batch
         if callable(given) and not isinstance(given, torch.Tensor):
             arguments = (n, seed)[: _positional(given, 2)]
             try:

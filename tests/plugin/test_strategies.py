@@ -3,6 +3,7 @@
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_aecheck import AESpec, run_checks
 from pytest_aecheck.probes.bench import Bench
@@ -79,3 +80,78 @@ def test_all_checks_of_a_run_look_at_the_same_drawn_batches():
 def test_unknown_profile_is_named():
     with pytest.raises(ValueError, match="'thorough'"):
         run_checks(AESpec(MLP, vectors), only=["AEC200"], profile="thorough")
+
+
+def test_everything_that_is_drawn_can_be_pasted():
+    how = DrawnBatch(3, 5, "blended", noise_seed=4, layout="channels_last", dtype="float64")
+    scope = {"batch": images, "torch": torch, "model": torch.nn.Linear(2, 2)}
+    exec(how.code(), scope)
+    spec = drawn(AESpec(MLP, images), how)
+    x = Bench(spec).batch(3, 0)
+    assert torch.allclose(scope["x"], x)
+    assert x.stride() == scope["x"].stride()
+    assert x.dtype == scope["model"].weight.dtype == torch.float64
+    assert spec.seed == 4
+
+
+def test_a_strided_batch_is_not_contiguous():
+    x = Bench(drawn(AESpec(MLP, vectors), DrawnBatch(3, 0, layout="strided"))).batch(3, 0)
+    assert not x.is_contiguous()
+
+
+class SinglePrecisionOnly(MLP):
+    """Deaf where it is run in double precision."""
+
+    def forward(self, x):
+        return super().forward(x) * float(x.dtype == torch.float32)
+
+
+def test_precisions_are_drawn_on_request_alone():
+    spec = AESpec(SinglePrecisionOnly, vectors, loss=mse)
+    assert run_checks(spec, only=["AEC200"], profile="gate")["AEC200"].status == "passed"
+    asked = spec.but(draws=batches(dtypes=("", "float64")))
+    found = run_checks(asked, only=["AEC200"], profile="gate")["AEC200"]
+    assert found.status == "failed"
+    assert "x, model = x.to(torch.float64), model.to(torch.float64)" in found.reproduce
+
+
+def small_vectors():
+    return st.builds(vectors, st.integers(2, 6), st.integers(0, 50)).map(lambda x: x[:, :20])
+
+
+def test_the_batch_may_be_a_strategy():
+    spec = AESpec(MLP, small_vectors(), loss=mse)
+    report = run_checks(spec, profile="gate")
+    assert [str(verdict) for verdict in report.failed] == []
+    assert report["AEC107"].status == "passed"
+
+
+def test_a_failure_on_a_drawn_tensor_is_printed():
+    found = run_checks(AESpec(Deaf, small_vectors(), loss=mse), only=["AEC200"], shrink=True)["AEC200"]
+    assert found.status == "failed"
+    assert found.reproduce.startswith("x = torch.tensor([[")
+    scope = {"torch": torch}
+    exec(found.reproduce, scope)
+    assert scope["x"].shape == (2, 20)
+
+
+def test_the_users_hypothesis_profile_says_how_many_batches_are_drawn():
+    from pytest_aecheck.strategies import DrawnObservations
+
+    assert DrawnObservations(AESpec(MLP, vectors), "gate").examples == 5
+    before = settings.default
+    settings.register_profile("many", max_examples=12, derandomize=True)
+    settings.load_profile("many")
+    try:
+        made = DrawnObservations(AESpec(MLP, vectors), "full")
+        assert (made.examples, made.seed) == (12, 0)
+    finally:
+        settings.register_profile("before", before)
+        settings.load_profile("before")
+
+
+def test_what_is_no_strategy_is_refused():
+    with pytest.raises(TypeError, match="draws must be a hypothesis strategy"):
+        AESpec(MLP, vectors, draws=[1, 2])
+    with pytest.raises(ValueError, match="not diagonal"):
+        batches(layouts=("diagonal",))
