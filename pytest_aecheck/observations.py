@@ -16,6 +16,7 @@ from pytest_aecheck.code_records import (
     Quantizer,
     QuantizerBalance,
 )
+from pytest_aecheck.data_records import Coverage, Stream
 from pytest_aecheck.records import (
     Attempt,
     Attempts,
@@ -55,6 +56,7 @@ __all__ = [
     "Categorical",
     "CodeBook",
     "CodeUse",
+    "Coverage",
     "Dependence",
     "Fitted",
     "Forecast",
@@ -83,6 +85,7 @@ __all__ = [
     "Routes",
     "Scaling",
     "StepFacts",
+    "Stream",
     "Unavailable",
     "Weights",
     "WorkerNoise",
@@ -245,6 +248,16 @@ class Observations:
     def loader(self) -> LoaderFacts:
         """The training loader."""
         return cast("LoaderFacts", self.get("loader"))
+
+    @property
+    def coverage(self) -> Coverage:
+        """The indices of one epoch."""
+        return cast("Coverage", self.get("coverage"))
+
+    @property
+    def stream(self) -> Stream:
+        """What two workers read of a stream."""
+        return cast("Stream", self.get("stream"))
 
     @property
     def step(self) -> StepFacts:

@@ -35,6 +35,8 @@ _PROBES = {
     "inverses": "roundtrip:observe_inverses",
     "weights": "weights:observe_weights",
     "loader": "loaders:observe_loader",
+    "coverage": "coverage:observe_coverage",
+    "stream": "coverage:observe_stream",
     "step": "steps:observe_step",
     "quantizer_balance": "quantizers:observe_quantizer_balance",
     "penalty": "penalty:observe_penalty",

@@ -21,7 +21,7 @@ from pytest_aecheck.observations import Unavailable, WorkerNoise
 from pytest_aecheck.probes.bench import Bench, _said
 from pytest_aecheck.probes.determinism import preserved, seeded
 
-__all__ = ["observe_worker_noise"]
+__all__ = ["as_worker", "copied", "item_fingerprint", "observe_worker_noise"]
 
 _READINGS = 4
 
@@ -59,13 +59,13 @@ def observe_worker_noise(bench: Bench) -> WorkerNoise:
 def _readings(dataset: Any, start: Any, worker: int, epoch: int, workers: int) -> tuple[Any, ...]:
     """Checksums of one item, read several times in a row by a fresh worker."""
     seed = 1000 * epoch + worker
-    with seeded(seed), _as_worker(_copied(dataset), worker, workers, seed) as own:
+    with seeded(seed), as_worker(copied(dataset), worker, workers, seed) as own:
         if start is not None:
             start(worker)
-        return tuple(_fingerprint(own[0]) for _ in range(_READINGS))
+        return tuple(item_fingerprint(own[0]) for _ in range(_READINGS))
 
 
-def _copied(dataset: Any) -> Any:
+def copied(dataset: Any) -> Any:
     """A copy with generators of its own. deepcopy shares bound methods of C objects, such as `Random(0).random`."""
     try:
         return pickle.loads(pickle.dumps(dataset))  # noqa: S301 - written a moment ago, by this process
@@ -74,7 +74,7 @@ def _copied(dataset: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _as_worker(dataset: Any, worker: int, workers: int, seed: int) -> Iterator[Any]:
+def as_worker(dataset: Any, worker: int, workers: int, seed: int) -> Iterator[Any]:
     """Let `get_worker_info()` answer as it does inside a worker."""
     before = torch_worker._worker_info  # noqa: SLF001 - where torch keeps it
     torch_worker._worker_info = torch_worker.WorkerInfo(  # noqa: SLF001
@@ -86,7 +86,8 @@ def _as_worker(dataset: Any, worker: int, workers: int, seed: int) -> Iterator[A
         torch_worker._worker_info = before  # noqa: SLF001
 
 
-def _fingerprint(item: Any) -> Any:
+def item_fingerprint(item: Any) -> Any:
+    """The bytes of an item's tensors, or what it is written as."""
     found = tuple(_bytes(leaf.tensor) for leaf in leaves(item))
     return found or repr(item)
 

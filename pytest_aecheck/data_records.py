@@ -1,0 +1,36 @@
+"""Records of what loaders give: plain numbers, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Coverage", "Stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The samples that one epoch of a loader asks its data set for."""
+
+    sampler: str
+    samples: int
+    """In the data set."""
+    read: int
+    distinct: int
+    batches: int
+    chooses: bool
+    """The sampler leaves samples out on purpose: a subset, a share of a rank, draws with replacement."""
+    dropped: int
+    """At most so many are left out by `drop_last`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What the first two workers read of a stream."""
+
+    workers: int
+    compared: int
+    """Items of each."""
+    equal: int
+    """Items of the second worker that are those of the first, in the same places."""
+    distinct: int
+    """Different items among those of the first."""
