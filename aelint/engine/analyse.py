@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aelint.config import Settings
 from aelint.diagnostics import Diagnostic, Severity
 from aelint.engine.checkers import checker
-from aelint.engine.collector import resting_collector
+from aelint.engine.collector import Collector
 from aelint.engine.findings import diagnostic, unreadable
 from aelint.engine.prefilter import can_fire, carries_comments, deserves_parsing
 from aelint.engine.project import Project
@@ -75,6 +75,7 @@ class Analyser:
         self.plan = plan
         self.project = Project(plan.display, plan.reader)
         self._understand = understand
+        self._collector = Collector()
 
     def analyse(self, path: str, data: bytes) -> FileReport:
         """The report on the file at `path` with the content `data`."""
@@ -85,9 +86,10 @@ class Analyser:
         comments = _silencers(source, data)
         if not deserves_parsing(source.kind, data):
             return FileReport(path, tuple(_unparsable(source)), comments)
+        self._collector.one_more()
         found = [replace(unreadable(path, problem), severity=Severity.ADVICE) for problem in source.left_out]
         failures: list[str] = []
-        with resting_collector(), self.project.recording() as lookups:
+        with self._collector.resting(), self.project.recording() as lookups:
             for unit in source.units:
                 whole = not unit.origins and not unit.fragment
                 found += self._unit(self.project.shared(path, unit) if whole else unit, failures)

@@ -88,20 +88,21 @@ class Discovery:
         is_folder = entry.is_dir(follow_symlinks=False)
         if not is_folder and os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
             return False
-        if not is_folder and entry.is_symlink() and not self._leads_to_file(entry):
+        if not is_folder and not self._leads_to_file(entry):
             return False
         if self._excluded and self._excluded.match_entry(self.relative(entry.path)):
             return False
         return self._gitignore is None or not self._gitignore.ignores(entry.path, is_folder=is_folder)
 
     def _leads_to_file(self, entry: os.DirEntry[str]) -> bool:
+        """Whether there is text behind the entry: reading a pipe or a device would never end."""
         try:
             if entry.is_file():
                 return True
-            broken = not entry.is_dir()
+            is_broken = not os.path.exists(entry.path)
         except OSError:  # a link that leads to itself
-            broken = True
-        if broken:
+            is_broken = True
+        if is_broken:
             self.problems.append(f"{entry.path}: link passed over: it leads nowhere")
         return False
 

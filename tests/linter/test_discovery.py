@@ -102,3 +102,9 @@ def test_root_is_the_working_directory_only_if_it_holds_everything(here, files):
     assert common_root(["p", "p/q/b.py"]) == str(here)
     os.chdir(here / "p" / "q")
     assert common_root(["../a.py", "b.py"]) == str(here / "p")
+
+
+def test_a_pipe_is_passed_over_since_reading_it_would_never_end(here, files):
+    files({"a.py": ""})
+    os.mkfifo(here / "b.py")
+    assert Discovery(Settings()).files(["."]) == ["a.py"]
