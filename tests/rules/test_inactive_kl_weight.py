@@ -114,3 +114,105 @@ def test_silent_on_a_diffusion_whose_noise_level_comes_from_elsewhere():
 def test_silent_where_the_labels_of_an_adversary_are_moved_to_a_device():
     loss = "F.mse_loss(y, x) + F.binary_cross_entropy(judge(z).sigmoid(), torch.ones(x.size(0), 1).to(z.device))"
     assert rows(rule, HEAD.format(loss)) == []
+
+
+SEPARATE = HEAD.replace("loss = {}\n    loss.backward()", "F.mse_loss(y, x).backward(retain_graph=True)\n    {}")
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param("(0.1 * kl).backward()", id="the divergence has its own backward"),
+        pytest.param(
+            "F.binary_cross_entropy_with_logits(judge(encoder(x)[:, :4]), torch.ones(32, 1)).backward()",
+            id="an adversary judges the mean in a step of its own",
+        ),
+    ],
+)
+def test_held_by_a_second_loss(second):
+    assert rows(rule, SEPARATE.format(second)) == []
+    assert rows(rule, SEPARATE.format("")) == [13]
+
+
+def test_latent_diffusion_whose_noise_level_comes_from_a_schedule():
+    source = """
+    import torch
+    import torch.nn as nn
+
+    encoder, denoiser = nn.Linear(64, 8), nn.Linear(8, 8)
+
+    def step(x: torch.Tensor, level: torch.Tensor):
+        z = encoder(x)
+        noisy = z + torch.exp(0.5 * level) * torch.randn_like(z)
+        nn.functional.mse_loss(denoiser(noisy), x[:, :8]).backward()
+    """
+    assert rows(rule, source) == []
+
+
+def test_data_that_are_blurred_with_a_learned_noise_level():
+    source = HEAD.replace("mu, logvar = encoder(x).chunk(2, dim=1)", "mu, logvar = x, blur(x)")
+    source = source.replace(
+        "encoder, decoder, judge = ", "blur, decoder, encoder, judge = nn.Linear(64, 64), nn.Linear(64, 64), "
+    )
+    source = source.replace(", nn.Linear(4, 64), nn", ", nn", 1)
+    assert rows(rule, source.format("F.mse_loss(y, x)")) == []
+
+
+def test_a_sum_of_likelihood_and_divergence_that_is_averaged_over_several_samples():
+    loss = "-torch.logsumexp((-((y - x) ** 2).sum(1) - kl).view(4, -1), 0).mean()"
+    per_sample = HEAD.replace(
+        "torch.sum(1 + logvar - mu.pow(2) - logvar.exp())", "(1 + logvar - mu.pow(2) - logvar.exp()).sum(1)"
+    )
+    assert rows(rule, per_sample.format(loss)) == []
+
+
+ADVERSARIAL = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Enc(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.h, self.mu, self.lv = nn.Linear(64, 32), nn.Linear(32, 4), nn.Linear(32, 4)
+    def forward(self, x):
+        h = F.relu(self.h(x))
+        mu, lv = self.mu(h), self.lv(h)
+        return mu + torch.exp(0.5 * lv) * torch.randn_like(mu)
+
+enc, dec, disc = Enc(), nn.Linear(4, 64), nn.Linear(4, 1)
+opt = torch.optim.Adam([*enc.parameters(), *dec.parameters()])
+opt_g = torch.optim.Adam(enc.parameters())
+opt_d = torch.optim.Adam(disc.parameters())
+for x in torch.utils.data.DataLoader(torch.rand(512, 64), batch_size=32):
+    opt.zero_grad()
+    F.mse_loss(dec(enc(x)), x).backward()
+    opt.step()
+
+    fake, real = enc(x).detach(), torch.randn(x.size(0), 4)
+    d_loss = -torch.mean(torch.log(torch.sigmoid(disc(real)) + 1e-8) + torch.log(1 - torch.sigmoid(disc(fake)) + 1e-8))
+    opt_d.zero_grad()
+    d_loss.backward()
+    opt_d.step()
+
+    opt_g.zero_grad()
+    g_loss = {}
+    g_loss.backward()
+    opt_g.step()
+"""
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "F.binary_cross_entropy_with_logits(disc(enc(x)), torch.ones(x.size(0), 1))",
+        "-torch.mean(torch.log(torch.sigmoid(disc(enc(x))) + 1e-8))",
+        "-disc(enc(x)).mean()",
+    ],
+)
+def test_an_adversarial_autoencoder_that_draws_its_code_again_for_the_critic(loss):
+    assert rows(rule, ADVERSARIAL.format(loss)) == []
+
+
+def test_a_critic_that_only_learns_itself_holds_nothing():
+    assert rows(rule, ADVERSARIAL.format("0.1 * F.mse_loss(dec(enc(x)), x)")) == [21, 31]

@@ -151,18 +151,20 @@ def _unrestrained(called: list[Objective], sampled: list[Posterior]) -> Iterator
 
 def _only_reconstructions(objective: Objective, posterior: Posterior) -> Term | None:
     """The reconstruction term, if everything in the loss is one and looks at the posterior through the sample alone."""
+    term = _reconstruction(objective)
+    if term is None or not depends_on(objective.value, posterior.sample) or _sees_directly(objective.value, posterior):
+        return None
+    return term
+
+
+def _reconstruction(objective: Objective) -> Term | None:
+    """The first reconstruction term of a loss that consists of nothing else."""
     terms = [t for t in reconstructions(objective) if not t.by_name]
     covered = {id(s) for t in terms for s in t.summands}
     if any(_has_constant_target(t) for t in terms):
         # A critic's verdict on the code or the output: an adversary holds the posterior.
         return None
-    if (
-        not terms
-        or any(id(s) not in covered for s in objective.summands)
-        or not depends_on(objective.value, posterior.sample)
-    ):
-        return None
-    return None if _sees_directly(objective.value, posterior) else terms[0]
+    return terms[0] if terms and all(id(s) in covered for s in objective.summands) else None
 
 
 def _has_constant_target(term: Term) -> bool:
@@ -187,15 +189,17 @@ def _sees_directly(value: Sym, posterior: Posterior) -> bool:
 
 
 def _is_held_elsewhere(called: list[Objective], posterior: Posterior) -> bool:
-    """Whether another loss of the program has a divergence, or sees the parameters of the same layers."""
-    layers = {s.layer.id for s in (posterior.mean, posterior.head) if s is not None and s.layer is not None}
+    """Whether another loss of the program has a divergence, or sees the layers of the posterior, as an adversary does."""
+    heads = (s for s in (posterior.mean, posterior.head) if s is not None)
+    layers = {next((one.layer.id for one in ancestors(s) if one.layer is not None), None) for s in heads}
     for objective in called:
         if any(True for _ in divergences(objective)):
             return True
         if depends_on(objective.value, posterior.sample):
             continue
-        sees = any(one.layer is not None and one.layer.id in layers for one in ancestors(objective.value))
-        again = any(one.site is posterior.site or one.op == posterior.sample.op for one in ancestors(objective.value))
-        if sees and not again:
+        behind = list(ancestors(objective.value, frozenset({"detach"})))
+        sees = any(one.layer is not None and one.layer.id in layers for one in behind)
+        again = any(one.site is posterior.site or one.op == posterior.sample.op for one in behind)
+        if sees and not (again and _reconstruction(objective) is not None):
             return True
     return False
