@@ -37,3 +37,41 @@ def test_fires_on_a_sum_with_the_target():
 
 def test_fires_on_the_target_beside_the_code():
     assert rows(rule, TEXT.format(out="wide(torch.cat([z, x], dim=1))", target="x")) == [10]
+
+
+TWICE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Linear(20, 4), nn.Linear(4, 20)
+
+    def forward(self, x):
+        return self.dec(self.enc(x)) + x
+
+net, x = Net(), torch.randn(64, 20)
+for _ in range(2):
+    loss = nn.functional.mse_loss(net(x), x)
+"""
+
+
+def test_reported_once_where_the_network_runs_again():
+    assert rows(rule, TWICE) == [11]
+
+
+@pytest.mark.parametrize(
+    "x",
+    ["def score(x: torch.Tensor, y: torch.Tensor):", "def score(x, y):"],
+    ids=["tensors of unknown shape", "anything"],
+)
+def test_silent_where_no_size_tells_the_code_from_the_output(x):
+    source = f"""
+import torch
+import torch.nn.functional as F
+
+{x}
+    return F.mse_loss(F.linear(x, y) + F.linear(y, x), x)
+"""
+    assert rows(rule, source) == []

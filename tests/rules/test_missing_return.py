@@ -58,3 +58,33 @@ def test_fires_on_a_data_set():
             image, label = self.inner[i]
     """
     assert rows(rule, source) == [7]
+
+
+def test_silent_where_a_decorator_gives_the_result():
+    decorator = "def remembers(method):\n    def run(self, x):\n        method(self, x)\n        return self.seen\n    return run\n"
+    source = NET.format(body="y = self.seen = self.layer(x)", use="y = Net()(torch.rand(2, 4))")
+    assert rows(rule, decorator + source.replace("    def forward", "    @remembers\n    def forward")) == []
+
+
+def test_silent_where_a_child_finishes_the_work_of_its_base():
+    source = """
+    class Base:
+        def __getitem__(self, i):
+            self.index = i
+
+    class Child(Base):
+        def __getitem__(self, i):
+            super().__getitem__(i)
+            return self.index
+    """
+    assert rows(rule, source) == []
+
+
+def test_silent_where_only_another_network_is_asked_for_a_result():
+    other = "class Other(nn.Module):\n    def forward(self, x):\n        return x\n"
+    use = other + "Net()(torch.rand(2, 4))\ny = Other()(torch.rand(2, 4))"
+    assert rows(rule, NET.format(body="self.seen = self.layer(x)\n        kept = self.seen", use=use)) == []
+
+
+def test_silent_on_a_network_that_nobody_calls_here():
+    assert rows(rule, NET.format(body=FORGETS, use="")) == []

@@ -110,3 +110,26 @@ def test_silent_on_tensors_that_are_registered_optimised_or_constant(value, use,
 
 def test_fires_on_a_tensor_that_no_optimiser_receives():
     assert rows(rule, TENSOR.format(value=TRAINED, use="x @ self.code", given="net.parameters()")) == [8]
+
+
+def test_silent_where_a_base_of_another_package_may_register_them():
+    source = net("self.layers = [nn.Linear(2, 2)]")
+    assert rows(rule, source) == [6]
+    framework = source.replace("nn.Module)", "Registering)").replace(
+        "import torch\n", "import torch\nfrom framework import Registering\n"
+    )
+    assert rows(rule, framework) == []
+
+
+def test_silent_on_a_tensor_of_something_that_is_no_network():
+    source = TENSOR.format(value=TRAINED, use="x @ self.code", given="net.parameters()")
+    assert rows(rule, source) == [8]
+    assert (
+        rows(rule, source.replace("class Net(nn.Module)", "class Net").replace("net(torch", "net.forward(torch")) == []
+    )
+
+
+def test_reported_once_where_two_networks_are_built():
+    assert rows(rule, net("self.layers = [nn.Linear(2, 2)]") + "N()\n") == [6]
+    source = TENSOR.format(value=TRAINED, use="x @ self.code", given="net.parameters()")
+    assert rows(rule, source + "other = Net()\nother(torch.rand(2, 4))\n") == [8]
