@@ -19,7 +19,7 @@ from aelint.engine.project import Project
 from aelint.engine.reading import Reader
 from aelint.engine.suppressions import Suppression, suppressions
 from aelint.registry import RuleInfo
-from aelint.sources.decode import UnreadableError
+from aelint.sources.decode import TooLargeError, UnreadableError
 from aelint.sources.load import Source, load
 from aelint.sources.unit import SourceUnit
 from aelint.syntax.parse import parse
@@ -60,6 +60,8 @@ class FileReport:
     path: str
     diagnostics: tuple[Diagnostic, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
+    notes: tuple[str, ...] = ()
+    """One line for what was passed over."""
     failures: tuple[str, ...] = ()
     """One line for each rule, or reading of a program, that failed on this file."""
     lookups: Mapping[str, bool] = field(default_factory=dict)
@@ -81,6 +83,8 @@ class Analyser:
         """The report on the file at `path` with the content `data`."""
         try:
             source = load(path, data)
+        except TooLargeError as error:
+            return FileReport(path, notes=(f"{self.plan.display(path)}: passed over: {error.message}",))
         except UnreadableError as error:
             return FileReport(path, (unreadable(path, error),))
         comments = _silencers(source, data)
@@ -93,7 +97,7 @@ class Analyser:
             for unit in source.units:
                 whole = not unit.origins and not unit.fragment
                 found += self._unit(self.project.shared(path, unit) if whole else unit, failures)
-        return FileReport(path, tuple(found), comments, tuple(failures), lookups)
+        return FileReport(path, tuple(found), comments, failures=tuple(failures), lookups=lookups)
 
     def _unit(self, unit: SourceUnit, failures: list[str]) -> Iterator[Diagnostic]:
         try:

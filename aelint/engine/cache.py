@@ -70,8 +70,8 @@ class Cache:
             return None
 
     def put(self, report: FileReport) -> None:
-        """Keep a report, unless something failed on the way to it."""
-        if report.failures or not report.digest:
+        """Keep a report, unless something failed or was passed over on the way to it."""
+        if report.failures or report.notes or not report.digest:
             return
         folder, name = os.path.split(os.path.abspath(report.path))
         lookups = {

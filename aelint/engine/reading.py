@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aelint.sources.decode import SIZE_LIMIT, UnreadableError
+from aelint.sources.decode import DATA_LIMIT, UnreadableError, refuse_large
 
 __all__ = ["Reader"]
 
@@ -25,15 +25,15 @@ class Reader:
         """The content of the file at `path`.
 
         Raises:
-            UnreadableError: The operating system does not give it, or it is too large.
+            UnreadableError: The operating system does not give it.
+            TooLargeError: It cannot be a text that somebody wrote.
         """
         if self.texts and (data := self.texts.get(os.path.abspath(path))) is not None:
             return data
         try:
             with open(path, "rb") as file:
-                data = file.read(SIZE_LIMIT + 1)
+                data = file.read(DATA_LIMIT + 1)
         except OSError as error:
             raise UnreadableError(f"cannot be read: {error.strerror}") from error
-        if len(data) > SIZE_LIMIT:
-            raise UnreadableError(f"the file has more than {SIZE_LIMIT >> 20} MiB; such files are not read")
+        refuse_large(data, DATA_LIMIT)
         return data

@@ -16,7 +16,7 @@ from aelint.engine.prefilter import needs_analysis
 from aelint.engine.reading import Reader
 from aelint.engine.verdict import Verdict
 from aelint.engine.workers import analyse_files, default_jobs
-from aelint.sources.decode import UnreadableError
+from aelint.sources.decode import TooLargeError, UnreadableError
 
 __all__ = ["Outcome", "Run"]
 
@@ -83,7 +83,7 @@ class Run:
                 self._progress(done, len(todo))
             if cache is not None:
                 cache.put(report)
-            if report.diagnostics or report.suppressions or report.failures:
+            if report.diagnostics or report.suppressions or report.notes or report.failures:
                 reports.append(replace(report, lookups={}))
         if cache is not None:
             cache.save()
@@ -100,7 +100,8 @@ class Run:
         diagnostics = tuple(verdict.decide(reports, self.files))
         missing = [f"{path}: no such file or folder" for path in self._discovery.missing]
         failures = (*missing, *(line for report in reports for line in report.failures))
-        return Outcome(diagnostics, len(self.files), (*self._discovery.problems, *notes), failures, verdict.silenced)
+        passed_over = (*self._discovery.problems, *(line for report in reports for line in report.notes))
+        return Outcome(diagnostics, len(self.files), (*passed_over, *notes), failures, verdict.silenced)
 
 
 def _gate(
@@ -114,6 +115,9 @@ def _gate(
     for path in files:
         try:
             data = reader.read(path)
+        except TooLargeError as error:
+            reports.append(FileReport(path, notes=(f"{path}: passed over: {error.message}",)))
+            continue
         except UnreadableError as error:
             reports.append(FileReport(path, (unreadable(path, error),)))
             continue

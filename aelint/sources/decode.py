@@ -7,10 +7,22 @@ import io
 import tokenize
 from dataclasses import dataclass
 
-__all__ = ["SIZE_LIMIT", "Decoded", "UnreadableError", "decode_python", "decode_text", "encode_python"]
+__all__ = [
+    "DATA_LIMIT",
+    "SOURCE_LIMIT",
+    "Decoded",
+    "TooLargeError",
+    "UnreadableError",
+    "decode_python",
+    "decode_text",
+    "encode_python",
+    "refuse_large",
+]
 
-SIZE_LIMIT = 20 * 1024 * 1024
-"""Larger files are generated or data; reading them costs memory in every worker."""
+SOURCE_LIMIT = 2 * 1024 * 1024
+"""Larger source is generated or data; a tree takes several hundred times as much memory as its text."""
+DATA_LIMIT = 100 * 1024 * 1024
+"""A notebook may hold pictures, which cost nothing but their reading."""
 
 
 class UnreadableError(Exception):
@@ -29,6 +41,10 @@ class UnreadableError(Exception):
         self.row = row
         self.column = column
         self.cell = cell
+
+
+class TooLargeError(UnreadableError):
+    """A file that nobody wrote by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,9 @@ def decode_python(data: bytes) -> Decoded:
 
     Raises:
         UnreadableError: The bytes are not text in the encoding that they declare.
+        TooLargeError: There are too many.
     """
+    refuse_large(data, SOURCE_LIMIT)
     _refuse_other_kinds(data)
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
@@ -78,16 +96,24 @@ def decode_text(data: bytes) -> Decoded:
 
     Raises:
         UnreadableError: The bytes are not UTF-8.
+        TooLargeError: There are too many.
     """
+    refuse_large(data, DATA_LIMIT)
     _refuse_other_kinds(data)
     return _decoded(data, "utf-8")
 
 
+def refuse_large(data: bytes, limit: int) -> None:
+    """Raise for data above the limit.
+
+    Raises:
+        TooLargeError: The message says the limit.
+    """
+    if len(data) > limit:
+        raise TooLargeError(f"larger than {limit >> 20} MiB, so it is taken for generated code or data")
+
+
 def _refuse_other_kinds(data: bytes) -> None:
-    if len(data) > SIZE_LIMIT:
-        raise UnreadableError(
-            f"the file has {len(data) / 2**20:.1f} MiB; files above {SIZE_LIMIT >> 20} MiB are not read"
-        )
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnreadableError("the file is UTF-16; Python reads UTF-8, so save it as UTF-8")
     if (at := data.find(b"\0")) >= 0:

@@ -215,6 +215,23 @@ def test_newer_syntax_is_told_from_an_error(aelint, files):
     assert "the syntax is newer than Python 3." in aelint("check").out
 
 
+def test_generated_files_cost_no_memory_and_no_failure(aelint, files):
+    large = TORCH + "x = [1, 2, 3]\n" * 160_000
+    files({"a.py": large, "b.py": large.replace("torch", "json"), "c.py": TORCH + "from a import x\n"})
+    ran = aelint(".")
+    assert ran.out == "No faults found in 3 files.\n"
+    assert ran.err == (
+        "aelint: note: a.py: passed over: larger than 2 MiB, so it is taken for generated code or data\n"
+    )
+
+
+def test_a_notebook_with_large_pictures_is_read(found, files):
+    cell = {"cell_type": "code", "source": "import torch\nloud(1)"}
+    picture = {"cell_type": "markdown", "attachments": "A" * 3_000_000}
+    files({"a.ipynb": json.dumps({"cells": [picture, cell]})})
+    assert found() == [("a.ipynb", 2, "AEL190")]
+
+
 @pytest.mark.parametrize("content", ["", "\n", "\ufeff", "# torch\n", "   "])
 def test_empty_files_are_fine(aelint, files, content):
     files({"a.py": content, "b.ipynb": "", "c.md": ""})
