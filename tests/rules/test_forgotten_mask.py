@@ -16,6 +16,7 @@ HEALTHY = {
     "changed by a method": "mask = torch.zeros(9)\n    mask[i] = 1\n    mask.add_(1)\n    return x",
     "never written to": "mask = torch.zeros(9)\n    return x",
     "kept elsewhere": "mask = torch.zeros(9)\n    mask[i] = 1\n    x.mask = mask\n    return x",
+    "counts that nobody looks at": "counts = torch.zeros(9)\n    counts[i] += 1\n    return x",
     "global": "global mask\n    mask = torch.zeros(9)\n    mask[i] = 1\n    return x",
 }
 

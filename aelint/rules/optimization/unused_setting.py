@@ -1,0 +1,126 @@
+"""A weight, a rate or an interval is given, and nothing reads it.
+
+## What it does
+
+Looks at numbers whose names say that they steer something (`beta`, `kl_weight`, `decay`, `update_every`, `dropout`).
+Reports one that a constructor keeps as an attribute which the program never reads, one that a function accepts
+and does not use, and one that a training function computes and does not use.
+
+## Why is this bad?
+
+The run is not the one that its settings describe: the annealed weight of the KL divergence stays at one, every
+value of beta gives the same model, and a comparison of settings compares nothing.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self, beta=0.1):
+        super().__init__()
+        self.beta = beta
+        self.heads, self.decoder = nn.Linear(64, 8), nn.Linear(4, 64)
+
+    def loss(self, x):
+        mu, logvar = self.heads(x).chunk(2, dim=1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        kl = 0.5 * (logvar.exp() + mu.pow(2) - 1 - logvar).sum(1).mean()
+        return (self.decoder(z) - x).pow(2).sum(1).mean() + kl
+
+
+VAE(beta=4.0).loss(torch.rand(32, 64)).backward()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self, beta=0.1):
+        super().__init__()
+        self.beta = beta
+        self.heads, self.decoder = nn.Linear(64, 8), nn.Linear(4, 64)
+
+    def loss(self, x):
+        mu, logvar = self.heads(x).chunk(2, dim=1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        kl = 0.5 * (logvar.exp() + mu.pow(2) - 1 - logvar).sum(1).mean()
+        return (self.decoder(z) - x).pow(2).sum(1).mean() + self.beta * kl
+
+
+VAE(beta=4.0).loss(torch.rand(32, 64)).backward()
+```
+
+## Known limits
+
+Attributes are judged only for classes that the file itself builds, since other files may read them. Methods that
+other classes have under the same name keep a common signature, and are left alone.
+
+## References
+
+- Higgins et al., "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", 2017
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.objectives import objectives
+from aelint.semantics.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
+from aelint.semantics.terms import divergences
+
+RULE = Rule(
+    code="AEL415",
+    name="unused-setting",
+    summary="a weight, a rate or an interval is given, and nothing reads it",
+    severity=Severity.WARNING,
+    confidence=Confidence.MEDIUM,
+    triggers=(("torch",),),
+)
+
+
+_WEIGHS_KL = re.compile(r"beta|kl|anneal|weight|coef|lambda|lambd", re.IGNORECASE)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield settings that are stored, accepted or computed in vain."""
+    for one in stored_in_vain(program):
+        text = f"`{one.owner}` keeps `{one.name}` and nothing reads it: every value gives the same result"
+        yield _finding(program, one, f"{text}; use it where it is meant to act")
+    for one in ignored_parameters(program):
+        text = f"`{one.owner}` accepts `{one.name}` and does not use it: every value gives the same result"
+        yield _finding(program, one, f"{text}; use it, or remove it")
+    for one in ignored_weights(program):
+        text = f"`{one.name}` is computed in `{one.owner}` and never read: it weighs nothing"
+        yield _finding(program, one, f"{text}; multiply the term with it, or remove it")
+
+
+def _finding(program: Program, one: Setting, message: str) -> Finding:
+    """At the KL divergence that has no weight, where there is one and the setting is a weight; else at the setting."""
+    added = _unweighted(program) if _WEIGHS_KL.search(one.name) else []
+    if len(added) == 1:
+        return Finding(
+            added[0], f"{message}. This KL divergence has no weight", (Note(one.site, "the weight is given here"),)
+        )
+    return Finding(one.site, message)
+
+
+def _unweighted(program: Program) -> list[Site]:
+    """Where KL divergences that nothing weighs are added to losses, each place once."""
+    found: dict[int, Site] = {}
+    for objective in objectives(program):
+        for term in divergences(objective):
+            site = term.outside[-1].site if term.outside else None
+            if site is not None and site.unit is program.unit and not term.weights and not term.by_name:
+                found.setdefault(id(site.node), site)
+    return list(found.values())

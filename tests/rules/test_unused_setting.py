@@ -1,0 +1,114 @@
+"""AEL415: weights, rates and intervals that nothing reads."""
+
+import pytest
+
+from aelint.rules.optimization import unused_setting as rule
+from tests.rules.harness import rows
+
+MODEL = """
+import torch
+from torch import nn
+
+
+class VAE(nn.Module):
+    def __init__(self, beta=0.1, width=8):
+        super().__init__()
+        {keep}
+        self.width = width
+        self.heads, self.decoder = nn.Linear(64, 8), nn.Linear(4, 64)
+
+    def loss(self, x):
+        mu, logvar = self.heads(x).chunk(2, dim=1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        kl = 0.5 * (logvar.exp() + mu.pow(2) - 1 - logvar).sum(1).mean()
+        rec = (self.decoder(z) - x).pow(2).sum(1).mean()
+        return {loss}
+
+
+{build}
+"""
+
+BUILD = "VAE(beta=4.0).loss(torch.rand(32, 64)).backward()"
+KEEP = "self.beta = beta"
+
+HEALTHY = {
+    "used": (KEEP, "rec + self.beta * kl", BUILD),
+    "used under another name": ("self.weight_of_kl = 2 * beta", "rec + self.weight_of_kl * kl", BUILD),
+    "read from outside": (KEEP, "rec + kl", BUILD + "\nprint(VAE().beta)"),
+    "read by its name": (KEEP, "rec + kl", BUILD + "\nprint(getattr(VAE(), 'be' + 'ta'))"),
+    "written into a table": (KEEP, "rec + kl", BUILD + "\nfor name in ['beta']: print(name)"),
+    "a library, whose users are not in sight": (KEEP, "rec + kl", ""),
+    "no weight but a description": ("self.beta = self.title = beta", "rec + self.beta * kl", BUILD),
+}
+
+
+@pytest.mark.parametrize(("keep", "loss", "build"), HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(keep, loss, build):
+    assert rows(rule, MODEL.format(keep=keep, loss=loss, build=build)) == []
+
+
+def test_a_weight_that_is_stored_in_vain_is_reported_where_the_divergence_is_added():
+    assert rows(rule, MODEL.format(keep=KEEP, loss="rec + kl", build=BUILD)) == [18]
+    assert rows(rule, MODEL.format(keep=KEEP, loss="rec", build=BUILD)) == [9]
+
+
+def test_an_argument_that_is_not_even_stored():
+    assert rows(rule, MODEL.format(keep="pass", loss="rec", build=BUILD)) == [7]
+
+
+TWO = """
+class A(torch.nn.Module):
+    def loss(self, x, beta=1.0):
+        return x * beta
+
+class B(torch.nn.Module):
+    def loss(self, x, beta=1.0):
+        return x.sum()
+"""
+
+FUNCTIONS = {
+    "a switch": ("def loss(x, use_beta=True):\n    return x.sum()\n", []),
+    "an exercise": ("def loss(x, beta=1.0):\n    print('to be written')\n", []),
+    "a common signature": (
+        TWO,
+        [],
+    ),
+    "an interface that others fulfil": (
+        "class A(Base):\n    def loss(self, x, beta=1.0):\n        return x.sum()\n",
+        [],
+    ),
+    "not written yet": ("def loss(x, beta=1.0):\n    raise NotImplementedError\n", []),
+    "meant": ("def loss(x, _beta=1.0):\n    return x.sum()\n", []),
+    "ignored": ("def loss(x, kl_weight=1.0):\n    return x.sum()\n", [3]),
+    "ignored by a method": (
+        "class A(torch.nn.Module):\n    def penalty(self, x, sparsity_weight):\n        return x.abs().sum()\n",
+        [4],
+    ),
+    "an interval": (
+        "class Trainer:\n    def __init__(self, update_every=10):\n        self.update_every = update_every\n\nTrainer(5)\n",
+        [5],
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "expected"), FUNCTIONS.values(), ids=FUNCTIONS.keys())
+def test_parameters(source, expected):
+    assert rows(rule, "import torch\n\n" + source) == expected
+
+
+TRAIN = """
+import torch
+
+model = torch.nn.Linear(4, 4)
+
+def train(x, steps):
+    for step in range(steps):
+        kl_weight = min(1.0, step / 100)
+        loss = (model(x) - x).pow(2).mean(){}
+        loss.backward()
+"""
+
+
+def test_a_schedule_that_weighs_nothing():
+    assert rows(rule, TRAIN.format("")) == [8]
+    assert rows(rule, TRAIN.format(" + kl_weight * model.weight.abs().sum()")) == []
