@@ -82,3 +82,49 @@ def test_training_on_the_test_split():
     """
     assert rows(rule, source.format("test")) == [7]
     assert rows(rule, source.format("train")) == []
+
+
+EDGES = """
+import torch
+from torch import nn
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(16, 8)
+
+    def encode(self, x, edges):
+        return self.layer(x.index_add(0, edges[1], x[edges[0]]))
+
+
+def score(z, edges):
+    return -torch.sigmoid((z[edges[0]] * z[edges[1]]).sum(1)).log().mean()
+
+
+x, edge_index = torch.randn(60, 16), torch.randint(0, 60, (2, 300))
+order = torch.randperm(300)
+train_edges, test_edges = edge_index[:, order[30:]], edge_index[:, order[:30]]
+model = Encoder()
+
+
+def train():
+    z = model.encode(x, {encoded})
+    loss = score(z, {predicted})
+    loss.backward()
+
+
+train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoded", "predicted"),
+    [("train_edges", "train_edges"), ("edge_index", "edge_index"), ("train_edges", "draw(edge_index, train_edges)")],
+)
+def test_silent_on_graphs_whose_held_out_edges_are_hidden(encoded, predicted):
+    assert rows(rule, EDGES.format(encoded=encoded, predicted=predicted)) == []
+
+
+def test_an_encoder_that_is_shown_the_held_out_edges():
+    assert rows(rule, EDGES.format(encoded="edge_index", predicted="train_edges")) == [26]

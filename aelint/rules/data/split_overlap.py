@@ -8,6 +8,7 @@ Reports
 - splits that are stored or unpacked under each other's name,
 - a loop that trains on the test split while the training split lies unused,
 - a training step that reads the whole of something of which a `train_` version lies unused beside it,
+- a training step that encodes all edges of a graph while it is to predict the training part of them,
 - a scaler that is fitted again on held-out data.
 
 ## Why is this bad?
@@ -73,7 +74,14 @@ from aelint.semantics import Program
 from aelint.semantics.batches import is_held_out_name, is_training_name, training_loaders
 from aelint.semantics.datasets import split_of
 from aelint.semantics.loaders import loader_argument
-from aelint.semantics.splits import Part, exchanged_names, overlapping, parts_of, whole_beside_training_part
+from aelint.semantics.splits import (
+    Part,
+    all_edges_beside_training_edges,
+    exchanged_names,
+    overlapping,
+    parts_of,
+    whole_beside_training_part,
+)
 from aelint.semantics.trace import Binding
 from aelint.semantics.values import Object, Value
 
@@ -94,6 +102,7 @@ def check(program: Program) -> Iterator[Finding]:
         _exchanged(program),
         _trained_on_test(program),
         _whole(program),
+        _edges(program),
         _fitted_again(program),
     )
     for finding in chain(*checks):
@@ -149,6 +158,15 @@ def _values(args: tuple[Value, ...], kwargs: dict[str, Value]) -> list[Value]:
 def _whole(program: Program) -> Iterator[Finding]:
     for site, key, version in whole_beside_training_part(program):
         message = f"the training step reads `{key}`, which holds the held-out part too, while `{version}` lies unused"
+        yield Finding(site, message)
+
+
+def _edges(program: Program) -> Iterator[Finding]:
+    for site, edges, part in all_edges_beside_training_edges(program):
+        message = (
+            f"the training step encodes `{edges}`, all edges of the graph, and is to predict `{part}`: the encoder sees the edges "
+            f"that are held out; encode `{part}`"
+        )
         yield Finding(site, message)
 
 
