@@ -11,10 +11,11 @@ law over K, KL = sum q*log q + log K.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from aelint.semantics.dims import Dim
 from aelint.semantics.formulas import ONE, Exp, Leaf, Log, Monomial, times
 from aelint.semantics.objectives import Objective, Reduction, Summand
 from aelint.semantics.values import Sym
@@ -423,10 +424,24 @@ def _constant_outside(constant: Coefficient, unit: float, reductions: tuple[Redu
     if tuple(reductions[len(lacking) :]) != tuple(found) or {r.kind for r in lacking} != {"sum"}:
         return None
     sizes = [r.features for r in lacking]
-    if not close(constant.value, unit) or any(size == 1 for size in sizes):
+    if any(size == 1 for size in sizes):
         return None
+    if not close(constant.value, unit):
+        return _miscounted(constant.value / unit, sizes)
     count = f"{sizes[0]} times" if len(sizes) == 1 and isinstance(sizes[0], int) else "once per dimension"
     return Defect(f"the constant stands outside of the sum, so it is subtracted once and not {count}")
+
+
+def _miscounted(times: float, sizes: Sequence[Dim | None]) -> Defect | None:
+    """A constant that is taken a whole number of times, and not once for each dimension."""
+    if len(sizes) != 1 or not isinstance(sizes[0], int) or times < 1 or not close(times, round(times)):
+        return None
+    if close(times, sizes[0]):
+        return None
+    return Defect(
+        f"the constant stands outside of the sum and is subtracted {round(times)} times, but the sum is over "
+        f"{sizes[0]} dimensions"
+    )
 
 
 def written_out(term: GaussianTerm) -> str:

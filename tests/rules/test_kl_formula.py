@@ -158,3 +158,28 @@ def test_silent_on_two_terms_of_which_one_has_a_prior_with_a_scale_of_its_own():
             return (recon + kl_1 + kl_2).mean()
     """
     assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    ("constant", "found"),
+    [("3.0", []), ("0.5 * 6", []), ("2.0", [12]), ("0.5 * 4", [12]), ("0.3", [])],
+    ids=["right", "right as a product", "another number", "the number of steps", "a margin"],
+)
+def test_constant_beside_a_sum_of_six_dimensions(constant, found):
+    source = f"""
+    import torch
+    from torch import nn
+
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean, self.log_sigma = nn.Linear(30, 6), nn.Linear(30, 6)
+
+        def kl_loss(self, x):
+            mu, log_sigma = self.mean(x), self.log_sigma(x)
+            kl = 0.5 * torch.sum(mu ** 2 + torch.exp(2 * log_sigma) - 2 * log_sigma, 1) - {constant}
+            return kl.mean()
+
+    Encoder().kl_loss(torch.rand(16, 30)).backward()
+    """
+    assert rows(rule, source) == found

@@ -75,3 +75,55 @@ import torch.nn.functional as F
     return F.mse_loss(F.linear(x, y) + F.linear(y, x), x)
 """
     assert rows(rule, source) == []
+
+
+UNET = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.low, self.mean, self.logvar = nn.Linear(30, 16), nn.Linear(16, 4), nn.Linear(16, 4)
+        self.up, self.out = nn.Linear(4, 16), nn.Linear({width}, 30)
+
+    def forward(self, x, c):
+        h = torch.relu(self.low(x))
+        mu, logvar = self.mean(h), self.logvar(h)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        d = torch.relu(self.up(z))
+        return self.out({decoded}), mu, logvar
+
+
+net, x, c = VAE(), torch.rand(64, 30), torch.rand(64, 16)
+y, mu, logvar = net(x, c)
+loss = F.mse_loss(y, {target}) - 0.5 * (1 + logvar - mu ** 2 - logvar.exp()).mean()
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "decoded", "target"),
+    [
+        pytest.param(16, "d", "x", id="from the sample alone"),
+        pytest.param(32, "torch.cat([d, c], 1)", "x", id="condition"),
+        pytest.param(32, "torch.cat([d, h], 1)", "x.flip(0)", id="another target"),
+        pytest.param(16, "d + torch.relu(self.up(z))", "x", id="residual behind the sample"),
+        pytest.param(32, "torch.cat([d, torch.relu(self.low(x * (c > 0.5).any()))], 1)", "x", id="masked input"),
+    ],
+)
+def test_decoders_that_depend_on_the_sample(width, decoded, target):
+    assert rows(rule, UNET.format(width=width, decoded=decoded, target=target)) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "decoded"),
+    [
+        pytest.param(32, "torch.cat([d, h], 1)", id="concatenated"),
+        pytest.param(16, "d + h", id="added"),
+        pytest.param(32, "torch.cat((torch.tanh(self.low(x)), d), dim=1)", id="another use of the encoder"),
+    ],
+)
+def test_features_that_pass_the_sample(width, decoded):
+    assert rows(rule, UNET.format(width=width, decoded=decoded, target="x")) == [18]

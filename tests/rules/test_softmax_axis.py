@@ -48,3 +48,75 @@ def test_all_variables_at_once():
         + "logits = head(x)\n    z = F.softmax((logits.view(-1, 5, 4) + torch.rand(8, 5, 4)) / 0.5, dim=-1)\n    q = F.softmax(logits, dim=-1)\n"
     )
     assert rows(rule, source) == [8]
+
+
+RECURRENT = (
+    "out, h = nn.GRU(4, 8, num_layers=2, batch_first={first})(torch.rand(16, 16, 4))\nF.softmax({what}, dim={dim})\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "what", "dim"),
+    [
+        pytest.param(True, "h", 0, id="the layers of a recurrent network share the weight"),
+        pytest.param(False, "out.reshape(-1, 4, 2)", 1, id="categories of the steps in one row"),
+        pytest.param(False, "out.transpose(0, 1)", 1, id="attention over the steps, moved behind the samples"),
+        pytest.param(True, "out.transpose(0, 1)", 0, id="attention over the steps, moved in front"),
+        pytest.param("order", "out", 1, id="nobody knows which axis is which"),
+    ],
+)
+def test_other_axes_behind_a_recurrent_layer(first, what, dim):
+    head = HEAD + ("order = bool(input())\n" if first == "order" else "")
+    assert not rows(rule, head + RECURRENT.format(first=first, what=what, dim=dim))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            "F.softmax(-torch.cdist(head(x), torch.rand(7, 20)), dim=0)", id="samples compete for a prototype"
+        ),
+        pytest.param("F.softmax(head(torch.rand(8, 16)), dim=1)", id="sizes that are numbers"),
+        pytest.param("F.softmax(head(x.view(-1, 4, 16)), dim=0)", id="three axes, of which the first may be anything"),
+        pytest.param("F.softmax(head(x)[:, 0], dim=0)", id="one score per sample"),
+        pytest.param("F.softmax(head(x), axis)", id="an axis that nobody knows"),
+    ],
+)
+def test_weights_between_samples_that_are_meant(body):
+    assert not rows(rule, LOOP + body + "\n")
+
+
+def test_attention_over_the_variables_beside_a_class_head():
+    body = "logits = head(x)\n    F.softmax(logits.view(-1, 5, 4), dim={})\n    F.softmax(logits, dim=1)\n"
+    assert not rows(rule, LOOP + body.format(1))
+    assert rows(rule, LOOP + body.format(2)) == [8]
+
+
+ONE = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\nmaps = torch.rand(4, 6, 3, 3)\nsteps = torch.rand(4, 9, 16)\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("F.softmax(maps.view(4, 6, 1, -1), dim=3)", id="over the pixels"),
+        pytest.param("F.softmax(nn.Linear(16, 1)(steps), dim=1)", id="over the steps"),
+        pytest.param("F.softmax(nn.Linear(16, k)(steps), dim=-1)", id="number of outputs unknown"),
+        pytest.param("k = 1\nF.softmax(nn.Linear(16, k)(steps), dim=-1)", id="a setting that is one"),
+        pytest.param("F.softmax(maps[:, :, :1, :1], dim=2)", id="one pixel is left"),
+        pytest.param("F.softmax(nn.Linear(16, 1)(torch.rand(4, 16)), dim=-1)", id="nothing else to share"),
+    ],
+)
+def test_silent_over_more_than_one(body):
+    assert not rows(rule, ONE + body + "\n")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("F.softmax(maps.view(4, 6, 1, -1), dim=2)", id="view"),
+        pytest.param("torch.softmax(nn.Linear(16, 1)(steps), -1)", id="one output"),
+        pytest.param("nn.Softmax(dim=2)(torch.tanh(nn.Linear(16, 1)(steps)))", id="behind an activation"),
+    ],
+)
+def test_over_one_number(body):
+    assert rows(rule, ONE + body + "\n") == [6]

@@ -129,3 +129,19 @@ def test_silent_on_unit_vectors_of_latents(line, wide):
 )
 def test_unit_vectors_along_the_latents(line):
     assert rows(rule, ATOMS.format(line, 64)) == [13]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("l1 = codes.abs().sum(1).mean()", []),
+        ("l1 = torch.relu(codes).sum(1).mean()", []),
+        ("l1 = (codes * codes).sum(1).mean()", []),
+        ("l1 = codes.sum(1).mean()", [5]),
+        ("l1 = (codes * (codes.abs() > 1).float()).sum(dim=-1).mean()", [5]),
+        ("l1_loss = 1e-3 * torch.sum(codes * torch.zeros(8, 64).scatter(1, torch.zeros(8, 3).long(), 1.0))", [5]),
+    ],
+)
+def test_signed_codes_of_weights_that_are_parameters(line, found):
+    source = "import torch\nfrom torch import nn\nx, W, b = torch.randn(8, 16), nn.Parameter(torch.randn(16, 64)), nn.Parameter(torch.zeros(64))\ncodes = x @ W + b\n"
+    assert rows(rule, source + line + "\n") == found

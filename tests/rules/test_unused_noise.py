@@ -33,6 +33,7 @@ def source(body: str) -> str:
     [
         pytest.param("eps = torch.randn_like(s); return m + s * eps", id="used"),
         pytest.param("eps = torch.randn_like(s); eps = eps * s; return m + eps", id="used-by-its-own-new-value"),
+        pytest.param("eps = 0.5 * torch.randn_like(s); return m + s * eps", id="scaled-and-used"),
         pytest.param("_ = torch.randn_like(s); return m", id="said-to-be-unused"),
         pytest.param("eps = torch.randn_like(s); self.last = eps; return m", id="stored"),
         pytest.param("eps = torch.randn_like(s); return {'z': m, 'eps': eps}", id="returned-in-a-dictionary"),
@@ -53,6 +54,7 @@ def test_silent(body: str) -> None:
         pytest.param("eps = torch.randn(m.shape); eps = torch.zeros_like(s); return m + s * eps", id="overwritten"),
         pytest.param("eps = torch.empty_like(s).normal_(); return m, s", id="in-place"),
         pytest.param("noise = torch.rand_like(x); return self.mean(x)", id="denoiser-without-noise"),
+        pytest.param("eps = torch.randn_like(s) * 0.5; return m + s * 0.5", id="scaled-and-forgotten"),
     ],
 )
 def test_fires(body: str) -> None:

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a prediction that is the sum of a network's output and the very tensor that it is compared with,
-or that comes from a layer which gets that tensor concatenated to the code.
+or that comes from a layer which gets that tensor concatenated to the code; and, in a variational model, features
+of the encoder that join the decoder beside the sample, as in a U-Net.
 
 ## Why is this bad?
 
@@ -36,7 +37,7 @@ loss = nn.functional.mse_loss(reconstruction, x)
 
 ## Known limits
 
-Skip connections inside of the network, conditions, shifted targets and noisy inputs with a clean target
+Skip connections of models that draw no sample, conditions, shifted targets and noisy inputs with a clean target
 are left alone: only the target itself counts.
 
 ## References
@@ -53,7 +54,9 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program, dims
 from aelint.semantics.apply import syms_in
 from aelint.semantics.comparisons import LEARNED, comparisons
+from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
+from aelint.semantics.posteriors import posteriors
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import place
 
@@ -75,11 +78,12 @@ def check(program: Program) -> Iterator[Finding]:
         if comparison.prediction is None:
             continue
         target = through_reshapes(comparison.target)
-        joined = _joined(comparison.prediction, target)
+        held = _joined(comparison.prediction, target)
+        joined = held or _around(program, comparison.prediction, target)
         if joined is None or joined.site is None or id(joined.site.node) in seen:
             continue
         seen.add(id(joined.site.node))
-        yield _finding(joined.site, comparison.site)
+        yield _finding(joined.site, comparison.site, _ITSELF if held is not None else _FEATURES)
 
 
 def _joined(prediction: Sym, target: Value) -> Sym | None:
@@ -98,6 +102,72 @@ def _joined(prediction: Sym, target: Value) -> Sym | None:
     return None
 
 
+_FORWARD = RESHAPES | _ACTIVATIONS | {
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "max_pool1d",
+    "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "interpolate", "instance_norm", "group_norm",
+    "layer_norm", "elu", "gelu", "silu", "prelu", "add", "cat", "dropout2d",
+}  # fmt: skip
+"""What a plain encoder is made of: nothing that hides, selects or draws."""
+
+
+def _around(program: Program, prediction: Sym, target: Value) -> Sym | None:
+    """Where features of the input join what was decoded from a sample, and no sample lies between them and the input."""
+    samples = {p.sample.id for p in posteriors(program) if p.learned}
+    behind = _behind(program, samples)
+    if prediction.id not in behind or not isinstance(target, Sym):
+        return None
+    for node in _until(prediction, samples):
+        if node.op not in {"add", "cat"}:
+            continue
+        inputs = syms_in(node.inputs)
+        decoded = [i for i in inputs if i.id in behind]
+        past = [i for i in inputs if i not in decoded and _comes_from(i, target)]
+        if decoded and past:
+            return node
+    return None
+
+
+def _behind(program: Program, samples: set[int]) -> set[int]:
+    """The samples and everything that was computed from one."""
+    users = consumers(program)
+    found, pending = set(samples), list(samples)
+    while pending:
+        for user in users.get(pending.pop(), []):
+            if user.id not in found:
+                found.add(user.id)
+                pending.append(user.id)
+    return found
+
+
+def _until(value: Sym, samples: set[int]) -> Iterator[Sym]:
+    """The value and what it was computed from, not beyond samples."""
+    pending, seen = [value], {value.id}
+    for one in pending:  # grows while it is read
+        if one.id in samples:
+            continue
+        yield one
+        for inner in syms_in(one.inputs):
+            if inner.id not in seen:
+                seen.add(inner.id)
+                pending.append(inner)
+
+
+def _comes_from(value: Sym, target: Sym) -> bool:
+    """Whether a plain encoder computed it from the target: at least one layer, and nothing but layers."""
+    pending, seen, learned = [value], {value.id}, False
+    for one in pending:  # grows while it is read
+        if through_reshapes(one) is target:
+            return learned
+        if one.op not in _FORWARD:
+            continue
+        learned = learned or one.op in LEARNED
+        for inner in syms_in(one.inputs):
+            if inner.id not in seen:
+                seen.add(inner.id)
+                pending.append(inner)
+    return False
+
+
 def _holds_all(value: Sym, target: Value) -> bool:
     """Whether a layer's output is at least as large as the target; behind a narrower one lies the code."""
     if not isinstance(target, Sym) or not value.shape or not target.shape:
@@ -112,9 +182,16 @@ def _is_code(value: Sym, target: Sym) -> bool:
     return any(one is target for one in behind) and any(one.op in LEARNED for one in behind)
 
 
-def _finding(site: Site, compared: Site) -> Finding:
-    message = (
-        "the tensor that the loss compares the reconstruction with is joined here with what comes from the code "
-        f"({place(compared, site)}): the network can copy it and ignore the code. Decode from the code alone."
-    )
-    return Finding(site, message, (Note(compared, "compared with itself here"),))
+_ITSELF = (
+    "the tensor that the loss compares the reconstruction with is joined here with what comes from the code "
+    "({}): the network can copy it and ignore the code. Decode from the code alone."
+)
+_FEATURES = (
+    "features of the input join what was decoded from the sample here, and no sample lies between them and the input that "
+    "the reconstruction is compared with ({}): they carry everything, the code stays unused and its KL falls to "
+    "zero. Decode from the sample alone."
+)
+
+
+def _finding(site: Site, compared: Site, text: str) -> Finding:
+    return Finding(site, text.format(place(compared, site)), (Note(compared, "compared with the input here"),))

@@ -76,6 +76,7 @@ RULE = Rule(
 
 _DRAWS = frozenset({"randn", "rand", "normal", "uniform", "distributions.sample", "distributions.rsample"})
 
+_SCALED = frozenset({"mul", "truediv"})
 _SAMPLES = frozenset({"add", "sub", "addcmul"})
 
 
@@ -84,6 +85,11 @@ def check(program: Program) -> Iterator[Finding]:
     for binding in dead_bindings(program, _DRAWS):
         drawn = binding.value
         if isinstance(drawn, Sym) and is_noise(drawn):
+            message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
+            yield Finding(binding.site, message)
+    for binding in dead_bindings(program, _SCALED):
+        drawn = _scaled_noise(binding.value)
+        if drawn is not None:
             message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
             yield Finding(binding.site, message)
     samples = {p.sample.id: p for p in posteriors(program) if p.learned and p.route == "sum"}
@@ -97,3 +103,13 @@ def check(program: Program) -> Iterator[Finding]:
                 "trains nobody; give the decoder the sample, or remove it"
             )
             yield Finding(binding.site, message)
+
+
+def _scaled_noise(value: object) -> Sym | None:
+    """The draw below a plain factor: `randn_like(mean) * 0.1`."""
+    if not isinstance(value, Sym) or len(value.inputs) != 2:
+        return None
+    drawn = [i for i in value.inputs if isinstance(i, Sym) and is_noise(i)]
+    factors = [i for i in value.inputs if i not in drawn]
+    plain = all(isinstance(f, (int, float)) or (isinstance(f, Sym) and f.op in {"param", "attr"}) for f in factors)
+    return drawn[0] if len(drawn) == 1 and plain else None

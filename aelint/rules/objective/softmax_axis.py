@@ -2,12 +2,13 @@
 
 ## What it does
 
-Reports `softmax` and `log_softmax` over the axis of the samples, and a softmax over a flat vector of logits
-that the same program also reads as several categorical variables.
+Reports `softmax` and `log_softmax` over the axis of the samples, over an axis that is written to hold one number, and
+over a flat vector of logits that the same program also reads as several categorical variables.
 
 ## Why is this bad?
 
 Probabilities that sum to one over the batch depend on the other samples; with a batch of one they are all 1.
+Over an axis of one number they are 1 whatever the logits are: an attention that pays no attention.
 Over N variables of K categories at once, each variable's probabilities sum to about 1/N.
 
 ## Example
@@ -54,10 +55,11 @@ samples, which have that axis twice, are left alone.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dims import Poly
 from aelint.semantics.lineage import source, through_reshapes
@@ -85,7 +87,7 @@ def check(program: Program) -> Iterator[Finding]:
     calls = [c for c in program.calls_to(*_SOFTMAXES) if not c.context.speculative]
     seen: set[int] = set()
     for call in calls:
-        finding = _over_samples(call) or _over_all(call, calls)
+        finding = _over_one(call) or _over_samples(call) or _over_all(call, calls)
         if finding is not None and id(call.site.node) not in seen:
             seen.add(id(call.site.node))
             yield finding
@@ -106,6 +108,53 @@ def _axis(call: Call, shape: Shape) -> int | None:
         # torch's own choice where no axis is named.
         axis = 0 if len(shape) in {0, 1, 3} else 1
     return axis % len(shape) if isinstance(axis, int) and -len(shape) <= axis < len(shape) else None
+
+
+def _over_one(call: Call) -> Finding | None:
+    logits = _logits(call)
+    if not isinstance(logits, Sym) or logits.shape is None or len(logits.shape) < 2 or _dim(call) is None:
+        return None
+    axis = _axis(call, logits.shape)
+    others = [size for i, size in enumerate(logits.shape) if i not in {0, axis}]
+    if axis is None or axis == 0 or logits.shape[axis] != 1 or not any(size != 1 for size in others):
+        return None
+    made = _written_one(logits, axis - len(logits.shape))
+    if made is None:
+        return None
+    message = (
+        f"`{call.name}` over axis {axis} of shape {shape_text(logits.shape)}, which holds one number: every result is 1, "
+        "whatever the logits are. Use the axis over which the weights are shared out"
+    )
+    return Finding(call.site, message, (Note(made, "the axis of one number is made here"),))
+
+
+_ELEMENTWISE = frozenset({"tanh", "relu", "leaky_relu", "sigmoid", "truediv", "mul", "dropout", "clamp", "masked_fill"})
+
+
+def _written_one(value: Value, axis: int) -> Site | None:
+    """Where the axis, counted from the back, was written to hold one number: a view, an unsqueeze, a layer of one output."""
+    for _ in range(8):
+        site = value.site if isinstance(value, Sym) else None
+        if not isinstance(value, Sym) or site is None:
+            return None
+        if value.op in _ELEMENTWISE:
+            value = source(value)
+            continue
+        made = value.layer.site if isinstance(value.layer, Object) else None
+        node = site.node if made is None else made.node
+        arguments = node.args if isinstance(node, ast.Call) else []
+        match value.op:
+            case "view" if len(arguments) >= -axis and _is_one(arguments[axis]):
+                return site
+            case "linear" if axis == -1 and len(arguments) >= 2 and _is_one(arguments[1]):
+                return site
+            case _:
+                return None
+    return None
+
+
+def _is_one(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 1 and not isinstance(node.value, bool)
 
 
 def _over_samples(call: Call) -> Finding | None:

@@ -220,13 +220,48 @@ def _signed(program: Program) -> Iterator[Finding]:
         while whole.op in RESHAPES | {"sum", "mean"} and isinstance(source(whole), Sym):
             whole = source(whole)
         # Only what an activation of a layer is: anything else may have been made positive on the way.
-        if whole.op in {"linear", "tanh", "matmul"} and whole.layer is not None and whole.range.low < 0:
+        if _has_both_signs(whole) and whole.range.low < 0:
             made = (Note(whole.site, f"its values lie in {whole.range}"),) if whole.site is not None else ()
             yield Finding(
                 total.site,
                 "an L1 penalty is the sum of absolute values: this one falls without end; add `.abs()`",
                 made,
             )
+
+
+_MASKS = frozenset({"scatter", "gt", "ge", "lt", "le", "one_hot"})
+
+
+def _has_both_signs(value: Value, depth: int = 0) -> bool:
+    """Whether it is a layer's plain output, a product with weights and their bias, or such a thing below a mask."""
+    if not isinstance(value, Sym) or depth > 4:
+        return False
+    operands = [i for i in value.inputs if isinstance(i, Sym)]
+    match value.op:
+        case "linear" | "tanh":
+            return value.layer is not None
+        case "matmul":
+            return value.layer is not None or any(i.op == "parameter" for i in operands)
+        case "add":
+            weights = [i for i in operands if i.op == "parameter"]
+            return len(weights) == 1 and any(_has_both_signs(i, depth + 1) for i in operands if i not in weights)
+        case "mul":
+            masks = [i for i in operands if any(a.op in _MASKS for a in _near(i))]
+            return (
+                len(operands) == 2
+                and len(masks) == 1
+                and any(_has_both_signs(i, depth + 1) for i in operands if i not in masks)
+            )
+        case _:
+            return False
+
+
+def _near(value: Sym) -> list[Sym]:
+    """The value below casts."""
+    found = [value]
+    while found[-1].op in RESHAPES and isinstance(inner := source(found[-1]), Sym):
+        found.append(inner)
+    return found
 
 
 def _rewarded(program: Program) -> Iterator[Finding]:

@@ -1,0 +1,207 @@
+"""A weight of a loss term is stored, and the term is added without it.
+
+## What it does
+
+Reports a class that takes a weight (`beta`, `kl_weight`, `recon_coeff`, `lambda_gp`), stores it, never reads it again,
+and adds up the loss with the term unweighted; or reads its other weights (`alpha`, `gamma`) and not this one.
+
+## Why is this bad?
+
+The model trains with the weight 1 whatever was asked for: a beta-VAE is a plain VAE, a sweep over beta compares equal
+runs, and the configuration that is logged is not the one that ran.
+
+## Example
+
+```python
+from torch import nn
+
+
+class BetaVAE(nn.Module):
+    def __init__(self, beta=4.0):
+        super().__init__()
+        self.beta = beta
+
+    def loss_function(self, recons_loss, kld_loss):
+        return recons_loss + kld_loss
+```
+
+## Use instead
+
+```python
+from torch import nn
+
+
+class BetaVAE(nn.Module):
+    def __init__(self, beta=4.0):
+        super().__init__()
+        self.beta = beta
+
+    def loss_function(self, recons_loss, kld_loss):
+        return recons_loss + self.beta * kld_loss
+```
+
+## Known limits
+
+The loss must be put together in the class that stores the weight. Weights that are mentioned anywhere else in the
+file, as an attribute or a string, are left alone.
+
+## References
+
+- Higgins et al., beta-VAE, 2017: https://openreview.net/forum?id=Sy2fzU9gl
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.values import ClassValue
+from aelint.syntax.walk import walk
+
+RULE = Rule(
+    code="AEL326",
+    name="unread-weight",
+    summary="a weight of a loss term is stored and never read, and the term is added without it",
+    severity=Severity.WARNING,
+    triggers=(("beta", "lam", "weight", "coef", "kl_"), ("self.",)),
+)
+
+_WEIGHT = re.compile(r"^(beta|kl_?beta|lam|lambda_?|lambd|(?P<term>[a-z]\w*?)_(weight|coeff?|lambda|beta|w))$")
+_OTHER_WEIGHT = re.compile(r"^(alpha|beta|gamma|delta|eta|lam\w*|\w+_(weight|coeff?|lambda|beta|w))$")
+_DIVERGENCE = re.compile(r"(^|_)(kl|kld|dkl)(\d|_|$)|diverg|latent_loss|penalty|regul", re.IGNORECASE)
+_NOT_OF_A_TERM = frozenset({"pos", "class", "label", "sample", "loss", "init", "pixel", "importance", "token", "edge"})
+_DYNAMIC = frozenset({"vars", "getattr", "setattr", "save_hyperparameters", "__dict__"})
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each stored weight that nothing reads where its term is added as it is."""
+    strings = {n.value for n in walk(program.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    read = {n.attr for n in walk(program.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    for owner in program.own_classes:
+        if _is_dynamic(owner.node):
+            continue
+        for name, store in _stored(owner.node):
+            if name not in read and name not in strings and _WEIGHT.match(name):
+                yield from _found(program, owner, name, store, read)
+
+
+def _found(program: Program, owner: ClassValue, name: str, store: ast.Assign, read: set[str]) -> Iterator[Finding]:
+    unit = program.unit
+    added = _unweighted(owner.node, name)
+    if added is not None:
+        total, term = added
+        message = (
+            f"`{term}` is added with the weight 1; `self.{name}` is stored in row {unit.row_of(store)} and never read. "
+            f"Write `self.{name} * {term}`"
+        )
+        yield Finding(Site(unit, total), message, (Note(Site(unit, store), "stored here"),))
+        return
+    match = _WEIGHT.match(name)
+    if match is None or match["term"]:
+        # Weights of terms that were given up are often kept so that old configurations can be read.
+        return
+    used = [n for n, _ in _stored(owner.node) if n != name and n in read and _OTHER_WEIGHT.match(n)]
+    weighted = [n for n in used if _multiplies(owner.node, n)]
+    if len(weighted) >= 2:
+        others = ", ".join(f"`{n}`" for n in weighted)
+        message = (
+            f"`self.{name}` is stored and never read, while the loss is weighted with {others}: the term that it belongs "
+            "to has another weight, or none"
+        )
+        yield Finding(Site(unit, store), message)
+
+
+def _is_dynamic(owner: ast.ClassDef) -> bool:
+    for node in walk(owner):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in _DYNAMIC:
+                return True
+    return False
+
+
+def _stored(owner: ast.ClassDef) -> list[tuple[str, ast.Assign]]:
+    """Attributes that `__init__` sets to one of its parameters."""
+    found = []
+    for method in owner.body:
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+            names = {a.arg for a in (*method.args.args, *method.args.kwonlyargs)}
+            for node in walk(method):
+                match node:
+                    case ast.Assign(
+                        targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)], value=ast.Name(id=parameter)
+                    ) if parameter in names:
+                        found.append((attr, node))
+    return found
+
+
+def _methods(owner: ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    return (m for m in owner.body if isinstance(m, ast.FunctionDef) and m.name != "__init__")
+
+
+def _unweighted(owner: ast.ClassDef, name: str) -> tuple[ast.BinOp, str] | None:
+    """The sum in which the term that the weight belongs to stands alone, and the term."""
+    match = _WEIGHT.match(name)
+    word = match["term"] if match else None
+    if word in _NOT_OF_A_TERM:
+        return None
+    for method in _methods(owner):
+        inner = {id(n.left) for n in walk(method) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)}
+        for node in walk(method):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and id(node) not in inner:
+                operands = [o for o in _operands(node) if _is_term(o)]
+                alone = [o for o in operands if _belongs(_named(o), word)]
+                if len(operands) >= 2 and len(alone) == 1 and len(operands) > len(alone):
+                    return node, ast.unparse(alone[0])
+    return None
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [*_operands(node.left), *_operands(node.right)]
+    return [node]
+
+
+def _is_term(node: ast.expr) -> bool:
+    """A name of a loss term, or a weighted one."""
+    return "loss" in _named(node).lower() or _DIVERGENCE.search(_named(node)) is not None or _is_error(_named(node))
+
+
+def _is_error(name: str) -> bool:
+    return (
+        re.search(r"(^|_)(rec|recon|reconstruction|bce|mse|nll|l1|l2|err(or)?)(_|s|$)", name, re.IGNORECASE) is not None
+    )
+
+
+def _named(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="mean" | "sum")):
+            return name
+        case _:
+            return ""
+
+
+def _belongs(term: str, word: str | None) -> bool:
+    if word is None or word in {"kl", "kld", "beta"}:
+        return _DIVERGENCE.search(term) is not None
+    return word.lower() in term.lower().split("_")
+
+
+def _multiplies(owner: ast.ClassDef, name: str) -> bool:
+    """Whether a method multiplies something with the attribute and adds it up."""
+    for method in _methods(owner):
+        for node in walk(method):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+                for one in walk(node):
+                    match one:
+                        case (
+                            ast.BinOp(left=ast.Attribute(value=ast.Name(id="self"), attr=attr), op=ast.Mult())
+                            | ast.BinOp(op=ast.Mult(), right=ast.Attribute(value=ast.Name(id="self"), attr=attr))
+                        ) if attr == name:
+                            return True
+    return False

@@ -1,0 +1,47 @@
+"""Matrices of squared distances, written out."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.objective import pairwise_distance as rule
+from tests.rules.harness import rows
+
+HEAD = """import torch
+from torch import nn
+
+x, y = nn.Linear(9, 4)(torch.rand(16, 9)), torch.randn(16, 4)
+a, b = x.pow(2).sum(1, keepdim=True), (y ** 2).sum(1)
+codes = nn.Parameter(torch.randn(32, 4))
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("d = a + b - 2 * x @ y.t()", id="right"),
+        pytest.param("d = a + b.unsqueeze(0) - 2.0 * torch.mm(x, y.t())", id="right-with-mm"),
+        pytest.param("d = a - 2 * torch.matmul(x, y.T) + b", id="in-another-order"),
+        pytest.param("d = a + (x * x).sum(1) - 2 * (x @ x.t())", id="with-itself"),
+        pytest.param("d = x.sum(1, keepdim=True) + y.sum(1)", id="no-product"),
+        pytest.param("d = a + b + x @ y.t()", id="another-form"),
+        pytest.param("d = a + b - 2 * x @ torch.randn(4, 16)", id="another-matrix"),
+        pytest.param("d = a + (codes ** 2).sum(1) + 2 * x @ codes.t()", id="codebook"),
+        pytest.param("d = x.exp().sum(1, keepdim=True) + y.exp().sum(1) - 2 * x @ y.t()", id="no-norms"),
+    ],
+)
+def test_silent(body: str) -> None:
+    assert rows(rule, HEAD + body + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("d = x.sum(1, keepdim=True) + y.sum(1) - 2 * x @ y.t()", id="not-squared"),
+        pytest.param("d = a + b + 2 * x @ y.t()", id="added"),
+        pytest.param("d = a + b - torch.matmul(x, y.t())", id="taken-once"),
+        pytest.param("d = a + b - 2 * torch.mm(x.sum(1).unsqueeze(1), y.sum(1).unsqueeze(0))", id="sums-multiplied"),
+    ],
+)
+def test_fires(body: str) -> None:
+    assert rows(rule, HEAD + body + "\n") == [7]

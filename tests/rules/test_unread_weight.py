@@ -1,0 +1,69 @@
+"""Weights of loss terms that nothing reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.objective import unread_weight as rule
+from tests.rules.harness import rows
+
+MODEL = """from torch import nn
+
+class VAE(nn.Module):
+    def __init__(self, beta=4.0, rec_weight=1.0, lr=1e-3):
+        super().__init__()
+        self.{name} = {name}
+
+    def loss(self, recon_loss, kl_loss, x):
+        {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        pytest.param("beta", "return recon_loss + self.beta * kl_loss", id="read"),
+        pytest.param("beta", "return recon_loss + getattr(self, 'beta') * kl_loss", id="read-by-name"),
+        pytest.param("beta", "return recon_loss", id="no-sum"),
+        pytest.param("beta", "return recon_loss + 0.1 * kl_loss", id="weighted-by-a-number"),
+        pytest.param("beta", "return recon_loss + x", id="another-term"),
+        pytest.param("lr", "return recon_loss + kl_loss", id="no-weight"),
+        pytest.param("rec_weight", "return x + kl_loss", id="weight-of-another"),
+    ],
+)
+def test_silent(name: str, body: str) -> None:
+    assert rows(rule, MODEL.format(name=name, body=body)) == []
+
+
+def test_silent_where_another_class_reads_it() -> None:
+    source = MODEL.format(name="beta", body="return recon_loss + kl_loss")
+    assert rows(rule, source) == [9]
+    assert rows(rule, source + "\ndef train(model):\n    return model.beta\n") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        pytest.param("beta", "loss = recon_loss + kl_loss\n        return loss", id="beta"),
+        pytest.param("beta", "return {'loss': x + recon_loss.mean() + kl_loss.mean()}", id="averaged"),
+        pytest.param("rec_weight", "return rec + kl_loss", id="of-the-reconstruction"),
+    ],
+)
+def test_fires(name: str, body: str) -> None:
+    assert rows(rule, MODEL.format(name=name, body=body)) == [9]
+
+
+def test_the_only_weight_that_is_not_read() -> None:
+    source = """
+    class Loss:
+        def __init__(self, alpha, beta, gamma, lam):
+            self.alpha = alpha
+            self.beta = beta
+            self.gamma = gamma
+            self.lam = lam
+
+        def __call__(self, a, b, c):
+            return self.alpha * a + self.beta * b + self.gamma * c
+    """
+    assert rows(rule, source) == [7]
+    assert rows(rule, source.replace("self.gamma * c", "self.lam * c").replace("self.gamma = gamma", "pass")) == []
