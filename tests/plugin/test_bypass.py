@@ -118,3 +118,34 @@ def test_a_residual_denoiser_does_not_fail():
 
     assert verdict(PredictsNoise, loss=denoise).status == "warned"
     assert verdict(PredictsNoise, loss=mse).status == "failed"
+
+
+class Joint(VAE):
+    """A Gaussian code and relaxed categories beside each other, both drawn."""
+
+    def __init__(self):
+        super().__init__()
+        self.scores = nn.Linear(32, 6)
+        self.decoder = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 20))
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        gumbel = -torch.log(-torch.log(torch.rand(len(x), 6) + 1e-7) + 1e-7)
+        kind = torch.softmax((self.scores(self.encoder(x)) + gumbel) / 0.7, dim=-1)
+        return self.decoder(torch.cat([reparameterize(mu, logvar), kind], 1)), mu, logvar
+
+
+class JointAndInput(Joint):
+    """Adds the input to what such a code is decoded to."""
+
+    def forward(self, x):
+        x_hat, mu, logvar = super().forward(x)
+        return x_hat + 0.1 * x, mu, logvar
+
+
+def test_categories_drawn_beside_a_gaussian_belong_to_the_code():
+    assert verdict(Joint, loss=elbo).status == "passed"
+
+
+def test_a_way_around_a_code_of_two_kinds_fails():
+    assert verdict(JointAndInput, loss=elbo).status == "failed"

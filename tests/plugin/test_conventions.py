@@ -324,3 +324,23 @@ def test_without_a_loss_the_missing_argument_is_named():
     found = run_checks(AESpec(NeedsCondition, vectors))["AEC100"]
     assert found.status == "failed"
     assert "missing 1 required positional argument: 'c'" in found.message
+
+
+class ManyDraws(nn.Module):
+    """Gives three reconstructions of each image, and the image itself, as models with importance weights do."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(256, 8))
+        self.decoder = nn.Linear(4, 256)
+
+    def forward(self, x):
+        mu, logvar = self.encoder(x).chunk(2, 1)
+        z = mu[:, None] + torch.randn(len(x), 3, 4) * torch.exp(0.5 * logvar)[:, None]
+        return [self.decoder(z).view(len(x), 3, 1, 16, 16), x, mu, logvar]
+
+
+def test_several_reconstructions_of_each_sample_are_not_mixed_up_with_the_input():
+    report = checked(ManyDraws, images)
+    assert report["AEC131"].status == "skipped"
+    assert "declare reconstruct=" in report["AEC131"].message
