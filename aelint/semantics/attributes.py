@@ -288,12 +288,20 @@ def set_item(frame: Frame, target: Value, index: Value, value: Value, node: ast.
         case DictValue(), _:
             machine.heap.touch(target)
             target.complete = False
+        case ListValue(kind="repeated", complete=False), _:
+            # `[None] * n`: one item stands for all of an unknown number, and which of them changed is lost.
+            machine.heap.touch(target)
+            target.items = [merge([*target.items, value, frame.unknown("item", target, node=node)])]
         case ListValue(), int() if -len(target.items) <= index < len(target.items):
             machine.heap.touch(target)
             target.items[index] = value
         case ListValue(), _:
             machine.heap.touch(target)
             target.complete = False
+            if not isinstance(index, int):
+                # Any of the items may be the one that changed.
+                new = frame.unknown("item", value, node=node) if isinstance(index, slice) else value
+                target.items = [merge([item, new]) for item in target.items]
         case Instance(), _ if isinstance(target.cls.find("__setitem__"), Function):
             calls.call(frame, Bound(target, target.cls.find("__setitem__")), (index, value), {}, node)
         case Object(), _ if target.children is not None:

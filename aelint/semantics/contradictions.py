@@ -65,7 +65,18 @@ _TESTS_OF_SHAPE = frozenset(
 
 def _is_excluded(context: Context) -> bool:
     """Whether a condition that was not decided may keep these shapes out of the branch."""
-    return any(_asks_for_shape(guard.test) for guard in context.guards)
+    return any(_asks_for_shape(guard.test) or _asks_for_part(guard.test) for guard in context.guards)
+
+
+def _asks_for_part(test: ast.AST) -> bool:
+    """`self.shortcut is not None`, undecided: whether these sizes ever meet that part is a matter of settings."""
+    match test:
+        case ast.Compare(left=ast.Attribute(), ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return True
+        case ast.BoolOp(values=values):
+            return any(_asks_for_part(value) for value in values)
+        case _:
+            return False
 
 
 def _asks_for_shape(test: ast.AST) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from aelint.semantics import arithmetic, attributes, calls, classes, expressions, imports, iteration
 from aelint.semantics.joins import merge
+from aelint.semantics.kinds import is_module
 from aelint.semantics.machine import Frame
 from aelint.semantics.trace import Binding
 from aelint.semantics.truth import truth
@@ -217,10 +218,10 @@ def _known_rounds(frame: Frame, node: ast.For | ast.AsyncFor, items: list[Value]
     flow = Flow.NEXT
     for round_, item in enumerate(items):
         if round_ >= UNKNOWN_ROUNDS and machine.steps - started > machine.limits.steps_per_loop:
-            # Too dear to be followed to its end: what it changes is then only known to be one of its values.
+            # Too dear to be followed to its end: what it changes may become anything in the rounds that are left.
             total = machine.heap.leave(undo=True)
             untouched = {key: (thing, before, before) for key, (thing, before, _) in total.items()}
-            machine.heap.join([untouched, total], merge)
+            machine.heap.join([untouched, total], _and_more(frame, node))
             return execute(frame, node.orelse)
         with machine.looping(node, round_, iterable):
             assign(frame, node.target, item)
@@ -252,10 +253,24 @@ def _unknown_rounds(
             break
     total = machine.heap.leave(undo=True)
     first = states[0]
-    machine.heap.join([_after_first(first, total), total] if len(states) > 1 else [total], merge)
+    joined = _and_more(frame, node) if _goes_over_modules(iterable) else merge
+    machine.heap.join([_after_first(first, total), total] if len(states) > 1 else [total], joined)
     if flow is Flow.RETURN:
         return flow
     return execute(frame, node.orelse)
+
+
+def _and_more(frame: Frame, node: ast.AST) -> Callable[[list[Value]], Value]:
+    """Joins the states of a loop of which some rounds were not looked at: they may give anything."""
+    return lambda values: merge([*values, frame.unknown("later", node=node)])
+
+
+def _goes_over_modules(iterable: Value) -> bool:
+    """Whether each round may run another layer: blocks that were not looked at may have other widths."""
+    if not isinstance(iterable, ListValue):
+        return _holds_modules(iterable)
+    flat = [part for item in iterable.items for part in (item if isinstance(item, tuple) else (item,))]
+    return any(is_module(part) for part in flat)
 
 
 def _holds_modules(iterable: Value) -> bool:

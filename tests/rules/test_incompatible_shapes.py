@@ -36,6 +36,42 @@ def test_silent_on_what_follows_from_a_layer_that_does_not_fit():
     assert rows(rule, source) == []
 
 
+def test_silent_on_a_cache_of_which_an_unknown_item_changes():
+    source = (
+        HEAD
+        + "cache = [torch.zeros(2, 3), torch.zeros(2, 3)]\ncache[position()] = torch.zeros(4, 5)\ny = cache[0] + torch.rand(7, 5)\n"
+    )
+    assert rows(rule, source) == []
+    source = (
+        HEAD
+        + "cache = [None] * count()\ncache[0] = torch.zeros(2, 3)\ny = torch.cat([cache[1], torch.rand(2, 5)], 0)\n"
+    )
+    assert rows(rule, source) == []
+
+
+def test_silent_behind_a_loop_over_blocks_that_are_not_all_known():
+    source = (
+        HEAD
+        + "class Net(nn.Module):\n    def __init__(self, widths):\n        super().__init__()\n"
+        + "        self.blocks = nn.ModuleList([nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)])\n"
+        + "        for width in widths:\n            self.blocks.append(nn.Conv2d(8, width, 3, padding=1))\n"
+        + "    def forward(self, x):\n        x = torch.rand(2, 8, 9, 9)\n        for block in self.blocks:\n"
+        + "            x = block(x)\n        return x + torch.rand(2, 32, 9, 9)\n"
+    )
+    assert rows(rule, source) == []
+
+
+def test_silent_in_a_part_that_settings_may_leave_out():
+    source = (
+        HEAD
+        + "class Net(nn.Module):\n    def __init__(self, noise):\n        super().__init__()\n        self.scale = None\n"
+        + "        if noise:\n            self.scale = nn.Parameter(torch.zeros(16, 1, 1))\n"
+        + "    def forward(self, x):\n        h = torch.rand(2, 8, 9, 9)\n        if self.scale is not None:\n"
+        + "            h = h + self.scale\n        return h\n"
+    )
+    assert rows(rule, source) == []
+
+
 def test_silent_where_a_condition_asks_for_the_shape():
     source = HEAD + "def f(a, b):\n    if a.shape == b.shape:\n        return torch.rand(3, 4) + torch.rand(2, 4)\n"
     assert rows(rule, source) == []
