@@ -51,3 +51,27 @@ def test_several_samples_against_one_target():
     )
     assert not rows(rule, source.format("x"))
     assert rows(rule, source.format("x[:, :1]"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            "centre = torch.zeros(16)\nloss = ((net(x) - centre) ** 2).sum(1).mean()", id="distance to a centre"
+        ),
+        pytest.param(
+            "centre = net(x).mean(0).detach()\nloss = ((net(x) - centre) ** 2).sum(1).mean()",
+            id="distance to the centre of the batch",
+        ),
+        pytest.param(
+            "square = torch.rand(16, 16)\nloss = ((net(square) - square.mean(0)) ** 2).mean()",
+            id="as many samples as features",
+        ),
+        pytest.param("loss = ((net(x) - x.mean(1, keepdim=True)) ** 2).mean()", id="deviation from the sample's mean"),
+        pytest.param("loss = F.mse_loss(net(x), x.mean(0, keepdim=True).expand(32, 16))", id="expanded on purpose"),
+        pytest.param("loss = F.mse_loss(net(x), x[:1].repeat(32, 1))", id="repeated on purpose"),
+        pytest.param("w = (net(x) - y.view(-1, 1)) ** 2", id="nothing is summed up"),
+    ],
+)
+def test_stretched_on_purpose(body):
+    assert not rows(rule, HEAD + body + "\n")

@@ -84,7 +84,10 @@ def check(program: Program) -> Iterator[Finding]:
         if not one.ordered and not any(u.op in {"mean", "sum"} for u in users.get(one.node.id, [])):
             continue
         a, b = one.first.shape, one.second.shape
-        if a and b and (_stretches(a, b) or _stretches(b, a)) and not (_is_meant(one.first) or _is_meant(one.second)):
+        stretched = (
+            a and b and (_stretches(a, b) or _stretches(b, a)) and not (_is_centre(one, a) or _is_centre(one, b))
+        )
+        if a and b and stretched and not (_is_meant(one.first) or _is_meant(one.second)):
             seen.add(id(one.site.node))
             yield Finding(one.site, _message(one, a, b))
 
@@ -104,6 +107,13 @@ def _stretches(small: Shape, large: Shape) -> bool:
     return fits and (several or one_over_many) and any(d != 1 for d in small)
 
 
+def _is_centre(one: Comparison, shape: Shape) -> bool:
+    """Whether a difference is written out with one vector: distances to a centre are; torch's own losses take a target."""
+    return (
+        not one.ordered and len(shape) == 1 and all(o.shape[-1:] == shape for o in (one.first, one.second) if o.shape)
+    )
+
+
 def _aligned(longer: Shape, shorter: Shape) -> bool:
     """`(N, 1)` against `(N,)`: the last axis of the one stretches, the first of the other."""
     return (
@@ -118,7 +128,7 @@ def _is_several(size: Dim) -> bool:
 def _is_meant(value: Sym) -> bool:
     one: object = value
     while isinstance(one, Sym):
-        if one.op in _MEANT:
+        if one.op in _MEANT or one.attrs.get("keepdim") is True:
             return True
         if one.op == "getitem":
             index = one.attrs.get("index", one.inputs[-1] if len(one.inputs) > 1 else None)
