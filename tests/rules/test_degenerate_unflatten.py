@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.architecture import degenerate_unflatten as rule
 from tests.rules.harness import rows, run
 
@@ -56,3 +58,24 @@ def test_fires_on_a_split_batch():
         "    def forward(self, z):\n        return self.net(z)\n"
     )
     assert rows(rule, source) == [6]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("torch.rand(12, 20).unflatten(0, (3, 4))", id="samples in groups"),
+        pytest.param("torch.rand(64, 64).unflatten(0, (2, 32))", id="two views of as many samples as features"),
+        pytest.param("torch.rand(64, 5, 64).unflatten(0, (8, 8))", id="clips of frames"),
+        pytest.param("torch.rand(64).unflatten(0, (8, 8))", id="one vector"),
+        pytest.param("nn.Conv2d(16, 8, 1)(nn.Unflatten(0, (16, 2, 2))(torch.rand(64)))", id="one sample without batch"),
+        pytest.param("nn.Conv2d(4, 8, 1)(torch.rand(3, 16, 5).unflatten(1, (4, 4)))", id="another axis is split"),
+        pytest.param("nn.Conv2d(4, 8, 1)(torch.rand(3, 4, 25).unflatten(-1, (5, 5)))", id="patches in a row"),
+        pytest.param("torch.rand(3, 64).unflatten(1, sizes)", id="sizes that nobody knows"),
+    ],
+)
+def test_silent_where_axes_are_split_on_purpose(body):
+    assert rows(rule, HEAD + body + "\n") == []
+
+
+def test_a_reshape_that_cannot_hold_the_elements_is_left_to_another_rule():
+    assert rows(rule, HEAD + "torch.rand(3, 64).view(3, 5, 5)\nnn.Unflatten(1, (8, 8))\n") == []

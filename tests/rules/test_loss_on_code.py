@@ -63,3 +63,32 @@ def test_squared_difference_and_a_model_in_another_file():
         "model.py": HEAD.format(size=64),
     }
     assert rows(rule, files) == [6]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            "    encoded = encoder(x)\n    return F.mse_loss(encoded, x) + F.cross_entropy(nn.Linear(64, 10)(encoded), label)\n",
+            id="a network called encoder gives the reconstruction, and a classifier reads it",
+        ),
+        pytest.param(
+            "    encoded = encoder(x)\n    print(encoded * 2 + 1)\n    return F.mse_loss(encoded, x)\n",
+            id="nothing but arithmetic stands behind it",
+        ),
+        pytest.param(
+            "    code = encoder(x)\n    again = encoder(decoder(code))\n    return F.mse_loss(again, code.detach())\n",
+            id="codes are compared with codes",
+        ),
+        pytest.param(
+            "    code = encoder(label)\n    decoder(code)\n    return F.mse_loss(code, x)\n",
+            id="a regression onto other data",
+        ),
+        pytest.param(
+            "    coarse = encoder(x)\n    fine = decoder(coarse)\n    return F.mse_loss(coarse, x), fine\n",
+            id="a coarse output that is made finer",
+        ),
+    ],
+)
+def test_no_code(body):
+    assert not rows(rule, HEAD.format(size=64) + "def step(x: torch.Tensor, label: torch.Tensor):\n" + body)
