@@ -1,0 +1,103 @@
+"""A schedule cannot advance: its counter never grows, or it is set back in every batch.
+
+## What it does
+
+Reports a counter of steps that starts at zero, is handed to a function in a training loop (`kl_anneal(step)`), and is
+never increased; and a value that grows from batch to batch in an inner loop, and is set back in the same loop under
+a condition that only the epoch changes.
+
+## Why is this bad?
+
+The weight stays at its first value: the KL divergence is never switched on, the temperature never falls. A restart
+that belongs to the start of an epoch undoes each batch's growth for a whole epoch.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+
+def anneal(step):
+    return min(1.0, step / 1000)
+
+
+def train(model, data):
+    optimizer = torch.optim.Adam(model.parameters())
+    step = 0
+    for x in data:
+        reconstruction, kl = model(x)
+        loss = (reconstruction - x).pow(2).sum(1).mean() + anneal(step) * kl
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+
+def anneal(step):
+    return min(1.0, step / 1000)
+
+
+def train(model, data):
+    optimizer = torch.optim.Adam(model.parameters())
+    step = 0
+    for x in data:
+        reconstruction, kl = model(x)
+        loss = (reconstruction - x).pow(2).sum(1).mean() + anneal(step) * kl
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        step += 1
+```
+
+## Known limits
+
+Counters that are attributes, which other files may increase, are not followed.
+
+## References
+
+- Bowman et al., "Generating Sentences from a Continuous Space", 2016: https://arxiv.org/abs/1511.06349
+- Fu et al., "Cyclical Annealing Schedule", 2019: https://arxiv.org/abs/1903.10145
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Confidence, Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.counters import reset_in_each_round, still_counters
+
+RULE = Rule(
+    code="AEL416",
+    name="stuck-schedule",
+    summary="the counter of a schedule never grows, or the schedule is set back in every batch",
+    severity=Severity.WARNING,
+    confidence=Confidence.HIGH,
+    triggers=(("backward",), ("for ",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield counters that stand still, and schedules that start anew with each batch."""
+    for one in still_counters(program):
+        yield Finding(
+            one.site,
+            f"`{one.name}` is {one.other.text.rpartition('=')[2].strip()} in every round: nothing increases it (line "
+            f"{one.other.row}), so what depends on it never changes; add 1 at the end of each step",
+            (Note(one.other, "it starts here"),),
+        )
+    for one in reset_in_each_round(program):
+        yield Finding(
+            one.site,
+            f"`{one.name}` grows with each batch (line {one.other.row}) and is set back in the same loop, under a condition that "
+            "holds for the whole epoch: it never gets beyond its first step; set it back before the loop over batches",
+            (Note(one.other, "it grows here"),),
+        )
