@@ -65,6 +65,10 @@ def test_fires_on_a_split_batch():
     [
         pytest.param("torch.rand(12, 20).unflatten(0, (3, 4))", id="samples in groups"),
         pytest.param("torch.rand(64, 64).unflatten(0, (2, 32))", id="two views of as many samples as features"),
+        pytest.param("nn.Unflatten(0, (2, 32))(torch.rand(64, 64))", id="the same in a layer"),
+        pytest.param("nn.Unflatten(0, (8, 8))(torch.rand(64, 5, 64))", id="clips of frames in a layer"),
+        pytest.param("nn.Unflatten(0, (3, 4))(torch.rand(12, 20))", id="samples in groups in a layer"),
+        pytest.param("nn.Unflatten(0, (8, 8))(torch.rand(64))", id="one vector in a layer"),
         pytest.param("torch.rand(64, 5, 64).unflatten(0, (8, 8))", id="clips of frames"),
         pytest.param("torch.rand(64).unflatten(0, (8, 8))", id="one vector"),
         pytest.param("nn.Conv2d(16, 8, 1)(nn.Unflatten(0, (16, 2, 2))(torch.rand(64)))", id="one sample without batch"),

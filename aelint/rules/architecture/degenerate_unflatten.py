@@ -160,8 +160,9 @@ def _split_batches(program: Program) -> Iterator[Finding]:
         if axis != 0 or sizes is None or not isinstance(value, Sym):
             continue
         features = (value.shape if value.shape is not None else value.last)[-1:]
-        flat = value.shape is None or len(value.shape) == 2
-        if flat and features == (dims.product(sizes),) and value.shape != features:
+        # As many samples as features: axis 0 can be split as well, into views or clips.
+        flat = value.shape is None or (len(value.shape) == 2 and value.shape[:1] != features)
+        if flat and features == (dims.product(sizes),):
             message = (
                 f"axis 0 is the batch; the sizes {shape_text(sizes)} multiply to the {size_text(features[0])} features of "
                 "axis 1. Split axis 1."
