@@ -29,6 +29,7 @@ SILENT = {
     "a set of one fitted picture": source("return self.coordinates, self.pixels", "1"),
     "a wrapper around a stream": source("return next(self.stream)"),
     "the next one of a cursor": source("self.at += 1\n        return self.images[self.at]"),
+    "an entry by key, as it is": source("return self.images['size']", "self.count"),
     "an entry by key": source("return torch.zeros(self.images['size'])", "self.count"),
     "nothing is known of the data": source("return self.images", "self.count"),
     "a fixed template beside the sample": source("return self.images[index], self.labels[0]"),
@@ -58,3 +59,33 @@ def test_fixed_sample(text, row):
 def test_fix_takes_the_index():
     (found,) = run(rule, source("return self.images[0]"))
     assert found.rewrite.replacements[0][1] == "self.images[index]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        source("return self.images[0]").replace("self, index)", "self, index, second=0)"),
+        source("return self.images[0]").replace(
+            "    def __getitem__", "    @property\n    def images(self):\n        return load()\n    def __getitem__"
+        ),
+        source("if index is None:\n            image = self.images[0]\n        return image"),
+        source("return self.transform(self.images[0])").replace(
+            "def __len__", "def turn(self):\n        self.images = self.images[1:]\n    def __len__"
+        ),
+        source("yield self.images[0]"),
+    ],
+    ids=[
+        "two arguments tell it apart",
+        "a property gives another picture each time",
+        "the index decides whether there is one",
+        "another method moves on",
+        "a stream",
+    ],
+)
+def test_silent_where_something_else_moves(text):
+    assert rows(rule, text) == []
+
+
+def test_a_length_of_another_list():
+    assert rows(rule, source("return self.labels", "len(self.images)")) == []
+    assert rows(rule, source("return self.labels.float()", "self.images.size(0)")) == []

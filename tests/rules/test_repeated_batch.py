@@ -104,3 +104,52 @@ def test_training_loop_takes_the_first_rows_in_every_round():
     """)
     assert rows(rule, source) == [4]
     assert rows(rule, source.replace("x[:batch_size]", "x[start:start + batch_size]")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(x, n):\n    for i in ticks():\n        yield x[:n]",
+        "class L(Feeder):\n    def __next__(self):\n        return self.x[:self.n]",
+        "class L:\n    @property\n    def x(self):\n        return load()\n    def __next__(self):\n        return self.x[:9]",
+        "class L:\n    @property\n    def x(self):\n        return load()\n    def __iter__(self):\n        for i in range(9):\n            yield self.x[:9]",
+        "class L:\n    def __next__(self):\n        if self.first:\n            return self.x[:9]\n        return draw()",
+    ],
+    ids=[
+        "rounds without a counter",
+        "a base that may move on",
+        "a property",
+        "a property in a generator",
+        "warm start",
+    ],
+)
+def test_silent_where_something_may_move(source):
+    assert rows(rule, source) == []
+
+
+TRAINED = """
+size = 16
+for start in range(0, 64, size):
+    {body}
+    loss.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("loss = model(data[start:start + size])", id="the start is used"),
+        pytest.param("loss = model(data[:size])\n    data = data[size:]", id="what was used is cut off"),
+        pytest.param("loss = model(data[:9])", id="another part is looked at"),
+        pytest.param("loss = model(next(stream)[:size])", id="a stream"),
+        pytest.param("size = draw()\n    loss = model(data[:size])", id="another size each time"),
+    ],
+)
+def test_silent_loop_over_starts(body):
+    assert rows(rule, TRAINED.format(body=body)) == []
+
+
+def test_loop_that_only_prints_its_start():
+    assert rows(rule, TRAINED.format(body="print(start)\n    loss = model(data[:size])")) == [5]
+    assert rows(rule, TRAINED.format(body="loss = model(data[:size])").replace("loss.backward()", "show(loss)")) == []
+    assert rows(rule, TRAINED.format(body="report(start)\n    loss = model(data[:size])")) == []

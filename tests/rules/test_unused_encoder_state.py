@@ -72,3 +72,52 @@ class Model(nn.Module):
 def test_state_of_the_encoder():
     assert rows(rule, ONE_CLASS.replace("{given}", "x, state")) == []
     assert rows(rule, ONE_CLASS.replace("{given}", "x")) == [11]
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        pytest.param("return history", "code, x", id="a decoder that computes nothing"),
+        pytest.param(
+            "n = code.size(0)\n        return self.out(self.rnn(history[:n])[0])", "code, x", id="read for its size"
+        ),
+        pytest.param("return self.out(self.rnn(history)[0])", "self.decoder(x, x), x", id="its own earlier output"),
+    ],
+)
+def test_arguments_that_are_no_code(body, given):
+    assert rows(rule, MODEL.replace("{body}", body).replace("{given}", given)) == []
+
+
+def test_an_encoder_that_learns_nothing():
+    source = MODEL.replace("{body}", "return self.out(self.rnn(history)[0])").replace("{given}", "code, x")
+    assert rows(rule, source) == [16]
+    plain = source.replace(
+        "self.rnn = nn.GRU(4, 16, batch_first=True)\n    def forward(self, x)",
+        "self.size = 4\n    def forward(self, x)",
+    )
+    assert rows(rule, plain.replace("out, h = self.rnn(x)", "out, h = 2 * x, 2 * x[-1:]")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("return self.out(y)", "return self.out(y), state", id="the state is returned"),
+        pytest.param("return self.out(y)", "return self.out(y) + state[0][-1].unsqueeze(1)", id="the state is added"),
+        pytest.param("_, state = self.enc(x)", "x, _ = self.enc(x)", id="a stack: its outputs are read"),
+        pytest.param("self.dec(x)", "self.enc(x)", id="the same network twice, to warm it up"),
+    ],
+)
+def test_one_class_that_uses_the_first_network(old, new):
+    assert rows(rule, ONE_CLASS.replace("{given}", "x").replace(old, new)) == []
+
+
+def test_two_networks_in_different_functions():
+    source = """
+    import torch
+    from torch import nn
+    def one(x: torch.Tensor):
+        nn.GRU(4, 16)(x)
+    def two(x: torch.Tensor):
+        return nn.GRU(4, 16)(x)[0]
+    """
+    assert rows(rule, source) == []
