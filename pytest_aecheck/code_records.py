@@ -14,6 +14,7 @@ __all__ = [
     "PriorSamples",
     "Quantizer",
     "QuantizerBalance",
+    "Teacher",
 ]
 
 
@@ -146,6 +147,8 @@ class Quantizer:
     agreement: float
     """Share of the vectors whose entry is the nearest, the most aligned, or that of the largest product; NaN if unknown."""
     vectors: int
+    mixing: float = 0.0
+    """Share of the vectors that put numbers of several pixels of a feature map together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +173,13 @@ class Penalty:
     outward: float
     outward_when_large: float
     """The same for a code ten times as large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A decoder of tokens that is given tokens, its code held constant."""
+
+    places: int
+    """Targets that were followed."""
+    shown: int
+    """Of these, how many the decoder sees while it predicts them."""

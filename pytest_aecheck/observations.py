@@ -15,6 +15,7 @@ from pytest_aecheck.code_records import (
     PriorSamples,
     Quantizer,
     QuantizerBalance,
+    Teacher,
 )
 from pytest_aecheck.data_records import Coverage, Stream
 from pytest_aecheck.records import (
@@ -86,6 +87,7 @@ __all__ = [
     "Scaling",
     "StepFacts",
     "Stream",
+    "Teacher",
     "Unavailable",
     "Weights",
     "WorkerNoise",
@@ -203,6 +205,11 @@ class Observations:
     def codebooks(self) -> tuple[CodeBook, ...]:
         """How much of each trained codebook is used."""
         return cast("tuple[CodeBook, ...]", self.get("codebooks"))
+
+    @property
+    def teacher(self) -> Teacher:
+        """What a decoder of tokens is shown."""
+        return cast("Teacher", self.get("teacher"))
 
     @property
     def masking(self) -> Masking:

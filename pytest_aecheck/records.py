@@ -206,6 +206,8 @@ class Program:
     """The loss holds a plain sum or mean of a signed code."""
     normalised_after: str = ""
     """The bounded function (sigmoid, tanh) whose result is normalised last of all."""
+    unused_noise: tuple[str, ...] = ()
+    """Draws that neither the loss nor an output depends on."""
 
 
 @dataclass(frozen=True, slots=True)

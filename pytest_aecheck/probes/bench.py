@@ -37,6 +37,11 @@ def unwrapped(model: Any) -> Any:
             return model
 
 
+def waits_for_data(name: str, buffer: Any) -> bool:
+    """Whether a buffer is the flag of a module that initialises itself from its first batch, not yet set."""
+    return buffer.numel() == 1 and "init" in name.rpartition(".")[2].lower() and not bool(buffer)
+
+
 def tensors_of(batch: Any) -> list[Any]:
     """The tensors of a batch, in order."""
     return [leaf.tensor for leaf in leaves(batch)]
@@ -107,14 +112,34 @@ class Bench:
 
     @cached_property
     def model(self) -> Any:
-        """The instance under test, its lazy parameters filled in."""
+        """The instance under test, with everything filled in that waits for a first batch."""
         model = self.build(self.declared.seed)
         if not isinstance(model, nn.Module):
             return model
         if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
             with preserved(), torch.no_grad():
                 self.call(model, self.batch(self.declared.batch_size, 0))
+        if any(waits_for_data(name, buffer) for name, buffer in model.named_buffers()):
+            with contextlib.suppress(Exception):  # what raises is judged when the model is called in earnest
+                self._initialize(model)
         return model
+
+    def _initialize(self, model: Any) -> None:
+        """Let codebooks and normalisations that start from data do so, and leave all else as it was built."""
+        waiting = [name for name, buffer in model.named_buffers() if waits_for_data(name, buffer)]
+        held = {name: tensor for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+        before = {name: tensor.detach().clone() for name, tensor in held.items()}
+        mode = model.training
+        with preserved(), torch.no_grad():
+            try:
+                self.call(model.train(), self.batch(self.declared.batch_size, 0))
+            finally:
+                model.train(mode)
+                buffers = dict(model.named_buffers())
+                owners = tuple(name.rpartition(".")[0] for name in waiting if not waits_for_data(name, buffers[name]))
+                for name, tensor in held.items():
+                    if name.rpartition(".")[0] not in owners:
+                        tensor.copy_(before[name])
 
     @contextlib.contextmanager
     def ready(self, *, training: bool) -> Iterator[Any]:

@@ -136,7 +136,7 @@ def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair
         target_noise=noise,
         target_is_fed=fed,
         same_source=through_views(prediction) is through_views(target),
-        target_rows_moved=_rows_moved(run, target),
+        target_rows_moved=_rows_moved(run.x, target.tensor) or _fed_in_another_order(run, prediction, target),
         slope=slope,
         curvature=curvature,
         sum_gap=_sum_gap(prediction, target),
@@ -154,9 +154,17 @@ def _share_outside(values: Any, low: float, high: float) -> float:
     return float(outside.double().mean())
 
 
-def _rows_moved(run: Run, target: Value) -> bool:
-    """Whether the target is the batch with its samples in another order."""
-    x, y = run.x.detach(), target.tensor.detach()
+def _fed_in_another_order(run: Run, prediction: Value, target: Value) -> bool:
+    """Whether the model was only ever given the target's samples in another order."""
+    roots = [execution for execution in run.trace.executions if execution.name == "."]
+    fed = [value for root in roots for value in root.inputs if value.tensor.shape == target.tensor.shape]
+    whole = prediction.tensor.shape == target.tensor.shape and Flow.PARAMETER not in target.flow
+    return whole and bool(fed) and all(_rows_moved(target.tensor, value.tensor) for value in fed)
+
+
+def _rows_moved(batch: Any, other: Any) -> bool:
+    """Whether a tensor is the batch with its samples in another order."""
+    x, y = batch.detach(), other.detach()
     if x.shape != y.shape or x.shape[0] < 2 or torch.equal(x, y):
         return False
     a, b = x.reshape(x.shape[0], -1), y.reshape(y.shape[0], -1)

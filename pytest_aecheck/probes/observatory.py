@@ -26,6 +26,7 @@ _PROBES = {
     "baselines": "fitted:observe_baselines",
     "prior_samples": "decoding:observe_prior_samples",
     "codebooks": "usage:observe_codebooks",
+    "teacher": "teacher:observe_teacher",
     "masking": "masking:observe_masking",
     "categoricals": "categorical:observe_categoricals",
     "routes": "routes:observe_routes",

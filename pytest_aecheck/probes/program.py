@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
+
+from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import Program
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.objective import ancestors
@@ -13,7 +16,7 @@ from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.shared import TrainingPass, evaluation_pass, training_pass
 from pytest_aecheck.probes.sites import find_sites, scale_chain
 from pytest_aecheck.probes.trace import Call, Flow, Value
-from pytest_aecheck.probes.vocabulary import VIEWS
+from pytest_aecheck.probes.vocabulary import NORMAL, UNIFORM, VIEWS
 
 __all__ = ["observe_program"]
 
@@ -56,7 +59,16 @@ def observe_program(bench: Bench) -> Program:
     used = {name for name, table in _tables(bench.model) if _read(evaluation, table)}
     blowup, name = _code_blowup(training, used)
     return Program(
-        last, training_only, discarded, dropped, blowup, name, chain, penalty, normalised_after=_normalised_after(x_hat)
+        last,
+        training_only,
+        discarded,
+        dropped,
+        blowup,
+        name,
+        chain,
+        penalty,
+        normalised_after=_normalised_after(x_hat),
+        unused_noise=_unused_noise(run),
     )
 
 
@@ -97,11 +109,7 @@ def _dropout_in_eval(run: Run) -> str:
 
 def _discarded(run: Run) -> tuple[str, ...]:
     """Results of pure functions that nothing reads, although they were computed from trained values."""
-    kept = set()
-    if run.output is not None:
-        from pytest_aecheck.adapters.outputs import leaves
-
-        kept = {id(leaf.tensor) for leaf in leaves(run.output)}
+    kept = set() if run.output is None else {id(leaf.tensor) for leaf in leaves(run.output)}
     return tuple(
         f"{call.name} in {call.module or 'the loss'}"
         for call in run.trace.calls
@@ -112,6 +120,37 @@ def _discarded(run: Run) -> tuple[str, ...]:
         and call.grad
         and not any(call.out.tensor is value.tensor for value in call.inputs)
     )
+
+
+def _unused_noise(run: Run) -> tuple[str, ...]:
+    """Noise that was drawn and then neither entered the loss or an output, nor steered anything, nor met a weight."""
+    if run.trace.stopped or run.output is None:
+        return ()
+    outputs = [run.trace.value(leaf.tensor) for leaf in leaves(run.output)]
+    ends = outputs if run.loss is None else [*outputs, run.trace.value(run.loss)]
+    used = {index for value in ends for index in ancestors(value)}
+    escaped = {id(value) for value in run.trace.escaped}
+    return tuple(
+        f"{call.name} of shape {tuple(call.out.tensor.shape)} in {call.module.strip('.') or 'the loss or the model'}"
+        for call in run.trace.named(*(NORMAL | UNIFORM))
+        if call.index not in used
+        and call.out.tensor.numel() > 1
+        and not isinstance(call.out.tensor, torch.nn.Parameter)
+        and _leads_nowhere(call, escaped)
+    )
+
+
+def _leads_nowhere(call: Call, escaped: set[int]) -> bool:
+    """Whether nothing that was computed from a draw met a weight, or was read as a number."""
+    stack, seen = list(call.outputs), set()
+    while stack:
+        value = stack.pop()
+        if id(value) in escaped or Flow.PARAMETER in value.flow:
+            return False
+        if id(value) not in seen:
+            seen.add(id(value))
+            stack.extend(output for following in value.consumers for output in following.outputs)
+    return True
 
 
 def _should_be_read(call: Call) -> bool:

@@ -20,6 +20,7 @@ __all__ = ["observe_quantizer_balance", "observe_quantizers", "searches"]
 _SEARCHES = ("argmin", "argmax", "min", "max", "topk")
 _LOOKUPS = frozenset({"embedding", "getitem", "index_select"})
 _QUADRATIC = 0.9999
+_CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
 _NORMALISED = frozenset({"normalize", "div"})
 _COMPARES = frozenset({"cdist", "matmul", "mm", "einsum", "linear", "addmm", "sub", "sub_", "cosine_similarity"})
 
@@ -80,7 +81,37 @@ def _observed(call: Call, table: Value) -> Quantizer:
     entries = int(table.tensor.shape[0])
     searched = int(scores.shape[axis]) if isinstance(axis, int) and scores.dim() else entries
     agreement, vectors = _agreement(call, table)
-    return Quantizer(call.module.strip(".") or "the model", entries, searched, agreement, vectors)
+    where = call.module.strip(".") or "the model"
+    return Quantizer(where, entries, searched, agreement, vectors, mixing=_mixing(call, table))
+
+
+def _mixing(call: Call, table: Value) -> float:
+    """Share of the vectors that are no pixel's channels, although they have as many elements and come from a feature map.
+
+    Rows that a channel's whole map fills are vectors too, so that nothing is said where a map has as many pixels as channels.
+    """
+    source = _compared(call.inputs[0], table)
+    features = None if source is None else _feature_map(source)
+    if source is None or features is None:
+        return 0.0
+    size, channels = table.tensor.shape[1], features.shape[1]
+    pixels = features[0, 0].numel()
+    if size != channels or pixels in {1, channels}:
+        return 0.0
+    vectors = source.tensor.detach().reshape(-1, size) if source.tensor.shape[-1] == size else None
+    if vectors is None or vectors.numel() != features.numel():
+        return 0.0
+    whole = {row.tobytes() for row in features.movedim(1, -1).reshape(-1, size).cpu().float().numpy()}
+    rows = [row.tobytes() for row in vectors.cpu().float().numpy()]
+    return sum(row not in whole for row in rows) / len(rows)
+
+
+def _feature_map(value: Value) -> Any:
+    """The result of a convolution, (B, C, ...), of which a value is only a view; None where there is none."""
+    while value.producer is not None and value.producer.name in VIEWS and value.producer.inputs:
+        value = value.producer.inputs[0]
+    made = value.producer
+    return value.tensor.detach() if made is not None and made.name in _CONVOLUTIONS and value.tensor.dim() > 2 else None
 
 
 def _agreement(call: Call, table: Value) -> tuple[float, int]:

@@ -32,6 +32,13 @@ from pytest_aecheck.probes.vocabulary import (
 __all__ = ["Call", "Execution", "Flow", "Trace", "Tracer", "Value"]
 
 
+_READS = frozenset({
+    "item", "tolist", "numpy", "__bool__", "__float__", "__int__", "__index__", "__array__", "__contains__", "equal", "allclose",
+    "is_nonzero",
+})  # fmt: skip
+"""Functions that hand values to Python."""
+
+
 class Flow(Flag):
     """What a value was computed from."""
 
@@ -98,6 +105,8 @@ class Trace:
     calls: list[Call] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
     current: dict[int, Value] = field(default_factory=dict)
+    escaped: list[Value] = field(default_factory=list)
+    """Values that the program has read as plain numbers, to branch or to count by."""
     stopped: str = ""
     """Why recording ended early (the program was too long), or empty."""
 
@@ -162,6 +171,8 @@ class Tracer(TorchFunctionMode):  # type: ignore[misc] # torch is not type-check
         name = function_name(func)
         result = func(*args, **kwargs)
         if not isinstance(result, torch.Tensor) and name != "setitem" and not tensors_in(result):
+            if name in _READS:
+                self.trace.escaped.extend(self.trace.value(tensor) for tensor in tensors_in((args, kwargs)))
             return result
         index = len(self.trace.calls)
         if self.noise is not None and name in NORMAL and isinstance(result, torch.Tensor):

@@ -6,7 +6,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
 from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
-from tests.plugin.zoo import HEALTHY, vectors, vq_loss
+from tests.plugin.zoo import HEALTHY, images, vectors, vq_loss
 
 
 def verdict(model):
@@ -99,3 +99,34 @@ def test_entries_that_are_not_searched_are_counted():
     found = verdict(quantised(without_last))
     assert found.status == "failed"
     assert (found.numbers["searched"], found.numbers["entries"]) == (11, 12)
+
+
+class MapBook(nn.Module):
+    """A codebook over the pixels of a feature map; `order` says how the map is cut into vectors."""
+
+    def __init__(self, order, channels=6):
+        super().__init__()
+        self.order, self.channels = order, channels
+        self.enc, self.dec = nn.Conv2d(1, 6, 4, 4), nn.ConvTranspose2d(6, 1, 4, 4)
+        self.book = nn.Parameter(torch.randn(16, channels))
+
+    def forward(self, x):
+        z = self.enc(x)
+        moved = z.permute(0, 2, 3, 1) if self.order == "pixels" else z
+        flat = moved.reshape(-1, self.channels)
+        q = self.book[torch.cdist(flat, self.book).argmin(1)].view(moved.shape)
+        q = q.permute(0, 3, 1, 2) if self.order == "pixels" else q
+        return self.dec(z + (q - z).detach()), F.mse_loss(q, z.detach()) + 0.25 * F.mse_loss(z, q.detach())
+
+
+def layout(model):
+    return run_checks(AESpec(model, images, loss=vq_loss), only=["AEC108"])["AEC108"]
+
+
+def test_vectors_that_are_pixels_or_whole_channels_are_left_alone():
+    assert layout(lambda: MapBook("pixels")).status == "passed"
+    assert layout(lambda: MapBook("channels", channels=16)).status == "passed"
+
+
+def test_vectors_across_pixels_fail():
+    assert layout(lambda: MapBook("channels")).status == "failed"

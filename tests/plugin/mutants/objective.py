@@ -152,3 +152,14 @@ def likelihood_minimised(model, x):
     x_hat, q = model(x)
     kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()
     return torch.distributions.Normal(x_hat, 1.0).log_prob(x).sum(1).mean() + kl
+
+
+@bad_loss("AEC307", model=MLP)
+def samples_fed_in_another_order(model, x):
+    return F.mse_loss(model(x.flip(0)), x)
+
+
+@bad_loss("AEC212", model=MLP)
+def corruption_made_and_dropped(model, x):
+    noisy = x + 0.3 * torch.randn_like(x)
+    return F.mse_loss(model(x), x) + 0 * len(noisy)
