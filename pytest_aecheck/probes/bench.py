@@ -127,7 +127,7 @@ class Bench:
     def _initialize(self, model: Any) -> None:
         """Let codebooks and normalisations that start from data do so, and leave all else as it was built."""
         waiting = [name for name, buffer in model.named_buffers() if waits_for_data(name, buffer)]
-        held = {name: tensor for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+        held = dict((*model.named_parameters(), *model.named_buffers()))
         before = {name: tensor.detach().clone() for name, tensor in held.items()}
         mode = model.training
         with preserved(), torch.no_grad():

@@ -19,7 +19,7 @@ from tests.plugin.zoo.data import (
     tokens,
     vectors,
 )
-from tests.plugin.zoo.discrete import VQ, Gumbel, ResidualVQ
+from tests.plugin.zoo.discrete import VQ, FirstBatchVQ, Gumbel, ResidualVQ
 from tests.plugin.zoo.losses import (
     bernoulli_loss,
     conditional_loss,
@@ -83,6 +83,7 @@ __all__ = [
     "Deep",
     "DoublePrecision",
     "DropoutAE",
+    "FirstBatchVQ",
     "FrozenBackbone",
     "Gumbel",
     "HalfPrecision",
@@ -170,6 +171,7 @@ HEALTHY = [
     Healthy("conditional", Conditional, labelled, conditional_loss),
     Healthy("vq", VQ, vectors, vq_loss),
     Healthy("vq-ema", lambda: VQ(ema=True), vectors, vq_loss),
+    Healthy("vq-from-first-batch", FirstBatchVQ, vectors, vq_loss),
     Healthy("residual-vq", ResidualVQ, vectors, vq_loss),
     Healthy("gumbel", Gumbel, vectors, returned_kl),
     Healthy("gumbel-hard", lambda: Gumbel(hard=True), vectors, returned_kl),
