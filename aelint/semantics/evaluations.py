@@ -15,7 +15,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Loop, Store
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 
-__all__ = ["Unjudged", "looped_loaders", "losses_without_the_model", "metrics_of_another_loop"]
+__all__ = ["Unjudged", "exchanged_scores", "looped_loaders", "losses_without_the_model", "metrics_of_another_loop"]
 
 _MAX_DEPTH = 3
 _OPAQUE = frozenset({"call", "param", "phi", "name"})
@@ -109,3 +109,26 @@ def _is_data(value: Sym) -> bool:
 def _applies(call: Call, loop: Loop) -> bool:
     inside = any(one is loop for one in call.context.loops)
     return inside and call.name not in LOSSES and (call.name in {"network", "sequential"} or is_module(call.receiver))
+
+
+_RANKINGS = frozenset({"roc_auc_score", "average_precision_score", "roc_curve", "precision_recall_curve"})
+
+
+def exchanged_scores(program: Program) -> Iterator[Call]:
+    """Rankings of scikit-learn whose first argument, the labels, was computed by a network, and whose second was not."""
+    for call in program.calls:
+        package, _, function = call.name.rpartition(".")
+        if function not in _RANKINGS or not package.startswith("sklearn.") or len(call.args) < 2:
+            continue
+        labels, scores = call.args[:2]
+        if _is_modelled(labels) and isinstance(scores, Sym) and not _is_modelled(scores) and not _is_opaque(scores):
+            yield call
+
+
+def _is_modelled(value: Value) -> bool:
+    return any(one.layer is not None for one in ancestors(value))
+
+
+def _is_opaque(value: Sym) -> bool:
+    # What code out of sight gives may hold scores as well.
+    return any(one.op in {"call", "param"} and one.tensor is not True for one in ancestors(value))

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.graph import parts
+from aelint.semantics.kinds import is_module
+from aelint.semantics.lineage import ancestors, source
+from aelint.semantics.liveness import dead_stores
 from aelint.semantics.program import Program
+from aelint.semantics.values import Function, Sym
 from aelint.syntax.walk import walk
 
-__all__ = ["Forgotten", "forgotten_tensors"]
+__all__ = ["Forgotten", "forgotten_corruptions", "forgotten_tensors"]
 
 _FRESH = frozenset(
     {
@@ -101,3 +106,46 @@ def _source(value: ast.expr) -> str:
             return source
         case _:
             return ""
+
+
+def forgotten_corruptions(program: Program) -> Iterator[Forgotten]:
+    """Noisy or masked versions of a tensor that are never read, beside a network that gets the tensor itself."""
+    values = {id(b.site.node): b.value for b in program.bindings}
+    for function in program.own_functions:
+        if isinstance(function.node, ast.Lambda):
+            continue
+        for dead in dead_stores(function.node):
+            value = values.get(id(dead.target))
+            computed = isinstance(value, Sym) and isinstance(dead.value, ast.Call | ast.BinOp)
+            if not computed or not isinstance(value, Sym) or dead.target.id.startswith("_"):
+                continue
+            for clean, call in _given(program, function):
+                if _corrupts(value, clean):
+                    unit = function.module.unit
+                    yield Forgotten(dead.target.id, Site(unit, dead.target), call, clean.name or "the input")
+                    break
+
+
+def _given(program: Program, function: Function) -> Iterator[tuple[Sym, Site]]:
+    """What a function hands to networks."""
+    for call in program.calls:
+        if call.context.function is function and (call.name == "network" or is_module(call.receiver)):
+            yield from ((s, call.site) for s in parts(call.args))
+
+
+def _corrupts(value: Sym, clean: Sym) -> bool:
+    """Whether chance was added to the clean tensor, or hides a part of it."""
+    while value.op in {"clamp", "to", "float", "detach", "contiguous"}:
+        inner = source(value)
+        if not isinstance(inner, Sym):
+            return False
+        value = inner
+    if value.op not in {"add", "sub", "mul", "where", "masked_fill"} or not any(i is clean for i in value.inputs):
+        return False
+    before = {one.id for one in ancestors(clean)}
+    beside = [one for i in value.inputs if isinstance(i, Sym) and i is not clean for one in ancestors(i)]
+    drawn = any(one.op in _CHANCE and one.id not in before for one in beside)
+    return drawn and not any(one.layer is not None for one in beside)
+
+
+_CHANCE = frozenset({"rand", "randn", "bernoulli", "normal", "randint", "randperm"})

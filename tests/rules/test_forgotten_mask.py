@@ -50,3 +50,44 @@ def test_fires_in_a_method():
                 return self.encoder(x)
         """
     assert rows(rule, source) == [6]
+
+
+DENOISER = """
+import torch
+from torch import nn
+
+model = nn.Linear(9, 9)
+
+def loss(x):
+    {corrupt}
+    return nn.functional.mse_loss(model({given}), x)
+
+loss(torch.rand(8, 9))
+"""
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "given"),
+    [
+        ("noisy = x + torch.randn_like(x)", "noisy"),
+        ("noisy = x + torch.randn_like(x); print(noisy.mean())", "x"),
+        ("_noisy = x + torch.randn_like(x)", "x"),
+        ("shifted = x + 1", "x"),
+        ("mixed = x + model(torch.randn_like(x))", "x"),
+    ],
+)
+def test_silent_where_the_corruption_is_used_or_is_none(corrupt, given):
+    assert rows(rule, DENOISER.format(corrupt=corrupt, given=given)) == []
+
+
+@pytest.mark.parametrize(
+    "corrupt",
+    [
+        "noisy = x + 0.1 * torch.randn_like(x)",
+        "noisy = (x + torch.randn(8, 9)).clamp(0, 1)",
+        "masked = x * (torch.rand(8, 9) > 0.3)",
+        "masked = x.masked_fill(torch.rand(8, 9) < 0.3, 0.0)",
+    ],
+)
+def test_a_corruption_that_the_network_does_not_get(corrupt):
+    assert rows(rule, DENOISER.format(corrupt=corrupt, given="x")) == [8]

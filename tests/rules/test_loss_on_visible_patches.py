@@ -81,3 +81,41 @@ def test_class_token_is_counted():
     """
     assert rows(rule, source.format(" - 1")) == []
     assert rows(rule, source.format("")) == [12]
+
+
+SHUFFLED = """
+import torch
+from torch import nn
+
+enc, dec, token = nn.Linear(12, 8), nn.Linear(8, 12), nn.Parameter(torch.zeros(1, 1, 8))
+x = torch.rand(2, 16, 12)
+noise = torch.rand(2, 16)
+{orders}
+kept = torch.gather(x, 1, shuffle[:, :4].unsqueeze(-1).repeat(1, 1, 12))
+z = torch.cat([enc(kept), token.expand(2, 12, -1)], 1)
+out = dec(torch.gather(z, 1, restore.unsqueeze(-1).repeat(1, 1, 8)))
+"""
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        "shuffle = noise.argsort(1); restore = shuffle.argsort(1)",
+        "restore = noise.argsort(1); shuffle = restore.argsort(1)",
+        "shuffle = noise.argsort(1); restore = torch.empty_like(shuffle).scatter_(1, shuffle, torch.arange(16).expand(2, 16))",
+    ],
+)
+def test_silent_on_inverse_orders(orders):
+    assert rows(rule, SHUFFLED.format(orders=orders)) == []
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        "shuffle = noise.argsort(1); restore = noise.argsort(1)",
+        "shuffle, restore = torch.argsort(noise, dim=1), torch.argsort(noise, dim=1)",
+        "restore = noise.argsort(dim=-1); shuffle = torch.argsort(noise, -1)",
+    ],
+)
+def test_tokens_that_are_shuffled_once_more(orders):
+    assert rows(rule, SHUFFLED.format(orders=orders)) == [8]

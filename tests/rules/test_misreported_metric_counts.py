@@ -99,3 +99,41 @@ def test_silent_where_the_model_is_judged_by_the_batch(loss):
 )
 def test_fires_where_it_is_not(loss, row):
     assert row in rows(rule, LOADERS + EVALUATED.format(loss))
+
+
+RANKED = """
+import torch
+from torch import nn
+from sklearn import metrics
+
+model = nn.Linear(20, 20)
+x, labels = torch.randn(60, 20), (torch.rand(60) < 0.2).long()
+with torch.no_grad():
+    scores = (model(x) - x).pow(2).mean(1)
+result = metrics.{call}
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "roc_auc_score(labels.numpy(), scores.numpy())",
+        "roc_auc_score(labels, -scores)",
+        "roc_auc_score(scores > 1, judge(x))",
+        "accuracy_score(scores > 1, labels)",
+    ],
+)
+def test_silent_where_the_labels_come_first(call):
+    assert rows(rule, RANKED.format(call=call)) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "roc_auc_score(scores.numpy(), labels.numpy())",
+        "average_precision_score(scores.tolist(), labels)",
+        "roc_curve(scores.cpu(), labels.cpu())",
+    ],
+)
+def test_scores_before_labels(call):
+    assert rows(rule, RANKED.format(call=call)) == [10]

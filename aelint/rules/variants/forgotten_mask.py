@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a local copy of another tensor, or a tensor called a mask, that a function makes, writes entries of, and
-never reads.
+never reads; and a noisy or masked version of a tensor that is never read, where a network gets the tensor itself.
 
 ## Why is this bad?
 
@@ -58,7 +58,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.fillings import forgotten_tensors
+from aelint.semantics.fillings import forgotten_corruptions, forgotten_tensors
 
 RULE = Rule(
     code="AEL722",
@@ -66,7 +66,7 @@ RULE = Rule(
     summary="a mask or a masked copy is filled, and nothing reads it",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("torch",), ("] =", "]=", "] +=", "]+=", "] *=", "]*=")),
+    triggers=(("torch",),),
 )
 
 
@@ -81,4 +81,11 @@ def check(program: Program) -> Iterator[Finding]:
             one.made,
             f"`{one.name}` is made and filled (line {one.written.row}) and never read{instead}; use it, or remove it",
             (Note(one.written, "entries are set here"),),
+        )
+    for one in forgotten_corruptions(program):
+        yield Finding(
+            one.made,
+            f"`{one.name}` is a corrupted version of `{one.copied}` and never read: the network gets `{one.copied}` itself (line "
+            f"{one.written.row}), and has nothing to mend; give it `{one.name}`",
+            (Note(one.written, "the network gets the clean tensor"),),
         )

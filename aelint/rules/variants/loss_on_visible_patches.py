@@ -69,7 +69,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import RESHAPES, source
@@ -154,13 +154,34 @@ def _orders(program: Program) -> Iterator[Finding]:
             continue
         order = order_of(node.attrs.get("index"))
         whole = node.attrs.get("input")
-        if order is None or id(order) not in inverted or not isinstance(whole, Sym):
+        if order is None or not isinstance(whole, Sym):
+            continue
+        if id(order) not in inverted:
+            if mask_tokens(whole) is not None and (first := _same_order(program, order)) is not None:
+                message = (
+                    "the tokens are brought back with an `argsort` of the same noise that shuffled them: that is the same order "
+                    "once more; take the `argsort` of the shuffling order"
+                )
+                yield Finding(
+                    order.site or node.site, message, (Note(first, "the patches are shuffled with this order"),)
+                )
             continue
         if mask_tokens(whole) is not None or writes_of(whole):
             what = "the tokens" if mask_tokens(whole) is not None else "the mask"
             message = f"{what} are brought back with the shuffling order; its inverse, the `argsort` of it, is needed"
             note = (Note(order.site, "the shuffling order"),) if order.site is not None else ()
             yield Finding(node.site, message, note)
+
+
+def _same_order(program: Program, order: Sym) -> Site | None:
+    """Another sorting of the same noise, whose first entries are kept."""
+    for node in nodes(program):
+        if node.op != "argsort" or node is order or source(node) is not source(order):
+            continue
+        alike = node.attrs.get("descending", False) == order.attrs.get("descending", False)
+        if alike and node.site is not None and _keeps_first(program, Cut(True, True, node, None)):
+            return node.site
+    return None
 
 
 def _counts(program: Program) -> Iterator[Finding]:
