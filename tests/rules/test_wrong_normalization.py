@@ -71,3 +71,52 @@ def test_silent_on_a_pipeline_that_turns_tensors_into_pictures_and_back() -> Non
     )
     """
     assert rows(rule, source) == []
+
+
+INVERSE = (
+    "t = T.Compose([T.Normalize(mean=[0.0, 0.0, 0.0], std=[1 / 0.229, 1 / 0.224, 1 / 0.225]),\n"
+    "               T.Normalize(mean=[-0.485, -0.456, -0.406], std=[1.0, 1.0, 1.0])])"
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(INVERSE, id="the normalisation is taken back in two steps"),
+        pytest.param(
+            "import albumentations as A\nt = A.Compose([A.Normalize((0.5,), (0.5,)), A.ToTensor()])",
+            id="another library normalises arrays",
+        ),
+        pytest.param(
+            "t = T.Compose([T.PILToTensor(), T.ConvertImageDtype(torch.float), T.Normalize(0.5, 0.5), T.Lambda(edit), T.ToTensor()])",
+            id="a tensor stands in front",
+        ),
+        pytest.param("y = T.Normalize((0.5,) * 3, (0.5,) * 3)(torch.rand(8, 3, 32, 32))", id="a batch of pictures"),
+        pytest.param(
+            "for x, _ in DataLoader(datasets.MNIST('.', transform=T.ToTensor()), 8):\n    bytes = x * 255\n    blank = x * 0.0\n    half = x / 2",
+            id="other factors",
+        ),
+    ],
+)
+def test_silent_where_the_numbers_are_meant(body):
+    assert rows(rule, HEAD + body) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "shape"),
+    [("x.sub(mean)", "1, 14, 14"), ("x.clone().sub_(mean)", "3, 14, 14"), ("x.clone().sub_(mean)", "8, 3, 14, 14")],
+    ids=["a grey picture becomes coloured", "as many channels", "a batch"],
+)
+def test_transform_of_the_project_that_fits(change, shape):
+    source = f"""
+    import torch
+    class Normalize:
+        def __init__(self, mean):
+            self.mean = mean
+        def __call__(self, x):
+            mean = torch.as_tensor(self.mean).view(-1, 1, 1)
+            return {change}
+    step = Normalize((0.5, 0.4, 0.3))
+    y = step(torch.zeros({shape}))
+    """
+    assert rows(rule, source) == []

@@ -113,7 +113,7 @@ def _pipelines(program: Program) -> Iterator[Finding]:
     for composed in program.machine.objects:
         steps = steps_of(composed) if _is(composed, "Compose") else None
         normalized = [s for s in steps or () if _is(s, "Normalize")]
-        if len(normalized) > 1 and normalized[1].site is not None:
+        if len(normalized) > 1 and normalized[1].site is not None and not all(_is_half(s) for s in normalized[:2]):
             first, second = normalized[:2]
             notes = (Note(first.site, "the first one"),) if first.site is not None else ()
             yield Finding(second.site, "the pipeline normalises a second time", notes)
@@ -127,6 +127,12 @@ def _pipelines(program: Program) -> Iterator[Finding]:
             if _is(step, "Normalize") and before and not earlier and step.site is not None:
                 message = "`Normalize` takes tensors and stands in front of `ToTensor`: it raises on the first picture"
                 yield Finding(step.site, message, severity=Severity.ERROR)
+
+
+def _is_half(step: Object) -> bool:
+    """Whether the step only scales or only shifts: two of them take a normalisation back."""
+    mean, std = channel_numbers(parameter(step, "mean", 0)), channel_numbers(parameter(step, "std", 1))
+    return mean is not None and std is not None and (set(mean) == {0.0} or set(std) == {1.0})
 
 
 def _numbers(program: Program) -> Iterator[Finding]:
