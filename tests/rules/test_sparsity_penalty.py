@@ -145,3 +145,40 @@ def test_unit_vectors_along_the_latents(line):
 def test_signed_codes_of_weights_that_are_parameters(line, found):
     source = "import torch\nfrom torch import nn\nx, W, b = torch.randn(8, 16), nn.Parameter(torch.randn(16, 64)), nn.Parameter(torch.zeros(64))\ncodes = x @ W + b\n"
     assert rows(rule, source + line + "\n") == found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("h = torch.sigmoid(enc(s))\nrho = h.mean(1)" + KL, id="average over the steps of a sequence"),
+        pytest.param("rho = torch.rand(8, 64)" + KL, id="a rate that was measured elsewhere"),
+        pytest.param("rho = torch.sigmoid(nn.Parameter(torch.zeros(64)))" + KL, id="a learned rate per unit"),
+        pytest.param(
+            "q, p = torch.sigmoid(enc(x)), torch.sigmoid(nn.Linear(16, 64)(x))\nkl = (q * torch.log(q / p)).sum()",
+            id="the distance between two activations",
+        ),
+        pytest.param("h = enc(s).mean(1)\nl1 = nn.Linear(64, 8)(h)", id="a layer called l1 behind pooling"),
+        pytest.param("h = enc(s).mean(1)\nl1 = torch.relu(nn.Linear(64, 8)(h)).sum()", id="activations behind pooling"),
+        pytest.param("z = enc(x)\nenergy = z.sum(1).mean()", id="a sum that is no penalty"),
+        pytest.param("l1 = (enc(x) - enc(x + 1)).pow(2).sum(1).mean()", id="squares"),
+    ],
+)
+def test_no_rate_and_no_penalty(body):
+    assert rows(rule, HEAD + body) == []
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param("F.mse_loss(dec(z), x) + 0.1 * z.abs().mean()", id="added"),
+        pytest.param("-(-F.mse_loss(dec(z), x) - 0.1 * z.abs().mean())", id="added, with the sign outside"),
+        pytest.param("-F.mse_loss(dec(z), x) - 0.1 * z.abs().mean()", id="all of it is turned round"),
+        pytest.param("F.mse_loss(dec(z), x) - 0.1 * (z - enc(x.flip(0))).abs().mean()", id="codes kept apart"),
+        pytest.param("F.mse_loss(dec(z), x) - 0.1 * x.abs().mean()", id="a number of the data"),
+    ],
+)
+def test_penalties_that_are_not_rewarded(loss):
+    source = (
+        HEAD + f"import torch.nn.functional as F\ndec, z = nn.Linear(64, 16), enc(x)\nloss = {loss}\nloss.backward()\n"
+    )
+    assert rows(rule, source) == []

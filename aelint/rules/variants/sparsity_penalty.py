@@ -81,6 +81,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.comparisons import LEARNED
 from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import RESHAPES, ancestors, source
 from aelint.semantics.objectives import objectives
@@ -213,7 +214,8 @@ def _signed(program: Program) -> Iterator[Finding]:
         value = binding.value
         if not re.search(r"(^|_)l1(_|$)|sparsity", binding.name, re.IGNORECASE) or not isinstance(value, Sym):
             continue
-        total = next((a for a in ancestors(value) if a.op in {"sum", "mean"}), None)
+        # What a layer makes of a sum is no penalty, whatever its number is called.
+        total = next((a for a in ancestors(value, LEARNED) if a.op in {"sum", "mean"}), None)
         whole = source(total) if total is not None else None
         if total is None or not isinstance(whole, Sym) or total.site is None:
             continue
