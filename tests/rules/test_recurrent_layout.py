@@ -86,3 +86,37 @@ def test_silent_on_codes_of_final_states(layers, both, samples, code):
 )
 def test_codes_that_leave_out_or_mix_states(layers, both, code):
     assert rows(rule, CODES.format(layers=layers, both=both, samples=32, code=code)) == [7]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("y = nn.GRU(8, 16)(x)[0][:, 0]", id="one sample on purpose"),
+        pytest.param("y = nn.GRU(8, 16)(x)[0][0, -1]", id="one step of one sample"),
+        pytest.param("y = nn.GRU(8, 16)(x)[0][..., -1]", id="the last feature"),
+        pytest.param("y = nn.GRU(8, 16, batch_first=order)(x)[0][-1]", id="an order that nobody knows"),
+        pytest.param("_, h = nn.GRU(8, 16, batch_first=True, bidirectional=True)(x)\ny = h[0]", id="forward direction"),
+        pytest.param(
+            "_, h = nn.GRU(8, 16, 2, batch_first=True, bidirectional=True)(x)\ny = h.view(2, 2, 32, 16)[-1]",
+            id="layers and directions as axes",
+        ),
+        pytest.param("_, h = nn.GRU(8, 16, 2, batch_first=True)(x)\ny = h.view(-1, 16)", id="one row per state"),
+        pytest.param("_, h = nn.GRU(8, 16, 2, batch_first=True)(x)\ny = h[0] + h[1]", id="every layer counts"),
+        pytest.param(
+            "y = nn.LSTM(8, 16, proj_size=4)(x, (torch.zeros(1, 20, 4), torch.zeros(1, 20, 16)))", id="projected"
+        ),
+        pytest.param("y = nn.GRU(8, 16, layers)(x, torch.zeros(3, 20, 16))", id="a number of layers that nobody knows"),
+    ],
+)
+def test_other_axes_on_purpose(body):
+    assert rows(rule, HEAD + X + body) == []
+
+
+def test_a_batch_that_is_one_sequence():
+    loop = "for (x,) in DataLoader(TensorDataset(torch.randn(64, 8)), 4):\n    y = nn.GRU(8, 16)(x)"
+    assert rows(rule, HEAD + loop) == []
+
+
+def test_a_state_of_a_single_sequence():
+    assert rows(rule, HEAD + "y = nn.GRU(8, 16)(torch.randn(20, 8), torch.zeros(1, 16))") == []
+    assert rows(rule, HEAD + "y = nn.GRU(8, 16)(torch.randn(20, 8), torch.zeros(2, 16))") == [4]
