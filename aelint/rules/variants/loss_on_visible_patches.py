@@ -166,6 +166,9 @@ def _orders(program: Program) -> Iterator[Finding]:
                     order.site or node.site, message, (Note(first, "the patches are shuffled with this order"),)
                 )
             continue
+        if not _keeps_first(program, Cut(True, True, order, None)):
+            # The other way round: patches are kept by the inverse, and this order brings them back.
+            continue
         if mask_tokens(whole) is not None or writes_of(whole):
             what = "the tokens" if mask_tokens(whole) is not None else "the mask"
             message = f"{what} are brought back with the shuffling order; its inverse, the `argsort` of it, is needed"
