@@ -11,6 +11,7 @@ __all__ = [
     "CodeUse",
     "LatentUse",
     "Penalty",
+    "Players",
     "PriorSamples",
     "Quantizer",
     "QuantizerBalance",
@@ -183,3 +184,15 @@ class Teacher:
     """Targets that were followed."""
     shown: int
     """Of these, how many the decoder sees while it predicts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Players:
+    """Generated samples that were detached, and how the loss treats them."""
+
+    cuts: int
+    where: str
+    pulled_to_prior: bool
+    """What an encoder makes of them is pulled to N(0, I), where the encodings of real samples belong."""
+    labelled_real: bool
+    """Their scores are compared with the label of real samples."""

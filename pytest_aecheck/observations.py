@@ -12,6 +12,7 @@ from pytest_aecheck.code_records import (
     CodeUse,
     LatentUse,
     Penalty,
+    Players,
     PriorSamples,
     Quantizer,
     QuantizerBalance,
@@ -75,6 +76,7 @@ __all__ = [
     "Overfit",
     "ParameterReach",
     "Penalty",
+    "Players",
     "Posterior",
     "PriorSamples",
     "Program",
@@ -210,6 +212,11 @@ class Observations:
     def teacher(self) -> Teacher:
         """What a decoder of tokens is shown."""
         return cast("Teacher", self.get("teacher"))
+
+    @property
+    def players(self) -> Players:
+        """What the loss does with detached samples."""
+        return cast("Players", self.get("players"))
 
     @property
     def masking(self) -> Masking:

@@ -27,6 +27,7 @@ _PROBES = {
     "prior_samples": "decoding:observe_prior_samples",
     "codebooks": "usage:observe_codebooks",
     "teacher": "teacher:observe_teacher",
+    "players": "players:observe_players",
     "masking": "masking:observe_masking",
     "categoricals": "categorical:observe_categoricals",
     "routes": "routes:observe_routes",

@@ -130,6 +130,19 @@ class Trace:
         return ()
 
 
+_RECENT = 64
+"""Calls back to which another name for a tensor is looked for."""
+
+
+def _same_memory(one: Any, other: Any) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype or torch.strided not in {one.layout, other.layout}:
+        return False
+    try:
+        return bool(one.data_ptr() == other.data_ptr() != 0 and one.stride() == other.stride())
+    except RuntimeError:  # tensors without memory of their own
+        return False
+
+
 def tensors_in(tree: Any) -> list[Any]:
     """Every tensor inside nested containers, in order."""
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
@@ -157,6 +170,7 @@ class Tracer(TorchFunctionMode):  # type: ignore[misc] # torch is not type-check
         self.override = override or {}
         self.limit = limit
         self.stack: list[Execution] = []
+        self.aliases: dict[int, tuple[Any, Value]] = {}
 
     def source(self, tensor: Any, flow: Flow) -> None:
         """Say where a tensor comes from that exists before the program starts."""
@@ -210,7 +224,7 @@ class Tracer(TorchFunctionMode):  # type: ignore[misc] # torch is not type-check
     def _record(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
         trace = self.trace
         given = tensors_in((args, kwargs))
-        inputs = tuple(trace.value(tensor) for tensor in given)
+        inputs = tuple(self._value(tensor) for tensor in given)
         written = [given[0]] if name == "setitem" else tensors_in(result)
         flow = self._flow(name, inputs)
         outputs = tuple(Value(tensor, flow) for tensor in written)
@@ -221,6 +235,25 @@ class Tracer(TorchFunctionMode):  # type: ignore[misc] # torch is not type-check
             value.consumers.append(call)
         for value in outputs:
             self._settle(value, call, given)
+
+    def _value(self, tensor: Any) -> Value:
+        """What a tensor holds, also where it is another name for one that a call has made.
+
+        `Variable(torch.randn(...))` makes a new tensor over the same memory and tells nobody.
+        """
+        trace = self.trace
+        known = trace.current.get(id(tensor))
+        if known is not None and known.tensor is tensor:
+            return known
+        alias = self.aliases.get(id(tensor))
+        if alias is not None and alias[0] is tensor:
+            return alias[1]
+        for call in reversed(trace.calls[-_RECENT:]):
+            for value in call.outputs:
+                if trace.current.get(id(value.tensor)) is value and _same_memory(value.tensor, tensor):
+                    self.aliases[id(tensor)] = (tensor, value)
+                    return value
+        return trace.value(tensor)
 
     def _settle(self, value: Value, call: Call, given: list[Any]) -> None:
         value.producer = call

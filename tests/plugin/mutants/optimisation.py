@@ -114,3 +114,9 @@ for _name, _code, _order in (
 MUTANTS.append(
     Mutant("decoder_only", "AEC402", MLP, more={"optimizer": lambda m: torch.optim.SGD(m.decoder.parameters(), lr=0.1)})
 )
+
+
+@bad_loss("AEC422")
+def generator_cut_from_its_sample(model, x):
+    fake = model.decoder(torch.randn(len(x), 4)).detach()
+    return zoo.elbo(model, x) + zoo.gaussian_kl(*model.encode(fake))

@@ -1,0 +1,69 @@
+"""Detaching a generated sample is right in the critic's loss and wrong in the generator's."""
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
+from torch import nn
+
+from pytest_aecheck import AESpec, run_checks
+from tests.plugin.zoo import HEALTHY, VAE, elbo, gaussian_kl, vectors
+
+
+def verdict(loss, model=VAE):
+    return run_checks(AESpec(model, vectors, loss=loss), only=["AEC422"])["AEC422"]
+
+
+@pytest.mark.parametrize("healthy", HEALTHY, ids=[h.name for h in HEALTHY])
+def test_healthy_models_have_no_such_sample(healthy):
+    assert run_checks(healthy.spec(), only=["AEC422"])["AEC422"].status == "skipped"
+
+
+def fake(model, x):
+    return model.decoder(torch.randn(len(x), 4))
+
+
+def encoders_loss(model, x):
+    """Generated samples are pushed away from the prior."""
+    return elbo(model, x) + F.relu(20 - gaussian_kl(*model.encode(fake(model, x).detach())))
+
+
+def generators_loss(model, x):
+    return elbo(model, x) + gaussian_kl(*model.encode(fake(model, x)))
+
+
+def both_losses(model, x):
+    sample = fake(model, x)
+    pushed = F.relu(20 - gaussian_kl(*model.encode(sample.detach())))
+    return elbo(model, x) + pushed + gaussian_kl(*model.encode(sample))
+
+
+@pytest.mark.parametrize("loss", [encoders_loss, generators_loss, both_losses])
+def test_each_players_loss_is_left_alone(loss):
+    assert verdict(loss).status in {"passed", "skipped"}
+
+
+def generators_loss_detached(model, x):
+    return elbo(model, x) + gaussian_kl(*model.encode(fake(model, x).detach()))
+
+
+def test_a_generator_that_is_cut_from_its_own_loss_fails():
+    assert verdict(generators_loss_detached).status == "failed"
+
+
+class WithCritic(VAE):
+    def __init__(self):
+        super().__init__()
+        self.critic = nn.Linear(20, 1)
+
+
+def critics_loss(model, x, label=0.0):
+    real, generated = model.critic(x), model.critic(fake(model, x).detach())
+    scored = F.binary_cross_entropy_with_logits
+    return elbo(model, x) + scored(real, torch.ones_like(real)) + scored(generated, torch.full_like(generated, label))
+
+
+def test_labels_of_real_and_generated_samples_differ():
+    assert verdict(critics_loss, WithCritic).status == "passed"
+    found = verdict(lambda m, x: critics_loss(m, x, 1.0), WithCritic)
+    assert found.status == "failed"
+    assert "label" in found.message
