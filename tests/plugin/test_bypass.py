@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
-from tests.plugin.zoo import HEALTHY, MLP, VAE, elbo, mse, reparameterize, series, vectors
+from tests.plugin.zoo import HEALTHY, MLP, VAE, VariableVAE, elbo, mse, reparameterize, series, vectors
 
 
 def verdict(model, batch=vectors, loss=None, **more):
@@ -149,3 +149,10 @@ def test_categories_drawn_beside_a_gaussian_belong_to_the_code():
 
 def test_a_way_around_a_code_of_two_kinds_fails():
     assert verdict(JointAndInput, loss=elbo).status == "failed"
+
+
+def test_noise_wrapped_in_a_variable_is_still_the_posteriors():
+    report = run_checks(AESpec(VariableVAE, vectors, loss=elbo))
+    assert report["AEC203"].status == "passed"
+    assert report["AEC109"].status == "passed"
+    assert not report.failed

@@ -11,7 +11,7 @@ from tests.plugin.zoo import HEALTHY, gaussian_kl, reparameterize, tokens
 
 @pytest.mark.parametrize("healthy", HEALTHY, ids=[h.name for h in HEALTHY])
 def test_healthy_models_pass_or_are_not_asked(healthy):
-    found = run_checks(healthy.spec(), only=["AEC715"])["AEC715"]
+    found = run_checks(healthy.spec(), only=["AEC719"])["AEC719"]
     assert found.status == ("passed" if healthy.name == "sentence" else "skipped"), str(found)
 
 
@@ -44,7 +44,7 @@ def loss_with_marks(model, x):
 
 
 def verdict(model, loss):
-    return run_checks(AESpec(model, tokens, loss=loss), only=["AEC715"])["AEC715"]
+    return run_checks(AESpec(model, tokens, loss=loss), only=["AEC719"])["AEC719"]
 
 
 def test_a_decoder_that_is_one_place_behind_is_left_alone():

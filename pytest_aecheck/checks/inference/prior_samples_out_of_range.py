@@ -33,7 +33,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Stage, Verdict
 
 CHECK = Check(
-    code="AEC607",
+    code="AEC627",
     name="prior-samples-out-of-range",
     summary="the fitted model decodes draws from the prior to something else than data",
     stage=Stage.FITTED,

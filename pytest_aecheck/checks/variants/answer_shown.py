@@ -30,7 +30,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
-    code="AEC715",
+    code="AEC719",
     name="answer-shown",
     summary="the decoder sees the token that it predicts",
     needs=("teacher",),

@@ -68,6 +68,7 @@ from tests.plugin.zoo.variational import (
     InPlaceVAE,
     LearnedVariance,
     SoftplusVAE,
+    VariableVAE,
 )
 
 __all__ = [
@@ -103,6 +104,7 @@ __all__ = [
     "Tied",
     "Transformer",
     "Unet",
+    "VariableVAE",
     "ZeroStart",
     "bernoulli_loss",
     "binary",
@@ -157,6 +159,7 @@ HEALTHY = [
     Healthy("conv-bce", lambda: ConvAE(norm=False), images, summed_bce),
     Healthy("residual-dict", Residual, images, dict_mse),
     Healthy("vae", VAE, vectors, elbo),
+    Healthy("vae-variable", VariableVAE, vectors, elbo),
     Healthy("beta-vae", VAE, vectors, lambda m, x: elbo(m, x, 4.0)),
     Healthy("tiny-beta", VAE, vectors, lambda m, x: elbo(m, x, 1e-6)),
     Healthy("warm-up", VAE, vectors, warm_up),

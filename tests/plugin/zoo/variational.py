@@ -26,6 +26,15 @@ class VAE(nn.Module):
         return self.decoder(torch.randn(n, self.fc_mu.out_features))
 
 
+class VariableVAE(VAE):
+    """Noise as code for torch 0.3 draws it."""
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        epsilon = torch.autograd.Variable(torch.randn(mu.size()), requires_grad=False)
+        return self.decoder(mu.addcmul(logvar.mul(0.5).exp_(), epsilon)), mu, logvar
+
+
 class BernoulliVAE(VAE):
     """Logits and binary cross-entropy, the KL written over a log standard deviation."""
 
