@@ -131,9 +131,11 @@ def _pixels_averaged(balance: Balance, batch: int) -> str:
         )
     if beta < COLLAPSE:
         return ""
+    samples = round(balance.weighed / balance.written)
+    summed = " and samples" if batch else f" and {samples} samples" if samples > 1 else ""
     return (
         f"The reconstruction is averaged over {pixels} features, the KL divergence summed over latent dimensions"
-        f"{' and samples' if batch else ''}: with the written weight {balance.written:.3g} the effective beta is "
+        f"{summed}: with the written weight {balance.written:.3g} the effective beta is "
         f"{beta:.3g}{' times the batch size' if batch else ''}. Sum the reconstruction over features, or weigh the KL down"
     )
 
