@@ -113,3 +113,43 @@ def test_a_scale_of_no_known_formula_beside_its_own_divergence() -> None:
     assert rows(rule, body.format(sample="z = q.sample()", kl=KL))
     assert not rows(rule, body.format(sample="z = q.rsample()", kl=KL))
     assert not rows(rule, body.format(sample="z = q.sample()", kl="0"))
+
+
+@pytest.mark.parametrize(
+    ("sample", "kl"),
+    [
+        pytest.param("z = q.rsample(); shown = self.decoder(q.sample())", KL, id="another-sample-is-shown"),
+        pytest.param(
+            "z = q.sample()", KL + " + (q.log_prob(z) * x.mean()).mean()", id="score-function-beside-a-divergence"
+        ),
+        pytest.param(
+            "z = m\n        if not self.training:\n            z = q.sample()", KL, id="drawn-in-evaluation-alone"
+        ),
+        pytest.param("z = m; w = q.sample()", KL, id="a-sample-that-nothing-decodes"),
+        pytest.param(
+            "with torch.no_grad():\n            y = self.decoder(q.sample())\n        z = m", KL, id="a-preview"
+        ),
+    ],
+)
+def test_the_gradient_takes_another_way(sample: str, kl: str) -> None:
+    assert rows(rule, MODEL.format(sample=sample, kl=kl)) == []
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        pytest.param(
+            "z = mu\n        w = mu.detach() + torch.randn_like(mu) * (logvar / 2).exp()", id="nothing-decodes-it"
+        ),
+        pytest.param(
+            "z = mu\n        if not self.training:\n            z = mu.detach() + torch.randn_like(mu) * (logvar / 2).exp()",
+            id="in-evaluation",
+        ),
+        pytest.param(
+            "z = mu\n        with torch.no_grad():\n            self.decoder(mu.detach() + torch.randn_like(mu) * (logvar / 2).exp())",
+            id="no-grad",
+        ),
+    ],
+)
+def test_the_mean_is_taken_out_where_nothing_trains(sample: str) -> None:
+    assert rows(rule, CUT.format(sample=sample)) == []

@@ -158,7 +158,8 @@ def _divergence(program: Program, one: Posterior) -> Reading | None:
 
 def _scored(program: Program) -> set[int]:
     """Samples whose log-density is taken: their gradient may come from there."""
-    values = [c.bound.get("value", c.args[0] if c.args else None) for c in program.calls_to("distributions.log_prob")]
+    calls = [c for c in program.calls if isinstance(c.result, Sym) and c.result.op == "distributions.log_prob"]
+    values = [c.bound.get("value", c.args[0] if c.args else None) for c in calls]
     return {s.id for v in values if isinstance(v, Sym) for s in ancestors(v)}
 
 
