@@ -66,3 +66,41 @@ def test_silent(changes):
 )
 def test_out_of_balance(changes, expected):
     assert rows(rule, PROGRAM.format(**{**MEAN, **changes})) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(
+            {"vq": SUM["vq"], "loss": "recon_loss + 0.05 * vq + commitment"}, id="terms that are reduced differently"
+        ),
+        pytest.param({"loss": "recon_loss + 0.25 * commitment"}, id="a codebook that follows averages"),
+        pytest.param({"loss": "recon_loss + 0.25 * vq"}, id="no commitment"),
+        pytest.param(
+            {"recon": SUM["recon"], "loss": "recon_loss + F.l1_loss(recon, x, reduction='sum') + vq + commitment"},
+            id="two reconstructions",
+        ),
+        pytest.param(
+            {"vq": "F.mse_loss(q, z.detach()) if legacy else F.mse_loss(q.detach(), z)"},
+            id="a switch between the terms",
+        ),
+    ],
+)
+def test_nothing_to_compare(changes):
+    assert rows(rule, PROGRAM.format(**{**MEAN, **changes})) == []
+
+
+def test_vectors_of_few_numbers():
+    few = PROGRAM.replace("784, 16", "784, {size}").replace("16, 784", "{size}, 784").replace("32, 16", "32, {size}")
+    changes = {**MEAN, "recon": SUM["recon"]}
+    assert rows(rule, few.format(**changes, size=4)) == []
+    assert rows(rule, few.format(**changes, size=9)) == [9, 10]
+
+
+def test_the_old_order_is_kept_beside_the_right_one():
+    legacy = "loss = {loss}"
+    branch = "if LEGACY:\n    loss = recon_loss + 0.25 * F.mse_loss(q, z.detach()) + F.mse_loss(q.detach(), z)\nelse:\n    loss = {loss}"
+    assert rows(rule, PROGRAM.replace(legacy, "LEGACY = True\n" + branch).format(**MEAN)) == []
+    script = 'if __name__ == "__main__":\n    loss = {loss}'
+    wrong = "recon_loss + 0.25 * F.mse_loss(q, z.detach()) + commitment"
+    assert rows(rule, PROGRAM.replace(legacy, script).format(**{**MEAN, "loss": wrong})) == [14]

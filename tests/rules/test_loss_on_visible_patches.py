@@ -119,3 +119,19 @@ def test_silent_on_inverse_orders(orders):
 )
 def test_tokens_that_are_shuffled_once_more(orders):
     assert rows(rule, SHUFFLED.format(orders=orders)) == [8]
+
+
+VISIBLE = {"start": "torch.zeros(n, t)", "value": "1"}
+
+
+def test_visible_patches_are_pasted_into_the_result():
+    loss = "(error * (1 - mask)).sum() + 0.0 * (self.dec(z) * (1 - mask).unsqueeze(-1) + x * mask.unsqueeze(-1)).sum()"
+    assert rows(rule, MODEL.format(**{**GOOD, **VISIBLE, "loss": loss})) == []
+
+
+def test_the_last_patches_of_the_order_are_the_visible_ones():
+    source = MODEL.replace("order[:, :4]", "order[:, 4:]")
+    source = source.replace(
+        "[self.enc(kept), self.token.expand(n, t - 4, -1)]", "[self.token.expand(n, 4, -1), self.enc(kept)]"
+    )
+    assert rows(rule, source.format(**{**GOOD, **VISIBLE})) == []

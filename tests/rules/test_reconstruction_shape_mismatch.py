@@ -63,3 +63,20 @@ def test_fires_at_the_first_layer_that_leaves_the_sizes_of_the_encoder():
 
 def test_fires_on_a_difference():
     assert rows(rule, ae(second=0, loss="((model(x) - x) ** 2).mean()")) == [13]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("def f(x, y):\n    return F.mse_loss(nn.Linear(4, 4)(x), x)", id="nothing is known of the target"),
+        pytest.param(
+            "def f(x):\n    return F.mse_loss(load()(x), torch.rand(3, 4))", id="nothing is known of the output"
+        ),
+        pytest.param(
+            "x = torch.rand(3, 4)\nloss = F.mse_loss(nn.Linear(4, 1)(x), torch.rand(3, 1))", id="a regression"
+        ),
+        pytest.param("x = torch.rand(3, 4)\nloss = F.mse_loss(nn.Linear(4, 2)(x), x[:, :2])", id="a part of the input"),
+    ],
+)
+def test_silent_where_no_reconstruction_has_another_size(source):
+    assert rows(rule, "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n" + source + "\n") == []

@@ -121,3 +121,27 @@ def test_silent_on_points_that_are_chosen_far_from_the_others():
             return self.bank[first]
     """
     assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        pytest.param("index = ((w - z[0]) ** 2).sum(1).argmin()", id="one latent alone"),
+        pytest.param("index = torch.cdist(z, w[:16]).argmin(1)", id="only some codes take part"),
+        pytest.param("index = (2 * z @ w.t()).argmax(1)", id="twice the inner product"),
+        pytest.param("index = (z @ w.t() - 0.5 * (w ** 2).sum(1)).argmax(1)", id="halved and turned round"),
+        pytest.param("index = torch.cdist(z, w, p=1).argmin(1)", id="another norm"),
+    ],
+)
+def test_other_measures(measure):
+    assert rows(rule, QUANTIZER.replace("{measure}", measure)) == []
+
+
+def test_the_hardest_negative_of_a_bank_that_is_no_codebook():
+    source = """
+    import torch
+    def hardest(anchor: torch.Tensor, bank: torch.Tensor):
+        index = torch.cdist(anchor, bank).argmax(1)
+        return bank[index]
+    """
+    assert rows(rule, source) == []
