@@ -90,6 +90,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL414', 'unused-output', 'aelint.rules.optimization.unused_output', 'a training step computes an output that no loss uses', 'warning', 'high', (('backward',),), {}),
     ('AEL415', 'unused-setting', 'aelint.rules.optimization.unused_setting', 'a weight, a rate or an interval is given, and nothing reads it', 'warning', 'medium', (('torch',),), {}),
     ('AEL416', 'stuck-schedule', 'aelint.rules.optimization.stuck_schedule', 'the counter of a schedule never grows, or the schedule is set back in every batch', 'warning', 'high', (('backward',), ('for ',)), {}),
+    ('AEL417', 'repeated-term', 'aelint.rules.optimization.repeated_term', 'the same term is added to a loss twice', 'warning', 'high', (('loss', 'entropy', 'criterion', 'div'),), {}),
     ('AEL501', 'repeated-batch', 'aelint.rules.data.repeated_batch', 'An iterator or a loop takes the same part of the data every time', 'error', 'high', (('__next__', 'yield', 'range('),), {}),
     ('AEL502', 'ignored-index', 'aelint.rules.data.ignored_index', "A data set's `__getitem__` gives the same sample for every index", 'error', 'high', (('__getitem__',),), {}),
     ('AEL503', 'first-batch-only', 'aelint.rules.data.first_batch_only', 'Every training step starts the loader anew and takes its first batch', 'warning', 'high', (('next(',), ('iter(',), ('dataloader',), ('backward',)), {}),

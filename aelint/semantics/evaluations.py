@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.divisors import loaders_behind
 from aelint.semantics.kinds import is_module
-from aelint.semantics.lineage import ancestors
+from aelint.semantics.lineage import ancestors, depends_on
 from aelint.semantics.objectives import LOSSES
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Loop, Store
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 
-__all__ = ["Unjudged", "exchanged_scores", "looped_loaders", "losses_without_the_model", "metrics_of_another_loop"]
+__all__ = [
+    "Unjudged",
+    "codes_compared",
+    "exchanged_scores",
+    "looped_loaders",
+    "losses_without_the_model",
+    "metrics_of_another_loop",
+]
 
 _MAX_DEPTH = 3
 _OPAQUE = frozenset({"call", "param", "phi", "name"})
@@ -132,3 +139,31 @@ def _is_modelled(value: Value) -> bool:
 def _is_opaque(value: Sym) -> bool:
     # What code out of sight gives may hold scores as well.
     return any(one.op in {"call", "param"} and one.tensor is not True for one in ancestors(value))
+
+
+def codes_compared(program: Program) -> Iterator[Call]:
+    """Losses of an evaluation between a network's output and what another network made of it, where training uses data."""
+    learned = {_last_layer(o) for c in program.calls if c.name in LOSSES and not c.context.no_grad for o in _to_data(c)}
+    for call in program.calls:
+        operands = [v for v in (*call.args, *call.kwargs.values()) if isinstance(v, Sym)]
+        if call.name not in LOSSES or not call.context.no_grad or len(operands) != 2:
+            continue
+        for code, output in (operands, operands[::-1]):
+            first, last = _last_layer(code), _last_layer(output)
+            made = first is not None and last in learned and last != first and depends_on(output, code)
+            if made and code is not output and last is not None:
+                yield call
+                break
+
+
+def _to_data(call: Call) -> Iterator[Sym]:
+    """The operand of a loss that layers computed, where the other is data."""
+    operands = [v for v in (*call.args, *call.kwargs.values()) if isinstance(v, Sym)]
+    if len(operands) == 2:
+        modelled = [o for o in operands if _is_modelled(o)]
+        if len(modelled) == 1:
+            yield modelled[0]
+
+
+def _last_layer(value: Sym) -> int | None:
+    return next((id(one.layer) for one in ancestors(value) if one.layer is not None), None)

@@ -137,3 +137,28 @@ def test_silent_where_the_labels_come_first(call):
 )
 def test_scores_before_labels(call):
     assert rows(rule, RANKED.format(call=call)) == [10]
+
+
+STEPS = """
+import torch
+from torch import nn
+
+encoder, decoder, critic = nn.Linear(20, 20), nn.Linear(20, 20), nn.Linear(20, 20)
+x = torch.randn(8, 20)
+loss = nn.functional.mse_loss(decoder(encoder(x)), x)
+loss.backward()
+with torch.no_grad():
+    code = encoder(x)
+    out = decoder(code)
+    val = nn.functional.mse_loss({})
+"""
+
+
+@pytest.mark.parametrize("operands", ["out, x", "encoder(out), code", "critic(out), critic(x)", "critic(code), code"])
+def test_silent_on_losses_of_outputs(operands):
+    assert rows(rule, STEPS.format(operands)) == []
+
+
+@pytest.mark.parametrize("operands", ["code, out", "out, code", "input=decoder(code), target=code"])
+def test_a_code_compared_with_its_reconstruction(operands):
+    assert rows(rule, STEPS.format(operands)) == [12]

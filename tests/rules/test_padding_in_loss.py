@@ -61,3 +61,49 @@ def test_mask_without_use():
 def test_tokens_that_are_never_padding():
     source = PROGRAM.format(padding=PAD, loss="y = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())")
     assert rows(rule, source.replace("randint(0,", "randint(2,")) == []
+
+
+MASKED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Masked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 6)
+
+    def forward(self, x):
+        mask = torch.rand(x.shape[:2]) < 0.5
+        soft_mask = torch.sigmoid(self.layer(x))
+        return self.layer(torch.where(mask[..., None], torch.zeros(6), x)), mask, soft_mask
+
+
+def loss_of(model, x):
+    {unpacked} = model(x)
+    return {loss}
+
+
+loss_of(Masked(), torch.rand(8, 12, 6))
+"""
+
+
+@pytest.mark.parametrize(
+    ("unpacked", "loss"),
+    [
+        ("pred, mask, _", "F.mse_loss(pred[mask], x[mask])"),
+        ("pred, _, _", "F.mse_loss(pred, x)"),
+        ("pred, _mask, _", "F.mse_loss(pred, x)"),
+        ("pred, mask, _", "F.mse_loss(pred, x), mask"),
+        ("pred, _, soft_mask", "F.mse_loss(pred, x)"),
+        ("pred, mask, _", "compare(pred, x, mask)"),
+    ],
+)
+def test_silent_on_masks_that_are_read_or_left_out_on_purpose(unpacked, loss):
+    assert rows(rule, MASKED.format(unpacked=unpacked, loss=loss)) == []
+
+
+@pytest.mark.parametrize("unpacked", ["pred, mask, _", "(pred, mask, _)", "pred, patch_mask, _"])
+def test_a_mask_of_the_model_that_the_loss_does_not_read(unpacked):
+    assert rows(rule, MASKED.format(unpacked=unpacked, loss="F.mse_loss(pred, x)")) == [20]

@@ -8,7 +8,7 @@ batch means that is divided by the number of samples; a sum over samples that is
 number of batches; and a sum over the batches of one loader that is divided by the size of another, by
 samples that its sampler never draws, or by a sum of the rounds' numbers (`n += i`). In loops over a loader's
 batches it reports what is added up although it comes from another loop, and a validation loss whose model is
-never called. `roc_auc_score` and its like are reported where the scores come before the labels.
+never called, or that compares a code with its own reconstruction. `roc_auc_score` and its like are reported where the scores come before the labels.
 
 ## Why is this bad?
 
@@ -68,7 +68,12 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.averages import wrong_averages
 from aelint.semantics.divisors import wrong_divisors
-from aelint.semantics.evaluations import exchanged_scores, losses_without_the_model, metrics_of_another_loop
+from aelint.semantics.evaluations import (
+    codes_compared,
+    exchanged_scores,
+    losses_without_the_model,
+    metrics_of_another_loop,
+)
 from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
@@ -149,6 +154,12 @@ def _unjudged(program: Program) -> Iterator[Finding]:
             call.site,
             f"`{call.name.rpartition('.')[2]}` takes the labels first and the scores second; here what the model gives comes first: "
             "exchange the two",
+        )
+    for call in codes_compared(program):
+        yield Finding(
+            call.site,
+            "this loss compares a code with what is decoded from it, where training compares the output with data: the number "
+            "says nothing about the reconstruction; compare the output with its target",
         )
     for metric in losses_without_the_model(program):
         notes = (Note(metric.source, "the model that is to be evaluated"),) if metric.source is not None else ()

@@ -5,7 +5,9 @@
 Reports
 
 - a cross-entropy on tokens that an `Embedding(padding_idx=...)` knows to be padded, without `ignore_index`,
-- a mask of padded steps that a function with a loss computes, and that nothing uses.
+- a mask of padded steps that a function with a loss computes, and that nothing uses,
+- a mask that a network hands out beside its prediction, in a function that compares the prediction and never reads
+  the mask.
 
 ## Why is this bad?
 
@@ -51,6 +53,8 @@ A loss without reduction, or with class weights, may leave padding out afterward
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from itertools import chain
 
@@ -59,6 +63,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.graph import consumers, parts
 from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.liveness import names_read
 from aelint.semantics.objectives import LOSSES, reduction_word
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Sym, Value
@@ -77,7 +82,7 @@ _COMPARISONS = frozenset({"ne", "eq", "lt", "gt", "le", "ge"})
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for losses that know of padding, and for unused masks."""
     reported: set[int] = set()
-    for finding in chain(_without_ignoring(program), _unused_masks(program)):
+    for finding in chain(_without_ignoring(program), _unused_masks(program), _masks_left_out(program)):
         if id(finding.site.node) not in reported:
             reported.add(id(finding.site.node))
             yield finding
@@ -127,3 +132,28 @@ def _unused_masks(program: Program) -> Iterator[Finding]:
         if function in losses and not used.get(value.id) and value.id not in given and not binding.context.guards:
             message = f"`{binding.name}` says which steps count, but nothing uses it: padded steps are part of the loss"
             yield Finding(binding.site, message)
+
+
+def _masks_left_out(program: Program) -> Iterator[Finding]:
+    """`prediction, mask = model(x)` in a function that compares the prediction and never reads the mask."""
+    made = {s.id for c in program.calls_to("network") for s in parts(c.result)}
+    compared = {id(c.context.function): c for c in program.calls if c.name in LOSSES and c.context.function is not None}
+    for binding in program.bindings:
+        function, value = binding.context.function, binding.value
+        loss = compared.get(id(function))
+        if function is None or loss is None or isinstance(function.node, ast.Lambda) or not isinstance(value, Sym):
+            continue
+        if binding.context.no_grad:
+            continue
+        # Zeros and ones: where a network marks what it was shown.
+        binary = value.range.low == 0 and value.range.high == 1 and (value.kind == "bool" or value.op not in _SOFT)
+        named = re.search(r"(^|_)masks?($|_)", binding.name) is not None and not binding.name.startswith("_")
+        if named and binary and value.id in made and binding.name not in names_read(function.node):
+            message = (
+                f"`{binding.name}` says which parts the model was not shown, and nothing reads it: the loss counts all of them, "
+                "and copying what is shown pays most"
+            )
+            yield Finding(loss.site, message, (Note(binding.site, "the mask"),))
+
+
+_SOFT = frozenset({"sigmoid", "softmax", "hardtanh", "clamp"})

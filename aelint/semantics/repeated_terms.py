@@ -1,0 +1,87 @@
+"""Terms that are added to a loss twice, written alike, in one block of statements."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.program import Program
+from aelint.syntax.walk import walk
+
+__all__ = ["RepeatedTerm", "repeated_terms"]
+
+_LOSSES = ("loss", "cross_entropy", "with_logits", "criterion", "divergence", "kl_div")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RepeatedTerm:
+    """The second of two equal terms of one sum, and the first."""
+
+    site: Site
+    first: Site
+    total: str
+
+
+def repeated_terms(program: Program) -> Iterator[RepeatedTerm]:
+    """Calls of a loss that one block adds twice to the same name, with nothing in between that changes their arguments."""
+    for node in walk(program.tree):
+        for field in ("body", "orelse"):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
+                yield from _in_block(program, block)
+
+
+def _in_block(program: Program, block: list[ast.stmt]) -> Iterator[RepeatedTerm]:
+    added: dict[tuple[str, str], ast.expr] = {}
+    for statement in block:
+        if not isinstance(statement, (ast.Assign, ast.AugAssign)):
+            # A step, a loop or a call may change anything that the terms are computed from.
+            added.clear()
+            continue
+        total, terms, anew = _sum(statement)
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        changed = set[str]().union(*(_names(t) for t in targets))
+        added = {k: v for k, v in added.items() if not (anew and k[0] == total) and not changed & _names(v)}
+        for term in terms:
+            if _is_loss(term):
+                key = (total, ast.dump(term))
+                if key in added:
+                    yield RepeatedTerm(Site(program.unit, term), Site(program.unit, added[key]), total)
+                added.setdefault(key, term)
+
+
+def _sum(statement: ast.Assign | ast.AugAssign) -> tuple[str, list[ast.expr], bool]:
+    """The name that a statement adds to, the terms, and whether the name starts anew."""
+    match statement:
+        case ast.AugAssign(target=target, op=ast.Add(), value=value):
+            return ast.unparse(target), _terms(value), False
+        case ast.Assign(targets=[target], value=value):
+            terms, name = _terms(value), ast.unparse(target)
+            goes_on = any(ast.unparse(t) == name for t in terms)
+            return name, terms, not goes_on
+        case _:
+            return "", [], True
+
+
+def _terms(value: ast.expr) -> list[ast.expr]:
+    match value:
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return [*_terms(left), *_terms(right)]
+        case _:
+            return [value]
+
+
+def _is_loss(term: ast.expr) -> bool:
+    """Whether a term is a loss of values that have names: what is drawn or computed anew may differ."""
+    match term:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args) if len(args) > 1:
+            inner = [n for a in args for n in walk(a) if isinstance(n, (ast.Call, ast.Await))]
+            return name.lower().endswith(_LOSSES) and not inner
+        case _:
+            return False
+
+
+def _names(term: ast.expr) -> set[str]:
+    return {ast.unparse(n) for n in walk(term) if isinstance(n, (ast.Name, ast.Attribute))}
