@@ -19,13 +19,13 @@ def with_assumptions(program: Program, finding: Finding) -> Finding:
     """The finding, with the defaults that its numbers come from named in the message and shown as notes."""
     if not program.machine.assumptions:
         return finding
-    words = set(re.findall(r"[\w.+-]*\w", " ".join((finding.message, *(n.message for n in finding.notes)))))
+    said_numbers = _numbers(" ".join((finding.message, *(n.message for n in finding.notes))))
     named = {i for site in (finding.site, *(n.site for n in finding.notes)) for i in _identifiers(site)}
     aliases = _aliases(program)
     used = [
         (name, value, site)
         for name, (value, site) in program.machine.assumptions.items()
-        if _is_number(value) and str(value) in words and (name in named or aliases.get(name, set()) & named)
+        if _is_size(value) and value in said_numbers and (name in named or aliases.get(name, set()) & named)
     ]
     if not used:
         return finding
@@ -33,19 +33,28 @@ def with_assumptions(program: Program, finding: Finding) -> Finding:
     notes = tuple(
         Note(site, f"`{name}` is {value} unless the command line says otherwise") for name, value, site in used
     )
-    message = f"{finding.message} (taken that {said}, the default of the command line)"
+    message = f"{finding.message.rstrip('.')}. Here {said}, by default of the command line"
     return replace(finding, message=message, notes=(*finding.notes, *notes))
 
 
-def _is_number(value: Value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _numbers(text: str) -> set[float]:
+    return {float(number) for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?!\w)", text)}
+
+
+def _is_size(value: Value) -> bool:
+    """Whether a default is a number that says something: nobody has to be told of a 0 or a 1."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value not in {0, 1}
 
 
 def _identifiers(site: Site) -> Iterator[str]:
-    for node in walk(site.node):
-        match node:
-            case ast.Name(id=name) | ast.Attribute(attr=name):
-                yield name
+    """The names in the class, function or statement of the file in which a place lies."""
+    row = getattr(site.node, "lineno", 0)
+    for statement in site.unit.tree.body:
+        if statement.lineno <= row <= (statement.end_lineno or row):
+            for node in walk(statement):
+                match node:
+                    case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                        yield name
 
 
 def _aliases(program: Program) -> dict[str, set[str]]:

@@ -37,18 +37,18 @@ def finding_at_layer(message, **parts):
 
 def test_a_number_that_is_written_out_assumes_nothing():
     found = finding_at_layer("the layer takes 20 features", parameter="width=3", size="20", argument="")
-    assert "taken that" not in found.message
+    assert "by default" not in found.message
     assert found.notes == ()
 
 
 def test_another_number_than_the_default_assumes_nothing():
     found = finding_at_layer("the layer takes 32 features", parameter="z", size="z", argument="args.latent_dim")
-    assert "taken that" not in found.message
+    assert "by default" not in found.message
 
 
 def test_a_longer_number_that_contains_the_default_assumes_nothing():
     found = finding_at_layer("the layer takes 1209 features", parameter="z", size="z", argument="args.latent_dim")
-    assert "taken that" not in found.message
+    assert "by default" not in found.message
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_longer_number_that_contains_the_default_assumes_nothing():
 )
 def test_a_default_is_named_where_it_is_declared(parts):
     found = finding_at_layer("the layer takes 20 features", **parts)
-    assert found.message.endswith("(taken that `latent_dim` is 20, the default of the command line)")
+    assert found.message.endswith("Here `latent_dim` is 20, by default of the command line")
     (note,) = found.notes
     assert note.site.row == 6
     assert "`latent_dim` is 20 unless the command line says otherwise" in note.message
