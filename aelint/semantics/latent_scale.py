@@ -40,7 +40,8 @@ def _returned(program: Program, network: Instance, name: str) -> list[Value]:
     found: list[Return] = [
         r for r in program.returns if r.function.name == name and r.context.stack[-1].receiver is network
     ]
-    return [r.value for r in found]
+    # Beside the latent there may be its mean and variance.
+    return [one for r in found for one in (r.value if isinstance(r.value, tuple) else (r.value,))]
 
 
 def _scalings(value: Value) -> list[Sym]:
