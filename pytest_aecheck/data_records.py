@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Coverage", "Stream"]
+__all__ = ["Coverage", "Processes", "Stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,17 @@ class Stream:
     """Items of the second worker that are those of the first, in the same places."""
     distinct: int
     """Different items among those of the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """What two processes of a distributed run read in one epoch."""
+
+    error: str
+    samples: int
+    """Different samples of all processes together."""
+    shared: int
+    """Samples that every process reads."""
+    shortest: int
+    longest: int
+    """Samples of the process that reads fewest, and of the one that reads most."""

@@ -18,7 +18,7 @@ from pytest_aecheck.code_records import (
     QuantizerBalance,
     Teacher,
 )
-from pytest_aecheck.data_records import Coverage, Stream
+from pytest_aecheck.data_records import Coverage, Processes, Stream
 from pytest_aecheck.records import (
     Attempt,
     Attempts,
@@ -79,6 +79,7 @@ __all__ = [
     "Players",
     "Posterior",
     "PriorSamples",
+    "Processes",
     "Program",
     "Quantizer",
     "QuantizerBalance",
@@ -267,6 +268,11 @@ class Observations:
     def coverage(self) -> Coverage:
         """The indices of one epoch."""
         return cast("Coverage", self.get("coverage"))
+
+    @property
+    def processes(self) -> Processes:
+        """What two real processes read."""
+        return cast("Processes", self.get("processes"))
 
     @property
     def stream(self) -> Stream:

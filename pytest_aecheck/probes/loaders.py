@@ -15,7 +15,7 @@ from pytest_aecheck.observations import LoaderFacts, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
 from pytest_aecheck.probes.determinism import preserved, seeded
 
-__all__ = ["fingerprints", "observe_loader"]
+__all__ = ["epoch_fingerprints", "fingerprints", "observe_loader"]
 
 _MOST_BATCHES = 64
 
@@ -107,6 +107,11 @@ def _epoch(loader: Iterable[Any]) -> tuple[tuple[tuple[int, ...], ...], float, f
             low, high = min(low, float(values.min())), max(high, float(values.max()))
             bad += int(torch.isinf(values).sum()) if values.is_floating_point() else 0
     return tuple(prints), low, high, bad, aliased, levels
+
+
+def epoch_fingerprints(loader: Iterable[Any]) -> tuple[tuple[int, ...], ...]:
+    """One checksum per sample, batch by batch, for at most 64 batches."""
+    return _epoch(loader)[0]
 
 
 def _sortedness(levels: list[float]) -> float:

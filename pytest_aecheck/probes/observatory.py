@@ -38,6 +38,7 @@ _PROBES = {
     "weights": "weights:observe_weights",
     "loader": "loaders:observe_loader",
     "coverage": "coverage:observe_coverage",
+    "processes": "processes:observe_processes",
     "stream": "coverage:observe_stream",
     "step": "steps:observe_step",
     "quantizer_balance": "quantizers:observe_quantizer_balance",
