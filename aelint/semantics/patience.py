@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.liveness import dead_stores
 from aelint.semantics.program import Program
 from aelint.syntax.walk import walk
 
-__all__ = ["Patience", "patiences", "restarts_waiting"]
+__all__ = ["IgnoredValidation", "Patience", "ignored_validations", "patiences", "restarts_waiting"]
 
 _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -164,3 +166,33 @@ def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]
 
 def _is_growth(value: ast.expr, counter: str) -> bool:
     return any(ast.unparse(n) == counter for n in walk(value) if isinstance(n, (ast.Name, ast.Attribute)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IgnoredValidation:
+    """A comparison with a best score, in a function that computes a validation loss and never reads it."""
+
+    comparison: Site
+    loss: Site
+    name: str
+    decides: str
+
+
+_HELD_OUT = re.compile(r"^(val|valid|validation|dev|eval)_?(\w*_)?(loss|error|mse|score)$", re.IGNORECASE)
+
+
+def ignored_validations(program: Program) -> Iterator[IgnoredValidation]:
+    """Functions whose best model is chosen by another number than the validation loss, which lies unused."""
+    for function in program.own_functions:
+        node = function.node
+        if isinstance(node, ast.Lambda):
+            continue
+        dead = next((d for d in dead_stores(node) if _HELD_OUT.match(d.target.id) and d.overwritten is None), None)
+        for branch in (n for n in walk(node) if isinstance(n, ast.If)) if dead is not None else ():
+            match branch.test:
+                case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, _ORDERS):
+                    score, best = (left, right) if "best" in ast.unparse(right).lower() else (right, left)
+                    if "best" in ast.unparse(best).lower() and isinstance(score, ast.Name) and dead is not None:
+                        unit = function.module.unit
+                        loss = Site(unit, dead.target)
+                        yield IgnoredValidation(Site(unit, branch.test), loss, dead.target.id, score.id)

@@ -162,3 +162,32 @@ def test_silent_on_losses_of_outputs(operands):
 @pytest.mark.parametrize("operands", ["code, out", "out, code", "input=decoder(code), target=code"])
 def test_a_code_compared_with_its_reconstruction(operands):
     assert rows(rule, STEPS.format(operands)) == [12]
+
+
+CHOSEN = """
+import torch
+from torch import nn
+
+def fit(model, data, held_out):
+    best = float("inf")
+    for epoch in range(9):
+        train_loss = (model(data) - data).pow(2).mean().item()
+        val_loss = (model(held_out) - held_out).pow(2).mean().item()
+        {shown}
+        if {decides} < best:
+            best = {decides}
+            torch.save(model.state_dict(), "best.pt")
+"""
+
+
+@pytest.mark.parametrize(
+    ("shown", "decides"),
+    [("pass", "val_loss"), ("print(val_loss)", "train_loss"), ("history.append(val_loss)", "train_loss")],
+)
+def test_silent_where_the_validation_loss_is_read(shown, decides):
+    assert rows(rule, CHOSEN.format(shown=shown, decides=decides)) == []
+
+
+def test_a_best_model_that_the_validation_loss_has_no_part_in():
+    assert rows(rule, CHOSEN.format(shown="pass", decides="train_loss")) == [11]
+    assert rows(rule, CHOSEN.format(shown="pass", decides="train_loss").replace("val_loss", "validation_mse")) == [11]

@@ -8,7 +8,8 @@ batch means that is divided by the number of samples; a sum over samples that is
 number of batches; and a sum over the batches of one loader that is divided by the size of another, by
 samples that its sampler never draws, or by a sum of the rounds' numbers (`n += i`). In loops over a loader's
 batches it reports what is added up although it comes from another loop, and a validation loss whose model is
-never called, or that compares a code with its own reconstruction. `roc_auc_score` and its like are reported where the scores come before the labels.
+never called, or that compares a code with its own reconstruction, and one that is never read while another number
+decides which model is the best. `roc_auc_score` and its like are reported where the scores come before the labels.
 
 ## Why is this bad?
 
@@ -74,6 +75,7 @@ from aelint.semantics.evaluations import (
     losses_without_the_model,
     metrics_of_another_loop,
 )
+from aelint.semantics.patience import ignored_validations
 from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
@@ -154,6 +156,12 @@ def _unjudged(program: Program) -> Iterator[Finding]:
             call.site,
             f"`{call.name.rpartition('.')[2]}` takes the labels first and the scores second; here what the model gives comes first: "
             "exchange the two",
+        )
+    for one in ignored_validations(program):
+        yield Finding(
+            one.comparison,
+            f"`{one.name}` is computed and never read: the best model is chosen by `{one.decides}`; compare the loss on held-out data",
+            (Note(one.loss, "the validation loss"),),
         )
     for call in codes_compared(program):
         yield Finding(
