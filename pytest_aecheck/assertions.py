@@ -140,6 +140,36 @@ class Assertions:
         spec = AESpec(model, batch, stage=Stage.FITTED, **declared)
         return self._answer("AEC231", spec, lambda found: _at_most(found, "fvu", most))
 
+    def better_than_linear(self, model: Any, batch: Any, **declared: Any) -> Verdict:
+        """The trained model is not worse than principal components, as many as its code has units."""
+        __tracebackhide__ = True
+        return self._answer("AEC235", AESpec(model, batch, stage=Stage.FITTED, **declared), _unless_warned)
+
+    def tells_data_from_noise(self, model: Any, batch: Any, **declared: Any) -> Verdict:
+        """The trained model reconstructs data better than samples whose features were exchanged: its error can score anomalies."""
+        __tracebackhide__ = True
+        return self._answer("AEC236", AESpec(model, batch, stage=Stage.FITTED, **declared), _unless_warned)
+
+    def prior_decodes_to_data(self, model: Any, batch: Any, **declared: Any) -> Verdict:
+        """Draws from N(0, I) decode to the data's range, and the codes of the data are where the prior is."""
+        __tracebackhide__ = True
+        return self._answer("AEC627", AESpec(model, batch, stage=Stage.FITTED, **declared), _unless_warned)
+
+    def codebook_used(self, model: Any, batch: Any, *, least: float = 0.1, **declared: Any) -> Verdict:
+        """The perplexity of the trained codebook is at least the share `least` of its entries."""
+        __tracebackhide__ = True
+
+        def demand(found: Verdict) -> str:
+            perplexity, entries = found.numbers.get("perplexity"), found.numbers.get("entries")
+            enough = not (_number(perplexity) and _number(entries)) or perplexity >= least * entries
+            return (
+                ""
+                if enough
+                else f"the perplexity is {perplexity:.4g} of {entries} entries; a share of {least:g} was asked for"
+            )
+
+        return self._answer("AEC707", AESpec(model, batch, stage=Stage.FITTED, **declared), demand)
+
     def input_passes_code(self, model: Any, batch: Any, **declared: Any) -> Verdict:
         """With the code held constant, nothing of the input reaches the reconstruction."""
         __tracebackhide__ = True
@@ -159,6 +189,21 @@ class Assertions:
         """No sample of the validation loader is in the training loader as well."""
         __tracebackhide__ = True
         return self._answer("AEC506", _loading(loader, eval_loader=_building(eval_loader)))
+
+    def covers_data(self, loader: Any) -> Verdict:
+        """An epoch of the loader leaves no sample out."""
+        __tracebackhide__ = True
+        return self._answer("AEC522", _loading(loader), _unless_warned)
+
+    def stream_shared_out(self, loader: Any) -> Verdict:
+        """Workers of the loader read different parts of a stream. None is started."""
+        __tracebackhide__ = True
+        return self._answer("AEC523", _loading(loader))
+
+    def processes_disjoint(self, loader: Any) -> Verdict:
+        """Two real processes, connected by gloo, read different samples; each calls `loader`, which has to build one."""
+        __tracebackhide__ = True
+        return self._answer("AEC524", _loading(loader, slow=True))
 
     def reshuffled(self, loader: Any) -> Verdict:
         """Two epochs of the loader have another order."""

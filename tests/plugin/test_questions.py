@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from pytest_aecheck import CheckFailure
-from tests.plugin.zoo import MLP, VAE, elbo, gaussian_kl, vectors
+from tests.plugin.zoo import MLP, VAE, VQ, elbo, gaussian_kl, vectors
 
 DATA = vectors(64, 3)
 
@@ -106,3 +106,29 @@ def test_faulty_loaders_fail_with_the_check_that_knows_the_fault(aecheck):
         aecheck.ranks_disjoint(all_to_everyone)
     with pytest.raises(CheckFailure, match="AEC504"):
         aecheck.workers_differ(lambda: DataLoader(Noisy(random.Random(0).random), 8, num_workers=2))
+
+
+def test_a_trained_model_is_asked_about_baselines_and_prior(aecheck, fitted):
+    assert aecheck.prior_decodes_to_data(fitted, vectors).numbers["outside"] < 0.05
+    with pytest.raises(pytest.skip.Exception, match="drawn or discrete"):
+        aecheck.better_than_linear(fitted, vectors)
+    with pytest.raises(AssertionError, match="principal components leave"):
+        aecheck.better_than_linear(MLP, vectors)
+
+
+def test_a_codebook_is_asked_for_a_share_of_its_entries(aecheck):
+    torch.manual_seed(0)
+    model = VQ()
+    found = aecheck.codebook_used(model, vectors, least=0.01)
+    with pytest.raises(AssertionError, match=r"a share of 1 was asked for"):
+        aecheck.codebook_used(model, vectors, least=1.0)
+    assert found.numbers["entries"] == 16
+
+
+def test_a_loader_is_asked_what_it_covers(aecheck):
+    assert aecheck.covers_data(DataLoader(DATA, 8)).numbers["read"] == 64
+    with pytest.raises(CheckFailure, match="an epoch has no batch"):
+        aecheck.covers_data(DataLoader(DATA, 100, drop_last=True))
+    assert (
+        aecheck.processes_disjoint(lambda: DataLoader(DATA, 8, sampler=DistributedSampler(DATA))).numbers["shared"] == 0
+    )
