@@ -186,6 +186,7 @@ def call_function(
     running = sum(1 for a in stack if a.function.node is function.node)
     site = frame.site(node) if node is not None else None
     if running >= machine.limits.recursion or len(stack) >= machine.limits.depth:
+        _leave_open(frame, (*args, *kwargs.values()))
         return Sym("call", tuple(args), {"callee": function}, site)
     machine.executed.add(id(function.node))
     scope = Scope(parent=function.scope)
@@ -195,6 +196,14 @@ def call_function(
     no_grad = not statements.NO_GRAD.isdisjoint(function.decorators)
     with machine.running(function, site, receiver, no_grad=no_grad):
         return _run_body(inner, function)
+
+
+def _leave_open(frame: Frame, given: tuple[Value, ...]) -> None:
+    """A call that is not followed may still fill the lists and dictionaries that it is given."""
+    for value in given:
+        if isinstance(value, (ListValue, DictValue)):
+            frame.machine.heap.touch(value)
+            value.complete = False
 
 
 def _run_body(frame: Frame, function: Function) -> Value:

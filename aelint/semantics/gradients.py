@@ -92,7 +92,7 @@ def reach(tensor: Value) -> Reach:
             live.update(found)
         else:
             severed.update((owner, cut) for owner in found if owner not in severed)
-        if value.op == "call" and cut is None:
+        if value.op in {"call", "attr"} and cut is None:
             given = [m for m in value.inputs if isinstance(m, (Instance, Object)) and is_module(m)]
             live.update(id(one) for module in given for _, one in submodules(module))
             unread |= bool(given)

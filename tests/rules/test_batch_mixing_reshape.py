@@ -21,6 +21,25 @@ def test_silent_on_one_sample():
     assert rows(rule, HEAD + "y = torch.rand(28, 28).view(1, -1)\n") == []
 
 
+def test_silent_on_vectors_that_are_listed_over_all_samples():
+    several_codebooks = """
+        import torch
+
+        def flat(x: torch.Tensor, books: torch.Tensor):
+            b, c, h, w = x.shape
+            x = x.view(b, 8, 32, h, w).permute(1, 0, 3, 4, 2)
+            return torch.baddbmm(books, x.reshape(8, -1, 32), books)
+
+        conv = torch.nn.Conv2d(3, 256, 3)
+        flat(conv(unknown), torch.rand(8, 512, 32))
+        """
+    assert rows(rule, several_codebooks) == []
+    sums_over_samples = "def f(x, codes):\n    z = conv(x)\n    return z.permute(1, 0, 2, 3).flatten(1) @ codes\n"
+    assert rows(rule, HEAD + sums_over_samples) == []
+    pairs = "def f(batch):\n    m = conv(batch).flatten(1).sum(1)\n    return m.reshape(-1, 1) * m.reshape(1, -1)\n"
+    assert rows(rule, HEAD + pairs) == []
+
+
 def test_silent_on_a_step_of_one_sample_through_a_recurrent_network():
     source = """
         from torch import nn

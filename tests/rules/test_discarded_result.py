@@ -33,6 +33,14 @@ def test_silent_on_own_objects_with_such_methods():
     assert rows(rule, HEAD + "def show(board):\n    board.view(3)\n    board.permute(1)\n") == []
 
 
+def test_silent_on_the_axes_of_a_figure():
+    source = (
+        HEAD
+        + "figure, axes = subplots(2, 2)\naxes = axes.flatten()\nfor ax in axes:\n    ax.scatter(x, x)\naxes[0].scatter(x, x)\n"
+    )
+    assert rows(rule, source) == []
+
+
 def test_silent_where_an_exception_is_expected():
     source = (
         HEAD

@@ -49,6 +49,16 @@ def test_silent_on_a_cache_of_which_an_unknown_item_changes():
     assert rows(rule, source) == []
 
 
+def test_silent_on_a_shape_that_a_recursion_fills_deeper_than_it_is_followed():
+    source = (
+        HEAD
+        + "def sizes(data, found, depth=0):\n    if isinstance(data, list):\n        if depth == len(found):\n"
+        + "            found.append(len(data))\n        for one in data:\n            sizes(one, found, depth + 1)\n"
+        + "found = []\nrow = [1, 2, 3]\nsizes([[row, row], [row, row]], found)\ny = torch.zeros(found) + torch.rand(2, 2, 3)\n"
+    )
+    assert rows(rule, source) == []
+
+
 def test_silent_behind_a_loop_over_blocks_that_are_not_all_known():
     source = (
         HEAD

@@ -73,7 +73,12 @@ _PURE = frozenset(
         "max_pool2d", "avg_pool2d", "layer_norm", "batch_norm",
     }
 )  # fmt: skip
-_SHARED_WITH_MODULES = frozenset({"to", "cpu", "cuda", "float", "double", "half", "type"})
+_SHARED_WITH_OTHERS = frozenset(
+    {
+        "to", "cpu", "cuda", "float", "double", "half", "type", "view", "flatten", "squeeze", "transpose", "permute",
+        "getitem", "element", "item",
+    }
+)  # fmt: skip
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -108,8 +113,9 @@ _IN_PLACE = re.compile(r"[a-z]_$")
 
 
 def _is_tensor(operand: Sym) -> bool:
-    # What was moved or cast before may be a module, which these methods change in place.
-    while operand.op in _SHARED_WITH_MODULES and operand.inputs and isinstance(operand.inputs[0], Sym):
+    # What was moved or cast before may be a module, which these methods change in place; what was flattened or
+    # indexed may be an array of other things, such as the axes of a figure.
+    while operand.op in _SHARED_WITH_OTHERS and operand.inputs and isinstance(operand.inputs[0], Sym):
         operand = operand.inputs[0]
     return operand.tensor is True
 

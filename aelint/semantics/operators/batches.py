@@ -35,7 +35,13 @@ def check_samples(apply: Apply, shape: Shape, target: Shape) -> None:
     axis = batch_axis(shape)
     # An unknown tensor's first axis counts as the samples' only as long as it stands in front (or behind the
     # time axis): an image without a batch has its channels there, and layouts move them to the end.
-    if axis is None or axis > 1 or len(target) < 2:
+    if axis is None or axis > 1 or len(target) < 2 or len(shape) < 2:
+        return
+    if axis == 1 and target[0] == shape[0]:
+        # Who moved another axis to the front, and keeps it there, adds up over samples: `(channels, samples * pixels)`.
+        return
+    if len(target) > 2 and target[-1] == shape[-1]:
+        # Whole vectors, listed over samples and places: what a codebook is compared with.
         return
     sample = dims.product(shape[axis + 1 :])
     tails = [dims.product(target[i:]) for i in range(1, len(target))]
