@@ -25,6 +25,7 @@ def as_record(verdict: Verdict) -> dict[str, Any]:
         "message": verdict.message,
         "numbers": dict(verdict.numbers),
         "where": verdict.where,
+        "reproduce": verdict.reproduce,
         "url": verdict.url,
     }
 

@@ -55,6 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--aecheck-json", dest="aecheck_json", type=Path, metavar="FILE", help="write every verdict to FILE"
     )
     group.addoption(
+        "--aecheck-html",
+        dest="aecheck_html",
+        type=Path,
+        metavar="FILE",
+        help="write every verdict to FILE, as one page",
+    )
+    group.addoption(
         "--aecheck-model", dest="aecheck_model", metavar="MODULE:FACTORY", help="check this model without a test file"
     )
     group.addoption(
@@ -134,11 +141,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Count the verdicts, list warnings, and write the JSON file."""
+    """Count the verdicts, list warnings, and write the files that were asked for."""
     found = list(_verdicts(terminalreporter))
     target = config.getoption("aecheck_json")
     if target is not None:
         target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if config.getoption("aecheck_html") is not None:
+        from pytest_aecheck.report.html import page
+
+        config.getoption("aecheck_html").write_text(page(found), encoding="utf-8")
     if found:
         from pytest_aecheck.report.terminal import write_summary
 

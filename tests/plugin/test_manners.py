@@ -94,6 +94,33 @@ def test_json_file_holds_the_verdicts_of_parametrised_checks(pytester):
     }
 
 
+def test_html_page_holds_what_failed_and_needs_nothing_beside_it(pytester):
+    target = pytester.path / "report.html"
+    code = "def test(aecheck): aecheck(Deaf, batch=batch, loss=loss, name='<b>Deaf</b>')"
+    run(pytester, code, f"--aecheck-html={target}").assert_outcomes(failed=1)
+    text = target.read_text()
+    assert "AEC200" in text
+    assert "x = batch(2, 0)" in text
+    assert text.index("AEC200") < text.index('class="status passed"') < text.index('class="status skipped"')
+    assert not any(mark in text for mark in ("<script", "<link", "src=", "@import", "url("))
+
+
+def test_html_page_escapes_what_it_is_given():
+    from pytest_aecheck.report.html import page
+
+    verdict = {
+        "test": "<i>",
+        "code": "X1",
+        "name": "<i>",
+        "status": "failed",
+        "message": "<i>",
+        "numbers": {"<i>": "<i>"},
+        "where": "<i>",
+    }
+    assert "<i>" not in page([verdict])
+    assert "No check was made." in page([])
+
+
 def test_ini_settings_mirror_options(pytester):
     pytester.makeini("[pytest]\naecheck_only = AEC107\n")
     run(pytester, "def test(aecheck): assert len(aecheck(AE, batch=batch).verdicts) == 1").assert_outcomes(passed=1)
