@@ -228,6 +228,7 @@ class Bench:
     def _called_by_loss(self, model: Any, batch: Any) -> Any:
         """The output of a model that needs more than the batch holds: the loss knows what (a condition, a mask)."""
         outputs: list[Any] = []
+        assert self.declared.loss is not None
         handle = model.register_forward_hook(lambda _module, _arguments, output: outputs.append(output))
         try:
             self.declared.loss(model, batch)

@@ -5,6 +5,7 @@ The code is held constant and one token is changed. Where the target changes wit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,7 +36,7 @@ def observe_teacher(bench: Bench) -> Teacher:
         if not code.drawn:
             raise Unavailable("the model draws no latent: what else the decoder may see is not known")
         held = {key: value.tensor.detach().clone() for key, value in zip(code.keys, code.values, strict=True)}
-        override = {key: (lambda _, kept=kept: kept) for key, kept in held.items()}
+        override = {key: _always(kept) for key, kept in held.items()}
         before = record(bench, model, batch, seed=bench.spec.seed, noise=zeros, override=override)
         seen = [
             found for place in _places(bench, x) for found in _changes(bench, model, batch, place, before, override)
@@ -43,6 +44,10 @@ def observe_teacher(bench: Bench) -> Teacher:
     if not seen:
         raise Unavailable("no target of the loss follows the tokens one by one")
     return Teacher(places=len(seen), shown=sum(seen))
+
+
+def _always(kept: Any) -> Callable[[Any], Any]:
+    return lambda _: kept
 
 
 def _places(bench: Bench, x: Any) -> list[int]:

@@ -136,7 +136,7 @@ def _finishing(run: Run, prediction: Value) -> Callable[[Any], Any]:
     if any(
         call.inputs and call.inputs[0] is prediction for call in run.trace.named("binary_cross_entropy_with_logits")
     ):
-        return torch.sigmoid
+        return _ACTIVATIONS["sigmoid"]
     x_hat = run.maybe_reconstruction()
     value = through_views(prediction)
     if x_hat is None or value is through_views(x_hat) or value.producer is None:

@@ -25,6 +25,8 @@ Runs on request only: declare `slow=True`. Data sets of which more than 64 batch
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
@@ -46,7 +48,7 @@ def judge(observations: Observations) -> Verdict:
     found = observations.processes
     if found.error:
         return CHECK.failed(f"building or reading the loader in two processes failed: {found.error}")
-    numbers = {"samples": found.samples, "shared": found.shared}
+    numbers: dict[str, Any] = {"samples": found.samples, "shared": found.shared}
     if found.shared > _SHARE * found.samples:
         return CHECK.failed(
             f"two processes read {found.samples} samples in one epoch, and {found.shared} of them both: give the loader a DistributedSampler, "

@@ -25,6 +25,8 @@ Samplers that choose on purpose: subsets, shares of a rank, draws with replaceme
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
@@ -42,7 +44,7 @@ _SHARE = 0.9
 def judge(observations: Observations) -> Verdict:
     """Count indices."""
     found = observations.coverage
-    numbers = {"samples": found.samples, "read": found.distinct, "batches": found.batches}
+    numbers: dict[str, Any] = {"samples": found.samples, "read": found.distinct, "batches": found.batches}
     if found.samples and not found.batches:
         return CHECK.failed(
             f"an epoch has no batch, although the data set has {found.samples} samples: drop_last leaves out the only, incomplete one, or "
