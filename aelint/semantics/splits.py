@@ -53,7 +53,9 @@ def parts_of(value: Value) -> Part | None:
 
 def overlapping(left: Part, right: Part) -> bool:
     """Whether both certainly share rows: the same indices, or slices with known ends that meet."""
-    if left.data is not right.data or left.data is None:
+    one_place = left.site is not None and left.site is right.site
+    if left.data is not right.data or left.data is None or one_place:
+        # What one expression gives several times, in a comprehension, are different items.
         return False
     match left.index, right.index:
         case slice() as a, slice() as b:

@@ -153,3 +153,24 @@ def test_loop_that_only_prints_its_start():
     assert rows(rule, TRAINED.format(body="print(start)\n    loss = model(data[:size])")) == [5]
     assert rows(rule, TRAINED.format(body="loss = model(data[:size])").replace("loss.backward()", "show(loss)")) == []
     assert rows(rule, TRAINED.format(body="report(start)\n    loss = model(data[:size])")) == []
+
+
+def test_silent_on_a_loader_of_one_batch_that_a_flag_ends():
+    source = """
+        import torch
+
+        class OneBatch:
+            def __init__(self, dataset):
+                self.dataset, self.done = dataset, False
+
+            def __iter__(self):
+                self.done = False
+                return self
+
+            def __next__(self):
+                if not self.done:
+                    self.done = True
+                    return self.dataset[:]
+                raise StopIteration()
+        """
+    assert rows(rule, source) == []

@@ -128,3 +128,14 @@ def test_silent_on_graphs_whose_held_out_edges_are_hidden(encoded, predicted):
 
 def test_an_encoder_that_is_shown_the_held_out_edges():
     assert rows(rule, EDGES.format(encoded="edge_index", predicted="train_edges")) == [26]
+
+
+def test_silent_on_the_arrays_of_an_archive():
+    source = """
+        import numpy as np
+        import torch
+        archive = np.load("digits.npz")
+        train_data, train_labels, test_data, test_labels = [archive[name] for name in archive.files]
+        train_set, test_set = torch.tensor(train_data), torch.tensor(test_data)
+        """
+    assert rows(rule, source) == []

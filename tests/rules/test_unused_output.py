@@ -99,3 +99,31 @@ def test_an_encoder_whose_state_the_decoder_does_not_get():
         """
     assert rows(rule, source.format("")) == [12]
     assert rows(rule, source.format(", state")) == []
+
+
+def test_silent_on_a_loss_that_another_file_asks_for():
+    source = """
+        import torch
+        from torch import nn
+
+        class Clusters(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder, self.spread = nn.Linear(20, 4), nn.Linear(20, 4)
+
+            def pretrain(self, loader):
+                optimizer = torch.optim.Adam(self.parameters())
+                for x in loader:
+                    loss = self.encoder(x).pow(2).mean()
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+
+            def elbo(self, x):
+                total = self.encoder(x).pow(2).mean()
+                total += self.spread(x).exp().mean()
+                return total
+
+        Clusters().pretrain(torch.utils.data.DataLoader(torch.rand(99, 20), batch_size=9))
+        """
+    assert rows(rule, source) == []

@@ -110,8 +110,19 @@ def _iterator(cls: ClassValue) -> Iterator[Finding]:
     state = Constancy(function.node, _changing(cls))
     returned = [n.value for n in own_nodes(function.node) if isinstance(n, ast.Return) and n.value is not None]
     parts = [part for value in returned if state.constant(value) for part in state.slices(value)]
+    counter = _counter(function.node, state)
+    if counter is None and _is_ended_by_a_flag(function.node):
+        return
     if parts and all(state.constant(value) for value in returned):
-        yield _finding(function.module.unit, parts[0], "every call of `__next__` gives", _counter(function.node, state))
+        yield _finding(function.module.unit, parts[0], "every call of `__next__` gives", counter)
+
+
+def _is_ended_by_a_flag(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """`self.done = True` beside `raise StopIteration`: one batch is meant."""
+    nodes = own_nodes(function)
+    ends = any(isinstance(n, ast.Raise) and "StopIteration" in ast.unparse(n) for n in nodes)
+    set_once = (n for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant))
+    return ends and any(attribute_of_self(t) is not None for n in set_once for t in n.targets)
 
 
 def _readable(cls: ClassValue) -> bool:
