@@ -34,6 +34,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL126', 'mismatched-choice', 'aelint.rules.architecture.mismatched_choice', 'an option named after one layer, loss or optimiser builds another', 'warning', 'high', (('torch',),), {}),
     ('AEL127', 'layers-added-too-late', 'aelint.rules.architecture.layers_added_too_late', 'layers are appended to a list that was already put into the network', 'error', 'high', (('sequential', 'modulelist'), ('append', 'extend', 'insert', '+=')), {}),
     ('AEL128', 'index-test-never-holds', 'aelint.rules.architecture.index_test_never_holds', 'a test on the index of a layer has the same outcome for every layer', 'warning', 'high', (('enumerate', 'range'), ('for ',)), {}),
+    ('AEL129', 'attention-scale', 'aelint.rules.architecture.attention_scale', 'attention scores are scaled the wrong way round, or not at all', 'warning', 'high', (('softmax',), ('matmul', 'einsum', 'bmm', '@')), {}),
     ('AEL201', 'rectified-code', 'aelint.rules.latent.rectified_code', 'a ReLU on a code of very few units', 'warning', 'high', (('relu',), ('linear',)), {'units': 3}),
     ('AEL202', 'bounded-posterior-head', 'aelint.rules.latent.bounded_posterior_head', 'the mean or log-variance of a posterior ends in an activation', 'warning', 'high', (('relu', 'sigmoid', 'tanh', 'softplus', 'softmax'), ('rand', 'normal')), {}),
     ('AEL203', 'logvar-as-std', 'aelint.rules.latent.logvar_as_std', 'the noise of a sample is scaled by a head that the divergence reads differently', 'error', 'high', (('rand', 'normal'),), {}),

@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.objective import probability_loss_on_unbounded_output as rule
 from tests.rules.harness import rows
 
@@ -82,3 +84,38 @@ def test_no_logarithms():
     assert rows(rule, net + "F.nll_loss(y.view(-1, 4), p)\n") == [7]
     assert rows(rule, net + "nn.KLDivLoss(reduction='batchmean')(y.softmax(dim=1), p)\n") == [7]
     assert rows(rule, net + "F.kl_div(torch.sigmoid(y), p, reduction='sum')\n") == [7]
+
+
+TARGETS = """import torch
+from torch import nn
+import torch.nn.functional as F
+
+net = nn.Linear(30, 30)
+x = torch.rand(16, 30)
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "F.binary_cross_entropy_with_logits(net(x), x)",
+        "F.binary_cross_entropy(torch.sigmoid(net(x)), (x > 0.5).float())",
+        "F.binary_cross_entropy_with_logits(net(x), torch.randn(16, 30))",
+        "F.binary_cross_entropy_with_logits(net(x), unknown)",
+        "F.binary_cross_entropy_with_logits(net(x), x * 1.05)",
+    ],
+)
+def test_targets_that_may_be_probabilities(line):
+    assert not rows(rule, TARGETS + line + "\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "F.binary_cross_entropy_with_logits(net(x), x * 2 - 1)",
+        "F.binary_cross_entropy(torch.sigmoid(net(x)), (x - 0.5) / 0.5)",
+        "nn.BCEWithLogitsLoss(reduction='sum')(net(x), 255 * x)",
+    ],
+)
+def test_targets_that_are_no_probabilities(line):
+    assert rows(rule, TARGETS + line + "\n") == [7]

@@ -113,3 +113,21 @@ def test_a_sample_that_is_used() -> None:
 
 def test_a_sample_that_is_not_used() -> None:
     assert rows(rule, SAMPLED.format("self.decoder(mu), mu, logvar")) == [15]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        pytest.param("x = x + torch.randn_like(x); return self.mean(x)", [], id="read"),
+        pytest.param("h = x + torch.randn_like(x); h = self.mean(h); return h", [], id="taken-further"),
+        pytest.param("h = x + torch.randn_like(x); h = x * torch.bernoulli(x); return h", [], id="other-noise"),
+        pytest.param("h = x * 0.5; h = x; return self.mean(h)", [], id="no-noise"),
+        pytest.param("h = x + torch.randn_like(x); h = x; return self.mean(h)", [13], id="clean-again"),
+        pytest.param(
+            "h = x * torch.randint(0, 2, x.shape); h = x.view(-1, 30); return self.mean(h)", [13], id="reshaped"
+        ),
+        pytest.param("h = F.dropout(x) + 0 * torch.rand_like(x); h = 2 * x; return self.mean(h)", [13], id="scaled"),
+    ],
+)
+def test_corrupted_input_that_is_assigned_again(body: str, found: list[int]) -> None:
+    assert rows(rule, source(body)) == found

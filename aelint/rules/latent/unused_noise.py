@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a method of a network that draws random numbers under a name and never reads that name, or assigns it again
-before it is read.
+before it is read; and a corrupted input whose name is given to the clean input again.
 
 ## Why is this bad?
 
@@ -57,11 +57,14 @@ Only names inside of methods of networks are judged, and only where every use is
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics.dead_values import dead_bindings
+from aelint.semantics.lineage import ancestors
+from aelint.semantics.liveness import dead_stores
 from aelint.semantics.posteriors import is_noise, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.values import Sym
@@ -87,11 +90,14 @@ def check(program: Program) -> Iterator[Finding]:
         if isinstance(drawn, Sym) and is_noise(drawn):
             message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
             yield Finding(binding.site, message)
+    corrupted = list(_overwritten(program))
+    told = {id(finding.site.node) for finding in corrupted}
     for binding in dead_bindings(program, _SCALED):
         drawn = _scaled_noise(binding.value)
-        if drawn is not None:
+        if drawn is not None and id(binding.site.node) not in told:
             message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
             yield Finding(binding.site, message)
+    yield from corrupted
     samples = {p.sample.id: p for p in posteriors(program) if p.learned and p.route == "sum"}
     for binding in dead_bindings(program, _SAMPLES):
         drawn = binding.value
@@ -113,3 +119,34 @@ def _scaled_noise(value: object) -> Sym | None:
     factors = [i for i in value.inputs if i not in drawn]
     plain = all(isinstance(f, (int, float)) or (isinstance(f, Sym) and f.op in {"param", "attr"}) for f in factors)
     return drawn[0] if len(drawn) == 1 and plain else None
+
+
+_CORRUPTIONS = frozenset({"add", "sub", "mul", "where", "dropout", "masked_fill", "clamp"})
+
+
+def _overwritten(program: Program) -> Iterator[Finding]:
+    """A corrupted tensor whose name is given to the clean one before anything read it."""
+    for binding in dead_bindings(program, _CORRUPTIONS):
+        function = binding.context.function
+        if function is None or isinstance(function.node, ast.Lambda):
+            continue
+        dead = next((d for d in dead_stores(function.node) if d.target is binding.site.node), None)
+        name_again = dead.overwritten if dead is not None else None
+        again = (b for b in program.bindings if b.site.node is name_again and b.order > binding.order)
+        later = next((b.value for b in again), None)
+        if not isinstance(binding.value, Sym) or not isinstance(later, Sym):
+            continue
+        before, after = list(ancestors(binding.value)), {a.id for a in ancestors(later)}
+        # Data that stands in for a batch is drawn too, but the clean tensor holds it as well.
+        noise = [a for a in before if is_noise(a) and a.id not in after]
+        clean = [a for a in before if (a.op in _GIVEN or is_noise(a)) and a.id in after]
+        if noise and clean and not any(is_noise(a) and a not in before for a in ancestors(later)):
+            name = clean[0].name or "the clean tensor"
+            message = (
+                f"`{binding.name}` holds noise here and is assigned again from the clean `{name}` before anything reads it: "
+                "the network never sees the corrupted input. Go on from the corrupted one"
+            )
+            yield Finding(binding.site, message)
+
+
+_GIVEN = frozenset({"param", "batch", "item"})

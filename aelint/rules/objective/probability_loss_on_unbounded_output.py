@@ -3,12 +3,14 @@
 ## What it does
 
 Reports `binary_cross_entropy` and `BCELoss` whose input is the output of a linear or convolution layer, or of
-an activation that leaves [0, 1], on every path.
+an activation that leaves [0, 1], on every path; and binary cross-entropy, with or without logits, whose target is data
+beyond [0, 1], such as normalised images.
 
 ## Why is this bad?
 
 torch raises `all elements of input should be between 0 and 1`, on a GPU as a device-side assertion that says
-nothing. Where it does not raise by luck, the logarithm is undefined from the next step on.
+nothing. Where it does not raise by luck, the logarithm is undefined from the next step on. Targets are not checked: beyond
+[0, 1] the loss has no lower bound, and outputs saturate.
 
 ## Example
 
@@ -54,7 +56,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.lineage import origins
+from aelint.semantics.attained import attained_range
+from aelint.semantics.comparisons import is_data
+from aelint.semantics.lineage import ancestors, origins
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import place
@@ -77,6 +81,10 @@ _ACTIVATIONS = frozenset(
     {"relu", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu", "log_softmax", "prelu"}
 )
 
+_NORMAL = frozenset({"randn", "normal"})
+"""What stands in for data where code is only tried out."""
+_SLACK = 0.1
+"""Targets that leave [0, 1] by less are noisy or smoothed labels."""
 _PROBABILITIES = frozenset({"softmax", "sigmoid"})
 _QUOTIENTS = frozenset({"truediv", "mul", "pow"})
 
@@ -96,6 +104,19 @@ def check(program: Program) -> Iterator[Finding]:
         )
         notes = (Note(unbounded.site, "the last operation before the loss"),) if unbounded.site else ()
         yield Finding(call.site, message, notes)
+    for call in program.calls_to("binary_cross_entropy", "binary_cross_entropy_with_logits"):
+        target = call.bound.get("target")
+        given = isinstance(target, Sym) and is_data(target) and not any(a.op in _NORMAL for a in ancestors(target))
+        reached = attained_range(target) if given else None
+        if reached is None or call.context.speculative or id(call.site.node) in seen:
+            continue
+        if reached.low < -_SLACK or reached.high > 1 + _SLACK:
+            seen.add(id(call.site.node))
+            message = (
+                f"`{call.name}` compares with probabilities, but the target takes values in {reached}: beyond [0, 1] the loss "
+                "has no minimum and falls below zero. Bring the data into [0, 1], or use `mse_loss`"
+            )
+            yield Finding(call.site, message)
     for call in program.calls_to("nll_loss", "kl_div"):
         wrong = None if call.context.speculative or id(call.site.node) in seen else _no_logarithm(call)
         if wrong is not None:
