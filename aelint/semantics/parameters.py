@@ -120,7 +120,10 @@ def _of_sym(value: Sym, depth: int) -> Held:
         case Sym(op="attr", attrs={"name": "param_groups"}, inputs=(optimizer, *_)):
             return held_by(optimizer, depth + 1)
         case Sym(op="call" | "phi" | "element" | "item" | "getitem", inputs=inputs) if inputs:
-            return _union([i for i in inputs if not isinstance(i, int)], depth)
+            found = _union([i for i in inputs if not isinstance(i, int)], depth)
+            # A function that takes the module itself may have added adapters to it.
+            free = value.op == "call" and any(is_module(i) for i in inputs)
+            return Held(found.owners, known=False) if free else found
         case _:
             return NOTHING_KNOWN
 

@@ -198,3 +198,37 @@ def test_a_target_network_with_optional_parts_is_cared_for():
         opt.step()
         """)
     assert rows(rule, source) == []
+
+
+FROZEN = {
+    "thawed again": (
+        "for p in encoder.parameters():\n    p.requires_grad = False\nfor p in encoder.parameters():\n    p.requires_grad = True\n"
+        "opt = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])"
+    ),
+    "one of two parts": (
+        "for p in encoder.parameters():\n    p.requires_grad = False\n"
+        "opt = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])"
+    ),
+    "if the user asks for it": (
+        "both = nn.Sequential(encoder, decoder)\nif input():\n    for p in both.parameters():\n        p.requires_grad = False\n"
+        "opt = torch.optim.Adam(both.parameters())"
+    ),
+    "unknown parameters": (
+        "from setup import chosen\nboth = nn.Sequential(encoder, decoder)\nfor p in both.parameters():\n    p.requires_grad = False\n"
+        "opt = torch.optim.Adam(chosen(both))"
+    ),
+    "frozen, the rest is trained": (
+        "for p in decoder.parameters():\n    p.requires_grad = False\nopt = torch.optim.Adam(encoder.parameters())"
+    ),
+}
+
+
+@pytest.mark.parametrize("optimizers", FROZEN.values(), ids=FROZEN.keys())
+def test_silent_on_parts_that_are_frozen_on_purpose(optimizers):
+    assert rows(rule, PARTS.format(optimizers=optimizers)) == []
+
+
+def test_silent_where_everything_is_frozen_after_training():
+    optimizers = "both = nn.Sequential(encoder, decoder)\nopt = torch.optim.Adam(both.parameters())"
+    end = "for p in both.parameters():\n    p.requires_grad = False\n"
+    assert rows(rule, PARTS.format(optimizers=optimizers) + end) == []
