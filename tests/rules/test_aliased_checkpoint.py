@@ -95,3 +95,38 @@ def test_kept_by_a_helper_of_another_file():
             """,
     }
     assert rows(rule, files) == [9]
+
+
+KEPT = {
+    "a name of its own for the model": ("current = model", ""),
+    "a loss that is the best": ("best_loss = loss", ""),
+    "the state of the optimiser goes back": ("best = opt.state_dict()", "opt.load_state_dict(best)"),
+    "a state that is only looked at": ("best = model.state_dict()", "print(best.keys())"),
+}
+
+
+@pytest.mark.parametrize(("keep", "end"), KEPT.values(), ids=KEPT.keys())
+def test_silent_on_other_things_that_are_kept(keep, end):
+    assert rows(rule, SETUP.format(keep=keep, end=end)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(
+            "    if loss < lowest:\n        {keep}\n", "    best_model = model\n", id="an alias in every round"
+        ),
+        pytest.param(
+            "for epoch in range(9):\n    loss = update()\n    if loss < lowest:\n        {keep}\n",
+            "best_model = model\nfor epoch in range(9):\n    update()\n",
+            id="an alias before training",
+        ),
+        pytest.param(
+            "    loss = update()\n    if loss < lowest:\n        {keep}\n",
+            "    fresh = nn.Linear(4, 4)\n    if loss_of(fresh) < lowest:\n        best_model = fresh\n",
+            id="a model of each round",
+        ),
+    ],
+)
+def test_silent_where_no_step_changes_what_was_kept(old, new):
+    assert rows(rule, SETUP.replace(old, new).format(keep="pass", end="")) == []

@@ -54,3 +54,18 @@ FAULTS = {
 @pytest.mark.parametrize(("name", "line"), FAULTS.values(), ids=FAULTS.keys())
 def test_fires(name, line):
     assert rows(rule, SETUP.format(name=name, line=line)) == [12]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("for _ in range(3): self.decoder.weight.data.copy_(self.encoder.weight.t())", id="in a loop"),
+        pytest.param("self.encoder.weight.data.copy_(self.encoder.weight.clone())", id="onto itself"),
+        pytest.param("self.twin.weight.data.copy_(self.encoder.weight * 0.5)", id="scaled"),
+        pytest.param(
+            "self.twin.weight.data.copy_(torch.linalg.qr(self.encoder.weight.t())[0].t())", id="made orthogonal"
+        ),
+    ],
+)
+def test_silent_on_other_numbers(line):
+    assert rows(rule, SETUP.format(name="tie_weights", line=line)) == []

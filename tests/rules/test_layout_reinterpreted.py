@@ -104,3 +104,19 @@ def test_silent_on_positions_that_stay_where_they_are(line):
 )
 def test_fires_on_axes_that_change_places(line):
     assert rows(rule, HEAD + line + "\n") == [4 + line.count("\n")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("y = torch.rand(4, 8, 8).view(4, 64)", id="flattened"),
+        pytest.param("y = torch.rand(4, 8, 6).view(2, 2, 8, 6)", id="groups of samples"),
+        pytest.param("y = torch.rand(4, 6, 8).view(24, 8).view(4, 6, 8)", id="steps folded and undone"),
+        pytest.param("y = torch.rand(4, 64, 7).view(4, 8, 8, 7)", id="a grid of positions"),
+        pytest.param("y = torch.rand(4, 12).view(4, 3, 4)", id="features in groups"),
+        pytest.param("y = torch.rand(5, 5, 3).view(5, 5, 3)", id="nothing changes"),
+        pytest.param("y = torch.rand(6, 4).view(4, 6)", id="no batch of maps"),
+    ],
+)
+def test_silent_on_other_reshapes(line):
+    assert rows(rule, HEAD + line + "\n") == []

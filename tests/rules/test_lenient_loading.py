@@ -71,3 +71,20 @@ def test_models_of_another_file():
         "models.py": SETUP.split("ae, enc", maxsplit=1)[0],
     }
     assert rows(rule, files) == [4]
+
+
+MORE = {
+    "another function of that name": "class Store:\n    def load_state_dict(self, state):\n        pass\nStore().load_state_dict(ae.state_dict())",
+    "strict, which says so itself": "AE().load_state_dict(ae.state_dict(), strict=True)",
+    "a network that makes layers later": (
+        "class Lazy(nn.Module):\n    def __init__(self, n):\n        super().__init__()\n        for i in range(n):\n"
+        "            setattr(self, f'l{i}', nn.Linear(4, 2))\nLazy(int(input())).load_state_dict(ae.state_dict(), strict=False)"
+    ),
+    "an empty dict by purpose": "enc.load_state_dict({}, strict=False)",
+    "a layer without numbers": "nn.ReLU().load_state_dict(ae.state_dict(), strict=False)",
+}
+
+
+@pytest.mark.parametrize("lines", MORE.values(), ids=MORE.keys())
+def test_silent_where_nothing_is_lost(lines):
+    assert rows(rule, SETUP + lines) == []

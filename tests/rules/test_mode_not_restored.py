@@ -1,5 +1,7 @@
 """AEL601: who runs in which mode."""
 
+import textwrap
+
 import pytest
 
 from aelint.rules.inference import mode_not_restored as rule
@@ -224,3 +226,70 @@ def test_silent_on_pictures_that_a_generator_makes_while_it_is_trained():
                 show(generator(shown))
         """
     assert rows(rule, source) == []
+
+
+def scored(body):
+    return SETUP.format(layer="nn.Dropout(0.5)") + textwrap.dedent(body)
+
+
+SCORED = {
+    "with gradients, for an attack": """
+        for x in loader:
+            update(x)
+        for x in loader:
+            F.mse_loss(model(x), x)
+        """,
+    "in evaluation mode": """
+        for x in loader:
+            update(x)
+        model.eval()
+        with torch.no_grad():
+            for x in loader:
+                model(x)
+        """,
+    "before training": """
+        with torch.no_grad():
+            for x in loader:
+                model(x)
+        for x in loader:
+            update(x)
+        """,
+    "another network": """
+        twin = nn.Sequential(nn.Linear(20, 8), nn.Dropout(0.5))
+        for x in loader:
+            update(x)
+        with torch.no_grad():
+            for x in loader:
+                twin(x)
+        """,
+    "train mode that is asked for": """
+        for x in loader:
+            update(x)
+        model.train()
+        with torch.no_grad():
+            for x in loader:
+                model(x)
+        """,
+    "one look at the end": """
+        for x in loader:
+            update(x)
+        with torch.no_grad():
+            model(torch.randn(1, 20))
+        """,
+}
+
+
+@pytest.mark.parametrize("body", SCORED.values(), ids=SCORED.keys())
+def test_silent_on_scores_that_are_sound(body):
+    assert rows(rule, scored(body)) == []
+
+
+def test_scored_in_train_mode():
+    body = """
+    for x in loader:
+        update(x)
+    with torch.no_grad():
+        for x in loader:
+            model(x)
+    """
+    assert len(rows(rule, scored(body))) == 1

@@ -59,3 +59,26 @@ FAULTS = {
 @pytest.mark.parametrize(("lines", "row"), FAULTS.values(), ids=FAULTS.keys())
 def test_fires(lines, row):
     assert rows(rule, SETUP.format(lines=lines)) == [row]
+
+
+KEPT = {
+    "only if the user asks for it": (
+        "opt = torch.optim.Adam(model.parameters())\nif input():\n    model.decoder = nn.Linear(4, 20)"
+    ),
+    "unknown parameters": "from setup import chosen\nopt = torch.optim.Adam(chosen(model))\nmodel.decoder = nn.Linear(4, 20)",
+}
+
+
+@pytest.mark.parametrize("lines", KEPT.values(), ids=KEPT.keys())
+def test_silent_where_the_optimiser_may_know(lines):
+    assert rows(rule, SETUP.format(lines=lines)) == []
+
+
+def test_silent_where_the_part_is_exchanged_after_training():
+    source = SETUP.format(lines="opt = torch.optim.Adam(model.parameters())")
+    assert rows(rule, source + "model.decoder = nn.Linear(4, 10)\n") == []
+
+
+def test_silent_where_another_network_had_a_part_of_that_name():
+    lines = "other = AE()\nother.probe = nn.Linear(4, 2)\nopt = torch.optim.Adam(model.parameters())\nmodel.probe = nn.Linear(4, 2)"
+    assert rows(rule, SETUP.format(lines=lines)) == []
