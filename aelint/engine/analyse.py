@@ -90,6 +90,7 @@ class Analyser:
         comments = _silencers(source, data)
         if not deserves_parsing(source.kind, data):
             return FileReport(path, tuple(_unparsable(source)), comments)
+        self.project.release()
         self._collector.one_more()
         found = [replace(unreadable(path, problem), severity=Severity.ADVICE) for problem in source.left_out]
         failures: list[str] = []

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from aelint.engine.reading import Reader
 from aelint.sources.decode import UnreadableError, decode_python
 from aelint.sources.unit import SourceUnit
+from aelint.syntax.walk import dissolve
 
 __all__ = ["Project"]
 
@@ -37,6 +38,14 @@ class Project:
         self._roots: dict[str, tuple[str, ...]] = {}
         self._units: OrderedDict[str, SourceUnit | None] = OrderedDict()
         self._kept = 0
+        self._evicted: list[SourceUnit] = []
+
+    def release(self) -> None:
+        """Give back the trees for which there was no room; to be called when no program is in use."""
+        for unit in self._evicted:
+            if (tree := vars(unit).pop("tree", None)) is not None:
+                dissolve(tree)
+        self._evicted.clear()
 
     @contextmanager
     def recording(self) -> Iterator[dict[str, bool]]:
@@ -118,7 +127,9 @@ class Project:
         self._kept += len(unit.text) if unit else 0
         while self._kept > KEPT_CHARACTERS and len(self._units) > 1:
             _, oldest = self._units.popitem(last=False)
-            self._kept -= len(oldest.text) if oldest else 0
+            if oldest is not None:
+                self._kept -= len(oldest.text)
+                self._evicted.append(oldest)
 
     def _unit(self, path: str) -> SourceUnit | None:
         try:

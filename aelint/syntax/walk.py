@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
-__all__ = ["once_per_node", "own_nodes", "walk"]
+__all__ = ["dissolve", "once_per_node", "own_nodes", "walk"]
 
 _STRETCH = "_aelint_stretch"
 _MARKS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
@@ -54,6 +54,22 @@ def once_per_node(question: Callable[[ast.AST], Answer]) -> Callable[[ast.AST], 
         return answer
 
     return ask
+
+
+def dissolve(root: ast.AST) -> None:
+    """Empty a tree that nobody uses any more, so that it goes at once.
+
+    Its nodes and their list know each other, and Python looks for such cycles among old objects rarely.
+    """
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        stretch = getattr(node, _STRETCH, None)
+        if stretch is None:
+            stack.extend(ast.iter_child_nodes(node))
+            continue
+        for member in stretch[0]:
+            vars(member).clear()
 
 
 def _stretch(node: ast.AST) -> tuple[list[ast.AST], int, int]:

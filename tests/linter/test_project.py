@@ -1,12 +1,16 @@
 """Imports of the same project, found as Python finds them, and nothing else."""
 
+import ast
+import gc
 import os
+import weakref
 
 import pytest
 
 from aelint.engine import project as module
 from aelint.engine.project import Project
 from aelint.sources.unit import SourceUnit
+from aelint.syntax.walk import walk
 
 
 def find(name, origin="train.py", level=0, project=None):
@@ -80,3 +84,23 @@ def test_files_outside_the_working_directory_have_absolute_paths(here, files):
     files({"a/train.py": "", "b/vae.py": ""})
     os.chdir(here / "a")
     assert find("vae", "../b/x.py") == str(here / "b" / "vae.py")
+
+
+def test_trees_without_room_are_taken_apart_and_read_again(here, files, monkeypatch):
+    files({f"m{number}.py": f"def f(): return {number}\n" for number in range(3)})
+    monkeypatch.setattr(module, "KEPT_CHARACTERS", 30)
+    known = Project()
+    origin = SourceUnit("a.py", "")
+    first = known.find("m0", origin)
+    walk(first.tree)
+    tree = weakref.ref(first.tree.body[0])
+    known.find("m1", origin)
+    assert ast.unparse(first.tree) == "def f():\n    return 0", "a program in use keeps its trees"
+    known.release()
+    gc.disable()
+    try:
+        del first
+        assert tree() is None
+    finally:
+        gc.enable()
+    assert ast.unparse(known.find("m0", origin).tree) == "def f():\n    return 0"
