@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Coverage", "Processes", "Stream"]
+__all__ = ["Coverage", "Padding", "Processes", "Stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +48,13 @@ class Processes:
     shortest: int
     longest: int
     """Samples of the process that reads fewest, and of the one that reads most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """Steps that fill sequences up, and those of them that the loss counts."""
+
+    steps: int
+    counted: int
+    tokens: int
+    """Steps that are no padding, and count."""

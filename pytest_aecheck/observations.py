@@ -18,7 +18,7 @@ from pytest_aecheck.code_records import (
     QuantizerBalance,
     Teacher,
 )
-from pytest_aecheck.data_records import Coverage, Processes, Stream
+from pytest_aecheck.data_records import Coverage, Padding, Processes, Stream
 from pytest_aecheck.records import (
     Attempt,
     Attempts,
@@ -74,6 +74,7 @@ __all__ = [
     "OperandPair",
     "Output",
     "Overfit",
+    "Padding",
     "ParameterReach",
     "Penalty",
     "Players",
@@ -273,6 +274,11 @@ class Observations:
     def processes(self) -> Processes:
         """What two real processes read."""
         return cast("Processes", self.get("processes"))
+
+    @property
+    def padding(self) -> Padding:
+        """Padded steps and the loss."""
+        return cast("Padding", self.get("padding"))
 
     @property
     def stream(self) -> Stream:

@@ -39,6 +39,7 @@ _PROBES = {
     "loader": "loaders:observe_loader",
     "coverage": "coverage:observe_coverage",
     "processes": "processes:observe_processes",
+    "padding": "padding:observe_padding",
     "stream": "coverage:observe_stream",
     "step": "steps:observe_step",
     "quantizer_balance": "quantizers:observe_quantizer_balance",
