@@ -77,3 +77,8 @@ def test_fires_on_batch_normalisation_behind_the_last_sigmoid():
     loss = nn.functional.mse_loss(net(x), x)
     """
     assert rows(rule, source) == [10]
+
+
+def test_silent_on_batch_normalisation_in_front_of_the_last_activation():
+    assert rows(rule, ae("nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Sigmoid()")) == []
+    assert rows(rule, ae("nn.Linear(4, 8), nn.Dropout(0.2), nn.Sigmoid()")) == [10]

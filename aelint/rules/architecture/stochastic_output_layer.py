@@ -98,9 +98,12 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _disturbance(value: Value) -> Sym | None:
     """The dropout or normalisation between a prediction and the last layer with weights."""
+    squashed = False
     while isinstance(value, Sym) and value.op not in LEARNED:
         if value.op in _STOCHASTIC:
-            return value if _acts(value) else None
+            # In front of the last activation, normalisation is the usual one of a convolution block.
+            return value if _acts(value) and not (squashed and value.op == "batch_norm") else None
+        squashed = squashed or value.op in _ACTIVATIONS
         if value.op not in _ACTIVATIONS | RESHAPES:
             return None
         value = source(value)
