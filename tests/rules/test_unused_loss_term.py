@@ -71,3 +71,20 @@ def test_divergence_in_a_training_loop():
         loss.backward()
     """
     assert rows(rule, source) == [7]
+
+
+SHOWN = {
+    "in a formatted text": 'loss = rec_loss\n    print(f"{sparsity_loss:.3f}")',
+    "in a text with a place": 'loss = rec_loss\n    print("%.3f" % sparsity_loss)',
+    "in a test": "loss = rec_loss\n    assert sparsity_loss >= 0",
+    "in a dict of numbers": 'loss = rec_loss\n    history.append({"l1": sparsity_loss})',
+    "it chooses": "loss = rec_loss\n    if sparsity_loss > 1:\n        return None",
+    "unpacked": "loss = rec_loss\n    show(*[sparsity_loss])",
+    "by name": 'loss = rec_loss\n    show(**{"l1": sparsity_loss})',
+    "in an inner function": "loss = rec_loss\n    def report():\n        return sparsity_loss.item()\n    verbose(report)",
+}
+
+
+@pytest.mark.parametrize("body", SHOWN.values(), ids=SHOWN.keys())
+def test_silent_where_the_number_is_read(body):
+    assert not rows(rule, HEAD.format(body))

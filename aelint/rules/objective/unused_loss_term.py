@@ -60,6 +60,7 @@ A term that is printed, stored or returned is taken to be a metric.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -73,6 +74,7 @@ from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.trace import Binding, Call
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL314",
@@ -114,7 +116,17 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _is_term(binding: Binding, value: Sym) -> bool:
     named = _TERM.search(binding.name) is not None and _METRIC.search(binding.name) is None
-    return named and not binding.context.no_grad and not binding.name.startswith("_") and value.tensor is True
+    trained = not binding.context.no_grad and not binding.name.startswith("_") and value.tensor is True
+    return named and trained and not _is_looked_at(binding)
+
+
+def _is_looked_at(binding: Binding) -> bool:
+    """Whether the name is read where no tensor comes of it: in a text, a comparison, or a function for later."""
+    function = binding.context.function
+    root = function.node if function is not None else binding.site.unit.tree
+    later = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda) if function is not None else ()
+    places = (n for n in walk(root) if n is not root and isinstance(n, (ast.JoinedStr, ast.Compare, *later)))
+    return any(isinstance(n, ast.Name) and n.id == binding.name for place in places for n in walk(place))
 
 
 def _used(program: Program) -> set[int]:
