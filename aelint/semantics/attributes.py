@@ -262,7 +262,9 @@ def _of_sequence(frame: Frame, value: tuple[Value, ...] | ListValue | str, index
     complete = value.complete if isinstance(value, ListValue) else True
     if isinstance(index, int):
         if not complete and not 0 <= index < len(items):
-            return merge(list(items)) if items else frame.unknown("item", value, node=node, index=index)
+            # Like those that are known, or not: `blocks[5]` of a list of which two were looked at.
+            other = frame.unknown("item", value, node=node, index=index)
+            return merge([*items, other]) if items else other
         return (
             items[index] if -len(items) <= index < len(items) else frame.unknown("item", value, node=node, index=index)
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import collections.abc
+import numbers
 
 from aelint.semantics import calls, configs, dims, iteration, modules, transforms
 from aelint.semantics.apply import apply_operation, bind_parameters, syms_in
@@ -307,6 +309,24 @@ _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 
 
+_ABSTRACT = ("collections.abc.", "typing.", "numbers.", "collections.Iterable", "collections.Sequence")
+"""Classes that values of other types count as instances of."""
+
+
+def _is_abstract(value: Value, name: str) -> bool | None:
+    kind = getattr(collections.abc, name, None) or getattr(numbers, name, None)
+    match value:
+        case ListValue(kind="list" | "repeated"):
+            sample: object = []
+        case DictValue():
+            sample = {}
+        case None | bool() | int() | float() | str() | bytes() | tuple():
+            sample = value
+        case _:
+            return None
+    return isinstance(sample, kind) if isinstance(kind, type) else None
+
+
 def is_instance(value: Value, kind: Value) -> bool | None:
     """`isinstance(value, kind)` where it is known."""
     if isinstance(kind, tuple):
@@ -321,6 +341,8 @@ def is_instance(value: Value, kind: Value) -> bool | None:
             if isinstance(value, Sym):
                 return True if value.tensor is True else None
             return False
+        case External(name=name) if name.startswith(_ABSTRACT):
+            return _is_abstract(value, name.rpartition(".")[2])
         case External(name=name):
             return _is_external(value, name)
         case ClassValue():

@@ -59,6 +59,18 @@ def test_silent_on_a_shape_that_a_recursion_fills_deeper_than_it_is_followed():
     assert rows(rule, source) == []
 
 
+def test_silent_on_an_item_of_a_list_of_which_not_all_items_were_seen():
+    source = (
+        HEAD
+        + "class Net(nn.Module):\n    def __init__(self, widths):\n        super().__init__()\n"
+        + "        self.branches = nn.ModuleList([nn.Linear(8, 4), nn.Linear(8, 6)])\n"
+        + "        for width in widths:\n            self.branches.append(nn.Linear(8, width))\n"
+        + "    def forward(self, x):\n        kept = []\n        for branch in self.branches:\n"
+        + "            kept.append(branch(torch.rand(2, 8)))\n        return kept[1] + torch.rand(2, 6)\n"
+    )
+    assert rows(rule, source) == []
+
+
 def test_silent_behind_a_loop_over_blocks_that_are_not_all_known():
     source = (
         HEAD

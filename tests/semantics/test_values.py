@@ -40,6 +40,7 @@ FOLDED = {
     "(lambda a, b=2: a * b)(3)": 6,
     "math.ceil(math.log2(28))": 5,
     "isinstance([1], list) and not isinstance(3, (tuple, list))": True,
+    "isinstance((1, 2), Iterable) and isinstance([1], Sequence) and not isinstance(3, Sequence)": True,
     "None or 5": 5,
     "0 if None is None else 1": 0,
 }
@@ -47,7 +48,12 @@ FOLDED = {
 
 @pytest.mark.parametrize(("expression", "expected"), FOLDED.items(), ids=list(FOLDED))
 def test_folds(expression, expected):
-    assert plain(read(f"import math\nimport numpy as np\ny = {expression}")) == expected
+    assert (
+        plain(
+            read(f"import math\nimport numpy as np\nfrom collections.abc import Iterable, Sequence\ny = {expression}")
+        )
+        == expected
+    )
 
 
 def test_list_methods_change_the_list_in_place():
