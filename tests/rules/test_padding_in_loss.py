@@ -107,3 +107,30 @@ def test_silent_on_masks_that_are_read_or_left_out_on_purpose(unpacked, loss):
 @pytest.mark.parametrize("unpacked", ["pred, mask, _", "(pred, mask, _)", "pred, patch_mask, _"])
 def test_a_mask_of_the_model_that_the_loss_does_not_read(unpacked):
     assert rows(rule, MASKED.format(unpacked=unpacked, loss="F.mse_loss(pred, x)")) == [20]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(
+            "w = torch.ones(100)\nw[0] = 0\ny = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), weight=w)",
+            id="no weight",
+        ),
+        pytest.param(
+            "target = tokens.masked_fill(tokens == 0, -100)\ny = F.cross_entropy(logits.flatten(0, 1), target.flatten())",
+            id="marked in the target",
+        ),
+        pytest.param(
+            "real = tokens != 0\ny = F.cross_entropy(logits[real], tokens[real])", id="only real tokens are taken"
+        ),
+    ],
+)
+def test_padding_is_left_out_in_another_way(loss):
+    assert rows(rule, PROGRAM.format(padding=PAD, loss=loss)) == []
+
+
+def test_tokens_that_never_are_padding():
+    source = PROGRAM.replace("randint(0, 100", "randint(1, 100")
+    assert (
+        rows(rule, source.format(padding=PAD, loss="y = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())")) == []
+    )

@@ -89,8 +89,10 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _tokens(value: Value) -> Value:
-    """The tokens before reshapes and shifts by a step."""
+    """The tokens before reshapes and shifts by a step; what a mask picks out of them are others."""
     while isinstance(value, Sym) and (value.op in RESHAPES or value.op in {"getitem", "to", "long"}):
+        if value.op == "getitem" and any(True for _ in parts(value.attrs.get("index"))):
+            return value
         value = source(value)
     return value
 
