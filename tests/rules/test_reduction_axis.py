@@ -55,3 +55,17 @@ weighted_l1(net(x), x, weight)
 )
 def test_sizes_for_axes(axes):
     assert rows(rule, HEAD + f"torch.sum(x, {axes})\n") == [7]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("beta = torch.tensor([0.5])\n(F.mse_loss(net(x), x) * beta).mean()", id="one number in a vector"),
+        pytest.param("(F.mse_loss(net(x), x) * net(x).exp()).mean()", id="learned weights"),
+        pytest.param("loss = F.mse_loss(net(x), x) * weight", id="nothing is reduced"),
+        pytest.param("(F.mse_loss(net(x), x, reduction=how) * weight).mean()", id="a reduction that nobody knows"),
+        pytest.param("(x.mean() * weight).mean()", id="no loss"),
+    ],
+)
+def test_weights_that_are_sound(body):
+    assert not rows(rule, HEAD + body + "\n")

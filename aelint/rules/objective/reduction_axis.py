@@ -109,7 +109,7 @@ def _is_averaged(loss: object) -> bool:
 
 
 def _is_map(weight: object) -> bool:
-    return isinstance(weight, Sym) and bool(weight.shape) and not is_output(weight)
+    return isinstance(weight, Sym) and any(size != 1 for size in weight.shape or ()) and not is_output(weight)
 
 
 def _sizes(program: Program) -> Iterator[Finding]:
