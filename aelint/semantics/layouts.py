@@ -54,7 +54,8 @@ def _reshapes(program: Program) -> Iterator[tuple[Call, Shape, Shape]]:
 def moved_axes(program: Program) -> Iterator[MovedAxis]:
     """Reshapes where `permute` was meant: the sizes change places, the elements do not."""
     for call, shape, target in _reshapes(program):
-        if _is_permutation(shape, target) or _regroups_positions(shape, target) or _moves_unknown_size(shape, target):
+        moved = _is_permutation(shape, target) or _regroups_positions(shape, target)
+        if moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target):
             yield MovedAxis(call, shape, target)
 
 
@@ -86,6 +87,23 @@ def _regroups_positions(shape: Shape, target: Shape) -> bool:
         and tokens[1:] == (positions, grid[1])
         and positions != grid[1]
     )
+
+
+_SMALLEST_ROW = 8
+"""Shorter rows come about by chance: pairs, colours, coordinates."""
+
+
+def _breaks_rows(shape: Shape, target: Shape) -> bool:
+    """Whether an inner axis becomes the last one while the others are merged: (N, C, H, W) as (N, C*W, H).
+
+    Where H divides W the rows may be cut into pieces on purpose; otherwise every new row begins inside of an old one.
+    """
+    if len(shape) != 4 or len(target) != 3 or shape[0] != target[0] or shape[2] != target[2]:
+        return False
+    channels, height, width = shape[1:]
+    if not isinstance(channels, int) or not isinstance(height, int) or not isinstance(width, int):
+        return False
+    return target[1] == channels * width and channels > 1 and height >= _SMALLEST_ROW and width % height != 0
 
 
 def _moves_unknown_size(shape: Shape, target: Shape) -> bool:

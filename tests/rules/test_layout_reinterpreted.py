@@ -120,3 +120,19 @@ def test_fires_on_axes_that_change_places(line):
 )
 def test_silent_on_other_reshapes(line):
     assert rows(rule, HEAD + line + "\n") == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "target", "found"),
+    [
+        ("3, 4, 30, 20", "3, -1, 30", [2]),
+        ("3, 4, 12, 18", "3, 72, 12", [2]),
+        ("3, 4, 30, 20", "3, 30, -1", []),
+        ("3, 4, 30, 20", "3, 120, 20", []),
+        ("3, 4, 10, 20", "3, -1, 10", []),
+        ("3, 5, 2, 7", "3, -1, 2", []),
+    ],
+    ids=["rows are broken", "whole numbers", "another order", "merged in order", "rows in halves", "pairs"],
+)
+def test_inner_axis_that_becomes_the_last(shape, target, found):
+    assert rows(rule, f"import torch\ntorch.rand({shape}).view({target})\n") == found
