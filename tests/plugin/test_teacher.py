@@ -52,7 +52,7 @@ def test_a_decoder_that_is_one_place_behind_is_left_alone():
     assert verdict(lambda: Forced(0), loss_with_marks).status == "passed"
 
 
-def test_a_decoder_that_sees_the_answer_fails():
+def test_a_decoder_that_sees_the_answer_warns():
     found = verdict(lambda: Forced(0), loss)
-    assert found.status == "failed"
+    assert found.status == "warned"
     assert found.numbers["places"] >= 2
