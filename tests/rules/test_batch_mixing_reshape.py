@@ -40,6 +40,18 @@ def test_silent_on_vectors_that_are_listed_over_all_samples():
     assert rows(rule, HEAD + pairs) == []
 
 
+def test_silent_on_offsets_that_are_written_out():
+    source = """
+        import torch
+
+        def grid(height: int, width: int):
+            offsets = torch.tensor([-width - 1, -1, width - 1, -width, 0, width])
+            place = torch.arange(height * width).view(-1, 1).repeat(1, offsets.size(0))
+            return (place + offsets.view(1, -1)).view(height, -1)
+        """
+    assert rows(rule, source) == []
+
+
 def test_silent_on_a_step_of_one_sample_through_a_recurrent_network():
     source = """
         from torch import nn

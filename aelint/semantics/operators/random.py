@@ -11,7 +11,7 @@ from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, is_flo
 from aelint.semantics.operators.axes import broadcast_all, items
 from aelint.semantics.operators.ranges import NONNEGATIVE, UNIT, hull
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import External, ListValue, Object, Shape, Value
+from aelint.semantics.values import External, ListValue, Object, Shape, Sym, Value
 
 __all__ = ["kind_of_dtype", "sizes_of"]
 
@@ -268,7 +268,7 @@ def _tensor(apply: Apply) -> Facts:
 
 def _nested_shape(data: Value) -> Shape | None:
     """The shape of numbers nested in lists and tuples; None for anything irregular or unknown."""
-    if isinstance(data, bool | int | float):
+    if isinstance(data, bool | int | float | Poly) or (isinstance(data, Sym) and data.tensor is False):
         return ()
     parts = items(data) if isinstance(data, tuple | ListValue) else None
     if not parts:
