@@ -6,6 +6,7 @@ from aelint.semantics.graph import parts
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.memo import per_program
+from aelint.semantics.operators.api import to_int
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.values import Object, Sym, Value
@@ -17,6 +18,7 @@ __all__ = [
     "keeps_order",
     "loaders",
     "losses",
+    "samples_in",
     "training_loaders",
 ]
 
@@ -75,6 +77,15 @@ def keeps_order(loader: Object) -> bool:
     shuffle = loader_argument(loader, "shuffle", False)  # the default of torch
     samples = any(loader_argument(loader, name) is not None for name in ("sampler", "batch_sampler"))
     return (shuffle is False or shuffle is None) and not samples
+
+
+def samples_in(loader: Object) -> int | None:
+    """The number of samples behind a loader; None where it is not known."""
+    match loader_argument(loader, "dataset"):
+        case Object(name="torch.utils.data.TensorDataset", args=(Sym(shape=shape), *_)) | Sym(tensor=True, shape=shape):
+            return to_int(shape[0]) if shape else None
+        case _:
+            return None
 
 
 def is_training_name(name: str) -> bool:

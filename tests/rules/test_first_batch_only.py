@@ -64,3 +64,28 @@ def train(model, loader, noise):
 train(model, loader, DataLoader(TensorDataset(torch.randn(64, 8)), 16))
 """
     assert rows(rule, PROGRAM.format(more="", body=body)) == [12]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            f"for i in range(9):\n    if stale(i):\n        (x,) = next(iter(loader))\n    {STEP}",
+            id="renewed now and then",
+        ),
+        pytest.param(
+            f"for (x,) in loader:\n    {STEP}\n    (y,) = next(iter(loader))\n    show(model(y))", id="looked at"
+        ),
+        pytest.param(f"for i in range(9):\n    (x,) = next(iter(source))\n    {STEP}", id="a source that nobody knows"),
+    ],
+)
+def test_other_first_batches(body):
+    assert rows(rule, PROGRAM.format(more="", body=body)) == []
+
+
+def test_a_batch_that_is_the_whole_set():
+    body = f"for i in range(9):\n    (x,) = next(iter(loader))\n    {STEP}"
+    assert rows(rule, PROGRAM.replace("batch_size=16", "batch_size=64").format(more="", body=body)) == []
+    made = "loader = DataLoader(TensorDataset(torch.randn(64, 8)), batch_size=16"
+    named = "data = TensorDataset(torch.randn(64, 8))\nloader = DataLoader(data, batch_size=len(data)"
+    assert rows(rule, PROGRAM.replace(made, named).format(more="", body=body)) == []

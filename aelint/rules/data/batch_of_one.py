@@ -58,12 +58,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.batches import training_loaders
+from aelint.semantics.batches import samples_in, training_loaders
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.operators.api import to_int
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Sym, Value
+from aelint.semantics.values import Object, Sym
 
 RULE = Rule(
     code="AEL509",
@@ -78,7 +78,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each loader whose last batch has one sample."""
     seen: set[int] = set()
     for loader, loss, _ in training_loaders(program):
-        count, size = _samples(loader_argument(loader, "dataset")), to_int(loader_argument(loader, "batch_size", 1))
+        count, size = samples_in(loader), to_int(loader_argument(loader, "batch_size", 1))
         drops = loader_argument(loader, "drop_last", False)  # the default of torch
         if count is None or size is None or size < 2 or count % size != 1 or drops is not False or loader.site is None:
             continue
@@ -87,16 +87,6 @@ def check(program: Program) -> Iterator[Finding]:
             seen.add(id(loader.site.node))
             message = f"{count} samples in batches of {size} leave a last batch of one: batch normalisation raises; pass `drop_last=True`"
             yield Finding(loader.site, message, (Note(norm.site, "it is normalised over the batch here"),))
-
-
-def _samples(data: Value) -> int | None:
-    match data:
-        case Object(name="torch.utils.data.TensorDataset", args=(Sym(shape=shape), *_)) if shape:
-            return to_int(shape[0])
-        case Sym(tensor=True, shape=shape) if shape:
-            return to_int(shape[0])
-        case _:
-            return None
 
 
 def _normalised(loss: Call, loader: Object) -> Sym | None:

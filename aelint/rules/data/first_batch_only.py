@@ -64,7 +64,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.batches import contributes, keeps_order, losses
+from aelint.semantics.batches import contributes, keeps_order, losses, samples_in
+from aelint.semantics.loaders import loader_argument
+from aelint.semantics.operators.api import to_int
 from aelint.semantics.trace import Call
 from aelint.semantics.training import Kind, actions
 from aelint.semantics.values import Object, Sym
@@ -87,7 +89,7 @@ def check(program: Program) -> Iterator[Finding]:
         loader, start = _restarted(call, started)
         if loader is None or start is None or not keeps_order(loader) or id(call.site.node) in reported:
             continue
-        if _is_renewal(program, start):
+        if _is_renewal(program, start) or _is_whole(loader):
             continue
         if any(
             _in_the_same_round(call, start, loss) and contributes(call.result, loss) and _is_trained(program, loss)
@@ -107,6 +109,15 @@ def _restarted(call: Call, started: dict[int, Call]) -> tuple[Object | None, Cal
             return loader, started.get(id(iterator))
         case _:
             return None, None
+
+
+def _is_whole(loader: Object) -> bool:
+    """Whether the first batch holds every sample."""
+    given = loader_argument(loader, "batch_size", 1)
+    if isinstance(given, Sym) and given.op == "len":
+        return any(one is loader_argument(loader, "dataset") for one in given.inputs)
+    count, size = samples_in(loader), to_int(given)
+    return count is not None and size is not None and size >= count
 
 
 def _is_renewal(program: Program, start: Call) -> bool:
