@@ -59,3 +59,25 @@ def test_stored_data_changes(body, row):
 def test_only_data_sets():
     source = DATA.replace("(Dataset)", "").replace("def __len__", "def size").replace("{body}", LOUD["written"][0])
     assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("self.visits[index] += 1\n        return self.tensors[index]", id="visits are counted"),
+        pytest.param("x = self.tensors[index]\n        return x.clamp_(0, 1)", id="once more changes nothing"),
+        pytest.param(
+            "x = self.tensors[index]\n        x = x + torch.randn(3, 8)\n        return x", id="a sum of its own"
+        ),
+        pytest.param("n = self.list[index].shape[0]\n        n += 1\n        return n", id="a size"),
+    ],
+)
+def test_silent_where_the_samples_stay(body):
+    source = DATA.replace("self.list =", "self.visits = torch.zeros(10)\n        self.list =")
+    assert rows(rule, source.replace("{body}", body)) == []
+
+
+def test_silent_on_what_is_no_data_set():
+    body = "x = self.tensors[index]\n        x += torch.randn(3, 8)\n        return x"
+    source = DATA.replace("(Dataset)", "").replace("__len__", "count")
+    assert rows(rule, source.replace("{body}", body)) == []

@@ -68,6 +68,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.graph import parts
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.storage import changes, is_fixed, owner
 from aelint.semantics.trace import Activation, Context
@@ -185,6 +186,13 @@ def _replaced(program: Program) -> Iterator[tuple[Site, Finding]]:
         name = next((n for n, v in attrs.items() if owner(program, v)[0] is root), None)
         before = [a for a in ancestors(store.value) if a is not store.value]
         again = [a for a in before if a.op in {"getitem", "item"} and a.inputs and a.inputs[0] is store.target]
-        if name is not None and again and any(a.attrs.get("index") is store.index for a in again):
+        same = any(a.attrs.get("index") is store.index for a in again)
+        if name is not None and same and _is_handed_out(program, visit, root):
             message = f"the stored sample of `self.{name}` is replaced by its transformed version, which is transformed again next time"
             yield store.site, Finding(store.site, message)
+
+
+def _is_handed_out(program: Program, visit: Activation, root: Value) -> bool:
+    """Whether the visit returns what it read there: counts of visits are kept beside the samples."""
+    returned = (s for r in program.returns if r.context.stack[-1:] == (visit,) for s in parts(r.value))
+    return any(owner(program, one)[0] is root for s in returned for one in ancestors(s))
