@@ -75,3 +75,34 @@ def test_buffer_of_the_model():
 )
 def test_repeated_list(source, expected):
     assert rows(rule, source) == expected
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("out = [torch.zeros(3)] * 4\nout[1] = x", id="items are replaced"),
+        pytest.param("out = [[0]] * 4\nprint(out[1][0])", id="items are read"),
+        pytest.param("out = [0.0] * 4\nout[1] += 2.0", id="numbers"),
+        pytest.param("out = [torch.zeros(3) for _ in range(4)]\nout[1].add_(1)", id="one for each"),
+        pytest.param("out = [torch.zeros(3)] * 4\nother[1].add_(1)", id="another list"),
+        pytest.param("out = [model] * 4\nout[1].eval_()", id="nobody knows what it is"),
+        pytest.param("out = [torch.zeros(3)] * 4\nout[1].requires_grad_()", id="a flag"),
+    ],
+)
+def test_silent_on_repeated_lists(lines):
+    assert rows(rule, "import torch\n" + lines + "\n") == []
+
+
+def test_silent_on_a_buffer_of_each_epoch():
+    source = """
+    import torch
+    def collect(loader):
+        out = []
+        for epoch in range(9):
+            buffer = torch.zeros(8, 4)
+            for x in loader:
+                buffer.copy_(x)
+            out.append(buffer)
+        return out
+    """
+    assert rows(rule, source) == []

@@ -54,3 +54,15 @@ def test_silent(sample: str, batch: int) -> None:
 )
 def test_fires(sample: str) -> None:
     assert rows(rule, MODEL.format(sample=sample, batch=8)) == [13]
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        pytest.param("z = m + torch.exp(0.5 * h) * torch.randn(10, 1, 4)", id="several-draws-for-all"),
+        pytest.param("z = m + torch.exp(0.5 * h) * torch.randn(count, 4)", id="a-number-that-nobody-knows"),
+        pytest.param("z = x[:, :4] + self.gain.exp() * torch.randn(8, 1)", id="a-learned-gain-of-noise"),
+    ],
+)
+def test_silent_on_other_shapes(sample: str) -> None:
+    assert rows(rule, MODEL.format(sample=sample, batch=8)) == []
