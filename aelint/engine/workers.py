@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -61,6 +62,7 @@ def _in_processes(analyser: Analyser, paths: Sequence[str], jobs: int) -> Iterat
     global _analyser  # noqa: PLW0603 - what forked workers inherit without pickling
     _analyser = analyser
     analyser.prepare()  # once here instead of once in each worker
+    others = set(multiprocessing.active_children())
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     chunks = [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]
     pool = ProcessPoolExecutor(min(jobs, len(chunks)), multiprocessing.get_context(method), _prepare, (analyser.plan,))
@@ -73,6 +75,10 @@ def _in_processes(analyser: Analyser, paths: Sequence[str], jobs: int) -> Iterat
                 yield from future.result()
             except BrokenProcessPool:
                 yield from (FileReport(path, failures=(_killed(analyser.plan.display(path)),)) for path in chunk)
+    except BaseException:  # whoever interrupts a run does not wait for the files that are under way
+        for child in set(multiprocessing.active_children()) - others:
+            child.kill()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         _analyser = None
@@ -84,6 +90,7 @@ def _killed(path: str) -> str:
 
 def _prepare(plan: Plan) -> None:
     global _analyser  # noqa: PLW0603
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts every process; the first one ends the others
     if _analyser is None:  # a spawned worker inherits nothing
         _analyser = Analyser(plan)
 

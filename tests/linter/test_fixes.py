@@ -3,7 +3,11 @@
 import io
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -205,3 +209,33 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_nothing_else(here, monk
     with pytest.raises(OSError, match="No space"):
         replace_file("a.py", b"old", b"fixed")
     assert {p.name: p.read_bytes() for p in here.iterdir()} == {"a.py": b"old"}
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+written = []
+replace = Path.replace
+def interrupted(self, target):
+    if len(written) == {after}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    written.append(target)
+    return replace(self, target)
+Path.replace = interrupted
+from tests.linter.toys import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_kill_leaves_every_file_old_or_new_and_clean_removes_the_rest(here, files, aelint, after):
+    old, new = b"import torch\nloud(1)\n", b"import torch\nquiet(1)\n"
+    files({f"{number}.py": old for number in range(4)})
+    program = KILLED.format(root=str(Path(__file__).parent.parent.parent), after=after)
+    done = subprocess.run([sys.executable, "-c", program, "--fix", "--no-cache", "."], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    assert [(here / f"{number}.py").read_bytes() for number in range(4)] == [new] * after + [old] * (4 - after)
+    assert len(list(here.glob(".*.aelint"))) == 1
+    assert aelint("clean").out.startswith("Removed .")
+    assert sorted(path.name for path in here.iterdir()) == ["0.py", "1.py", "2.py", "3.py"]
