@@ -185,7 +185,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "inspect": (_inspect, "Show what the linter understood of a file."),
     "baseline": (_baseline, "Accept the findings of today; fail on new ones."),
     "config": (_config, "Show the settings in force."),
-    "clean": (_clean, "Remove the cache."),
+    "clean": (_clean, "Remove the cache and what a killed run left behind."),
     "server": (_server, "Serve an editor over standard input and output (needs the extra `lsp`)."),
 }
 COMMAND_MODULES = {"explain": "rule"}

@@ -50,3 +50,10 @@ def test_what_could_not_be_done_raises(here, files):
 def test_other_names_do_not_exist():
     with pytest.raises(AttributeError, match="nothing"):
         aelint.nothing  # noqa: B018
+
+
+def test_text_is_read_in_the_encoding_that_it_declares():
+    (found,) = aelint.lint_source("# -*- coding: latin-1 -*-\nimport torch\n'é'; loud(1)\n")
+    assert found.span.start.column == 6
+    (found,) = aelint.lint_source("# -*- coding: ascii -*-\nimport torch\nloud(1)  # é\n")
+    assert found.code == "AEL000", "the text does not fit what it declares"

@@ -135,6 +135,53 @@ def test_rdjson_counts_bytes(report):
     assert cell["location"] == {"path": "n.ipynb"}
 
 
+def exactly(required, **optional):
+    """A JSON schema of an object with these members and no others."""
+    members = {**required, **optional}
+    return {"type": "object", "properties": members, "required": list(required), "additionalProperties": False}
+
+
+TEXT, NUMBER = {"type": "string", "minLength": 1}, {"type": "integer", "minimum": 1}
+LEVELS = {"gitlab": ["info", "minor", "major", "critical", "blocker"], "rdjson": ["ERROR", "WARNING", "INFO"]}
+
+PLACE = exactly({"line": NUMBER}, column=NUMBER)
+SPAN = exactly({"begin": PLACE, "end": PLACE})
+GITLAB = {
+    "type": "array",
+    "items": exactly({
+        "check_name": TEXT,
+        "description": TEXT,
+        "fingerprint": TEXT,
+        "severity": {"enum": LEVELS["gitlab"]},
+        "location": {"oneOf": [
+            exactly({"path": TEXT, "positions": SPAN}),
+            exactly({"path": TEXT, "lines": exactly({"begin": NUMBER})}),
+        ]},
+    }),
+}  # fmt: skip
+"""GitLab's documentation, "Code quality report format"."""
+
+RANGE = exactly({"start": PLACE}, end=PLACE)
+LOCATION = exactly({"path": TEXT}, range=RANGE)
+RDJSON = exactly({
+    "source": exactly({"name": TEXT}, url=TEXT),
+    "severity": {"enum": LEVELS["rdjson"]},
+    "diagnostics": {"type": "array", "items": exactly(
+        {"message": TEXT, "location": LOCATION, "severity": {"enum": LEVELS["rdjson"]}},
+        code=exactly({"value": TEXT}, url=TEXT),
+        suggestions={"type": "array", "items": exactly({"range": RANGE, "text": {"type": "string"}})},
+        relatedLocations={"type": "array", "items": exactly({"location": LOCATION}, message=TEXT)},
+    )},
+})  # fmt: skip
+"""reviewdog's `proto/rdf/reviewdog.proto` in the JSON names of protocol buffers."""
+
+
+@pytest.mark.parametrize(("name", "schema"), [("gitlab", GITLAB), ("rdjson", RDJSON)])
+def test_reports_have_the_members_that_their_readers_know_and_no_others(report, name, schema):
+    jsonschema.validate(json.loads(report(name)), schema)
+    jsonschema.validate(json.loads(report(name, "--select", "AEL001")), schema)
+
+
 @pytest.mark.parametrize("name", ["sarif", "gitlab", "junit", "rdjson", "github", "json", "json-lines", "concise"])
 def test_strange_names_and_texts_break_no_format(aelint, here, name):
     (here / 'a\nb\x1b<&".py').write_bytes(TORCH.encode() + b"loud(1)  # \xe2\x80\xa8 \x07\n")
