@@ -146,3 +146,23 @@ def test_a_network_of_zeros():
     assert rows(rule, source.format("")) == [13]
     # One layer of zeros is a branch that starts at nothing.
     assert not rows(rule, source.format(" and m.in_features == 3"))
+
+
+def test_silent_on_a_lesson_that_compares_constants():
+    source = """
+        import torch.nn as nn
+
+        class Net(nn.Module):
+            def __init__(self, constant):
+                super().__init__()
+                self.one, self.two = nn.Linear(8, 8), nn.Linear(8, 8)
+                for layer in (self.one, self.two):
+                    nn.init.constant_(layer.weight, constant)
+
+            def forward(self, x):
+                return self.two(self.one(x).relu())
+
+        zeros, ones = Net(0), Net(1)
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("Net(1)", "Net(0)")) == [9]
