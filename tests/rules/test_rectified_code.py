@@ -27,6 +27,10 @@ def autoencoder(encoder: str, decoder: str = "nn.Linear(2, 64), nn.ReLU(), nn.Li
             autoencoder("nn.Linear(784, 32), nn.ReLU()", "nn.Linear(32, 784), nn.Sigmoid()"), id="code-of-many-units"
         ),
         pytest.param(
+            autoencoder("nn.Linear(784, 12), nn.ReLU(), nn.Linear(12, 3), nn.ReLU()", "nn.Linear(3, 784), nn.Sigmoid()"),
+            id="three-units-that-hardly-all-die",
+        ),
+        pytest.param(
             autoencoder(
                 "nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 2), nn.ReLU()", "nn.Linear(2, 16), nn.Linear(16, 10)"
             ),
@@ -56,7 +60,7 @@ def test_two_units_in_a_sequential() -> None:
 
 def test_functional_spelling_with_a_loss() -> None:
     source = (
-        HEAD + "enc, mid, code = nn.Linear(20, 9), nn.Linear(9, 3), None\nd1, d2 = nn.Linear(3, 9), nn.Linear(9, 20)\n"
+        HEAD + "enc, mid, code = nn.Linear(20, 9), nn.Linear(9, 2), None\nd1, d2 = nn.Linear(2, 9), nn.Linear(9, 20)\n"
         "x = torch.rand(64, 20)\n"
         "code = mid(enc(x).tanh()).relu()\n"
         "out = d2(torch.tanh(d1(code)))\nloss = F.mse_loss(out, x)\n"

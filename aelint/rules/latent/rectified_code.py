@@ -3,7 +3,7 @@
 ## What it does
 
 Finds the code of an autoencoder by dataflow: a linear layer that narrows, one that widens, and a reconstruction that
-depends on the input through nothing else. Reports a ReLU on a code of at most `units` units (3 by
+depends on the input through nothing else. Reports a ReLU on a code of at most `units` units (2 by
 default).
 
 ## Why is this bad?
@@ -70,7 +70,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("relu",), ("linear",)),
-    options={"units": 3},
+    options={"units": 2},
 )
 
 
