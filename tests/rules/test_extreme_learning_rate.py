@@ -54,3 +54,22 @@ def test_schedules_that_end_training(schedule):
 )
 def test_fires(line):
     assert rows(rule, SETUP + line) == [8]
+
+
+RATES_SET_LATER = {
+    "a factor that a warm-up multiplies": "torch.optim.lr_scheduler.LambdaLR(opt, lambda s: 1e-3 * min((s + 1) ** -0.5, s / 4000))",
+    "a cycle that sets its own rates": "torch.optim.lr_scheduler.OneCycleLR(opt, max_lr=1e-3, total_steps=100)",
+    "a cycle between two rates": "torch.optim.lr_scheduler.CyclicLR(opt, 1e-4, 1e-3, cycle_momentum=False)",
+}
+
+
+@pytest.mark.parametrize("schedule", RATES_SET_LATER.values(), ids=RATES_SET_LATER.keys())
+def test_silent_where_a_schedule_sets_the_rate(schedule):
+    source = "import torch\nmodel = torch.nn.Linear(9, 9)\nopt = torch.optim.Adam(model.parameters(), lr=1.0)\n"
+    assert rows(rule, source) == [3]
+    assert rows(rule, source + f"schedule = {schedule}\n") == []
+
+
+def test_silent_where_the_group_has_a_rate_of_its_own():
+    source = "import torch\nmodel = torch.nn.Linear(9, 9)\nopt = torch.optim.Adam([{'params': model.parameters(), 'lr': 1e-3}], lr=1.0)\n"
+    assert rows(rule, source) == []

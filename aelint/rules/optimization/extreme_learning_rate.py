@@ -52,7 +52,7 @@ from aelint.semantics import Program
 from aelint.semantics.initialization import is_weighted
 from aelint.semantics.parameters import held_by
 from aelint.semantics.training import optimizers
-from aelint.semantics.values import Value
+from aelint.semantics.values import DictValue, ListValue, Object, Value
 
 RULE = Rule(
     code="AEL413",
@@ -100,6 +100,8 @@ def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Fin
         rate = optimizer.args[1] if len(optimizer.args) > 1 else optimizer.kwargs.get("lr")
         if kind not in _ADAPTIVE or not isinstance(rate, (int, float)) or rate < limit or optimizer.site is None:
             continue
+        if _is_set_elsewhere(program, optimizer):
+            continue
         if layers & held_by(optimizer).owners and id(optimizer.site.node) not in seen:
             seen.add(id(optimizer.site.node))
             yield Finding(
@@ -107,3 +109,16 @@ def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Fin
                 f"{kind} moves each weight by about its learning rate, {rate:g}, in every step: the network is overwritten at once; "
                 "rates between 1e-5 and 1e-2 are usual",
             )
+
+
+_SETTING = ("LambdaLR", "MultiplicativeLR", "OneCycleLR", "CyclicLR")
+
+
+def _is_set_elsewhere(program: Program, optimizer: Object) -> bool:
+    """Whether a warm-up or cycle, or the groups of parameters, decide the rate: the written one is a factor or unused."""
+    given = optimizer.args[0] if optimizer.args else optimizer.kwargs.get("params")
+    groups = given.items if isinstance(given, ListValue) else []
+    if groups and all(isinstance(g, DictValue) and "lr" in g.items for g in groups):
+        return True
+    schedules = (o for o in program.machine.objects if o.name.endswith(_SETTING))
+    return any(one is optimizer for s in schedules for one in (*s.args, *s.kwargs.values()))
