@@ -192,3 +192,13 @@ def test_a_number_that_is_doubled_many_times_is_judged_once():
         patch.setattr(scores, "_judged", lambda *of: asked.append(of) or judged(*of))
         assert scores.better(total) is scores.Better.LOWER
     assert len(asked) == 26
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["worst", "hardest", "peak", "threshold", "highest", "upper"],
+    ids=lambda n: f"the {n} one is kept on purpose",
+)
+def test_silent_on_samples_with_a_large_loss(name):
+    source = program("loss.item()", f"value > {name}", keep="torch.save(x, 'hard.pt')").replace("best = ", f"{name} = ")
+    assert rows(rule, source) == []

@@ -57,6 +57,7 @@ Numbers whose computation is out of sight are not judged by their name.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
@@ -142,12 +143,16 @@ def _comparison(program: Program, guard: Guard, event: Binding | Store) -> ast.A
     return site.node if site is not None and isinstance(site.node, ast.Compare) else guard.test
 
 
+_EXTREME = re.compile("worst|max|hard|peak|high|upper|thresh")
+"""Names of what is kept because it is large: the hardest sample, the threshold of an anomaly."""
+
+
 def _kept(test: ast.AST, guard: Guard, event: Binding | Store) -> Better | None:
     """Which of two numbers the branch keeps in the variable that it compares with."""
     match test:
         case ast.Compare(left=left, ops=[op], comparators=[right]) if guard.taken:
             target = ast.unparse(event.site.node)
-            if "worst" in target or "max" in target:
+            if _EXTREME.search(target):
                 return None
             if ast.unparse(right) == target:
                 return {ast.Lt: Better.LOWER, ast.LtE: Better.LOWER, ast.Gt: Better.HIGHER, ast.GtE: Better.HIGHER}.get(
