@@ -66,3 +66,28 @@ def test_silent(source: str) -> None:
 )
 def test_fires(source: str, row: int) -> None:
     assert rows(rule, source) == [row]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(
+            game(fool="zeros", total="F.mse_loss(decoder(encoder(x)), x) - 0.1 * fool"), id="the-minimax-form"
+        ),
+        pytest.param(game(fool="labels"), id="labels-that-nobody-knows"),
+        pytest.param(
+            game().replace("    (real + fake).backward()\n", "    real.backward()\n    fake.backward()\n"),
+            id="two-backward-passes",
+        ),
+        pytest.param(
+            game().replace("(real + fake)", "(real + fake + bce(critic(torch.randn(8, 3)), ones))"),
+            id="two-real-batches",
+        ),
+        pytest.param(
+            game(fool="zeros").replace("*encoder.parameters(), *decoder.parameters()", "*chosen()"),
+            id="unknown-players",
+        ),
+    ],
+)
+def test_games_that_are_played_right(source: str) -> None:
+    assert rows(rule, source) == []

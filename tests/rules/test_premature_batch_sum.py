@@ -62,3 +62,23 @@ def test_where_the_sum_is_in_a_function_of_its_own() -> None:
         + "def nll(a, b):\n    return torch.sum((a - b) ** 2)\nkl = element.sum(1)\nloss = (nll(out, x) + kl).mean()\n"
     )
     assert rows(rule, source) == [10]
+
+
+def test_silent_on_a_batch_of_one() -> None:
+    body = "loss = (F.mse_loss(out, x, reduction='sum') - 0.5 * element.sum(1)).mean()\n"
+    assert rows(rule, HEAD + body) == [9]
+    assert rows(rule, HEAD.replace("rand(16, 30)", "rand(1, 30)") + body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("(F.mse_loss(out, x, reduction='sum') / element.sum(1)).mean()", id="a-ratio"),
+        pytest.param("(F.mse_loss(out, x, reduction='none').sum(0).sum() * 1e-9 - element.sum(1)).mean()", id="tiny"),
+        pytest.param("(x.sum(1).max() - element.sum(1)).mean()", id="the-largest-of-the-samples"),
+        pytest.param("(F.mse_loss(out, x, reduction=how) - element.sum(1)).mean()", id="a-reduction-that-nobody-knows"),
+        pytest.param("(x.sum() + element.sum(1)).max()", id="not-averaged"),
+    ],
+)
+def test_silent_on_other_numbers(body: str) -> None:
+    assert rows(rule, HEAD + body + "\n") == []
