@@ -1,6 +1,7 @@
 """Linting from Python."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,10 @@ def test_text_is_read_in_the_encoding_that_it_declares():
     assert found.span.start.column == 6
     (found,) = aelint.lint_source("# -*- coding: ascii -*-\nimport torch\nloud(1)  # é\n")
     assert found.code == "AEL000", "the text does not fit what it declares"
+
+
+def test_the_documented_use_runs(here, files, capsys):
+    files({"src/a.py": TORCH + "loud(1)\n"})
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    assert capsys.readouterr().out == "src/a.py:2: AEL190 `loud` is called\n"
