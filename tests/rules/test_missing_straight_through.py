@@ -95,3 +95,39 @@ def test_round_around_the_estimator():
     assert rows(rule, source.format("(hard - soft).detach() + soft")) == [6]
     assert rows(rule, source.format("soft")) == []
     assert rows(rule, "import torch\ndef q(z):\n    return z + (torch.round(z) - z).detach()") == []
+
+
+RAW = "return self.decoder(q.permute(0, 3, 1, 2))"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(
+            "self.encoder(x).permute", "self.encoder(x).detach().permute", id="a decoder for an encoder that is done"
+        ),
+        pytest.param(
+            "z = self.encoder(x)", "with torch.no_grad():\n            z = self.encoder(x)", id="no gradient is wanted"
+        ),
+        pytest.param("z = self.encoder(x).permute", "z = x.permute", id="pixels are looked up"),
+    ],
+)
+def test_silent_where_no_encoder_waits_for_a_gradient(old, new):
+    source = MODEL.replace("{use}", RAW)
+    assert rows(rule, source) == [17]
+    assert rows(rule, source.replace(old, new)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "y = z + (torch.round(z) - z).detach()",
+        "y = torch.round(z)",
+        "y = torch.round(z + 0.5)",
+        "y = torch.round(z - z.detach())",
+    ],
+)
+def test_silent_on_rounding_inside_of_an_estimator(line):
+    source = f"import torch\nfrom torch import nn\nz = nn.Linear(4, 4)(torch.rand(2, 4))\n{line}\n"
+    expected = [4] if "z - z.detach()" in line else []
+    assert rows(rule, source) == expected

@@ -69,8 +69,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import source
+from aelint.semantics.graph import consumers, nodes
+from aelint.semantics.lineage import RESHAPES, ancestors, source
 from aelint.semantics.quantizers import Linear, Lookup, is_encoded, latent_gradient, linear, lookups
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym
@@ -101,7 +101,7 @@ _STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each quantiser whose encoder is cut off."""
     yield from _rounded(program)
-    taken = [one for one in lookups(program) if any(is_encoded(z) for z in one.latents)]
+    taken = [one for one in lookups(program) if any(is_encoded(z) and _is_trained(program, z) for z in one.latents)]
     passed = {
         id(one.table) for node in nodes(program) if taken and node.op in {"add", "sub"} for one in _passes(node, taken)
     }
@@ -118,6 +118,22 @@ def check(program: Program) -> Iterator[Finding]:
             if one.node.site is not None:
                 seen.add(id(one.node.site.node))
                 yield _finding(one, given, fault, call)
+
+
+def _is_trained(program: Program, latent: Sym) -> bool:
+    """Whether a gradient could reach the encoder: a decoder may also be fitted to an encoder that is done."""
+    encoded = next((one for one in ancestors(latent, frozenset({"detach"})) if one.layer is not None), latent)
+    if any(c.context.no_grad for c in program.calls if c.result is encoded):
+        return False
+    users = consumers(program)
+    pending = [encoded]
+    for one in pending:  # grows while it is read
+        for user in users.get(one.id, []):
+            if user.op in RESHAPES:
+                pending.append(user)
+            elif user.op != "detach":
+                return True
+    return False
 
 
 def _passes(node: Sym, taken: list[Lookup]) -> Iterator[Lookup]:
