@@ -50,3 +50,23 @@ def test_fires_on(line):
 def test_offers_the_mode():
     found = run(rule, TEXT.format(line="h = F.dropout(h, 0.1)"))
     assert found[0].rewrite.replacements[0][1] == "F.dropout(h, 0.1, training=self.training)"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("h = F.dropout(h, *self.settings)", id="settings that nobody knows"),
+        pytest.param("h = self.drop(F.dropout(h, self.rate, self.training))", id="the mode is the third argument"),
+        pytest.param("h = F.dropout(h, training=False)", id="switched off"),
+        pytest.param("h = F.dropout(h, **self.settings)", id="settings by name"),
+    ],
+)
+def test_silent_where_the_mode_may_be_given(line):
+    assert rows(rule, TEXT.format(line=line)) == []
+
+
+def test_silent_on_a_function_for_uncertainty_outside_of_a_network():
+    source = "import torch\nimport torch.nn.functional as F\ndef monte_carlo(model, x):\n    return F.dropout(model(x), 0.1)\n"
+    assert rows(rule, source) == []
+    sampler = TEXT.format(line="pass") + "    def draw(self, x):\n        return F.dropout(self.fc(x), 0.1)\n"
+    assert rows(rule, sampler) == []

@@ -139,3 +139,51 @@ def test_silent_on_the_arrays_of_an_archive():
         train_set, test_set = torch.tensor(train_data), torch.tensor(test_data)
         """
     assert rows(rule, source) == []
+
+
+SCALER = (
+    "from sklearn.preprocessing import StandardScaler\nfrom estimators import Model\ns, m = StandardScaler(), Model()\n"
+)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("s.fit(x_train)\ns.fit(x_full)", id="fitted to everything for the last model"),
+        pytest.param("s.fit(x_val)\ns.fit(x_test)", id="two held-out sets"),
+        pytest.param("s.fit(x_test)\ns.fit(x_train)", id="fitted to the training data in the end"),
+        pytest.param("m.fit(x_train)\nm.fit(x_test)", id="not a scaler of sklearn"),
+        pytest.param("s.fit(x_train)\ns.partial_fit(x_test)", id="another method"),
+    ],
+)
+def test_silent_on_scalers(lines):
+    assert rows(rule, SCALER + lines) == []
+
+
+LOADERS = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+train = datasets.MNIST('.', train=True, transform=transforms.ToTensor())
+test = datasets.MNIST('.', train=False, transform=transforms.ToTensor())
+loader, other = DataLoader({data}, 32), DataLoader({rest}, 32)
+model = nn.Linear(784, 784)
+opt = torch.optim.Adam(model.parameters())
+for x, _ in loader:
+    x = x.flatten(1)
+    loss = nn.functional.mse_loss(model(x), x)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+with torch.no_grad():
+    for x, _ in other:
+        print(model(x.flatten(1)))
+"""
+
+
+def test_each_part_has_its_own_loader():
+    assert rows(rule, LOADERS.format(data="train", rest="test")) == []
+    assert rows(rule, LOADERS.format(data="train", rest="train")) == []
+    assert rows(rule, LOADERS.format(data="test", rest="train")) == []
+    assert rows(rule, LOADERS.format(data="test", rest="test")) == [11]

@@ -101,3 +101,16 @@ def test_silent_on_an_exercise_that_hands_its_input_on():
         criterion(model(x), x).backward()
     """
     assert rows(rule, source) == []
+
+
+MEANT = {
+    "codes that are made noisy": "def step(x):\n    z = model(x)\n    noisy = z + 0.3 * torch.randn_like(z)\n    return F.mse_loss(model(noisy), noisy)\n",
+    "noisy data that is not the input": "def step(x, y):\n    noisy = x + 0.3 * torch.randn_like(x)\n    return F.mse_loss(model(y), noisy)\n",
+    "the noisy input is only measured": "def step(x):\n    noisy = x + 0.3 * torch.randn_like(x)\n    level = F.mse_loss(x, noisy)\n    return F.mse_loss(model(noisy), x), level\n",
+    "two passes that agree": "def step(x):\n    return F.mse_loss(model(x), model(x + 0.1 * torch.randn_like(x)).detach())\n",
+}
+
+
+@pytest.mark.parametrize("body", MEANT.values(), ids=MEANT.keys())
+def test_noise_that_is_meant(body):
+    assert not rows(rule, HEAD + body)
