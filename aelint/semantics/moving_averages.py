@@ -52,7 +52,9 @@ def forgetful_averages(program: Program) -> Iterator[Forgetful]:
                 new = sum(c.value for k, c in shares.items() if k != before)
                 if _is_turned(old, new):
                     yield Forgetful(store.site, old, new)
-            held[key] = _identity(store.value)
+            if not store.context.guards:
+                # What only one branch sets, such as a first value, is not what the other one finds.
+                held[key] = _identity(store.value)
     for call in program.calls:
         found = _in_place(call.result) if call.method in {"add_", "lerp_"} else None
         if found is not None and _is_turned(*found):

@@ -70,3 +70,25 @@ def test_a_result_that_nothing_reads():
     assert rows(rule, source) == [20]
     assert not rows(rule, source + "\nprint(Quantizer()._book)\n")
     assert not rows(rule, source + "\nprint(getattr(Quantizer(), '_book'))\n")
+
+
+def test_silent_where_the_other_branch_sets_the_first_value():
+    source = """
+        import torch
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self, keep=0.999):
+                super().__init__()
+                self.keep = keep
+                self.register_buffer("level", torch.tensor(-1.0))
+
+            def forward(self, x):
+                least = x.min(dim=1).values.mean()
+                if self.level < 0:
+                    self.level = least
+                else:
+                    self.level = self.keep * self.level + (1 - self.keep) * least
+                return x - self.level
+        """
+    assert rows(rule, source) == []
