@@ -68,3 +68,25 @@ def test_silent(body: str) -> None:
 )
 def test_fires(body: str, row: int) -> None:
     assert rows(rule, MODEL.format(body=body)) == [row]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("if self.training: std = 2 * std\n        return mu + std", id="no-noise-in-sight"),
+        pytest.param(
+            "noise = torch.randn_like(std)\n        if self.training: std = std * noise\n        else: std = 0 * std\n        return mu + std",
+            id="scaled-to-nothing",
+        ),
+        pytest.param(
+            "if self.config.training: std = std * torch.randn_like(std)\n        return mu * 1.0 if std is None else mu",
+            id="the-training-of-something-else",
+        ),
+        pytest.param(
+            "shift = 0 * std\n        if self.training: shift = std * torch.randn_like(std)\n        return mu + shift",
+            id="a-shift-of-zero",
+        ),
+    ],
+)
+def test_silent_where_the_scale_does_not_stay_behind(body: str) -> None:
+    assert not rows(rule, MODEL.format(body=body))
