@@ -79,7 +79,9 @@ def method(
         case (("add_module" | "register_module"), (str() as key, value)):
             _set(frame, receiver, key, value)
             return None
-        case (("add_module" | "register_module"), _) if isinstance(receiver, Instance):
+        case (("add_module" | "register_module" | "register_buffer" | "register_parameter"), _) if isinstance(
+            receiver, Instance
+        ):
             frame.machine.heap.touch(receiver)
             receiver.open = True
             return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from functools import partial
 
 from aelint.semantics import calls, classes, statements
 from aelint.semantics.kinds import is_network
@@ -37,10 +39,11 @@ def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Li
     return program
 
 
-def _root(machine: Machine, run: object) -> None:
+def _root(machine: Machine, run: Callable[[], object], *, guess: bool = False) -> None:
     machine.root_limit = min(machine.steps + machine.limits.steps_per_root, machine.limits.steps)
+    machine.context = Context(speculative=guess)
     try:
-        run()  # type: ignore[operator]
+        run()
     except OutOfFuelError:
         machine.trace.notes.append("stopped early: the program takes more steps than allowed")
     except RecursionError:
@@ -56,20 +59,26 @@ def _run_unreached(machine: Machine, module: Module) -> None:
     # A class that another one inherits from or builds is better seen there.
     for cls in own_classes:
         if not any(i.cls is cls for i in machine.instances) and not _is_abstract(cls, own_classes):
-            _root(machine, lambda c=cls: _build(machine, module, c))
+            _root(machine, partial(_build, machine, module, cls), guess=_is_configured(cls))
     for cls in own_classes:
         instance = next((i for i in machine.instances if i.cls is cls), None)
         if instance is not None:
             _run_methods(machine, module, instance)
     for function in [f for f in machine.functions if f.module is module and f.owner is None]:
         if id(function.node) not in machine.executed:
-            _root(machine, lambda f=function: _enter(machine, module, f, None))
+            _root(machine, partial(_enter, machine, module, function, None))
 
 
 def _is_abstract(cls: ClassValue, others: list[ClassValue]) -> bool:
     return any(cls in other.mro()[1:] for other in others) and any(
         "abstractmethod" in d for f in cls.namespace.values() if isinstance(f, Function) for d in f.decorators
     )
+
+
+def _is_configured(cls: ClassValue) -> bool:
+    """Whether a decorator hands the constructor its arguments: the defaults need not go together."""
+    initializer = cls.find("__init__")
+    return isinstance(initializer, Function) and bool(initializer.decorators)
 
 
 def _build(machine: Machine, module: Module, cls: ClassValue) -> None:
@@ -91,7 +100,8 @@ def _run_methods(machine: Machine, module: Module, instance: Instance) -> None:
         if function.module is not module and name not in _FIRST:
             # What is inherited from another file is looked at when that file is the entry.
             continue
-        _root(machine, lambda f=function: _enter(machine, module, f, instance))
+        guess = instance.symbolic and _is_configured(instance.cls)
+        _root(machine, partial(_enter, machine, module, function, instance), guess=guess)
 
 
 def _enter(machine: Machine, module: Module, function: Function, instance: Instance | None) -> None:

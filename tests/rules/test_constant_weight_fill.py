@@ -148,6 +148,28 @@ def test_a_network_of_zeros():
     assert not rows(rule, source.format(" and m.in_features == 3"))
 
 
+def test_silent_on_branches_that_a_function_starts_at_zero():
+    source = """
+import torch.nn as nn
+
+
+def zero_module(module):
+    for p in module.parameters():
+        nn.init.zeros_(p)
+    return module
+
+
+class Adapter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = zero_module(nn.Conv2d(8, 8, 1)), zero_module(nn.Conv2d(8, 8, 1))
+
+    def forward(self, x, h):
+        return h + self.a(x) + self.b(x)
+"""
+    assert rows(rule, source) == []
+
+
 def test_silent_on_a_lesson_that_compares_constants():
     source = """
         import torch.nn as nn

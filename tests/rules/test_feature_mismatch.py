@@ -125,3 +125,26 @@ def test_blames_the_call_where_the_layer_takes_what_other_calls_give_it():
     found = run(rule, source)
     assert [f.site.row for f in found] == [7]
     assert found[0].notes[0].site.row == 4
+
+
+LIBRARY = """
+import torch.nn as nn
+from library import register_to_config
+
+class Model(nn.Module):
+    {decorator}
+    def __init__(self, heads=16, width=88, hidden=1152):
+        super().__init__()
+        self.down, self.up = nn.Linear(784, hidden), nn.Linear(heads * width, 784)
+
+    def forward(self, x):
+        return self.up(self.down(x))
+"""
+
+
+def test_silent_on_defaults_that_a_configuration_replaces():
+    assert rows(rule, LIBRARY.format(decorator="@register_to_config")) == []
+
+
+def test_fires_on_defaults_that_are_used():
+    assert len(rows(rule, LIBRARY.format(decorator=""))) == 1

@@ -30,6 +30,10 @@ def net(result: str, init: str = "pass", rest: str = "") -> str:
     [
         ("the module's own members", net("self.fc(x) if self.training else self.extra_repr()")),
         ("set by register_buffer", net("self.fc(x) + self.shift", "self.register_buffer('shift', torch.zeros(4))")),
+        (
+            "a buffer with a computed name",
+            net("self.t_0[x]", "[self.register_buffer(f't_{i}', torch.zeros(n)) for i, n in enumerate(sizes)]"),
+        ),
         ("set from outside", net("self.fc(x) * self.scale", rest="net = Net()\nnet.scale = 2\n")),
         (
             "set by setattr with a computed name",

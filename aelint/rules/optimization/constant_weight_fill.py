@@ -94,7 +94,7 @@ def check(program: Program) -> Iterator[Finding]:
         and _has_symmetric_units(f.weight.layer)
     ]
     lasting = [f for f in constant if not _is_overwritten(f, done) and not is_frozen(program, f.weight.layer)]
-    zeroed = {id(f.weight.layer) for f in lasting if f.constant == 0}
+    zeroed = {id(f.weight.layer) for f in lasting if f.constant == 0 and not _says_zero(f)}
     # Zeros in one layer are a way to start a branch at nothing; in all of a network they leave no gradient.
     dead = {id(one) for network in program.networks for one in _all_zero(network, zeroed)}
     lasting = [f for f in lasting if f.constant or id(f.weight.layer) in dead]
@@ -110,6 +110,11 @@ def check(program: Program) -> Iterator[Finding]:
         # One layer among others that break the symmetry costs width; several in a row leave one unit in all.
         severity = Severity.ERROR if len(layers) > 1 else Severity.WARNING
         yield Finding(filling.site, _message(filling, {id(f.weight.layer) for f in together}), severity=severity)
+
+
+def _says_zero(filling: Filling) -> bool:
+    """Whether a function of that name fills with zeros: `zero_module(nn.Conv2d(...))` starts a branch at nothing."""
+    return any("zero" in activation.function.name.lower() for activation in filling.context.stack)
 
 
 def _all_zero(network: Instance, zeroed: set[int]) -> list[Object]:
