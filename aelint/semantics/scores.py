@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import Enum
 
+from aelint.semantics.dims import Poly
 from aelint.semantics.joins import alternatives
+from aelint.semantics.memo import per_program
+from aelint.semantics.program import Program
 from aelint.semantics.values import External, Sym, Value
 
-__all__ = ["Better", "better", "is_read_from_loss", "losses_in"]
+__all__ = ["Better", "better", "is_read_from_loss", "losses_in", "minimised_sums"]
 
 _LOSSES = frozenset(
     {
@@ -18,7 +22,22 @@ _LOSSES = frozenset(
 _SCORES = ("psnr", "peak_signal_noise_ratio", "ssim", "structural_similarity", "accuracy", "accuracy_score", "roc_auc_score",
            "f1_score", "average_precision_score", "r2_score")  # fmt: skip
 _KEEPING = frozenset(
-    {"mean", "sum", "item", "item_value", "float", "log", "log10", "log2", "sqrt", "to", "detach", "round", "numpy"}
+    {
+        "mean",
+        "sum",
+        "sum_of",
+        "item",
+        "item_value",
+        "float",
+        "log",
+        "log10",
+        "log2",
+        "sqrt",
+        "to",
+        "detach",
+        "round",
+        "numpy",
+    }
 )
 _MAX_DEPTH = 30
 
@@ -35,50 +54,85 @@ class Better(Enum):
         return Better.HIGHER if self is Better.LOWER else Better.LOWER
 
 
-def better(value: Value) -> Better | None:
-    """The direction in which a number computed from losses or scores improves, None if that is unknown."""
-    return _better(value, 0, {})
+def better(value: Value, minimised: frozenset[int] = frozenset()) -> Better | None:
+    """The direction in which a number computed from losses or scores improves, None if that is unknown.
+
+    `minimised`: what `minimised_sums` gives, to judge sums of a loss and terms of other kinds.
+    """
+    return _better(value, 0, _Asked(minimised))
 
 
-def _better(value: Value, depth: int, known: dict[int, Better | None]) -> Better | None:
-    # One number enters a sum over several paths, and each path doubles at the next sum: every value is asked once.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is known so far: one number enters a sum over several paths, and each path doubles at the next sum."""
+
+    minimised: frozenset[int]
+    known: dict[int, Better | None] = field(default_factory=dict)
+
+
+def _better(value: Value, depth: int, asked: _Asked) -> Better | None:
     if not isinstance(value, Sym) or depth > _MAX_DEPTH:
         return None
-    if id(value) not in known:
-        known[id(value)] = None
-        known[id(value)] = _judged(value, depth + 1, known)
-    return known[id(value)]
+    if id(value) not in asked.known:
+        asked.known[id(value)] = None
+        asked.known[id(value)] = _judged(value, depth + 1, asked)
+    return asked.known[id(value)]
 
 
-def _judged(value: Sym, depth: int, known: dict[int, Better | None]) -> Better | None:
+def _judged(value: Sym, depth: int, asked: _Asked) -> Better | None:
     match value:
         case Sym(op=op) if op in _LOSSES:
             return Better.LOWER
         case Sym(op="neg", inputs=(inner, *_)):
-            return _flipped(_better(inner, depth, known))
+            return _flipped(_better(inner, depth, asked))
         case Sym(op="mul" | "truediv" | "div" | "sub", inputs=(inner, int() | float() as number)):
             positive = value.op == "sub" or number > 0
-            return _better(inner, depth, known) if positive else _flipped(_better(inner, depth, known))
+            return _better(inner, depth, asked) if positive else _flipped(_better(inner, depth, asked))
         case Sym(op="mul", inputs=(int() | float() as number, inner)):
-            return _better(inner, depth, known) if number > 0 else _flipped(_better(inner, depth, known))
+            return _better(inner, depth, asked) if number > 0 else _flipped(_better(inner, depth, asked))
         case Sym(op="truediv" | "div" | "sub", inputs=(int() | float() as number, inner)):
             return (
-                _flipped(_better(inner, depth, known))
+                _flipped(_better(inner, depth, asked))
                 if value.op == "sub" or number > 0
-                else _better(inner, depth, known)
+                else _better(inner, depth, asked)
             )
-        case Sym(op="truediv" | "div", inputs=(inner, Sym(tensor=False))):
-            return _better(inner, depth, known)
+        case Sym(op="truediv" | "div", inputs=(inner, Sym(tensor=False) | Sym(op="len") | Poly())):
+            return _better(inner, depth, asked)
         case Sym(op="item", attrs=attrs) if "index" in attrs:
             return None
         case Sym(op=op, inputs=(inner, *_)) if op in _KEEPING:
-            return _better(inner, depth, known)
+            return _better(inner, depth, asked)
         case Sym(op="add" | "phi", inputs=inputs):
-            return _agreed([_better(i, depth, known) for i in inputs if isinstance(i, Sym)])
+            found = [_better(i, depth, asked) for i in inputs if isinstance(i, Sym)]
+            return _agreed(found) or _of_minimised(value, found, asked)
         case Sym(op="call", attrs={"callee": External(name=name)}) if name.rsplit(".", 1)[-1].lower() in _SCORES:
             return Better.HIGHER
         case _:
             return None
+
+
+def _of_minimised(value: Sym, found: list[Better | None], asked: _Asked) -> Better | None:
+    """A loss plus terms of unknown kind, as a penalty or a divergence, where training minimises this very sum."""
+    written = value.op == "add" and value.site is not None and id(value.site.node) in asked.minimised
+    return Better.LOWER if written and Better.LOWER in found and Better.HIGHER not in found else None
+
+
+@per_program
+def minimised_sums(program: Program) -> frozenset[int]:
+    """The sums, as they are written, of which training computes gradients."""
+    found: set[int] = set()
+    for call in program.calls:
+        waiting: list[Value] = [call.receiver] if call.name == ".backward" else []
+        for _ in range(_MAX_DEPTH):
+            match waiting.pop() if waiting else None:
+                case Sym(op="add", inputs=inputs, site=site) if site is not None:
+                    found.add(id(site.node))
+                    waiting += inputs
+                case Sym(op="mean" | "sum" | "truediv" | "to", inputs=(inner, *_)):
+                    waiting.append(inner)
+                case _:
+                    continue
+    return frozenset(found)
 
 
 def _flipped(found: Better | None) -> Better | None:

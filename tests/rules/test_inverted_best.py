@@ -162,7 +162,47 @@ def test_silent_on_schedules_that_wait_in_the_right_direction(mode, value):
     ("mode", "value"), [("'max'", "loss"), ("mode='max'", "loss.item()"), ("mode='min'", "-10 * loss.log10()")]
 )
 def test_fires_on_schedules_that_wait_in_the_wrong_direction(mode, value):
-    assert rows(rule, WATCHED.format(mode=mode, value=value)) == [11]
+    assert rows(rule, WATCHED.format(mode=mode, value=value)) == [8]
+
+
+ELBO = """
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+model = nn.Linear(4, 4)
+optimizer = torch.optim.Adam(model.parameters())
+plateau = ReduceLROnPlateau(optimizer, "{mode}")
+
+def bound(x):
+    h = model(x)
+    return (nn.functional.mse_loss(h, x, reduction="sum") + 0.1 * torch.sum(h.exp() - h)) / x.shape[0]
+
+loader = torch.utils.data.DataLoader(torch.randn(40, 4), batch_size=10)
+for epoch in range(3):
+    for x in loader:
+        optimizer.zero_grad()
+        {trained}(x){trains}
+        optimizer.step()
+    with torch.no_grad():
+        value = sum(bound(x).item() for x in loader) / len(loader)
+    plateau.step(value)
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "trained", "trains", "expected"),
+    [
+        ("min", "bound", ".backward()", []),
+        ("max", "model", ".mean().backward()", []),  # nothing minimises the sum: its other term may be a score
+        ("max", "-bound", ".backward()", []),
+        ("max", "bound", ".backward()", [8]),
+    ],
+)
+def test_a_loss_and_a_penalty_are_judged_by_what_training_minimises(mode, trained, trains, expected):
+    trained = "(-bound" if trained == "-bound" else trained
+    source = ELBO.format(mode=mode, trained=trained, trains=trains)
+    assert rows(rule, source.replace("(-bound(x)", "(-bound(x))")) == expected
 
 
 @pytest.mark.parametrize(

@@ -295,3 +295,64 @@ for x in loader:
     assert len(rows(rule, setup + body.format("first.step()"))) == 1
     assert not rows(rule, setup + body.format("second.step()"))
     assert not rows(rule, setup + body.format("if x.sum() > 0: second.step()"))
+
+
+SCALED = """
+scaler = torch.cuda.amp.GradScaler({enabled})
+for x in loader:
+    opt.zero_grad()
+    scaler.scale(loss_of(x)).backward()
+    {before}
+    nn.utils.clip_grad_norm_(model.parameters(), {limit})
+    scaler.step(opt)
+    scaler.update()
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "enabled", "before", "limit"),
+    [
+        ("the gradients are divided by the scale first", "", "scaler.unscale_(opt)", "1.0"),
+        ("in a branch as well", "", "if len(x) > 1: scaler.unscale_(opt)", "1.0"),
+        ("the scaler is switched off", "enabled=False", "pass", "1.0"),
+        ("only the norm is measured", "", "pass", "float('inf')"),
+    ],
+)
+def test_silent_on_clips_under_mixed_precision(reason, enabled, before, limit):
+    source = SETUP + SCALED.format(enabled=enabled, before=before, limit=limit)
+    assert not rows(rule, source), reason
+
+
+@pytest.mark.parametrize("scaler", ["torch.cuda.amp.GradScaler()", "torch.amp.GradScaler('cuda')"])
+def test_clipped_with_the_scale_of_the_loss(scaler):
+    source = SETUP + SCALED.format(enabled="", before="pass", limit="1.0")
+    found = run(rule, source.replace("torch.cuda.amp.GradScaler()", scaler))
+    assert [(f.site.text, f.severity) for f in found] == [
+        ("nn.utils.clip_grad_norm_(model.parameters(), 1.0)", Severity.ERROR)
+    ]
+
+
+def test_clipped_with_the_scale_in_a_trainer_with_its_own_names():
+    source = (
+        SETUP
+        + """
+from torch.cuda import amp
+
+class Trainer:
+    def __init__(self):
+        self.amp = amp.GradScaler(enabled=torch.cuda.is_available())
+
+    def fit(self):
+        for x in loader:
+            with amp.autocast():
+                loss = loss_of(x)
+            self.amp.scale(loss).backward()
+            nn.utils.clip_grad_value_(model.parameters(), 0.5)
+            self.amp.step(opt)
+            self.amp.update()
+            opt.zero_grad()
+
+Trainer().fit()
+"""
+    )
+    assert [f.site.text[:25] for f in run(rule, source)] == ["nn.utils.clip_grad_value_"]

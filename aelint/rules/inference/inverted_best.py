@@ -64,7 +64,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.patience import restarts_waiting
-from aelint.semantics.scores import Better, better
+from aelint.semantics.scores import Better, better, minimised_sums
 from aelint.semantics.trace import Binding, Guard, Store
 from aelint.semantics.values import Object, Sym
 
@@ -87,7 +87,7 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         test = _comparison(program, guard, event)
         kept = _kept(test, guard, event)
-        wanted = better(event.value)
+        wanted = better(event.value, minimised_sums(program))
         if kept is None or wanted is None or kept is wanted:
             continue
         if not _saves(program, guard) and not restarts_waiting(program, guard.test):
@@ -105,12 +105,11 @@ def _modes(program: Program) -> Iterator[Finding]:
     for call in program.calls:
         if call.name.endswith("ReduceLROnPlateau.step") and isinstance(call.receiver, Object) and call.args:
             mode = call.receiver.args[1] if len(call.receiver.args) > 1 else call.receiver.kwargs.get("mode", "min")
-            wanted = better(call.args[0])
+            wanted = better(call.args[0], minimised_sums(program))
             if wanted is not None and mode in {"min", "max"} and (mode == "max") is (wanted is Better.LOWER):
                 what = "falls when training succeeds" if wanted is Better.LOWER else "grows when training succeeds"
-                yield Finding(
-                    call.site, f'the schedule waits with `mode="{mode}"` for a number that {what}; turn the mode round'
-                )
+                message = f'the schedule waits with `mode="{mode}"` for a number that {what}; turn the mode round'
+                yield Finding(call.receiver.site or call.site, message, (Note(call.site, "the number"),))
         elif call.name.rsplit(".", 1)[-1] in {"ModelCheckpoint", "EarlyStopping"} and call.kwargs.get("mode") == "max":
             monitored = call.kwargs.get("monitor")
             if isinstance(monitored, str) and monitored.lower().rsplit("/", 1)[-1].endswith(("loss", "mse", "error")):
@@ -125,7 +124,7 @@ def _extremes(program: Program) -> Iterator[Finding]:
         match event.value:
             case Sym(op="max" | "min" as extreme, inputs=(_, _) as compared) if "best" in event.name.lower():
                 worst = Better.LOWER if extreme == "max" else Better.HIGHER
-                if any(better(one) is worst for one in compared):
+                if any(better(one, minimised_sums(program)) is worst for one in compared):
                     other = "min" if extreme == "max" else "max"
                     what = "losses" if worst is Better.LOWER else "scores"
                     yield Finding(

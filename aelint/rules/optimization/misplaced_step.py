@@ -7,6 +7,7 @@ Reports
 - a step behind the batch loop, while gradients are computed and cleared in every round of it,
 - a step before the backward pass, so that it only sees cleared gradients,
 - `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit,
+- a clip of gradients that still carry the factor of a `GradScaler`,
 - a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch,
 - a schedule that is advanced before the first step of its optimiser, and
 - a schedule that nothing ever advances.
@@ -14,7 +15,8 @@ Reports
 ## Why is this bad?
 
 A step behind the loop uses one batch of the whole epoch; a step before the backward pass uses none.
-Clipping after the step limits nothing. A decay of 0.9 per epoch that runs per batch is 0.00003 after
+Clipping after the step limits nothing. Clipping gradients that are 65536 times too large cuts nearly every one of
+them to the limit, and the step divides what is left by that factor. A decay of 0.9 per epoch that runs per batch is 0.00003 after
 a hundred batches: training stops in the first epoch without saying so. A schedule that is advanced
 first skips the initial learning rate.
 
@@ -76,6 +78,7 @@ judged. The loop must be in the program.
 
 - https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
 - https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+- https://docs.pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping
 """
 
 from __future__ import annotations
@@ -85,6 +88,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.loss_scaling import scaled_clips
 from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
 from aelint.semantics.steps import cleared_early, early_clips, idle_optimizers, late_clips, steps_behind_the_loop
 from aelint.semantics.training import same_round
@@ -145,6 +149,13 @@ def _findings(program: Program) -> Iterator[Finding]:
             (Note(found.backward.event.site, "gradients are computed"),),
             severity=Severity.ERROR,
         )
+    for scaled in scaled_clips(program):
+        message = (
+            f"gradients are clipped while they carry the scale of the loss (line {scaled.backward.event.site.row}), so the limit is "
+            "tens of thousands of times too tight; call `unscale_` of the scaler with the optimiser first"
+        )
+        notes = (Note(scaled.backward.event.site, "the scaled loss"), Note(scaled.step.event.site, "the scaler's step"))
+        yield Finding(scaled.clip.event.site, message, notes, severity=Severity.ERROR)
     for found in idle_optimizers(program):
         message = (
             f"{_said(found.action.event.site)} clears the gradients of an optimiser that never takes a step: what it holds keeps "
