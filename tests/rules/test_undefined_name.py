@@ -64,3 +64,55 @@ def test_silent_outside_of_networks_and_where_it_is_caught() -> None:
 )
 def test_fires(body: str) -> None:
     assert rows(rule, MODEL.format(body=body)) == [12]
+
+
+LOOP = """import torch
+
+def fit(model, loader):
+    history = []
+    for x in loader:
+        history.append(model(x).mean().item())
+    return {result}
+
+def report(model):
+    print(fit(model, [torch.randn(2, 3)]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "ending"),
+    [
+        ("nothing runs the function: the file may be a fragment", ""),
+        ("what calls it is run by nothing", "def main():\n    report(torch.nn.Linear(3, 3))\n"),
+    ],
+)
+def test_silent_on_functions_that_the_program_does_not_run(reason: str, ending: str) -> None:
+    assert rows(rule, LOOP.format(result="losses") + ending) == [], reason
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "report(torch.nn.Linear(3, 3))\n",
+        "if __name__ == '__main__':\n    report(torch.nn.Linear(3, 3))\n",
+    ],
+)
+def test_fires_in_functions_that_the_program_runs(ending: str) -> None:
+    assert rows(rule, LOOP.format(result="losses") + ending) == [7]
+    assert rows(rule, LOOP.format(result="history") + ending) == []
+
+
+def test_fires_in_a_method_of_a_trainer() -> None:
+    source = """import torch
+
+class Session:
+    def __init__(self, model):
+        self.model = model
+
+    def train(self, loader):
+        history = [self.model(x).sum() for x in loader]
+        return losses
+
+Session(torch.nn.Linear(2, 2)).train([torch.randn(1, 2)])
+"""
+    assert rows(rule, source) == [9]

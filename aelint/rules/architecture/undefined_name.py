@@ -1,8 +1,8 @@
-"""A method of a network reads a variable that nothing in the file ever binds.
+"""A method of a network, or a function that the program runs, reads a variable that nothing in the file ever binds.
 
 ## What it does
 
-Reports a variable that a method of a network reads and that is neither its own, nor an enclosing function's, nor the
+Reports a variable that a method of a network, or a function that the program itself calls, reads and that is neither its own, nor an enclosing function's, nor the
 module's, nor one of Python's.
 
 ## Why is this bad?
@@ -64,12 +64,15 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.kinds import is_network
+from aelint.semantics.memo import per_program
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Function
 from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL125",
     name="undefined-name",
-    summary="a method of a network reads a variable that nothing binds",
+    summary="a method of a network, or a function that the program runs, reads a variable that nothing binds",
     severity=Severity.ERROR,
     triggers=(("def ",), ("torch",)),
 )
@@ -151,14 +154,25 @@ def _variables(tree: ast.Module) -> list[ast.Name]:
     return [n for n in reads if id(n) not in used and not n.id[:1].isupper()]
 
 
+@per_program
+def _running(program: Program) -> frozenset[int]:
+    """The functions that the statements of the module lead to: what nothing calls may be a fragment."""
+    calls = (c for c in program.calls if isinstance(_root(c).node, ast.Call) and not c.context.speculative)
+    return frozenset(id(c.callee.node) for c in calls if isinstance(c.callee, Function))
+
+
+def _root(call: Call) -> Site:
+    outermost = call.context.stack[0].site if call.context.stack else None
+    return outermost or call.site
+
+
 def _first(reads: list[ast.Name], name: str, scope: symtable.SymbolTable, program: Program) -> ast.Name | None:
-    """The first read in a method of a network; None in an annotation, which need not be evaluated."""
+    """The first read in a function that is judged; None in an annotation, which need not be evaluated."""
     owner = next(
         (
             f.node
             for f in program.own_functions
-            if f.owner is not None
-            and is_network(f.owner)
+            if ((f.owner is not None and is_network(f.owner)) or id(f.node) in _running(program))
             and isinstance(f.node, (ast.FunctionDef, ast.AsyncFunctionDef))
             and f.name == scope.get_name()
             and scope.get_lineno() in {f.node.lineno, *(d.lineno for d in f.node.decorator_list)}
