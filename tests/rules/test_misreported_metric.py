@@ -149,3 +149,20 @@ def test_silent_on_a_sum_in_the_older_spelling():
             return test_loss
         """
     assert rows(rule, source) == []
+
+
+def test_silent_on_batches_that_each_round_takes_from_an_iterator():
+    source = """
+        import torch
+        from torch.utils.data import DataLoader
+
+        model = torch.nn.Linear(4, 4)
+        train, test = DataLoader(torch.rand(80, 4), 10), DataLoader(torch.rand(20, 4), 10)
+        batches = iter(train)
+        total = 0.0
+        for _ in range(len(test)):
+            x = next(batches)
+            total += (model(x) - x).pow(2).mean().item()
+        print(total / len(test))
+        """
+    assert rows(rule, source) == []

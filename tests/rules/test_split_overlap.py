@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.data import split_overlap as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 SILENT = {
     "different indices": "def f(d, a, b):\n    train = d[a]\n    val = d[b]",
@@ -187,3 +187,67 @@ def test_each_part_has_its_own_loader():
     assert rows(rule, LOADERS.format(data="train", rest="train")) == []
     assert rows(rule, LOADERS.format(data="test", rest="train")) == []
     assert rows(rule, LOADERS.format(data="test", rest="test")) == [11]
+
+
+MADE_LOADERS = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+train_set, test_set = TensorDataset(torch.rand(80, 4)), TensorDataset(torch.rand(20, 4))
+train_loader = DataLoader(train_set, batch_size=10, shuffle=True)
+{made}
+for (x,) in test_loader:
+    print(x.mean())
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "made"),
+    [
+        ("the right set", "test_loader = DataLoader(test_set, batch_size=10)"),
+        ("a sampler picks the part", "test_loader = DataLoader(train_set, sampler=part)"),
+        ("the test set is looked at elsewhere", "test_loader = DataLoader(train_set)\nprint(test_set[0])"),
+        ("the name says that it is meant", "test_loader = train_eval_loader = DataLoader(train_set)"),
+        (
+            "validation data is made of training data: there is no other",
+            "test_loader = val = DataLoader(train_set[:20])",
+        ),
+        ("a report over the training data", "train_test_loader = test_loader = DataLoader(train_set)"),
+        ("an alias", "test_loader = DataLoader(train_set)\nsets = {'t': test_set}"),
+    ],
+)
+def test_silent_on_loaders_of_their_own_set(reason, made):
+    assert rows(rule, MADE_LOADERS.format(made=made)) == [], reason
+
+
+def test_silent_where_the_held_out_set_does_not_exist():
+    source = MADE_LOADERS.format(made="test_loader = DataLoader(train_set, batch_size=10)")
+    assert rows(rule, source.replace(", test_set =", ", spare =")) == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "test_loader = DataLoader(train_set, batch_size=10)",
+        "test_loader = torch.utils.data.DataLoader(dataset=train_set, shuffle=False)",
+        "print(len(test_set))\ntest_loader = DataLoader(train_set, batch_size=10)",
+    ],
+)
+def test_a_test_loader_of_the_training_set(made):
+    (found,) = run(rule, MADE_LOADERS.format(made=made))
+    assert found.site.text == "train_set"
+
+
+def test_an_iterator_of_test_name_over_the_training_loader():
+    source = """
+        class Trainer:
+            def __init__(self, train_loader, val_loader):
+                self.train_loader = train_loader
+                self.val_loader = val_loader
+
+            def evaluate(self, model):
+                batches_val = iter(self.{which}_loader)
+                return [model(next(batches_val)) for _ in range(len(self.val_loader))]
+        """
+    assert [f.site.text for f in run(rule, source.format(which="train"))] == ["self.train_loader"]
+    assert rows(rule, source.format(which="val")) == []

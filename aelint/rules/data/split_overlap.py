@@ -6,6 +6,7 @@ Reports
 
 - a validation or test set that is taken with the same indices, or an overlapping part, as the training set,
 - splits that are stored or unpacked under each other's name,
+- a loader or an iterator of held-out name that is made from the training data, while the held-out data is never read,
 - a loop that trains on the test split while the training split lies unused,
 - a training step that reads the whole of something of which a `train_` version lies unused beside it,
 - a training step that encodes all edges of a graph while it is to predict the training part of them,
@@ -82,6 +83,7 @@ from aelint.semantics.splits import (
     parts_of,
     whole_beside_training_part,
 )
+from aelint.semantics.stand_ins import stand_ins
 from aelint.semantics.trace import Binding
 from aelint.semantics.values import Object, Value
 
@@ -100,6 +102,7 @@ def check(program: Program) -> Iterator[Finding]:
     checks = (
         _same_part(program),
         _exchanged(program),
+        _stood_in_for(program),
         _trained_on_test(program),
         _whole(program),
         _edges(program),
@@ -132,6 +135,12 @@ def _shared(binding: Binding, part: Part, other: Binding, trained: Part) -> Find
 def _exchanged(program: Program) -> Iterator[Finding]:
     for site, key, other in exchanged_names(program):
         yield Finding(site, f"the part for `{key}` is given `{other}`, and the other way round: the two are exchanged")
+
+
+def _stood_in_for(program: Program) -> Iterator[Finding]:
+    for found in stand_ins(program):
+        message = f"`{found.target}` is made from `{found.given}`, and nothing reads the items of `{found.unread}`; give it those"
+        yield Finding(found.site, message)
 
 
 def _trained_on_test(program: Program) -> Iterator[Finding]:
