@@ -21,6 +21,8 @@ _STEERS = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_BASES = frozenset({"Module", "object", "LightningModule"})
+_ALIKE = 3
+"""How many arguments two constructors share that are built by one caller."""
 _DYNAMIC = frozenset({"locals", "vars", "getattr", "__dict__", "save_hyperparameters", "asdict", "eval", "exec"})
 
 
@@ -105,6 +107,10 @@ def ignored_parameters(program: Program) -> Iterator[Setting]:
         if not any(a.arg in read for a in accepted if a.arg != "self"):
             # Nothing of what it is given is used: it is still to be written.
             continue
+        unread = [a.arg for a in accepted if a.arg not in read and a.arg != "self" and not a.arg.startswith("_")]
+        if len(unread) != 1 or _has_prescribed_signature(program, function, unread[0]):
+            # Callers choose among functions that take the same arguments, and each uses those that it needs.
+            continue
         for arg in accepted:
             if (
                 arg.arg not in read
@@ -123,6 +129,35 @@ def _may_read(program: Program, function: Function) -> bool:
         return len(same) == 1
     shared = [c for c in program.classes if c is not owner and function.name in c.namespace]
     return _is_plain(owner) and (function.name == "__init__" or not shared)
+
+
+def _has_prescribed_signature(program: Program, function: Function, name: str) -> bool:
+    """Whether the function is handed on or kept in a table, or a class beside its own is built with the same arguments.
+
+    `name` is the argument that the function does not use.
+    """
+    owner, node = function.owner, function.node
+    if owner is None:
+        called = {id(n.func) for m in program.machine.modules.values() for n in walk(m.tree) if isinstance(n, ast.Call)}
+        return any(
+            isinstance(n, ast.Name) and n.id == function.name and id(n) not in called
+            for m in program.machine.modules.values()
+            for n in walk(m.tree)
+        )
+    taken = _parameters(node)
+    beside = (n for c in program.classes if c is not owner for n in c.node.body)
+    return any(
+        isinstance(n, ast.FunctionDef)
+        and n.name == getattr(node, "name", "")
+        and name in _parameters(n)
+        and len(_parameters(n) & taken) >= _ALIKE
+        for n in beside
+    )
+
+
+def _parameters(node: ast.AST) -> set[str]:
+    arguments = getattr(node, "args", None)
+    return {a.arg for a in (*arguments.args, *arguments.kwonlyargs)} - {"self"} if arguments is not None else set()
 
 
 def ignored_weights(program: Program) -> Iterator[Setting]:

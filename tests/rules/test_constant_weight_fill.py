@@ -188,3 +188,37 @@ def test_silent_on_a_lesson_that_compares_constants():
         """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("Net(1)", "Net(0)")) == [9]
+
+
+def test_silent_on_a_last_block_of_zeros_in_a_network_of_others():
+    source = """
+        import torch.nn as nn
+
+        class FinalLayer(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear, self.modulation = nn.Linear(8, 8), nn.Linear(8, 16)
+
+            def forward(self, x, c):
+                shift, scale = self.modulation(c).chunk(2, dim=1)
+                return self.linear(x * (1 + scale) + shift)
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.final = nn.Linear(8, 8), FinalLayer()
+                nn.init.constant_(self.final.linear.weight, 0)
+                nn.init.constant_(self.final.modulation.weight, 0)
+
+            def forward(self, x, c):
+                return self.final(self.first(x), c)
+
+        net = Net()
+        """
+    assert rows(rule, source) == []
+    assert rows(
+        rule,
+        source.replace(
+            "nn.init.constant_(self.final.lin", "nn.init.zeros_(self.first.weight); nn.init.constant_(self.final.lin"
+        ),
+    )

@@ -95,3 +95,15 @@ def test_silent_on_the_last_expression_of_a_cell_which_is_shown():
     origins = tuple(cell(row) for row in range(1, 5))
     assert not list(rule.check(understand(SourceUnit("shown.ipynb", text, origins=origins))))
     assert list(rule.check(understand(SourceUnit("script.py", text))))
+
+
+def test_silent_on_functions_of_the_same_name_from_elsewhere():
+    source = """
+        import torch
+        from plots import *
+
+        a = torch.rand(3)
+        scatter(x=a, y=a)
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("scatter(x=a, y=a)", "torch.clamp(a, 0, 1)")) == [6]

@@ -44,3 +44,18 @@ def test_silent(body: str) -> None:
 )
 def test_fires(body: str, row: int) -> None:
     assert rows(rule, HEAD + body + "\n") == [row]
+
+
+def test_silent_on_a_formula_that_approximates_what_the_option_is_called():
+    source = """
+        import torch
+
+        def activate(x, activation):
+            if activation == "gelu":
+                x = x * torch.sigmoid(1.702 * x)
+            else:
+                x = torch.relu(x)
+            return x
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("x * torch.sigmoid(1.702 * x)", "torch.sigmoid(x)")) == [6]

@@ -133,3 +133,8 @@ def test_reported_once_where_two_networks_are_built():
     assert rows(rule, net("self.layers = [nn.Linear(2, 2)]") + "N()\n") == [6]
     source = TENSOR.format(value=TRAINED, use="x @ self.code", given="net.parameters()")
     assert rows(rule, source + "other = Net()\nother(torch.rand(2, 4))\n") == [8]
+
+
+def test_silent_on_a_tuple_of_one_that_keeps_a_module_out_on_purpose():
+    assert rows(rule, net("inner = nn.Linear(2, 2)", "self.proxy = (inner,)")) == []
+    assert rows(rule, net("inner = nn.Linear(2, 2)", "self.proxy = [inner]")) == [7]

@@ -112,3 +112,50 @@ def train(x, steps):
 def test_a_schedule_that_weighs_nothing():
     assert rows(rule, TRAIN.format("")) == [8]
     assert rows(rule, TRAIN.format(" + kl_weight * model.weight.abs().sum()")) == []
+
+
+def test_silent_on_functions_of_a_table_that_take_the_same_arguments():
+    source = """
+        import torch
+
+        def mine_all(near, far, margin):
+            return torch.arange(len(near)) + 0 * len(far)
+
+        def mine_hard(near, far, margin):
+            return (near + margin > far).nonzero()
+
+        MODES = {"all": mine_all, "hard": mine_hard}
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace('"all": mine_all, ', "")) == [4]
+
+
+def test_silent_where_another_class_is_built_with_the_same_arguments():
+    source = """
+        import torch
+        from torch import nn
+
+        class Full(nn.Module):
+            def __init__(self, shape, causal, attn_dropout):
+                super().__init__()
+                self.shape, self.causal, self.drop = shape, causal, nn.Dropout(attn_dropout)
+
+        class Sparse(nn.Module):
+            def __init__(self, shape, causal, block=32, attn_dropout=0.0):
+                super().__init__()
+                self.shape, self.causal, self.block = shape, causal, block
+        """
+    assert rows(rule, source) == []
+    apart = source.replace("causal, attn_dropout):", "causal, p):").replace("Dropout(attn_dropout)", "Dropout(p)")
+    assert rows(rule, apart) == [11]
+
+
+def test_silent_on_a_function_that_leaves_several_arguments_alone():
+    source = """
+        import torch
+
+        def static_loss(x, y, beta_dyn=1.0, discount=None):
+            return (x - y).pow(2).mean()
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace(", discount=None", "")) == [4]

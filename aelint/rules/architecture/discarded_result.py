@@ -91,8 +91,8 @@ def check(program: Program) -> Iterator[Finding]:
 def _computes_tensor(call: Call) -> bool:
     """Whether the operand is a tensor for certain and stays as it was."""
     operand = call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None
-    if isinstance(operand, (tuple, list)) or not isinstance(call.result, Sym):
-        return False
+    if isinstance(operand, (tuple, list)) or not isinstance(call.result, Sym) or call.result.op == "call":
+        return False  # a function of that name from elsewhere, `scatter(x=..., y=...)`, draws a figure
     in_place = call.method.endswith("_") or call.bound.get("inplace") is True or "out" in call.kwargs
     layer = call.result.layer
     in_place |= getattr(layer, "bound", {}).get("inplace") is True

@@ -173,7 +173,10 @@ def _references(built: ast.AST) -> Iterator[tuple[ast.AST, str]]:
     everything = frozenset[str]().union(*(group for family in _FAMILIES for group in family.values()))
     if isinstance(built, (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef, ast.ClassDef)):
         return
-    for node in walk(built):
+    nodes = list(walk(built))
+    if any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) for node in nodes):
+        return  # a formula: `x * torch.sigmoid(1.702 * x)` is a GELU
+    for node in nodes:
         if isinstance(node, ast.Attribute) and _root(node) in _ROOTS and _plain(node.attr) in everything:
             yield node, _plain(node.attr)
 

@@ -90,6 +90,8 @@ def check(program: Program) -> Iterator[Finding]:
         if network.open:
             continue
         for name, value in network.attrs.items():
+            if _is_kept_apart(value):
+                continue
             hidden = [one for one in _modules_in(value) if id(one) not in registered and _is_own(network, one)]
             site = _set_at(program, network, name)
             if hidden and site is not None and id(site.node) not in seen:
@@ -152,6 +154,11 @@ def _is_own(network: Instance, one: Object | Instance) -> bool:
     return any(
         c.module.unit is one.site.unit and c.node.lineno <= row <= (c.node.end_lineno or 0) for c in network.cls.mro()
     )
+
+
+def _is_kept_apart(value: Value) -> bool:
+    """Whether a tuple of one module keeps it out of the network on purpose: `self.proxy = (model,)` is read as `proxy[0]`."""
+    return isinstance(value, tuple) and len(value) == 1
 
 
 def _set_at(program: Program, network: Instance, name: str) -> Site | None:

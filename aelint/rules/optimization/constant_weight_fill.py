@@ -96,7 +96,9 @@ def check(program: Program) -> Iterator[Finding]:
     lasting = [f for f in constant if not _is_overwritten(f, done) and not is_frozen(program, f.weight.layer)]
     zeroed = {id(f.weight.layer) for f in lasting if f.constant == 0 and not _says_zero(f)}
     # Zeros in one layer are a way to start a branch at nothing; in all of a network they leave no gradient.
-    dead = {id(one) for network in program.networks for one in _all_zero(network, zeroed)}
+    parts = {id(one) for network in program.networks for path, one in submodules(network) if path}
+    whole = (network for network in program.networks if id(network) not in parts)
+    dead = {id(one) for network in whole for one in _all_zero(network, zeroed)}
     lasting = [f for f in lasting if f.constant or id(f.weight.layer) in dead]
     layers = {id(f.weight.layer) for f in lasting}
     seen: set[int] = set()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from types import EllipsisType
 
+from aelint.rule import Site
 from aelint.semantics import dims
 from aelint.semantics.dims import Dim, Poly
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, to_dim, unknown
@@ -65,6 +67,8 @@ def _kind(part: Value) -> str | None:
             return None
         case int() | Poly():
             return "int"
+        case Sym(site=Site(node=ast.Call(func=ast.Attribute(attr="byte")))):
+            return None  # a mask of old: torch selects with bytes as with booleans
         case Sym(tensor=True, kind="int" | "bool", shape=shape) if shape is not None:
             return "tensor"
         case Sym(tensor=False, kind="size"):
