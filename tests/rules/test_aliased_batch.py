@@ -106,3 +106,36 @@ def test_silent_on_a_buffer_of_each_epoch():
         return out
     """
     assert rows(rule, source) == []
+
+
+GATHERED = """
+def evaluate(model, loader):
+    scores, targets = [], []
+    for x, target in loader:
+        scores.append(model(x))
+        {body}
+    return scores, targets
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["targets.append(target)", "targets.append(list(targets))", "targets.append(scores)", "scores = targets"],
+)
+def test_silent_on_lists_that_gather_other_values(body):
+    assert rows(rule, GATHERED.format(body=body)) == []
+
+
+def test_silent_on_a_list_that_is_put_into_itself_outside_of_loops():
+    assert rows(rule, "cycle = []\ncycle.append(cycle)\n") == []
+
+
+@pytest.mark.parametrize(("start", "row"), [("scores, targets = [], []", 6), ("scores = []; targets = [0]", 6)])
+def test_a_list_gathers_itself(start, row):
+    source = GATHERED.format(body="targets.append(targets)").replace("scores, targets = [], []", start)
+    assert rows(rule, source) == [row]
+
+
+def test_a_list_gathers_itself_in_the_module_and_in_a_branch():
+    source = "names = []\nfor n in range(3):\n    if n:\n        while n > 1:\n            names.append(names)\n"
+    assert rows(rule, source) == [5]

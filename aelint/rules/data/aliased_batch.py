@@ -3,11 +3,11 @@
 ## What it does
 
 Reports tensors and arrays that are appended to a list in a loop although every round overwrites the same
-buffer, and lists made by `[x] * n` whose items are changed one by one.
+buffer, lists made by `[x] * n` whose items are changed one by one, and lists that a loop appends to themselves.
 
 ## Why is this bad?
 
-The list holds the same object many times. Collected codes, reconstructions or samples all show the values
+The list holds the same object many times, or itself in place of the value that was meant (`targets.append(targets)`). Collected codes, reconstructions or samples all show the values
 of the last round.
 
 ## Example
@@ -92,11 +92,42 @@ def check(program: Program) -> Iterator[Finding]:
     for module in program.own_modules:
         roots = [module.tree, *(n for n in walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))]
         for root in roots:
+            for node, name in _own_items(root):
+                message = f"each round makes the list `{name}` an item of itself; append the value of this round"
+                yield Finding(Site(module.unit, node), message)
             for node, use in _repeated(root):
                 message = f"`{ast.unparse(node)}` holds one object many times, and its items are changed one by one: all change"
                 yield Finding(
                     Site(module.unit, node), message, (Note(Site(module.unit, use), "an item is changed here"),)
                 )
+
+
+def _own_items(root: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+    """`targets.append(targets)` in a loop, where `targets = []`."""
+    nodes = list(own_nodes(root))
+    lists = {
+        ast.unparse(target)
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Tuple))
+        for target, value in _pairs(node)
+        if isinstance(value, ast.List)
+    }
+    looped = (inner for node in nodes if isinstance(node, (ast.For, ast.While)) for inner in walk(node))
+    for node in {id(n): n for n in looped}.values():
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), args=[ast.Name(id=item)]):
+                if name == item and name in lists:
+                    yield node, name
+
+
+def _pairs(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Targets and values of `a = []` and of `a, b = [], []`."""
+    for target in node.targets:
+        match target, node.value:
+            case ast.Tuple(elts=targets), ast.Tuple(elts=values) if len(targets) == len(values):
+                yield from zip(targets, values, strict=True)
+            case _:
+                yield target, node.value
 
 
 def _collected(program: Program) -> Iterator[Finding]:
