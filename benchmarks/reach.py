@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import libcst
 
+from aelint.engine.collector import Collector
 from aelint.engine.project import Project
 from aelint.semantics import Program, understand
 from aelint.semantics.dims import Poly
@@ -128,19 +129,21 @@ def is_term(objective: Objective) -> bool:
 def measure(folder: pathlib.Path, limit: int) -> Reach:
     """Read every torch file below a folder."""
     reach = Reach()
-    project = Project(str)
+    project, collector = Project(str), Collector()
     for path in sorted(folder.rglob("*.py"))[:limit]:
         text = path.read_text(encoding="utf-8", errors="replace")
         if "torch" not in text:
             continue
-        start = time.process_time()
-        try:
-            libcst.parse_module(text)
-        except libcst.ParserSyntaxError:
-            continue
-        parsed = time.process_time()
-        program = understand(SourceUnit(str(path), text), project)
-        done = time.process_time()
+        with collector.resting():
+            start = time.process_time()
+            try:
+                libcst.parse_module(text)
+            except libcst.ParserSyntaxError:
+                continue
+            parsed = time.process_time()
+            program = understand(SourceUnit(str(path), text), project)
+            done = time.process_time()
+        collector.one_more()
         reach.files += 1
         reach.lines += text.count("\n")
         reach.parse_seconds += parsed - start
