@@ -120,3 +120,56 @@ def test_silent_over_more_than_one(body):
 )
 def test_over_one_number(body):
     assert rows(rule, ONE + body + "\n") == [6]
+
+
+CODE = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+conv, x = nn.Conv2d(3, 32, 4, stride=2), torch.rand(4, 3, 16, 16)
+logits = conv(x)
+{body}
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("F.gumbel_softmax(logits, tau=0.9, dim=1)", id="over the channels"),
+        pytest.param("F.gumbel_softmax(logits.permute(0, 2, 3, 1))", id="channels last"),
+        pytest.param("F.gumbel_softmax(logits.flatten(2), dim=-1)", id="a place is chosen"),
+        pytest.param("F.gumbel_softmax(nn.Linear(8, 5)(torch.rand(4, 8)))", id="flat"),
+        pytest.param("F.softmax(logits, dim=-1)", id="attention along a row"),
+    ],
+)
+def test_silent_on_choices_among_categories(body):
+    assert not rows(rule, CODE.format(body=body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("F.gumbel_softmax(logits)", id="default"),
+        pytest.param("nn.functional.gumbel_softmax(logits, 0.5, hard=True, dim=-1)", id="last"),
+        pytest.param("F.gumbel_softmax(nn.Sequential(nn.ReLU(), nn.Conv2d(32, 8, 1))(logits), 1.0, dim=-2)", id="rows"),
+    ],
+)
+def test_a_choice_among_pixels(body):
+    assert rows(rule, CODE.format(body=body)) == [8]
+
+
+def test_a_choice_among_pixels_of_an_unknown_size():
+    source = """
+        import torch.nn as nn
+        import torch.nn.functional as F
+
+        class Encoder(nn.Module):
+            def __init__(self, tokens):
+                super().__init__()
+                self.conv = nn.Conv2d(3, tokens, 4, 2, 1)
+
+            def forward(self, images):
+                return F.gumbel_softmax(self.conv(images), tau=1.0, hard=True)
+        """
+    assert rows(rule, source) == [11]

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports `softmax` and `log_softmax` over the axis of the samples, over an axis that is written to hold one number, and
-over a flat vector of logits that the same program also reads as several categorical variables.
+over a flat vector of logits that the same program also reads as several categorical variables. Also `gumbel_softmax` over the width of a feature map, which is what it does by default, instead of over
+its channels.
 
 ## Why is this bad?
 
@@ -87,7 +88,7 @@ def check(program: Program) -> Iterator[Finding]:
     calls = [c for c in program.calls_to(*_SOFTMAXES) if not c.context.speculative]
     seen: set[int] = set()
     for call in calls:
-        finding = _over_one(call) or _over_samples(call) or _over_all(call, calls)
+        finding = _over_one(call) or _over_samples(call) or _over_pixels(call) or _over_all(call, calls)
         if finding is not None and id(call.site.node) not in seen:
             seen.add(id(call.site.node))
             yield finding
@@ -170,6 +171,29 @@ def _over_samples(call: Call) -> Finding | None:
         "probabilities of one sample depend on the others. Use the axis of the categories"
     )
     return Finding(call.site, message)
+
+
+def _over_pixels(call: Call) -> Finding | None:
+    """A one-hot choice among the pixels of a row, where a convolution gives the logits of the categories as channels."""
+    logits = _logits(call)
+    if call.name != "gumbel_softmax" or not isinstance(logits, Sym) or logits.op not in _PIXELS:
+        return None
+    axis = _dim(call)
+    if not isinstance(axis, int) or not -_PIXELS[logits.op] <= axis < 0:
+        return None
+    message = (
+        f"`gumbel_softmax` over axis {axis}{'' if _is_written(call) else ' (the default)'} of a feature map chooses among pixels; "
+        "the categories are the channels that the convolution gives: use `dim=1`"
+    )
+    return Finding(call.site, message)
+
+
+_PIXELS = {"conv2d": 2, "conv3d": 3}
+"""How many of the last axes of a feature map are places."""
+
+
+def _is_written(call: Call) -> bool:
+    return "dim" in call.kwargs or len(call.args) > 4
 
 
 def _axis_of_samples(value: Sym, shape: Shape) -> int | None:
