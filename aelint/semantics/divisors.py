@@ -12,7 +12,7 @@ from aelint.semantics.lineage import ancestors
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
-from aelint.semantics.values import Object, Sym, Value
+from aelint.semantics.values import Function, Object, Sym, Value
 from aelint.syntax.walk import walk
 
 __all__ = ["WrongDivisor", "loaders_behind", "wrong_divisors"]
@@ -38,7 +38,7 @@ def wrong_divisors(program: Program) -> Iterator[WrongDivisor]:
         summed = {id(one): one for found in loaders for one in found}
         if value.site is None or not parts or not all(loaders) or len(summed) != 1:
             continue
-        what = _wrong_count(program, next(iter(summed.values())), value, parts)
+        what = _wrong_count(program, next(iter(summed.values())), value, parts, _given(event.context.function))
         if what is not None:
             yield WrongDivisor(value.site, *what)
     yield from _sums_of_indices(program)
@@ -50,7 +50,15 @@ def loaders_behind(value: Value) -> list[Object]:
     return [one for one in found if isinstance(one, Object)]
 
 
-def _wrong_count(program: Program, summed: Object, quotient: Sym, parts: list[Value]) -> tuple[str, str] | None:
+def _given(function: Function | None) -> frozenset[str]:
+    """The names of what a function is given: whatever bears such a name elsewhere is another thing."""
+    spec = function.node.args if function is not None else ast.arguments([], [], None, [], [], None, [])
+    return frozenset(a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
+
+
+def _wrong_count(
+    program: Program, summed: Object, quotient: Sym, parts: list[Value], given: frozenset[str]
+) -> tuple[str, str] | None:
     match quotient.inputs[1]:
         case Sym(op="len", inputs=(Object() as counted,)) if counted.name == summed.name:
             if counted is not summed and _data(counted) is not _data(summed):
@@ -59,7 +67,7 @@ def _wrong_count(program: Program, summed: Object, quotient: Sym, parts: list[Va
                     "the loader's own length",
                 )
             return None
-    sized = _whose_data_set(program, quotient)
+    sized = _whose_data_set(program, quotient, given)
     if sized is None:
         return None
     if _data(sized) is not _data(summed):
@@ -73,7 +81,7 @@ def _data(loader: Object) -> Value:
     return loader_argument(loader, "dataset")
 
 
-def _whose_data_set(program: Program, quotient: Sym) -> Object | None:
+def _whose_data_set(program: Program, quotient: Sym, given: frozenset[str]) -> Object | None:
     """The loader that a denominator `len(loader.dataset)` names."""
     node = quotient.site.node if quotient.site is not None else None
     match node:
@@ -81,7 +89,7 @@ def _whose_data_set(program: Program, quotient: Sym) -> Object | None:
             match right:
                 case ast.Call(func=ast.Name(id="len"), args=[ast.Attribute(attr="dataset", value=loader)]):
                     name = ast.unparse(loader).removeprefix("self.")
-                    found = _loaders_by_name(program).get(name, [])
+                    found = [] if name in given else _loaders_by_name(program).get(name, [])
                     return found[0] if len(found) == 1 else None
     return None
 

@@ -79,6 +79,8 @@ class Machine:
     globals: dict[str, External] = field(default_factory=dict)
     finished: bool = False
     """True once the program was run: a question asked afterwards must not run more of it."""
+    stopped: bool = False
+    """True if some part took more steps than allowed: that something was not seen does not say that it is not there."""
     assumptions: dict[str, tuple[Value, Site]] = field(default_factory=dict)
     """Defaults of the command line that stand for what a user passes, and where they are declared."""
 

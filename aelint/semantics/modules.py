@@ -27,15 +27,16 @@ def children_of(module: Value) -> dict[str, Value]:
         case Instance():
             own = {k: v for k, v in module.attrs.items() if is_module(v)}
             return {**own, **children_of(module.base)} if module.base is not None else own
-        case Object(children=children) if children is not None:
-            return {k: v for k, v in children.items() if is_module(v)}
+        case Object(children=children, attrs=attrs) if children is not None or attrs:
+            # An empty `nn.Module()` gets its parts by assignment.
+            return {k: v for k, v in {**attrs, **(children or {})}.items() if is_module(v)}
         case _:
             return {}
 
 
 def submodules(module: Value) -> list[tuple[str, Value]]:
     """The module and everything registered below it, each once, with dotted names."""
-    if isinstance(module, Object) and module.children is None:
+    if isinstance(module, Object) and module.children is None and not module.attrs:
         return [("", module)]
     found: list[tuple[str, Value]] = []
     seen: set[int] = set()

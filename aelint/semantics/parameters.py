@@ -98,7 +98,7 @@ def _of_module(module: Instance | Object) -> Held:
             known &= not (isinstance(one, Instance) and one.open)
             if isinstance(one, Instance) and one.base is not None:
                 pending.append(one.base)  # `class Layer(nn.Linear)`
-            for value in getattr(one, "attrs", {}).values():
+            for value in (*getattr(one, "attrs", {}).values(), *(getattr(one, "children", None) or {}).values()):
                 if isinstance(value, Sym):
                     # A part that only some settings build: `self.skip = nn.Conv2d(...) if wider else None`.
                     pending.extend(v for v in alternatives(value) if is_module(v))

@@ -103,6 +103,8 @@ def early_schedules(program: Program) -> Iterator[tuple[Action, Action]]:
 
 def unused_schedules(program: Program) -> Iterator[Object]:
     """Schedules of optimisers that take steps in a loop, which nothing ever advances."""
+    if program.machine.stopped:
+        return
     done = actions(program)
     advanced = {id(a.of) for a in done if a.kind is Kind.SCHEDULE}
     given = {id(o) for c in program.calls for o in _objects_in((*c.args, *c.kwargs.values()), 0)}

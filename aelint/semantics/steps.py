@@ -167,7 +167,7 @@ def idle_optimizers(program: Program) -> Iterator[Disorder]:
     """Optimisers whose gradients are cleared in a loop where another one steps, and that never take a step."""
     done = actions(program)
     stepping = [a for a in done if a.kind is Kind.STEP]
-    if any(a.kind is Kind.OPAQUE for a in done):
+    if program.machine.stopped or any(a.kind is Kind.OPAQUE for a in done):
         return
     for clear in (a for a in done if a.kind is Kind.CLEAR and is_optimizer(a.of)):
         held = clear.held

@@ -45,8 +45,10 @@ def _root(machine: Machine, run: Callable[[], object], *, guess: bool = False) -
     try:
         run()
     except OutOfFuelError:
+        machine.stopped = True
         machine.trace.notes.append("stopped early: the program takes more steps than allowed")
     except RecursionError:
+        machine.stopped = True
         machine.trace.notes.append("stopped early: nested too deeply")
     finally:
         machine.context = Context()

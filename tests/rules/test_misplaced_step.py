@@ -4,6 +4,10 @@ import pytest
 
 from aelint.diagnostics import Severity
 from aelint.rules.optimization import misplaced_step as rule
+from aelint.semantics import understand
+from aelint.semantics.machine import Limits
+from aelint.semantics.schedules import unused_schedules
+from aelint.sources.unit import SourceUnit
 from tests.rules.harness import rows, run
 
 SETUP = """
@@ -356,3 +360,22 @@ Trainer().fit()
 """
     )
     assert [f.site.text[:25] for f in run(rule, source)] == ["nn.utils.clip_grad_value_"]
+
+
+def test_silent_on_schedules_of_a_program_that_takes_too_many_steps_to_read():
+    unit = SourceUnit(
+        "main.py",
+        "import torch\n"
+        "from torch import nn\n"
+        "net = nn.Linear(2, 2)\n"
+        "optimizer = torch.optim.Adam(net.parameters())\n"
+        "schedule = torch.optim.lr_scheduler.StepLR(optimizer, 10)\n"
+        "for epoch in range(torch.randint(9, (1,)).item()):\n"
+        "    net(torch.rand(2, 2)).mean().backward()\n"
+        "    optimizer.step()\n"
+        "    print(epoch, 1 + 2 + 3 + 4)\n"
+        "    schedule.step()\n",
+    )
+    cut = [understand(unit, limits=Limits(steps_per_root=steps)) for steps in range(20, 80)]
+    assert any(p.machine.stopped and p.calls_to("torch.optim.Adam.step") for p in cut)
+    assert all(list(unused_schedules(p)) == [] for p in cut)

@@ -166,3 +166,31 @@ def test_silent_on_batches_that_each_round_takes_from_an_iterator():
         print(total / len(test))
         """
     assert rows(rule, source) == []
+
+
+def test_silent_on_a_loader_that_the_function_is_given_under_the_name_of_another():
+    source = """
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader
+
+        def evaluate(model, val_iter):
+            loss_sum = 0
+            with torch.no_grad():
+                for data in val_iter:
+                    loss_sum += nn.functional.mse_loss(model(data), data, reduction="sum").item()
+            val_loss = loss_sum / len(val_iter.dataset)
+            return val_loss
+
+        model = nn.Linear(8, 8)
+        val_iter, test_iter = DataLoader(torch.rand(50, 8), 10), DataLoader(torch.rand(70, 8), 10)
+        evaluate(model, val_iter)
+        evaluate(model, test_iter)
+        """
+    assert rows(rule, source) == []
+    assert rows(
+        rule,
+        source.replace("def evaluate(model, val_iter)", "def evaluate(model, given)").replace(
+            "in val_iter", "in given"
+        ),
+    ) == [11]

@@ -232,3 +232,43 @@ def test_silent_where_everything_is_frozen_after_training():
     optimizers = "both = nn.Sequential(encoder, decoder)\nopt = torch.optim.Adam(both.parameters())"
     end = "for p in both.parameters():\n    p.requires_grad = False\n"
     assert rows(rule, PARTS.format(optimizers=optimizers) + end) == []
+
+
+def test_silent_on_parts_of_an_empty_module_and_on_a_choice_of_blocks():
+    source = """
+        import torch
+        from torch import nn
+
+        class A(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = nn.Linear(8, 8)
+
+            def forward(self, x):
+                return self.fc(x)
+
+        class B(A):
+            def forward(self, x):
+                return self.fc(x).relu()
+
+        class Net(nn.Module):
+            def __init__(self, kind):
+                super().__init__()
+                self.level = nn.Module()
+                self.level.block = A()
+                self.blocks = nn.ModuleList([])
+                self.blocks.append((A if kind == "a" else B)())
+
+            def forward(self, x):
+                return self.blocks[0](self.level.block(x))
+
+        def train(kind, loader):
+            net = Net(kind)
+            optimizer = torch.optim.Adam(net.parameters())
+            for x in loader:
+                optimizer.zero_grad()
+                net(x).pow(2).mean().backward()
+                optimizer.step()
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("net.parameters()", "net.blocks.parameters()")) == [30]
