@@ -17,6 +17,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding
 from aelint.semantics.usage import has_parameters
 from aelint.semantics.values import Function, Object, Sym
+from aelint.syntax.walk import walk
 
 __all__ = ["Idle", "idle_outputs", "overwritten_outputs"]
 
@@ -47,7 +48,7 @@ def idle_outputs(program: Program) -> Iterator[Idle]:
     for binding in program.bindings if idle else ():
         key = id(binding.site.node)
         made = {k: idle[k] for s in parts(binding.value) for k in _layers(s) if k in idle}
-        unread = made and not any(s.id in used for s in parts(binding.value))
+        unread = made and not any(s.id in used for s in parts(binding.value)) and not _is_printed(binding)
         if not unread or binding.context.no_grad or binding.name.startswith("_") or by_place.get(key, 0) is None:
             by_place[key] = None
         else:
@@ -61,6 +62,15 @@ def idle_outputs(program: Program) -> Iterator[Idle]:
                 chosen[frozenset(found[1])] = found
     for binding, made in chosen.values():
         yield Idle(binding.site, binding.name, tuple(made.values()), known[0][0].backward.event.site)
+
+
+def _is_printed(binding: Binding) -> bool:
+    """Whether what was bound is a number for the reader: made with numpy, or shown in an f-string of the function."""
+    if any(one.op == "numpy" for value in parts(binding.value) for one in ancestors(value)):
+        return True
+    function = binding.context.function
+    texts = (n for n in walk(function.node) if isinstance(n, ast.JoinedStr)) if function is not None else ()
+    return any(isinstance(n, ast.Name) and n.id == binding.name for text in texts for n in walk(text))
 
 
 def _layers(value: Sym) -> Iterator[int]:

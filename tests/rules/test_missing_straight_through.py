@@ -12,7 +12,7 @@ class VQ(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.ReLU(), nn.Conv2d(8, 16, 4, 2, 1))
-        self.codebook = nn.Embedding(32, 16)
+        self.codebook, self.refine = nn.Embedding(32, 16), nn.Linear(16, 16)
         self.decoder = nn.Sequential(nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(8, 1, 4, 2, 1))
 
     def forward(self, x):
@@ -24,6 +24,8 @@ class VQ(nn.Module):
 """
 
 SILENT = {
+    "what the quantiser refined is handed on": "q = (self.refine(q).detach() - z.detach()).add_(z)\n"
+    "        return self.decoder(q.permute(0, 3, 1, 2))",
     "straight through": "q = z + (q - z).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
     "the other way round": "q = z - (z - q).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
     "gradient for both": "q = q + z - z.detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
@@ -34,6 +36,7 @@ SILENT = {
     "by branch": "if self.training:\n            q = z + (q - z).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
 }
 LOUD = {
+    "refined and cut off": ("return self.decoder(self.refine(q).permute(0, 3, 1, 2))", 17),
     "raw": ("return self.decoder(q.permute(0, 3, 1, 2))", 17),
     "gradients cancel": ("q = z + (q - z)\n        return self.decoder(q.permute(0, 3, 1, 2))", 18),
     "detached on the wrong side": ("q = q + (z - q).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))", 18),

@@ -46,6 +46,11 @@ HEALTHY = {
     "everything is used": (ALL, FULL),
     "left out on purpose": ("out, mu, logvar, _ = model(x)", "F.mse_loss(out, x) + kl(mu, logvar)"),
     "called so": ("out, mu, logvar, _scores = model(x)", "F.mse_loss(out, x) + kl(mu, logvar)"),
+    "shown in a text": (ALL + "; print(f'{scores[0, 0]:.2f}')", "F.mse_loss(out, x) + kl(mu, logvar)"),
+    "a number made with numpy": (
+        "out, mu, logvar, _ = model(x); spread = _.detach().numpy().std()",
+        "F.mse_loss(out, x) + kl(mu, logvar)",
+    ),
     "shown": (ALL + "; print(scores.argmax(1))", "F.mse_loss(out, x) + kl(mu, logvar)"),
     "a loss that cannot be read": (ALL, "criterion(model, x)"),
     "taken by a hook": ("model.register_forward_hook(keep); " + ALL, "F.mse_loss(out, x) + kl(mu, logvar)"),

@@ -103,7 +103,10 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _rounded(program)
     taken = [one for one in lookups(program) if any(is_encoded(z) and _is_trained(program, z) for z in one.latents)]
     passed = {
-        id(one.table) for node in nodes(program) if taken and node.op in {"add", "sub"} for one in _passes(node, taken)
+        id(one.table)
+        for node in nodes(program)
+        if taken and node.op in {"add", "sub"}
+        for one in (*_passes(node, taken), *_passes_refined(node, taken))
     }
     seen: set[int] = set()
     for call in program.calls if taken else ():
@@ -144,6 +147,23 @@ def _passes(node: Sym, taken: list[Lookup]) -> Iterator[Lookup]:
         rest = sum(form[z.id].value for z in one.latents if z.id in form)
         if mine is not None and mine.value > 0 and not rest and latent_gradient(form, one) > 0:
             yield one
+
+
+def _passes_refined(node: Sym, taken: list[Lookup]) -> Iterator[Lookup]:
+    """The look-ups from which the quantiser computes more before `(refined - z).detach() + z` hands it on."""
+    pair = (node.attrs.get("input"), node.attrs.get("other"))
+    for frozen, live in (pair, pair[::-1]) if node.op == "add" else ():
+        difference = _attached(frozen)
+        if isinstance(difference, Sym) and difference.op == "sub" and isinstance(live, Sym):
+            refined, latent = difference.attrs.get("input"), difference.attrs.get("other")
+            whole = difference is not frozen or _attached(refined) is not refined
+            if whole and isinstance(refined, Sym) and _attached(latent) is live:
+                used = {one.id for one in ancestors(refined)}
+                yield from (one for one in taken if one.node.id in used)
+
+
+def _attached(value: object) -> object:
+    return value.attrs.get("input") if isinstance(value, Sym) and value.op == "detach" else value
 
 
 def _fault(form: Linear, one: Lookup) -> str | None:
