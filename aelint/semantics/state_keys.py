@@ -35,7 +35,8 @@ def keys_of(module: Value) -> frozenset[str] | None:
         prefix = f"{name}." if name else ""
         match one:
             case Instance():
-                if one.open or not one.cls.fully_known or one.base is not None:
+                renames = isinstance(one.cls.find("_load_from_state_dict"), Function)
+                if renames or one.open or not one.cls.fully_known or one.base is not None:
                     return None
                 keys.update(prefix + k for k, v in one.attrs.items() if isinstance(v, Sym) and v.op == "parameter")
             case Object(children=children) if children is not None:

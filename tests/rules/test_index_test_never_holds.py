@@ -69,3 +69,19 @@ decoder = Decoder([4, 8, 16])
 def test_an_attribute_that_is_called_the_last_index() -> None:
     assert rows(rule, MODEL.format(last="len(sizes) - 2")) == []
     assert rows(rule, MODEL.format(last="len(sizes) - 1")) == [14]
+
+
+def test_silent_on_one_bound_for_several_indices():
+    source = """
+        import torch
+
+        def place(delays, steps):
+            out = torch.zeros(9, 9)
+            for t in range(steps):
+                for q, delay in enumerate(delays):
+                    if t + delay < steps and t < steps:
+                        out[t + delay, q] = t
+            return out
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("t + delay < steps and ", "")) == [8]

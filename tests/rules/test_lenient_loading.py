@@ -88,3 +88,24 @@ MORE = {
 @pytest.mark.parametrize("lines", MORE.values(), ids=MORE.keys())
 def test_silent_where_nothing_is_lost(lines):
     assert rows(rule, SETUP + lines) == []
+
+
+def test_silent_on_a_module_that_renames_the_keys_itself():
+    source = """
+        import torch
+        from torch import nn
+
+        class Attention(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = nn.Linear(8, 8)
+
+            def _load_from_state_dict(self, state_dict, prefix, *args):
+                for key in list(state_dict):
+                    state_dict[prefix + "inner." + key] = state_dict.pop(key)
+                super()._load_from_state_dict(state_dict, prefix, *args)
+
+        Attention().load_state_dict(nn.Linear(8, 8).state_dict())
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("_load_from_state_dict(self", "rename(self")) == [15]

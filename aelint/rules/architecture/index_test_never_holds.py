@@ -107,8 +107,12 @@ def _in_loop(program: Program, function: Function, loop: ast.For | ast.AsyncFor)
     counter, length = _counted(loop)
     if not counter or length is None or not _is_steady(loop, counter, length):
         return
-    for node in (n for statement in loop.body for n in walk(statement)):
+    nodes = [n for statement in loop.body for n in walk(statement)]
+    guards = {id(v) for n in nodes if isinstance(n, ast.BoolOp) for v in _repeated(n)}
+    for node in nodes:
         match node:
+            case ast.Compare() if id(node) in guards:
+                continue
             case ast.Compare(left=ast.Name(id=name), ops=[operator], comparators=[bound]) if name == counter:
                 limit = _size(bound)
             case _:
@@ -125,6 +129,12 @@ def _in_loop(program: Program, function: Function, loop: ast.For | ast.AsyncFor)
                 f"`{ast.unparse(bound)}`. The last one has the index `{_last(length, bound)}`"
             )
             yield Finding(Site(unit, node), message, (Note(Site(unit, loop.iter), "the loop counts this"),))
+
+
+def _repeated(test: ast.BoolOp) -> list[ast.expr]:
+    """Parts of `j < n and i < n`, which bounds several indices alike: that one of them is never beyond is harmless."""
+    bounds = [ast.unparse(v.comparators[0]) for v in test.values if isinstance(v, ast.Compare)]
+    return [v for v in test.values if isinstance(v, ast.Compare) and bounds.count(ast.unparse(v.comparators[0])) > 1]
 
 
 def _last(length: _Size, bound: ast.expr) -> str:
