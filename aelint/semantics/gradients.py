@@ -11,7 +11,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.training import Action, Kind, actions
-from aelint.semantics.values import External, Instance, Object, Sym, Value
+from aelint.semantics.values import External, Function, Instance, Object, Sym, Value
 
 __all__ = ["Reach", "Update", "is_flat", "reach", "terms", "updates"]
 
@@ -95,7 +95,8 @@ def reach(tensor: Value) -> Reach:
         if value.op in {"call", "attr"} and cut is None:
             given = [m for m in value.inputs if isinstance(m, (Instance, Object)) and is_module(m)]
             live.update(id(one) for module in given for _, one in submodules(module))
-            unread |= bool(given)
+            # A function that is handed over may call the network: `env.run(lambda state: policy(state))`.
+            unread |= bool(given) or any(isinstance(m, Function) for m in value.inputs)
         behind = cut or (value if _is_cut(value) else None)
         pending.extend((s, behind) for i in value.inputs for s in syms_in(i))
     return Reach(frozenset(live), {k: v for k, v in severed.items() if k not in live}, unread)

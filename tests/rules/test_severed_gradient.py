@@ -149,3 +149,24 @@ def test_a_term_of_which_both_sides_are_detached():
     assert rows(rule, head + "F.mse_loss(a.detach(), b.detach()), opt)\n")
     assert not rows(rule, head + "F.mse_loss(a, b.detach()), opt)\n")
     assert not rows(rule, head + "(F.mse_loss(a, b) - F.mse_loss(a, b)).detach(), opt)\n")
+
+
+def test_silent_where_other_code_is_given_a_function_that_calls_the_network():
+    source = """
+        import torch
+        from torch import nn
+        import envs
+
+        policy = nn.Linear(8, 2)
+        optimizer = torch.optim.Adam(policy.parameters())
+        env = envs.make()
+        for _ in range(100):
+            replay = env.run(lambda state: policy(state), steps=5)
+            returns = policy(replay.state()).detach()
+            loss = -(replay.log_prob() * returns).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("lambda state: policy(state), steps", "steps")) == [11]
