@@ -194,3 +194,34 @@ def test_silent_on_a_loader_that_the_function_is_given_under_the_name_of_another
             "in val_iter", "in given"
         ),
     ) == [11]
+
+
+TABLE = """
+def evaluate(trainer, loaders):
+    errors = {{}}
+    for name, loader in loaders.items():
+        loss = trainer.score(loader)
+        {body}
+    return errors
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "body"),
+    [
+        ("an entry in each round", 'errors[f"{name}_loss"] = loss'),
+        ("added to what is there", "errors = {**errors, name: loss}"),
+        ("handed on in each round", "errors = {name: loss}; trainer.log(errors)"),
+        ("the keys are the same in each round", 'errors = {"loss": loss}'),
+        ("the last one is kept on purpose", 'errors = {"name": name, "loss": loss}'),
+        ("the first that is good enough", "errors = {name: loss}; break"),
+        ("changed in another place", "errors = {name: loss}; errors = merged(loss)"),
+    ],
+)
+def test_silent_on_tables_that_keep_their_entries(reason, body):
+    assert rows(rule, TABLE.format(body="@").replace("@", body.replace("; ", "\n        "))) == [], reason
+
+
+@pytest.mark.parametrize("body", ['errors = {f"{name}_loss": loss}', "errors = {name: loss}"])
+def test_a_table_is_made_anew_in_each_round(body):
+    assert rows(rule, TABLE.format(body="@").replace("@", body)) == [6]

@@ -9,7 +9,8 @@ number of batches; and a sum over the batches of one loader that is divided by t
 samples that its sampler never draws, or by a sum of the rounds' numbers (`n += i`). In loops over a loader's
 batches it reports what is added up although it comes from another loop, and a validation loss whose model is
 never called, or that compares a code with its own reconstruction, and one that is never read while another number
-decides which model is the best. `roc_auc_score` and its like are reported where the scores come before the labels.
+decides which model is the best. `roc_auc_score` and its like are reported where the scores come before the labels,
+and a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that its last entry alone is left.
 
 ## Why is this bad?
 
@@ -76,6 +77,7 @@ from aelint.semantics.evaluations import (
     metrics_of_another_loop,
 )
 from aelint.semantics.patience import ignored_validations
+from aelint.semantics.rebuilt_tables import rebuilt_tables
 from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
@@ -116,7 +118,7 @@ def check(program: Program) -> Iterator[Finding]:
             "the batches' losses in the loop and divide by their number",
             notes,
         )
-    for finding in (*_averages(program), *_left_at_once(program), *_unjudged(program)):
+    for finding in (*_averages(program), *_left_at_once(program), *_unjudged(program), *_rebuilt(program)):
         if id(finding.site.node) not in seen:
             seen.add(id(finding.site.node))
             yield finding
@@ -140,6 +142,16 @@ def _left_at_once(program: Program) -> Iterator[Finding]:
                     f"this returns in the first round of the loop (line {loop.lineno}), so `{name}` holds one batch and not the "
                     "sum over all; return behind the loop",
                 )
+
+
+def _rebuilt(program: Program) -> Iterator[Finding]:
+    for table in rebuilt_tables(program):
+        yield Finding(
+            table.site,
+            f"each round makes `{table.name}` anew, so the entry of the last round is all that is left when it is read (line "
+            f"{table.read.row}); make it before the loop, and add an entry in each round",
+            (Note(table.read, "read here"),),
+        )
 
 
 def _unjudged(program: Program) -> Iterator[Finding]:
