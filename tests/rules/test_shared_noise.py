@@ -66,3 +66,27 @@ def test_fires(sample: str) -> None:
 )
 def test_silent_on_other_shapes(sample: str) -> None:
     assert rows(rule, MODEL.format(sample=sample, batch=8)) == []
+
+
+def test_silent_on_a_batch_of_one_that_the_function_makes() -> None:
+    source = """
+        import torch
+        from torch import nn
+        from layers import pooled
+
+        class VAE(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.mean, self.variance = nn.Linear(64, 4), nn.Linear(64, 4)
+
+            def encode(self, batch):
+                return pooled(batch)
+
+            def reconstruct(self, molecule):
+                h = self.encode([molecule])
+                return self.mean(h) + torch.exp(self.variance(h) / 2) * torch.randn(1, 4)
+        """
+    known = source.replace("pooled(batch)", "torch.rand(8, 64)")
+    assert rows(rule, source) == []
+    assert rows(rule, known) == []
+    assert rows(rule, known.replace("[molecule]", "molecule")) == [16]

@@ -64,15 +64,17 @@ Shapes that are unknown are not judged. Noise whose name says that it is shared 
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics.posteriors import POSITIVE_MAPS, Posterior, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.values import Shape
 from aelint.semantics.wording import shape_text
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL207",
@@ -99,7 +101,7 @@ def check(program: Program) -> Iterator[Finding]:
         ):
             continue
         axis = _broadcast_axis(noise.shape, mean.shape)
-        if axis is not None:
+        if axis is not None and not (axis == 0 and _encodes_one(program, noise.site)):
             seen.add(noise.site.node)
             what = (
                 "sample of the batch"
@@ -113,6 +115,21 @@ def check(program: Program) -> Iterator[Finding]:
                 f"the mean's is {shape_text(mean.shape)}; draw it with `torch.randn_like`"
             )
             yield Finding(noise.site, message, (Note(one.site, "here it is broadcast"),))
+
+
+def _encodes_one(program: Program, site: Site) -> bool:
+    """Whether the function that draws the noise encodes a list of one: `self.encode([molecule])` is a batch of one."""
+    for function in program.functions:
+        node = function.node
+        if function.module.unit is site.unit and node.lineno <= site.row <= (node.end_lineno or 0):
+            calls = (n for n in walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
+            if any(isinstance(a, ast.List) and len(a.elts) == 1 for n in calls if _names_self(n.func) for a in n.args):
+                return True
+    return False
+
+
+def _names_self(target: ast.expr) -> bool:
+    return isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
 
 
 def _is_posterior(one: Posterior) -> bool:
