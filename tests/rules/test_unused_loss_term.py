@@ -88,3 +88,29 @@ SHOWN = {
 @pytest.mark.parametrize("body", SHOWN.values(), ids=SHOWN.keys())
 def test_silent_where_the_number_is_read(body):
     assert not rows(rule, HEAD.format(body))
+
+
+def test_silent_on_terms_of_a_branch_that_is_read_behind_it():
+    source = """
+        import torch
+        from torch import nn
+
+        class GAN:
+            def __init__(self, info, net=None):
+                self.info, self.net = info, net
+
+            def train(self, loader, noise):
+                for x in loader:
+                    if self.info:
+                        fake, _ = self.net(noise)
+                        g_loss = nn.functional.mse_loss(fake, x)
+                        d_loss = nn.functional.l1_loss(fake, x)
+                    else:
+                        fake = self.net(noise, x)
+                        g_loss = self.net.loss(fake, x)
+                        d_loss = self.net.loss(fake, x)
+                    g_loss.backward()
+                    loss = (d_loss + d_loss) / 2
+                    loss.backward()
+        """
+    assert rows(rule, source) == []

@@ -70,6 +70,7 @@ from aelint.semantics import Program
 from aelint.semantics.comparisons import is_output
 from aelint.semantics.graph import consumers, parts
 from aelint.semantics.lineage import ancestors
+from aelint.semantics.liveness import dead_stores
 from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.trace import Binding, Call
 from aelint.semantics.values import Sym
@@ -121,11 +122,19 @@ def _is_term(binding: Binding, value: Sym) -> bool:
 
 
 def _is_looked_at(binding: Binding) -> bool:
-    """Whether the name is read where no tensor comes of it: in a text, a comparison, or a function for later."""
+    """Whether the name is read where no tensor comes of it: in a text, a comparison, or a function for later.
+
+    What a sum takes, or `backward` is called on, is in use even where the branch that sets it was not followed.
+    """
     function = binding.context.function
     root = function.node if function is not None else binding.site.unit.tree
     later = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda) if function is not None else ()
-    places = (n for n in walk(root) if n is not root and isinstance(n, (ast.JoinedStr, ast.Compare, *later)))
+    places = [n for n in walk(root) if n is not root and isinstance(n, (ast.JoinedStr, ast.Compare, *later))]
+    if isinstance(root, (ast.FunctionDef, ast.AsyncFunctionDef)) and not any(
+        dead.target is binding.site.node for dead in dead_stores(root)
+    ):
+        ends = (n.value for n in walk(root) if isinstance(n, ast.Attribute) and n.attr == "backward")
+        places += [*(n for n in walk(root) if isinstance(n, ast.BinOp)), *ends]
     return any(isinstance(n, ast.Name) and n.id == binding.name for place in places for n in walk(place))
 
 
