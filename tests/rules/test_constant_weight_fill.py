@@ -222,3 +222,23 @@ def test_silent_on_a_last_block_of_zeros_in_a_network_of_others():
             "nn.init.constant_(self.final.lin", "nn.init.zeros_(self.first.weight); nn.init.constant_(self.final.lin"
         ),
     )
+
+
+def test_silent_on_zeros_beside_weights_of_the_network_itself():
+    source = """
+        import torch
+        import torch.nn as nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.pos, self.neg = nn.Linear(8, 8), nn.Linear(8, 8)
+                self.local = nn.Parameter(torch.randn(8, 8))
+                nn.init.zeros_(self.pos.weight)
+                nn.init.zeros_(self.neg.weight)
+
+            def forward(self, x):
+                return (self.pos(x) - self.neg(x)) @ self.local
+        """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("nn.Parameter(torch.randn(8, 8))", "torch.eye(8)")) == [10, 11]

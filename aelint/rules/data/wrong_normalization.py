@@ -205,6 +205,7 @@ def _divided(program: Program) -> Iterator[Finding]:
             or not isinstance(whole, Sym)
             or node.site is None
             or not whole.range.bounded
+            or whole.op.startswith("rand")  # noise of one grey level is no picture
         ):
             continue
         factor = to_number(node.attrs.get("other"))

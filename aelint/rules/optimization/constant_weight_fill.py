@@ -70,7 +70,7 @@ from aelint.rule import Finding, Rule
 from aelint.semantics import Program
 from aelint.semantics.initialization import Filling, fillings, is_frozen, is_weighted
 from aelint.semantics.modules import submodules
-from aelint.semantics.values import Instance, Object
+from aelint.semantics.values import Instance, Object, Sym
 
 RULE = Rule(
     code="AEL401",
@@ -122,6 +122,9 @@ def _says_zero(filling: Filling) -> bool:
 def _all_zero(network: Instance, zeroed: set[int]) -> list[Object]:
     """The weighted layers of a network, if there are several and all of them are filled with zeros."""
     weighted = [one for _, one in submodules(network) if isinstance(one, Object) and is_weighted(one)]
+    attributes = (a for _, one in submodules(network) if isinstance(one, Instance) for a in one.attrs.values())
+    if any(isinstance(a, Sym) and a.op == "parameter" for a in attributes):
+        return []  # layers of the project's own making have weights too
     return weighted if len(weighted) > 1 and all(id(one) in zeroed for one in weighted) else []
 
 
