@@ -31,3 +31,20 @@ CUT = {
 @pytest.mark.parametrize(("body", "row"), CUT.values(), ids=CUT.keys())
 def test_cut(body, row):
     assert rows(rule, HEAD + body + "\n") == [row]
+
+
+def test_silent_on_a_zero_on_the_device_of_the_output_where_nothing_is_to_be_compared():
+    source = """
+        import torch
+        from torch import nn
+
+        def masked(out, target):
+            error = (out - target)[~torch.isnan(target)] ** 2
+            if error.numel() == 0:
+                return torch.tensor(0.0, device=out.device, requires_grad=True)
+            return error.mean()
+
+        net = nn.Linear(8, 8)
+        masked(net(torch.rand(4, 8)), torch.rand(4, 8)).backward()
+        """
+    assert rows(rule, source) == []

@@ -124,5 +124,6 @@ def _hides_weights(cut: Sym) -> bool:
             seen.add(one.id)
             if one.op in LEARNED:
                 return True
-            pending.extend(i for i in one.inputs if isinstance(i, Sym))
+            # `torch.tensor(0.0, device=out.device)` takes no value from the output.
+            pending.extend(i for i in one.inputs if isinstance(i, Sym) and i.op not in {"device", "dtype"})
     return False
