@@ -27,7 +27,9 @@ def autoencoder(encoder: str, decoder: str = "nn.Linear(2, 64), nn.ReLU(), nn.Li
             autoencoder("nn.Linear(784, 32), nn.ReLU()", "nn.Linear(32, 784), nn.Sigmoid()"), id="code-of-many-units"
         ),
         pytest.param(
-            autoencoder("nn.Linear(784, 12), nn.ReLU(), nn.Linear(12, 3), nn.ReLU()", "nn.Linear(3, 784), nn.Sigmoid()"),
+            autoencoder(
+                "nn.Linear(784, 12), nn.ReLU(), nn.Linear(12, 3), nn.ReLU()", "nn.Linear(3, 784), nn.Sigmoid()"
+            ),
             id="three-units-that-hardly-all-die",
         ),
         pytest.param(
