@@ -132,3 +132,14 @@ def test_silent_on_an_image_without_a_batch_whose_channels_moved_to_the_end():
         return image.flatten(0, 1)
     """
     assert rows(rule, source) == []
+
+
+def test_silent_on_a_table_of_pairs():
+    grid = """
+        import torch
+
+        def edges(height, width, kernel: torch.Tensor):
+            row = torch.arange(height * width).view(-1, 1).repeat(1, kernel.size(0))
+            return row.view(height, -1)
+        """
+    assert rows(rule, grid) == []

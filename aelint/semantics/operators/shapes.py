@@ -78,7 +78,8 @@ def _fits_per_sample(apply: Apply, last: Shape, target: Shape, free: int | None)
     counts_samples = isinstance(first, Poly) and first.has_batch and _single(first)
     if not counts_samples or not isinstance(have, int) or not isinstance(want, int):
         return True
-    if have == 0 or want % have == 0:
+    if have == 0 or want % have == 0 or want == 1:
+        # One number for each sample (`scale.view(n, 1, 1)`) is left when the last axis was reduced on a way not seen.
         return True
     apply.conflict(
         "elements", shape=(..., *last), target=target, have=dims.mul(first, have), want=dims.mul(first, want)
