@@ -24,6 +24,8 @@ from aelint.semantics.values import Object, Sym
 __all__ = ["Reading", "readings"]
 
 _SUMS = frozenset({"add", "sub", "addcmul"})
+_OF_DISTRIBUTIONS = frozenset({"distributions.kl_divergence", "distributions.log_prob", "distributions.entropy"})
+"""Operations, not names of calls: `log_prob` is traced under the name of each class that has it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,14 +120,15 @@ def _law(generator: Generator, exponent: float, power: float) -> Law | None:
 
 def _in_distributions(program: Program, algebra: Algebra) -> Iterator[Reading]:
     """The scales of the `Normal`s that are compared or whose density is taken."""
-    for call in program.calls_to("distributions.kl_divergence", "distributions.log_prob", "distributions.entropy"):
-        for drawn in _normals(call):
+    for call in program.calls:
+        operation = call.result.op if isinstance(call.result, Sym) else ""
+        for drawn in _normals(call) if operation in _OF_DISTRIBUTIONS else ():
             scale = constructor_arguments(drawn).get("scale")
             law = law_of(algebra, scale)
             single = dominant(algebra.form(scale))
             if law is not None and single is not None and drawn.site is not None:
                 node = scale if isinstance(scale, Sym) else None
-                compared = call.name == "distributions.kl_divergence"
+                compared = operation == "distributions.kl_divergence"
                 yield Reading(law, single[0], node, drawn.site, "Normal", drawn, compared)
 
 
