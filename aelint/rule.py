@@ -32,8 +32,13 @@ class Site:
 
     @property
     def row(self) -> int:
-        """The row in the file on which the node starts, as a message should say it."""
+        """The row in the file, or in its notebook cell, on which the node starts."""
         return self.unit.row_of(self.node)
+
+    @property
+    def cell(self) -> int | None:
+        """The notebook's code cell in which the node starts, counted from 1; None outside of notebooks."""
+        return self.unit.cell_of(self.node)
 
     @property
     def text(self) -> str:

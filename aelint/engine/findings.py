@@ -22,7 +22,7 @@ def diagnostic(rule: RuleInfo, finding: Finding) -> Diagnostic:
         span=_span(finding.site),
         related=tuple(_related(note) for note in finding.notes),
         fix=_fix(finding.rewrite, finding.site) if finding.rewrite else None,
-        cell=_cell(finding.site),
+        cell=finding.site.cell,
     )
 
 
@@ -45,17 +45,13 @@ def _span(site: Site) -> Span:
     return site.unit.span_of(site.node)
 
 
-def _cell(site: Site) -> int | None:
-    return site.unit.origin(getattr(site.node, "lineno", 1)).cell
-
-
 def _related(note: Note) -> Related:
-    return Related(note.site.unit.path, _span(note.site), note.message, _cell(note.site))
+    return Related(note.site.unit.path, _span(note.site), note.message, note.site.cell)
 
 
 def _fix(rewrite: Rewrite, main: Site) -> Fix | None:
     """The rewrite as edits; None if it reaches into another file, which an edit cannot name."""
     if any(site.unit.path != main.unit.path for site, _ in rewrite.replacements):
         return None
-    edits = tuple(Edit(_span(site), text, _cell(site)) for site, text in rewrite.replacements)
+    edits = tuple(Edit(_span(site), text, site.cell) for site, text in rewrite.replacements)
     return Fix(rewrite.message, edits, rewrite.applicability)

@@ -35,8 +35,7 @@ class Unjudged:
 
     site: Site
     source: Site | None
-    row: int
-    """The line of the loop."""
+    loop: Site
 
 
 def looped_loaders(loop: Loop) -> list[Object]:
@@ -74,7 +73,7 @@ def metrics_of_another_loop(program: Program) -> Iterator[Unjudged]:
             stale = next(one for one in ancestors(added) if one.op == "batch")
             if stale.site is not None and any(n is stale.site.node for n in walk(event.context.loops[-1].node)):
                 continue  # `next(batches)` in the body draws another batch in each round
-            yield Unjudged(event.site, stale.site, getattr(event.context.loops[-1].node, "lineno", 0))
+            yield Unjudged(event.site, stale.site, Site(event.site.unit, event.context.loops[-1].node))
 
 
 def _addend(event: Binding | Store) -> Sym | None:
@@ -101,7 +100,7 @@ def losses_without_the_model(program: Program) -> Iterator[Unjudged]:
         if model is None or len(operands) < 2 or not all(_is_data(o) for o in operands) or operands[0] is operands[1]:
             continue
         if not any(_applies(c, loop) for c in program.calls):
-            yield Unjudged(call.site, model.site, getattr(loop.node, "lineno", 0))
+            yield Unjudged(call.site, model.site, Site(call.site.unit, loop.node))
 
 
 def _is_around(switch: Call, call: Call) -> bool:

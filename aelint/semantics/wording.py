@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aelint.rule import Site
 from aelint.semantics.dims import Atom, Dim, Poly
@@ -11,7 +11,7 @@ from aelint.semantics.modules import children_of
 from aelint.semantics.program import Program
 from aelint.semantics.values import Instance, Object, Value
 
-__all__ = ["layer_text", "layer_title", "place", "shape_text", "size_text"]
+__all__ = ["layer_text", "layer_title", "layers_place", "place", "shape_text", "size_text"]
 
 LONGEST = 70
 
@@ -68,9 +68,18 @@ def layer_title(program: Program, layer: Value) -> str:
 
 
 def place(site: Site | None, seen_from: Site | None = None) -> str:
-    """The row, with the file where it is another one: "line 14", "line 14 of model.py"."""
+    """The row, with the file or the cell where it is another one: "line 14", "line 14 of model.py", "line 2 of cell 3"."""
     if site is None:
         return "elsewhere"
-    if seen_from is None or seen_from.unit is site.unit:
-        return f"line {site.row}"
-    return f"line {site.row} of {site.unit.path.rsplit('/', 1)[-1]}"
+    if seen_from is not None and seen_from.unit is not site.unit:
+        return f"line {site.row} of {site.unit.path.rsplit('/', 1)[-1]}"
+    if site.cell is not None and (seen_from is None or seen_from.cell != site.cell):
+        return f"line {site.row} of cell {site.cell}"
+    return f"line {site.row}"
+
+
+def layers_place(layers: Sequence[Object], seen_from: Site) -> str:
+    """One layer by its kind and place, or the number of several: "the Linear of line 14", "3 layers (the first: Linear, line 14)"."""
+    first = layers[0]
+    kind, where = first.name.rsplit(".", 1)[-1], place(first.site, seen_from)
+    return f"the {kind} of {where}" if len(layers) == 1 else f"{len(layers)} layers (the first: {kind}, {where})"

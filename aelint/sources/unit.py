@@ -58,6 +58,10 @@ class SourceUnit:
         """The row in the file (or notebook cell) on which `node` starts."""
         return self.origin(getattr(node, "lineno", 1)).row
 
+    def cell_of(self, node: ast.AST) -> int | None:
+        """The code cell of the notebook in which `node` starts."""
+        return self.origin(getattr(node, "lineno", 1)).cell
+
     def position(self, row: int, offset: int) -> Position:
         """The compiler's (row, UTF-8 byte offset) as a position in the file."""
         line = self.lines[row - 1] if row <= len(self.lines) else ""

@@ -68,9 +68,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Note, Rule, Site
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.checkpoints import kept_models, kept_states
+from aelint.semantics.checkpoints import Kept, kept_models, kept_states
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL602",
@@ -91,11 +92,11 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(kept.site.node))
         yield Finding(
             kept.site,
-            f"`{kept.site.text}` shares its tensors with the model: `{kept.step.event.site.text}` (line {kept.step.event.site.row}) "
-            f"changes them before they are used {_place(kept.used)}; keep a copy, `copy.deepcopy(...)`",
+            f"`{kept.site.text}` shares its tensors with the model: `{kept.step.event.site.text}` ({place(kept.step.event.site, kept.site)}) "
+            f"changes them before they are used {_again(kept)}; keep a copy, `copy.deepcopy(...)`",
             (Note(kept.step.event.site, "changes the kept state too"),),
         )
 
 
-def _place(used: Site | None) -> str:
-    return f"(line {used.row})" if used is not None else "again"
+def _again(kept: Kept) -> str:
+    return f"({place(kept.used, kept.site)})" if kept.used is not None else "again"

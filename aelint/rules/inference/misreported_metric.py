@@ -82,6 +82,7 @@ from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
 from aelint.semantics.values import Sym
+from aelint.semantics.wording import place
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -111,10 +112,9 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(event.site.node))
         first = losses_in(event.value)[0]
         notes = (Note(first.site, "one batch's loss"),) if first.site is not None else ()
-        row = getattr(loop.node, "lineno", 0)
         yield Finding(
             event.site,
-            f"`{event.name}` is read behind the loop over batches (line {row}) and holds the loss of its last batch alone; add up "
+            f"`{event.name}` is read behind the loop over batches ({place(Site(event.site.unit, loop.node), event.site)}) and holds the loss of its last batch alone; add up "
             "the batches' losses in the loop and divide by their number",
             notes,
         )
@@ -136,11 +136,11 @@ def _left_at_once(program: Program) -> Iterator[Finding]:
             added = {s.target.id for s in loop.body if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name)}
             returned = {n.id for n in walk(ending.value) if isinstance(n, ast.Name)}
             if added & returned:
-                name = min(added & returned)
+                name, site = min(added & returned), Site(function.module.unit, ending)
                 yield Finding(
-                    Site(function.module.unit, ending),
-                    f"this returns in the first round of the loop (line {loop.lineno}), so `{name}` holds one batch and not the "
-                    "sum over all; return behind the loop",
+                    site,
+                    f"this returns in the first round of the loop ({place(Site(site.unit, loop), site)}), so `{name}` holds "
+                    "one batch and not the sum over all; return behind the loop",
                 )
 
 
@@ -148,8 +148,8 @@ def _rebuilt(program: Program) -> Iterator[Finding]:
     for table in rebuilt_tables(program):
         yield Finding(
             table.site,
-            f"each round makes `{table.name}` anew, so the entry of the last round is all that is left when it is read (line "
-            f"{table.read.row}); make it before the loop, and add an entry in each round",
+            f"each round makes `{table.name}` anew, so the entry of the last round is all that is left when it is read "
+            f"({place(table.read, table.site)}); make it before the loop, and add an entry in each round",
             (Note(table.read, "read here"),),
         )
 
@@ -159,7 +159,7 @@ def _unjudged(program: Program) -> Iterator[Finding]:
         notes = (Note(metric.source, "the batch that it comes from"),) if metric.source is not None else ()
         yield Finding(
             metric.site,
-            f"the loop over batches (line {metric.row}) adds the same number in each round: it was computed from the last batch "
+            f"the loop over batches ({place(metric.loop, metric.site)}) adds the same number in each round: it was computed from the last batch "
             "of another loader; compute it from this loop's batch",
             notes,
         )
@@ -185,7 +185,7 @@ def _unjudged(program: Program) -> Iterator[Finding]:
         notes = (Note(metric.source, "the model that is to be evaluated"),) if metric.source is not None else ()
         yield Finding(
             metric.site,
-            f"this loss compares data with data: the model is never called in the loop (line {metric.row}), so the number says "
+            f"this loss compares data with data: the model is never called in the loop ({place(metric.loop, metric.site)}), so the number says "
             "nothing about it; compare the model's output with the target",
             notes,
         )

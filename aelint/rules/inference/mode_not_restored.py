@@ -71,10 +71,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.modes import left_in_eval, scored_in_train
 from aelint.semantics.values import Object
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL601",
@@ -95,8 +96,8 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(left.switch.site.node))
         training = left.update.backward.event.site
         message = (
-            f"`{left.switch.site.text}` (line {left.switch.site.row}) leaves the {_kind(left.layer)} in evaluation mode, and the "
-            f"training steps that follow (line {training.row}) run in it; call `train()` before training goes on"
+            f"`{left.switch.site.text}` ({place(left.switch.site, left.site)}) leaves the {_kind(left.layer, left.site)} in evaluation mode, and the "
+            f"training steps that follow ({place(training, left.site)}) run in it; call `train()` before training goes on"
         )
         yield Finding(left.site, message, (Note(left.switch.site, "evaluation mode"), Note(training, "still trained")))
     for scored in scored_in_train(program):
@@ -104,12 +105,12 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         seen.add(id(scored.call.site.node))
         message = (
-            f"the model is scored in training mode: its {_kind(scored.layer)} uses the batch (or chance) of the moment, so scores "
+            f"the model is scored in training mode: its {_kind(scored.layer, scored.call.site)} uses the batch (or chance) of the moment, so scores "
             "depend on their neighbours and change the model; call `eval()` first"
         )
         yield Finding(scored.call.site, message)
 
 
-def _kind(layer: Object) -> str:
-    row = f" of line {layer.site.row}" if layer.site is not None else ""
-    return f"{layer.name.rsplit('.', 1)[-1]}{row}"
+def _kind(layer: Object, seen_from: Site) -> str:
+    where = f" of {place(layer.site, seen_from)}" if layer.site is not None else ""
+    return f"{layer.name.rsplit('.', 1)[-1]}{where}"

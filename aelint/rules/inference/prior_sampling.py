@@ -80,6 +80,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.latent_scale import wrong_scales
 from aelint.semantics.priors import uniform_codes
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL606",
@@ -99,7 +100,7 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         seen.add(id(code.drawn.site.node))
         trained = code.trained.site
-        where = f" (line {trained.row})" if trained is not None else ""
+        where = f" ({place(trained, code.drawn.site)})" if trained is not None else ""
         message = (
             f"`{_shown(code.drawn.site)}` is uniform, but the layer that decodes it is trained on Gaussian codes{where}, whose prior "
             "is a standard normal; draw with `torch.randn`"
@@ -111,7 +112,7 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(wrong.undone.site.node))
         what = "takes it away from the decoder's output" if wrong.on_output else "applies it to the latent once more"
         message = (
-            f"`encode` scales the latent (`{_shown(wrong.scaled.site)}`, line {wrong.scaled.site.row}), but "
+            f"`encode` scales the latent (`{_shown(wrong.scaled.site)}`, {place(wrong.scaled.site, wrong.undone.site)}), but "
             f"`{_shown(wrong.undone.site)}` {what}: undo the factor on the latent, before the decoder"
         )
         yield Finding(wrong.undone.site, message, (Note(wrong.scaled.site, "the latent is scaled"),))

@@ -90,6 +90,7 @@ from aelint.semantics import Program
 from aelint.semantics.kinds import is_network
 from aelint.semantics.trace import Call, Event
 from aelint.semantics.values import Instance, Object, Sym, Value
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL612",
@@ -114,7 +115,7 @@ def check(program: Program) -> Iterator[Finding]:
         if trained is not None:
             seen.add(id(call.site.node))
             message = (
-                f"this saves a `{model.cls.name}` that was only built, not the one that was trained (line {trained.site.row}): the "
+                f"this saves a `{model.cls.name}` that was only built, not the one that was trained ({place(trained.site, call.site)}): the "
                 "file holds random weights; save the trained model"
             )
             notes = (Note(model.site, "built here, and not used"),) if model.site is not None else ()

@@ -69,6 +69,7 @@ from aelint.semantics.posteriors import Posterior, posteriors, raw_head
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Return
 from aelint.semantics.values import Instance, Object, Sym, Value
+from aelint.semantics.wording import place
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -132,7 +133,7 @@ def _returns(program: Program) -> Iterator[tuple[Sym, Finding]]:
         for other in idle:
             if twice is not None and statement is not None and _alike(twice, other.value):
                 message = (
-                    f"`{twice.name}` is returned twice, and `{other.name}` (line {other.site.row}) is computed and used nowhere; "
+                    f"`{twice.name}` is returned twice, and `{other.name}` ({place(other.site, ended.site)}) is computed and used nowhere; "
                     f"return `{other.name}` in one of the two places"
                 )
                 yield twice, Finding(Site(ended.site.unit, statement), message, (Note(other.site, "never used"),))

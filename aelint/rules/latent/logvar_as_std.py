@@ -77,6 +77,7 @@ from aelint.semantics.lineage import ancestors
 from aelint.semantics.posteriors import Posterior, exponential_of, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.values import Sym, Value
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL203",
@@ -132,7 +133,7 @@ def _finding(one: Contradiction, site: Site) -> Finding:
     kind = one.law.kind
     used = _used(one, name)
     message = (
-        f"this sample scales its noise by `{used}`, but the {_divergence(one)} on line {one.reading.site.row} takes "
+        f"this sample scales its noise by `{used}`, but the {_divergence(one)} on {place(one.reading.site, site)} takes "
         f"`{name}` for {spoken(reading.kind)}; the standard deviation is then `{_RIGHT[reading.kind].format(name)}`"
     )
     notes = (Note(one.reading.site, f"`{name}` is {spoken(reading.kind)} here"),)

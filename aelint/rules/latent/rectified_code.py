@@ -62,6 +62,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics.program import Program
 from aelint.semantics.vector_codes import vector_codes
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL201",
@@ -90,7 +91,7 @@ def check(program: Program, options: Mapping[str, object]) -> Iterator[Finding]:
             continue
         units = "1 unit" if one.units == 1 else f"{one.units} units"
         message = (
-            f"ReLU on a code of {units} (made on line {narrowing.row}): a unit that is negative for every sample has no gradient "
+            f"ReLU on a code of {units} (made on {place(narrowing, relu.site)}): a unit that is negative for every sample has no gradient "
             "and stays dead, and when all are dead every input gives the same output; leave the code linear"
         )
         yield Finding(relu.site, message, (Note(narrowing, f"the code of {units} is made here"),))

@@ -74,6 +74,7 @@ from aelint.semantics.joins import alternatives
 from aelint.semantics.posteriors import draw_of, noise_of, posteriors
 from aelint.semantics.trace import Guard
 from aelint.semantics.values import Sym
+from aelint.semantics.wording import place
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -148,7 +149,7 @@ def _shifted(program: Program) -> Iterator[Finding]:
                 name = mean.name or "the mean"
                 message = (
                     f"where no noise is drawn this is `{name}` plus one standard deviation, not `{name}`: only the product "
-                    f"with the noise stands under the condition (line {noisy.site.row}); return the mean there"
+                    f"with the noise stands under the condition ({place(noisy.site, node.site)}); return the mean there"
                 )
                 yield Finding(node.site, message, (Note(noisy.site, "the noise"),))
 

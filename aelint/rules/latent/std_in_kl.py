@@ -80,6 +80,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.readings import Reading, readings
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym, Value
+from aelint.semantics.wording import place
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -109,9 +110,9 @@ def _twice(program: Program, algebra: Algebra) -> Iterator[tuple[Site, str, tupl
         if tensor is not None:
             site = _passed(program, reading, tensor) or reading.site
             name = tensor.name or "the scale"
-            made = f" (line {tensor.site.row})" if tensor.site is not None else ""
+            made = f" ({place(tensor.site, site)})" if tensor.site is not None else ""
             message = (
-                f"the divergence on line {reading.site.row} exponentiates `{name}`, which is an exponential already{made}; "
+                f"the divergence on {place(reading.site, site)} exponentiates `{name}`, which is an exponential already{made}; "
                 "pass its logarithm: the head itself, halved where a log standard deviation is asked for"
             )
             yield site, message, (Note(reading.site, "the formula takes it for a logarithm"),)
@@ -168,8 +169,8 @@ def _told(program: Program, algebra: Algebra, one: Contradiction) -> tuple[Site,
     site = next(passed, None) or _misnamed(program, one.reading, heads) or one.reading.site
     name = reading.head.name or "the head"
     message = (
-        f"the divergence on line {one.reading.site.row} takes `{name}` for {spoken(reading.kind)}, "
-        f"but the sample on line {one.posterior.site.row} uses it as {spoken(one.law.kind)}"
+        f"the divergence on {place(one.reading.site, site)} takes `{name}` for {spoken(reading.kind)}, "
+        f"but the sample on {place(one.posterior.site, site)} uses it as {spoken(one.law.kind)}"
     )
     return site, message, (Note(one.posterior.site, f"`{name}` is {spoken(one.law.kind)} here"),)
 

@@ -74,6 +74,7 @@ from aelint.semantics.posteriors import Posterior, draw_of, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.readings import Reading, readings
 from aelint.semantics.values import Sym
+from aelint.semantics.wording import place
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -100,7 +101,7 @@ def check(program: Program) -> Iterator[Finding]:
             seen.add(one.site.node)
             site = noise.site if noise.op == "normal" and noise.site is not None else one.site
             message = (
-                f"{wrong}, while the divergence on line {reading.site.row} counts on a standard deviation of 1 times the scale; "
+                f"{wrong}, while the divergence on {place(reading.site, site)} counts on a standard deviation of 1 times the scale; "
                 "draw the noise with `torch.randn_like` and leave it as it is"
             )
             yield Finding(site, message, (Note(reading.site, "the divergence"),))

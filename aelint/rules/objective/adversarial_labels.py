@@ -75,6 +75,7 @@ from aelint.semantics.initialization import is_weighted
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.objectives import Objective
 from aelint.semantics.values import Sym
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL318",
@@ -159,7 +160,7 @@ def _agreeing(found: list[Verdict]) -> Iterator[Finding]:
             if generator.trained and critic.trained and opposed and generator.label == critic.label:
                 message = (
                     f"this trains the generator towards the label {generator.label:g}, which is what the critic learns for its "
-                    f"samples (line {critic.site.row}): both agree, and nothing is adversarial; use the other label here"
+                    f"samples ({place(critic.site, generator.site)}): both agree, and nothing is adversarial; use the other label here"
                 )
                 yield Finding(generator.site, message, (Note(critic.site, "the critic's label for generated samples"),))
 
@@ -173,7 +174,7 @@ def _uniform(found: list[Verdict]) -> Iterator[Finding]:
         against = any(v.trained and f.trained <= v.held_back and v.trained <= f.held_back for v in found for f in fakes)
         if fakes and reals and against and len({v.label for v in mine}) == 1 and len({v.trained for v in mine}) == 1:
             message = (
-                f"the critic learns the label {fakes[0].label:g} for generated samples as for the others (line "
-                f"{reals[0].site.row}), so it cannot tell them apart; give the two different labels"
+                f"the critic learns the label {fakes[0].label:g} for generated samples as for the others "
+                f"({place(reals[0].site, fakes[0].site)}), so it cannot tell them apart; give the two different labels"
             )
             yield Finding(fakes[0].site, message, (Note(reals[0].site, "the same label"),))

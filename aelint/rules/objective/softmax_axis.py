@@ -66,7 +66,7 @@ from aelint.semantics.dims import Poly
 from aelint.semantics.lineage import source, through_reshapes
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Shape, Sym, Value
-from aelint.semantics.wording import shape_text
+from aelint.semantics.wording import place, shape_text
 
 RULE = Rule(
     code="AEL311",
@@ -249,7 +249,7 @@ def _over_all(call: Call, others: list[Call]) -> Finding | None:
             continue
         if through_reshapes(grouped) is through_reshapes(flat):
             message = (
-                f"This softmax runs over all {shape_text(size)[1:-2]} logits at once, while line {other.site.row} "
+                f"This softmax runs over all {shape_text(size)[1:-2]} logits at once, while {place(other.site, call.site)} "
                 f"reads them as categorical variables of {shape_text(grouped.shape[-1:])[1:-2]} categories each. "
                 "View the logits as (samples, variables, categories) first"
             )

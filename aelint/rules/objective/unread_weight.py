@@ -60,6 +60,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.values import ClassValue
+from aelint.semantics.wording import place
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -94,11 +95,12 @@ def _found(program: Program, owner: ClassValue, name: str, store: ast.Assign, re
     added = _unweighted(owner.node, name)
     if added is not None:
         total, term = added
+        site, stored = Site(unit, total), Site(unit, store)
         message = (
-            f"`{term}` is added with the weight 1; `self.{name}` is stored in row {unit.row_of(store)} and never read. "
+            f"`{term}` is added with the weight 1; `self.{name}` is stored ({place(stored, site)}) and never read. "
             f"Write `self.{name} * {term}`"
         )
-        yield Finding(Site(unit, total), message, (Note(Site(unit, store), "stored here"),))
+        yield Finding(site, message, (Note(stored, "stored here"),))
         return
     match = _WEIGHT.match(name)
     if match is None or match["term"]:

@@ -63,7 +63,7 @@ weights and weights that are overwritten again are left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
@@ -71,6 +71,7 @@ from aelint.semantics import Program
 from aelint.semantics.initialization import Filling, fillings, is_frozen, is_weighted
 from aelint.semantics.modules import submodules
 from aelint.semantics.values import Instance, Object, Sym
+from aelint.semantics.wording import layers_place
 
 RULE = Rule(
     code="AEL401",
@@ -111,7 +112,8 @@ def check(program: Program) -> Iterator[Finding]:
             continue  # a lesson that compares what different constants do
         # One layer among others that break the symmetry costs width; several in a row leave one unit in all.
         severity = Severity.ERROR if len(layers) > 1 else Severity.WARNING
-        yield Finding(filling.site, _message(filling, {id(f.weight.layer) for f in together}), severity=severity)
+        filled = list({id(f.weight.layer): f.weight.layer for f in together}.values())
+        yield Finding(filling.site, _message(filling, filled), severity=severity)
 
 
 def _says_zero(filling: Filling) -> bool:
@@ -128,18 +130,15 @@ def _all_zero(network: Instance, zeroed: set[int]) -> list[Object]:
     return weighted if len(weighted) > 1 and all(id(one) in zeroed for one in weighted) else []
 
 
-def _message(filling: Filling, layers: set[int]) -> str:
-    layer = filling.weight.layer
-    row = layer.site.row if layer.site is not None else 0
-    kind = layer.name.rsplit(".", 1)[-1]
-    which = f"the {kind} of line {row}" if len(layers) == 1 else f"{len(layers)} layers (the first: {kind}, line {row})"
+def _message(filling: Filling, layers: Sequence[Object]) -> str:
+    which = layers_place(layers, filling.site)
     if filling.constant == 0:
         return (
             f"every weight of {which} becomes 0, and so do all others of the network: no signal and no gradient passes "
             "a layer of zeros; draw the weights at random, for example with `nn.init.xavier_uniform_`"
         )
     return (
-        f"every weight of {which} becomes {filling.constant:g}: its {_units(layer)} units compute the same sum and get the "
+        f"every weight of {which} becomes {filling.constant:g}: its {_units(layers[0])} units compute the same sum and get the "
         "same gradient, so nothing but their biases can tell them apart; draw the weights at random, "
         "for example with `nn.init.xavier_uniform_`, or keep the layer's own initialisation"
     )

@@ -61,6 +61,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.steps import accumulating
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL403",
@@ -82,7 +83,7 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(step.node))
         yield Finding(
             site,
-            f"gradients are added up from round to round: between two runs of `{step.text}` (line {step.row}) nothing clears "
+            f"gradients are added up from round to round: between two runs of `{step.text}` ({place(step, site)}) nothing clears "
             "the gradients of that optimiser; call its `zero_grad()` before this `backward`",
             (Note(step, "the step that uses the sum"),),
         )

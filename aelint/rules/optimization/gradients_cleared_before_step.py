@@ -61,6 +61,7 @@ from aelint.semantics import Program
 from aelint.semantics.accumulation import lost_batches
 from aelint.semantics.steps import cleared_early
 from aelint.semantics.training import same_round
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL404",
@@ -82,8 +83,8 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(clear.node))
         yield Finding(
             clear,
-            f"`{clear.text}` throws away what `{backward.text}` (line {backward.row}) computed before `{step.text}` "
-            f"(line {step.row}) can use it; clear the gradients before the backward pass",
+            f"`{clear.text}` throws away what `{backward.text}` ({place(backward, clear)}) computed before `{step.text}` "
+            f"({place(step, clear)}) can use it; clear the gradients before the backward pass",
             (Note(backward, "gradients are computed"), Note(step, "the step finds none")),
         )
     for lost in lost_batches(program):
@@ -91,7 +92,7 @@ def check(program: Program) -> Iterator[Finding]:
             seen.add(id(lost.clear.node))
             yield Finding(
                 lost.clear,
-                f"`{lost.step.text}` (line {lost.step.row}) waits for several batches, but this clears after each of them: only "
+                f"`{lost.step.text}` ({place(lost.step, lost.clear)}) waits for several batches, but this clears after each of them: only "
                 "the gradients of the last batch are used; clear where the step is taken",
                 (Note(lost.backward, "gradients are to add up"), Note(lost.step, "the step finds one batch")),
             )

@@ -73,6 +73,7 @@ from aelint.semantics.initializers import (
     written_twice,
 )
 from aelint.semantics.values import Object
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL407",
@@ -130,10 +131,9 @@ def _rebound(idle: Idle) -> str:
 
 def _twice(idle: Idle) -> str:
     layer = idle.layers[0]
-    row = layer.site.row if layer.site is not None else 0
     return (
         f"`{idle.name}` stands here for the second time, and nothing sets the weights of the {_kind(layer)} that was built in "
-        f"between (line {row}); name that layer here"
+        f"between ({place(layer.site, idle.site)}); name that layer here"
     )
 
 

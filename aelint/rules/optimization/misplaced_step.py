@@ -92,6 +92,7 @@ from aelint.semantics.loss_scaling import scaled_clips
 from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
 from aelint.semantics.steps import cleared_early, early_clips, idle_optimizers, late_clips, steps_behind_the_loop
 from aelint.semantics.training import same_round
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL405",
@@ -116,7 +117,7 @@ def _findings(program: Program) -> Iterator[Finding]:
     for found in steps_behind_the_loop(program):
         backward = found.backward.event.site
         message = (
-            f"{_said(found.step.event.site)} runs once behind the loop that computes (line {backward.row}) and clears gradients in "
+            f"{_said(found.step.event.site)} runs once behind the loop that computes ({place(backward, found.step.event.site)}) and clears gradients in "
             "every round: all batches but the last are lost; move the step into the loop, behind the backward pass"
         )
         yield Finding(found.step.event.site, message, (Note(backward, "gradients are computed"),))
@@ -124,15 +125,15 @@ def _findings(program: Program) -> Iterator[Finding]:
         if not same_round(found.backward.context, found.step.context):
             backward = found.backward.event.site
             message = (
-                f"{_said(found.step.event.site)} runs before the backward pass (line {backward.row}) and after the gradients are "
-                f"cleared (line {found.action.event.site.row}), so it moves nothing; move it behind the backward pass"
+                f"{_said(found.step.event.site)} runs before the backward pass ({place(backward, found.step.event.site)}) and after the gradients are "
+                f"cleared ({place(found.action.event.site, found.step.event.site)}), so it moves nothing; move it behind the backward pass"
             )
             yield Finding(
                 found.step.event.site, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR
             )
     for found in late_clips(program):
         message = (
-            f"gradients are clipped after {_said(found.step.event.site)} (line {found.step.event.site.row}) has used them, so the "
+            f"gradients are clipped after {_said(found.step.event.site)} ({place(found.step.event.site, found.action.event.site)}) has used them, so the "
             "update is not limited; clip between `backward` and `step`"
         )
         yield Finding(
@@ -140,7 +141,7 @@ def _findings(program: Program) -> Iterator[Finding]:
         )
     for found in early_clips(program):
         message = (
-            f"gradients are clipped before the backward pass (line {found.backward.event.site.row}) has computed them: nothing is "
+            f"gradients are clipped before the backward pass ({place(found.backward.event.site, found.action.event.site)}) has computed them: nothing is "
             "limited; clip between `backward` and `step`"
         )
         yield Finding(
@@ -151,7 +152,7 @@ def _findings(program: Program) -> Iterator[Finding]:
         )
     for scaled in scaled_clips(program):
         message = (
-            f"gradients are clipped while they carry the scale of the loss (line {scaled.backward.event.site.row}), so the limit is "
+            f"gradients are clipped while they carry the scale of the loss ({place(scaled.backward.event.site, scaled.clip.event.site)}), so the limit is "
             "tens of thousands of times too tight; call `unscale_` of the scaler with the optimiser first"
         )
         notes = (Note(scaled.backward.event.site, "the scaled loss"), Note(scaled.step.event.site, "the scaler's step"))
@@ -159,7 +160,7 @@ def _findings(program: Program) -> Iterator[Finding]:
     for found in idle_optimizers(program):
         message = (
             f"{_said(found.action.event.site)} clears the gradients of an optimiser that never takes a step: what it holds keeps "
-            f"its initial values; call its `step()` beside {_said(found.step.event.site)} (line {found.step.event.site.row})"
+            "its initial values; call its `step()` beside this one"
         )
         yield Finding(found.step.event.site, message, (Note(found.action.event.site, "the optimiser"),))
     yield from _schedules(program)
@@ -176,7 +177,7 @@ def _schedules(program: Program) -> Iterator[Finding]:
         yield Finding(decay.action.event.site, message, notes)
     for schedule, step in early_schedules(program):
         message = (
-            f"{_said(schedule.event.site)} runs before the first {_said(step.event.site)} (line {step.event.site.row}), so the "
+            f"{_said(schedule.event.site)} runs before the first {_said(step.event.site)} ({place(step.event.site, schedule.event.site)}), so the "
             "initial learning rate is skipped; advance the schedule behind the optimiser"
         )
         yield Finding(schedule.event.site, message, (Note(step.event.site, "the optimiser's step"),))

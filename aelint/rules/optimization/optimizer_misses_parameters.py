@@ -57,9 +57,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.coverage import Missed, frozen_whole, missed_layers
+from aelint.semantics.wording import layers_place, place
 
 RULE = Rule(
     code="AEL402",
@@ -80,7 +81,7 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         seen.add(id(site.node))
         notes = [Note(layer.site, "never changes") for layer in missed.layers[:3] if layer.site is not None]
-        yield Finding(site, _message(missed), tuple(notes))
+        yield Finding(site, _message(missed, site), tuple(notes))
     for site, optimizer in frozen_whole(program):
         if id(site.node) not in seen:
             seen.add(id(site.node))
@@ -92,16 +93,8 @@ def check(program: Program) -> Iterator[Finding]:
             yield Finding(site, message, tuple(notes))
 
 
-def _message(missed: Missed) -> str:
-    first = missed.layers[0]
-    row = first.site.row if first.site is not None else 0
-    kind = first.name.rsplit(".", 1)[-1]
-    which = (
-        f"the {kind} of line {row}"
-        if len(missed.layers) == 1
-        else f"{len(missed.layers)} layers (the first: {kind}, line {row})"
-    )
+def _message(missed: Missed, site: Site) -> str:
     return (
-        f"the loss of line {missed.backward.row} sends gradients to {which}, and no optimiser of the program holds their parameters: "
+        f"the loss of {place(missed.backward, site)} sends gradients to {layers_place(missed.layers, site)}, and no optimiser of the program holds their parameters: "
         "they keep their random weights; give them to this optimiser, or freeze them to say that it is meant"
     )

@@ -80,6 +80,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.coverage import replaced_parameters
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL409",
@@ -99,10 +100,10 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         seen.add(id(replaced.site.node))
         built = replaced.optimizer.site
-        row = f" (line {built.row})" if built is not None else ""
+        where = f" ({place(built, replaced.site)})" if built is not None else ""
         yield Finding(
             replaced.site,
-            f"`{replaced.name}` is replaced after the optimiser took the model's parameters{row}: the new parameters are never "
+            f"`{replaced.name}` is replaced after the optimiser took the model's parameters{where}: the new parameters are never "
             "stepped; build the optimiser afterwards",
             (Note(built, "holds the old parameters"),) if built is not None else (),
         )

@@ -50,6 +50,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.repeated_terms import repeated_terms
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL417",
@@ -65,7 +66,7 @@ def check(program: Program) -> Iterator[Finding]:
     for one in repeated_terms(program):
         yield Finding(
             one.site,
-            f"`{one.site.text}` is part of `{one.total}` already (line {one.first.row}): it counts twice, and what was to stand here "
+            f"`{one.site.text}` is part of `{one.total}` already ({place(one.first, one.site)}): it counts twice, and what was to stand here "
             "not at all; correct the arguments, or weigh the term",
             (Note(one.first, "the same term"),),
         )

@@ -67,6 +67,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.gradients import is_flat
 from aelint.semantics.severed import Severed, severed_parts, severed_terms
+from aelint.semantics.wording import layers_place, place
 
 RULE = Rule(
     code="AEL406",
@@ -94,27 +95,17 @@ def check(program: Program) -> Iterator[Finding]:
 def _part(severed: Severed, site: Site) -> str:
     why = "has a derivative of zero" if is_flat(severed.cut) else "takes the tensor out of the graph"
     return (
-        f"`{_shown(site)}` {why} and stands on every path from the loss of line {severed.update.backward.event.site.row} to "
-        f"{_layers(severed)}: `{severed.step.event.site.text}` (line {severed.step.event.site.row}) never changes them; "
+        f"`{_shown(site)}` {why} and stands on every path from the loss of {place(severed.update.backward.event.site, site)} to "
+        f"{layers_place(severed.layers, site)}: `{severed.step.event.site.text}` ({place(severed.step.event.site, site)}) never changes them; "
         f"{'pass the gradient straight through' if is_flat(severed.cut) else 'keep the tensor in the graph'}"
     )
 
 
 def _term(severed: Severed, site: Site) -> str:
     return (
-        f"`{_shown(site)}` keeps one term of the loss of line {severed.update.backward.event.site.row} from {_layers(severed)}, the "
-        f"only part of that term which `{severed.step.event.site.text}` (line {severed.step.event.site.row}) trains: the term has "
+        f"`{_shown(site)}` keeps one term of the loss of {place(severed.update.backward.event.site, site)} from {layers_place(severed.layers, site)}, the "
+        f"only part of that term which `{severed.step.event.site.text}` ({place(severed.step.event.site, site)}) trains: the term has "
         "no effect; keep the tensor in the graph here"
-    )
-
-
-def _layers(severed: Severed) -> str:
-    first = severed.layers[0]
-    kind, row = first.name.rsplit(".", 1)[-1], first.site.row if first.site is not None else 0
-    return (
-        f"the {kind} of line {row}"
-        if len(severed.layers) == 1
-        else f"{len(severed.layers)} layers (the first: {kind}, line {row})"
     )
 
 

@@ -74,6 +74,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.counters import reset_in_each_round, still_counters
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL416",
@@ -90,14 +91,14 @@ def check(program: Program) -> Iterator[Finding]:
     for one in still_counters(program):
         yield Finding(
             one.site,
-            f"`{one.name}` is {one.other.text.rpartition('=')[2].strip()} in every round: nothing increases it (line "
-            f"{one.other.row}), so what depends on it never changes; add 1 at the end of each step",
+            f"`{one.name}` is {one.other.text.rpartition('=')[2].strip()} in every round: nothing increases it "
+            f"({place(one.other, one.site)}), so what depends on it never changes; add 1 at the end of each step",
             (Note(one.other, "it starts here"),),
         )
     for one in reset_in_each_round(program):
         yield Finding(
             one.site,
-            f"`{one.name}` grows with each batch (line {one.other.row}) and is set back in the same loop, under a condition that "
+            f"`{one.name}` grows with each batch ({place(one.other, one.site)}) and is set back in the same loop, under a condition that "
             "holds for the whole epoch: it never gets beyond its first step; set it back before the loop over batches",
             (Note(one.other, "it grows here"),),
         )

@@ -76,6 +76,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.idle import idle_outputs, overwritten_outputs
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL414",
@@ -94,11 +95,11 @@ def check(program: Program) -> Iterator[Finding]:
         seen.add(id(idle.site.node))
         layer = idle.layers[0]
         what = layer.name.rsplit(".", 1)[-1]
-        line = f" of line {layer.site.row}" if layer.site is not None else ""
+        where = f" of {place(layer.site, idle.site)}" if layer.site is not None else ""
         notes = (Note(layer.site, "nothing trains this layer"),) if layer.site is not None else ()
         yield Finding(
             idle.site,
-            f"`{idle.name}` is computed and never used: no loss depends on the {what}{line}, which the optimiser holds; use it in "
+            f"`{idle.name}` is computed and never used: no loss depends on the {what}{where}, which the optimiser holds; use it in "
             "the loss, or remove it",
             (*notes, Note(idle.backward, "gradients are computed here")),
         )

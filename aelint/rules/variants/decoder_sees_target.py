@@ -71,6 +71,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.forcing import leaks
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL712",
@@ -89,7 +90,6 @@ def check(program: Program) -> Iterator[Finding]:
         if id(site.node) in seen:
             continue
         seen.add(id(site.node))
-        row = leak.decoder.site.row
         if leak.backwards:
             message = (
                 "this decoder is bidirectional: its backward direction reads the steps that are to be predicted; let it run "
@@ -100,7 +100,7 @@ def check(program: Program) -> Iterator[Finding]:
             site = layer if layer is not None else site
         else:
             message = (
-                f"the target of each step is what the decoder (line {row}) reads at this step: it copies its input; give it the "
+                f"the target of each step is what the decoder ({place(leak.decoder.site, site)}) reads at this step: it copies its input; give it the "
                 "steps before, `[:, :-1]`, and predict `[:, 1:]`"
             )
             note = Note(leak.decoder.site, "the decoder reads the same sequence here")

@@ -59,6 +59,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.fillings import forgotten_corruptions, forgotten_tensors
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL722",
@@ -79,7 +80,7 @@ def check(program: Program) -> Iterator[Finding]:
         instead = f", so what follows sees `{one.copied}` as it is" if one.copied else ""
         yield Finding(
             one.made,
-            f"`{one.name}` is made and filled (line {one.written.row}) and never read{instead}; use it, or remove it",
+            f"`{one.name}` is made and filled ({place(one.written, one.made)}) and never read{instead}; use it, or remove it",
             (Note(one.written, "entries are set here"),),
         )
     for one in forgotten_corruptions(program):

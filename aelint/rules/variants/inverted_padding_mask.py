@@ -54,6 +54,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.attention_masks import inverted_masks
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL716",
@@ -74,7 +75,7 @@ def check(program: Program) -> Iterator[Finding]:
             said = (Note(one.evidence, f"{one.padding} is padding"),) if one.evidence is not None else ()
             yield Finding(
                 one.site,
-                f"what the mask marks is hidden, and this mask (line {one.mask.row}) marks the real steps: all attention goes to "
+                f"what the mask marks is hidden, and this mask ({place(one.mask, one.site)}) marks the real steps: all attention goes to "
                 "padding; compare with `==`, or turn the mask round",
                 (*notes, *said),
             )
