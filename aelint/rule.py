@@ -2,7 +2,7 @@
 
 A rule module holds three things: its docstring (which is its documentation page), `RULE`, and
 `check(program) -> Iterator[Finding]`. It never prints and never counts rows or columns; the engine
-turns a finding's sites into spans.
+turns a finding's sites into spans, and keeps the first of the findings at one place.
 """
 
 from __future__ import annotations

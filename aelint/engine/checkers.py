@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,25 @@ def _function(module: str) -> tuple[Callable[..., Iterator[Finding]], bool]:
 
 
 def checker(rule: RuleInfo) -> Check:
-    """The rule's `check`, called with its options if it takes any; what its findings take for granted is said."""
+    """The rule's `check`, called with its options if it takes any.
+
+    Code that runs several times, or in several networks, is still written once: of the findings at one place
+    the first counts. What a finding takes for granted is said in it.
+    """
     from aelint.semantics.assumptions import with_assumptions  # noqa: PLC0415 - only where a program is at hand
 
     function, takes_options = _function(rule.module)
 
     def check(program: Program, options: Mapping[str, int | float | str | bool]) -> Iterator[Finding]:
         found = function(program, options) if takes_options else function(program)
-        return (with_assumptions(program, finding) for finding in found)
+        return (with_assumptions(program, finding) for finding in _first_of_each_place(found))
 
     return check
+
+
+def _first_of_each_place(found: Iterable[Finding]) -> Iterator[Finding]:
+    told: set[ast.AST] = set()
+    for finding in found:
+        if finding.site.node not in told:
+            told.add(finding.site.node)
+            yield finding

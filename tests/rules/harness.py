@@ -8,14 +8,15 @@ import pkgutil
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 import aelint.rules
-from aelint.engine.checkers import checker  # noqa: F401  # the engine and the tests call rules in the same way
-from aelint.rule import Finding, Rule
+from aelint.engine.checkers import checker
+from aelint.registry import find
+from aelint.rule import Finding
 from aelint.semantics import Program, understand
 from aelint.sources.unit import SourceUnit
 
@@ -55,14 +56,9 @@ def program(source: str | Mapping[str, str]) -> Program:
 def run(
     module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None
 ) -> list[Finding]:
-    """The findings of one rule."""
-    rule: Rule = module.RULE
-    understood = program(source)
-    takes_options = module.check.__code__.co_argcount > 1
-    found: Iterator[Finding] = (
-        module.check(understood, {**rule.options, **(options or {})}) if takes_options else module.check(understood)
-    )
-    return list(found)
+    """The findings of one rule, called as the engine calls it."""
+    rule = find(module.RULE.code)
+    return list(checker(rule)(program(source), {**rule.options, **(options or {})}))
 
 
 def rows(module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None) -> list[int]:
