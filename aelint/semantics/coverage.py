@@ -117,7 +117,7 @@ def _is_trainable(value: Value) -> bool:
 def _had_before(program: Program, target: Value, name: str, built: int) -> bool:
     if isinstance(target, Object) and name in {"weight", "bias"}:
         return True
-    return any(s.target is target and s.name == name and s.order < built for s in program.stores)
+    return any(store.order < built for store in program.stores_to(target, name))
 
 
 def _is_taken_later(program: Program, value: Value, order: int, born: dict[int, int]) -> bool:

@@ -85,10 +85,10 @@ def _is_watched(program: Program) -> bool:
 def overwritten_outputs(program: Program) -> Iterator[Idle]:
     """Outputs of networks, in a function that calls `backward`, that are replaced by a later one before anything reads them."""
     backward = {id(c.context.function): c for c in program.calls if c.method in {"backward", "manual_backward"}}
+    if not backward or program.machine.stopped or _is_watched(program):
+        return
     modules = (c for c in program.calls if c.name == "network" or is_module(c.receiver))
     made = {s.id: c for c in modules if has_parameters(c.receiver) and not c.context.no_grad for s in parts(c.result)}
-    if program.machine.stopped or _is_watched(program):
-        return
     used = used_values(program)
     seen: set[int] = set()
     for binding in program.bindings:

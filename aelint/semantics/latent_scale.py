@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from aelint.semantics.apply import syms_in
 from aelint.semantics.joins import same
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Return
 from aelint.semantics.values import Instance, Sym, Value
 
 __all__ = ["WrongScale", "wrong_scales"]
@@ -37,9 +36,7 @@ def wrong_scales(program: Program) -> Iterator[WrongScale]:
 
 
 def _returned(program: Program, network: Instance, name: str) -> list[Value]:
-    found: list[Return] = [
-        r for r in program.returns if r.function.name == name and r.context.stack[-1].receiver is network
-    ]
+    found = [r for r in program.returns_of(name) if r.context.stack[-1].receiver is network]
     # Beside the latent there may be its mean and variance.
     return [one for r in found for one in (r.value if isinstance(r.value, tuple) else (r.value,))]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from aelint.semantics.joins import alternatives
 from aelint.semantics.values import Sym, Value
 
-__all__ = ["RESHAPES", "ancestors", "depends_on", "origins", "source", "through_reshapes"]
+__all__ = ["RESHAPES", "ancestors", "ancestors_of_any", "depends_on", "origins", "source", "through_reshapes"]
 
 RESHAPES = frozenset(
     {
@@ -49,10 +49,17 @@ def origins(value: Value, limit: int = 8) -> list[Value]:
 
 def ancestors(value: Value, stop: frozenset[str] = frozenset()) -> Iterator[Sym]:
     """The value and everything it was computed from, each once, nearest first; not beyond operations in `stop`."""
-    if not isinstance(value, Sym):
-        return
-    pending = [value]
-    seen = {value.id}
+    return ancestors_of_any((value,), stop) if isinstance(value, Sym) else iter(())
+
+
+def ancestors_of_any(values: Iterable[Value], stop: frozenset[str] = frozenset()) -> Iterator[Sym]:
+    """The values and everything that any of them was computed from, each once; not beyond operations in `stop`."""
+    pending: list[Sym] = []
+    seen: set[int] = set()
+    for value in values:
+        if isinstance(value, Sym) and value.id not in seen:
+            seen.add(value.id)
+            pending.append(value)
     for one in pending:  # grows while it is read
         yield one
         if one.op not in stop:

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["DeadStore", "dead_stores", "names_read"]
 
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.GeneratorExp, ast.ListComp, ast.SetComp)
 _ROUNDS = 3
+_HIDDEN = frozenset({"locals", "vars", "eval", "exec"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,13 +29,14 @@ def names_read(node: ast.AST) -> set[str]:
     return {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
 
 
-def dead_stores(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[DeadStore]:
-    """The assignments to names of `function` whose values are never read, in the order of the source.
+@once_per_node
+def dead_stores(function: ast.AST) -> list[DeadStore]:
+    """The assignments to names of a function whose values are never read, in the order of the source.
 
     A name that a nested function reads, that is declared global or nonlocal, or that may be read by
     `locals()`, is taken to be read everywhere.
     """
-    if {"locals", "vars", "eval", "exec"} & names_read(function):
+    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or _HIDDEN & names_read(function):
         return []
     always = set[str]()
     for node in walk(function):

@@ -13,7 +13,7 @@ from aelint.semantics.machine import Machine
 from aelint.semantics.operators import Conflict
 from aelint.semantics.scopes import Module
 from aelint.semantics.trace import Binding, Call, Context, MissingAttribute, Return, Store
-from aelint.semantics.values import ClassValue, Function, Instance, Object
+from aelint.semantics.values import ClassValue, Function, Instance, Object, Value
 from aelint.sources.unit import SourceUnit
 
 __all__ = ["Program"]
@@ -60,6 +60,39 @@ class Program:
     def stores(self) -> list[Store]:
         """Every assignment to an attribute or an item."""
         return [e for e in self.machine.trace.events if isinstance(e, Store)]
+
+    def stores_to(self, target: Value, name: str) -> list[Store]:
+        """The assignments to the attribute `name` of an object, in order."""
+        return self._by_target.get((id(target), name), [])
+
+    @cached_property
+    def _by_target(self) -> dict[tuple[int, str], list[Store]]:
+        found: dict[tuple[int, str], list[Store]] = {}
+        for store in self.stores:
+            found.setdefault((id(store.target), store.name), []).append(store)
+        return found
+
+    def bindings_of(self, name: str) -> list[Binding]:
+        """The bindings of a name, in whatever scope, in order."""
+        return self._bindings_by_name.get(name, [])
+
+    @cached_property
+    def _bindings_by_name(self) -> dict[str, list[Binding]]:
+        found: dict[str, list[Binding]] = {}
+        for binding in self.bindings:
+            found.setdefault(binding.name, []).append(binding)
+        return found
+
+    def returns_of(self, function: str) -> list[Return]:
+        """The ends of calls of the functions and methods of a name, in order."""
+        return self._returns_by_name.get(function, [])
+
+    @cached_property
+    def _returns_by_name(self) -> dict[str, list[Return]]:
+        found: dict[str, list[Return]] = {}
+        for ended in self.returns:
+            found.setdefault(ended.function.name, []).append(ended)
+        return found
 
     @property
     def assignments(self) -> list[Binding | Store]:

@@ -121,8 +121,8 @@ def _of_minimised(value: Sym, found: list[Better | None], asked: _Asked) -> Bett
 def minimised_sums(program: Program) -> frozenset[int]:
     """The sums, as they are written, of which training computes gradients."""
     found: set[int] = set()
-    for call in program.calls:
-        waiting: list[Value] = [call.receiver] if call.name == ".backward" else []
+    for call in program.calls_to(".backward"):
+        waiting: list[Value] = [call.receiver]
         for _ in range(_MAX_DEPTH):
             match waiting.pop() if waiting else None:
                 case Sym(op="add", inputs=inputs, site=site) if site is not None:

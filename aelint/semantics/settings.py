@@ -11,7 +11,7 @@ from aelint.rule import Site
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.program import Program
 from aelint.semantics.values import ClassValue, Function
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["Setting", "ignored_parameters", "ignored_weights", "stored_in_vain"]
 
@@ -58,16 +58,20 @@ def stored_in_vain(program: Program) -> Iterator[Setting]:
 
 def _words(program: Program) -> set[str]:
     """Attributes that are read, names, and words of strings, in every file of the program."""
+    return set[str]().union(*(_words_in(module.tree) for module in program.machine.modules.values()))
+
+
+@once_per_node
+def _words_in(tree: ast.AST) -> set[str]:
     found: set[str] = set()
-    for module in program.machine.modules.values():
-        for node in walk(module.tree):
-            match node:
-                case ast.Attribute(attr=name, ctx=ast.Load()) | ast.AugAssign(target=ast.Attribute(attr=name)):
-                    found.add(name)
-                case ast.Name(id=name) if name in _DYNAMIC:
-                    found.add(name)
-                case ast.Constant(value=str() as text):
-                    found.update(text.split())
+    for node in walk(tree):
+        match node:
+            case ast.Attribute(attr=name, ctx=ast.Load()) | ast.AugAssign(target=ast.Attribute(attr=name)):
+                found.add(name)
+            case ast.Name(id=name) if name in _DYNAMIC:
+                found.add(name)
+            case ast.Constant(value=str() as text):
+                found.update(text.split())
     return found
 
 

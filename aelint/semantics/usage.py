@@ -7,12 +7,13 @@ operations need, abstract methods, arguments that only make interfaces alike.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.graph import parts
 from aelint.semantics.kinds import is_network
-from aelint.semantics.lineage import ancestors
+from aelint.semantics.lineage import ancestors_of_any
 from aelint.semantics.liveness import dead_stores, names_read
 from aelint.semantics.memo import per_program
 from aelint.semantics.modules import children_of, submodules
@@ -83,12 +84,12 @@ def has_parameters(module: Value) -> bool:
 
 def layers_behind(value: Value) -> dict[int, Object]:
     """The layers with parameters that took part in a value, by identity, nearest first."""
-    found: dict[int, Object] = {}
-    for one in parts(value):
-        for node in ancestors(one):
-            if isinstance(node.layer, Object) and has_parameters(node.layer):
-                found.setdefault(id(node.layer), node.layer)
-    return found
+    return _layers_behind_any(parts(value))
+
+
+def _layers_behind_any(values: Iterable[Sym]) -> dict[int, Object]:
+    layers = {id(node.layer): node.layer for node in ancestors_of_any(values) if isinstance(node.layer, Object)}
+    return {key: layer for key, layer in layers.items() if has_parameters(layer)}
 
 
 @per_program
@@ -129,19 +130,21 @@ def _layers_of(value: Value) -> dict[int, Object]:
 
 def _live_layers(program: Program) -> set[int]:
     """The layers whose work leaves the program: returned by what is entered first, stored, or handed to the unknown."""
-    found: set[int] = set()
+    return set(_layers_behind_any(part for value in _leaving(program) for part in parts(value)))
+
+
+def _leaving(program: Program) -> Iterator[Value]:
     for ended in program.returns:
         if len(ended.context.stack) == 1:
-            found.update(layers_behind(ended.value))
+            yield ended.value
     for store in program.stores:
-        found.update(layers_behind(store.value))
+        yield store.value
     for binding in program.bindings:
         if binding.context.function is None:
-            found.update(layers_behind(binding.value))
+            yield binding.value
     for call in program.calls:
         if isinstance(call.result, Sym) and call.result.op == "call":
-            found.update(layers_behind((call.receiver, call.args, tuple(call.kwargs.values()))))
-    return found
+            yield (call.receiver, call.args, tuple(call.kwargs.values()))
 
 
 _MEANT = ("unused", "dummy", "ignored", "debug", "tmp_shape")

@@ -84,7 +84,6 @@ _MADE = frozenset({"rand", "randn", "zeros", "ones", "empty", "full", "tensor", 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the assignment of each attribute that hides layers from its network."""
-    seen: set[int] = set()
     registered = {id(child) for one in _everything(program) for child in children_of(one).values()}
     for network in program.networks:
         if network.open:
@@ -94,16 +93,14 @@ def check(program: Program) -> Iterator[Finding]:
                 continue
             hidden = [one for one in _modules_in(value) if id(one) not in registered and _is_own(network, one)]
             site = _set_at(program, network, name)
-            if hidden and site is not None and id(site.node) not in seen:
-                seen.add(id(site.node))
+            if hidden and site is not None:
                 yield _finding(site, name, value, len(hidden))
     optimized = {v.id for c in program.calls if c.name.startswith("torch.optim.") for v in parts((c.args, c.kwargs))}
     for store in program.stores:
         value = store.value
         if _is_trained_tensor(value) and isinstance(store.target, Instance) and is_module(store.target):
             used = any(one.op not in {"phi", "to", "detach"} for one in consumers(program).get(value.id, []))
-            if used and value.id not in optimized and id(store.site.node) not in seen:
-                seen.add(id(store.site.node))
+            if used and value.id not in optimized:
                 yield _tensor_finding(store.site, store.name)
 
 
@@ -162,7 +159,7 @@ def _is_kept_apart(value: Value) -> bool:
 
 
 def _set_at(program: Program, network: Instance, name: str) -> Site | None:
-    stores = [s for s in program.stores if s.target is network and s.name == name]
+    stores = program.stores_to(network, name)
     return stores[-1].site if stores and not isinstance(stores[-1].value, Sym) else None
 
 

@@ -80,10 +80,9 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the comparison that keeps the worse of two."""
-    seen: set[int] = set()
     for event in program.assignments:
         guard = event.context.guards[-1] if event.context.guards else None
-        if guard is None or id(guard.test) in seen:
+        if guard is None:
             continue
         test = _comparison(program, guard, event)
         kept = _kept(test, guard, event)
@@ -92,13 +91,10 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         if not _saves(program, guard) and not restarts_waiting(program, guard.test):
             continue
-        seen.add(id(guard.test))
         site = Site(event.site.unit, test)
         yield Finding(site, _message(site, event, wanted), _notes(event))
-    for finding in (*_extremes(program), *_modes(program)):
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
+    yield from _extremes(program)
+    yield from _modes(program)
 
 
 def _modes(program: Program) -> Iterator[Finding]:
@@ -137,7 +133,7 @@ def _comparison(program: Program, guard: Guard, event: Binding | Store) -> ast.A
     """The condition itself, or the comparison behind its name: `is_best = loss > best; if is_best:`."""
     if not isinstance(guard.test, ast.Name):
         return guard.test
-    named = [b for b in program.bindings if b.name == guard.test.id and b.order < event.order]
+    named = [b for b in program.bindings_of(guard.test.id) if b.order < event.order]
     site = named[-1].value.site if named and isinstance(named[-1].value, Sym) else None
     return site.node if site is not None and isinstance(site.node, ast.Compare) else guard.test
 

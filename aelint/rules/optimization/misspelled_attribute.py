@@ -58,6 +58,7 @@ from aelint.diagnostics import Applicability, Confidence, Severity
 from aelint.rule import Finding, Rewrite, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.kinds import is_module
+from aelint.semantics.memo import per_program
 from aelint.semantics.parameters import is_optimizer, owner_of, weight_of
 from aelint.semantics.trace import Store
 from aelint.semantics.values import MISSING, Instance, Value
@@ -82,11 +83,9 @@ _CALLED = {"eval": "model", "train": "model", "zero_grad": "gradients", "step": 
 
 def check(program: Program) -> Iterator[Finding]:
     """Report stores and statements that do nothing."""
-    seen: set[int] = set()
     for store in program.stores:
         message = _message(store)
-        if message and id(store.site.node) not in seen:
-            seen.add(id(store.site.node))
+        if message:
             yield Finding(store.site, message)
     yield from _uncalled(program)
 
@@ -127,17 +126,10 @@ def _has_own(target: Value, name: str) -> bool:
 
 
 def _uncalled(program: Program) -> Iterator[Finding]:
-    receivers = {
-        ast.unparse(c.site.node.func.value)
-        for c in program.calls
-        if isinstance(c.site.node, ast.Call) and isinstance(c.site.node.func, ast.Attribute)
-    }
     for module in program.own_modules:
         for node in walk(module.tree):
             match node:
-                case ast.Expr(value=ast.Attribute(value=owner, attr=name) as named) if (
-                    name in _CALLED and ast.unparse(owner) in receivers
-                ):
+                case ast.Expr(value=ast.Attribute() as named) if _is_called_elsewhere(program, named):
                     site = Site(module.unit, named)
                     rewrite = Rewrite("call it", ((site, f"{ast.unparse(named)}()"),), Applicability.UNSAFE)
                     yield Finding(
@@ -145,6 +137,17 @@ def _uncalled(program: Program) -> Iterator[Finding]:
                     )
                 case ast.Call(func=ast.Attribute(attr="save"), args=[saved, *_]):
                     yield from _unsaved(module.unit, saved)
+
+
+def _is_called_elsewhere(program: Program, named: ast.Attribute) -> bool:
+    return named.attr in _CALLED and ast.unparse(named.value) in _receivers(program)
+
+
+@per_program
+def _receivers(program: Program) -> set[str]:
+    """What methods are called on, as it is written."""
+    called = (c.site.node for c in program.calls if isinstance(c.site.node, ast.Call))
+    return {ast.unparse(node.func.value) for node in called if isinstance(node.func, ast.Attribute)}
 
 
 def _unsaved(unit: SourceUnit, saved: ast.expr) -> Iterator[Finding]:

@@ -120,15 +120,18 @@ def _without_ignoring(program: Program) -> Iterator[Finding]:
 
 
 def _unused_masks(program: Program) -> Iterator[Finding]:
+    named = [b for b in program.bindings if "mask" in b.name.lower()]
+    if not named:
+        return
     used = consumers(program)
     given = {s.id for c in program.calls for v in (*c.args, *c.kwargs.values(), c.receiver) for s in parts(v)}
     given |= {s.id for r in program.returns for s in parts(r.value)} | {
         s.id for t in program.stores for s in parts(t.value)
     }
-    losses = {c.context.function for c in program.calls if c.name in LOSSES and c.context.function is not None}
-    for binding in program.bindings:
+    losses = {c.context.function for c in program.calls_to(*LOSSES) if c.context.function is not None}
+    for binding in named:
         value = binding.value
-        if "mask" not in binding.name.lower() or not isinstance(value, Sym) or value.op not in _COMPARISONS:
+        if not isinstance(value, Sym) or value.op not in _COMPARISONS:
             continue
         function = binding.context.function
         if function in losses and not used.get(value.id) and value.id not in given and not binding.context.guards:
@@ -139,7 +142,7 @@ def _unused_masks(program: Program) -> Iterator[Finding]:
 def _masks_left_out(program: Program) -> Iterator[Finding]:
     """`prediction, mask = model(x)` in a function that compares the prediction and never reads the mask."""
     made = {s.id for c in program.calls_to("network") for s in parts(c.result)}
-    compared = {id(c.context.function): c for c in program.calls if c.name in LOSSES and c.context.function is not None}
+    compared = {id(c.context.function): c for c in program.calls_to(*LOSSES) if c.context.function is not None}
     for binding in program.bindings:
         function, value = binding.context.function, binding.value
         loss = compared.get(id(function))
