@@ -80,15 +80,13 @@ _SCALED_BY_TORCH = re.compile(r"scaled_dot_product|xformers|flash|memory_efficie
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield scores that are multiplied by the root, then scales that nothing reads."""
-    seen: set[int] = set()
     for call in program.calls_to("softmax"):
         logits = call.bound.get("input")
         scaled = _scaled(logits)
         site = scaled[0].site if scaled is not None else None
-        if scaled is None or site is None or id(site.node) in seen:
+        if scaled is None or site is None:
             continue
         _, factor, size = scaled
-        seen.add(id(site.node))
         message = (
             f"the products of queries and keys of {size} numbers are multiplied by {factor:g}, the root of {size}: "
             "divide by it, or the softmax picks one key and passes no gradient"

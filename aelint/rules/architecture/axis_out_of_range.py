@@ -70,21 +70,18 @@ _REDUCTIONS = tuple(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield operations over axes that do not exist."""
-    seen: set[int] = set()
     for call in program.calls_to(*_REDUCTIONS):
         node = call.site.node
         argument = _axis_argument(node) if isinstance(node, ast.Call) else None
-        if argument is not None and id(node) not in seen and _is_sizes(argument):
-            seen.add(id(node))
+        if argument is not None and _is_sizes(argument):
             text = call.site.unit.text_of(argument)
             message = f"`{text}` holds sizes of a tensor, but `{call.name}` takes the numbers of axes. Use `range(1, x.ndim)` or write the axes."
             yield Finding(call.site, message)
     indexed: dict[str, list[Site]] = {}
     for found in contradictions(program, "axis"):
         facts = found.conflict.facts
-        if id(found.site.node) in seen or last_layer(found.conflict.subject) is None or 0 in (facts["shape"] or ()):
+        if last_layer(found.conflict.subject) is None or 0 in (facts["shape"] or ()):
             continue
-        seen.add(id(found.site.node))
         if facts.get("rank") == 0 and isinstance(found.site.node, ast.Subscript):
             indexed.setdefault(found.site.unit.path, []).append(found.site)
             continue

@@ -64,13 +64,11 @@ RULE = Rule(
 def check(program: Program, options: Mapping[str, int | float | str | bool]) -> Iterator[Finding]:
     """Yield the narrowest layer of each autoencoder whose code is tiny."""
     share = float(options["smallest-share"])
-    seen: set[int] = set()
     for found in bottlenecks(program):
         site = found.layer.site
         tiny = (found.code == 1 and found.data > 2) or found.code < share * found.data
-        if not tiny or site is None or id(site.node) in seen:
+        if not tiny or site is None:
             continue
-        seen.add(id(site.node))
         message = (
             f"{layer_title(program, found.layer)} leaves {found.code} of {found.data} numbers per sample; "
             "reconstructions will be alike. Use a wider code."

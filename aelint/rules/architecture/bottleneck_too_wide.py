@@ -64,12 +64,10 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the narrowest layer of each autoencoder that is too wide everywhere."""
-    seen: set[int] = set()
     for found in bottlenecks(program):
         site = found.layer.site
-        if found.code < found.data or site is None or id(site.node) in seen or is_regularized(program):
+        if found.code < found.data or site is None or is_regularized(program):
             continue
-        seen.add(id(site.node))
         message = (
             f"the narrowest layer, {layer_title(program, found.layer)}, gives {found.code} numbers for samples of "
             f"{found.data}: the network can copy its input. Use a smaller code, or noise or a penalty on it."

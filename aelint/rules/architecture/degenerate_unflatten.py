@@ -99,11 +99,9 @@ _CONVOLUTIONS = {f"conv{kind}{rank}d": rank for kind in ("", "_transpose") for r
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each degenerate `Unflatten` once."""
-    seen: set[int] = set()
-    for finding in (*_wrong_products(program), *_missing_axes(program), *_split_batches(program)):
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
+    yield from _wrong_products(program)
+    yield from _missing_axes(program)
+    yield from _split_batches(program)
 
 
 def _wrong_products(program: Program) -> Iterator[Finding]:

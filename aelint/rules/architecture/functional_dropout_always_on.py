@@ -75,11 +75,9 @@ _METHODS = frozenset({"forward", "encode", "decode", "reconstruct", "embed", "pr
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each dropout that no mode switches off."""
-    seen: set[int] = set()
     for call in program.calls:
         node = call.site.node
-        if isinstance(node, ast.Call) and id(node) not in seen and _is_always_on(call, node) and _is_inner(call):
-            seen.add(id(node))
+        if isinstance(node, ast.Call) and _is_always_on(call, node) and _is_inner(call):
             yield _finding(call, node)
 
 

@@ -63,18 +63,15 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield reshapes that read a layout as another one."""
-    seen: set[int] = set()
     for moved in moved_axes(program):
-        seen.add(id(moved.call.site.node))
         message = (
             f"a reshape from {shape_text(moved.shape)} to {shape_text(moved.target)} changes the order of the axes, but "
             "leaves the elements where they are. Use `permute` or `transpose` to move axes."
         )
         yield Finding(moved.call.site, message)
     for parts in reordered_parts(program):
-        if id(parts.split.site.node) in seen or parts.joined.site is None:
+        if parts.joined.site is None:
             continue
-        seen.add(id(parts.split.site.node))
         where = place(parts.joined.site, parts.split.site)
         message = (
             f"the last axis is split as {shape_text(parts.sizes)}, but the target that the same layer is trained on "

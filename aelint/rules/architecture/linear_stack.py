@@ -78,11 +78,9 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the second layer of each chain."""
-    seen: set[int] = set()
     for stack in linear_stacks(program):
         site = stack.layers[1].site
-        if site is not None and id(site.node) not in seen:
-            seen.add(id(site.node))
+        if site is not None:
             yield _finding(program, stack)
 
 

@@ -74,7 +74,6 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each comparison of a reconstruction of the wrong size, at the layer where the sizes part."""
-    seen: set[int] = set()
     for comparison in comparisons(program):
         prediction, target = comparison.prediction, comparison.target
         if prediction is None or target is None or not prediction.shape or not target.shape:
@@ -82,10 +81,7 @@ def check(program: Program) -> Iterator[Finding]:
         axis = _wrong_axis(prediction.shape, target.shape)
         if axis is None or not _is_reconstruction(prediction, target):
             continue
-        finding = _finding(program, comparison, prediction, target, axis)
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
+        yield _finding(program, comparison, prediction, target, axis)
 
 
 def _wrong_axis(shape: Shape, wanted: Shape) -> int | None:

@@ -61,13 +61,11 @@ _ON_PURPOSE = re.compile(r"shar|tie[ds]?\b|tying|recurren|repeat|recursi|same|we
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each container that repeats a layer."""
-    seen: set[int] = set()
     for container in program.layers:
         layer, count = _repeated(list((container.children or {}).values()))
-        if layer is None or layer.site is None or container.site is None or id(layer.site.node) in seen:
+        if layer is None or layer.site is None or container.site is None:
             continue
         if container.complete and not _ON_PURPOSE.search(_line(container.site) + _line(layer.site)):
-            seen.add(id(layer.site.node))
             yield Finding(
                 layer.site,
                 f"this one `{layer_text(layer)}` stands {count} times in a `{container.name.rsplit('.', 1)[-1]}`: all "

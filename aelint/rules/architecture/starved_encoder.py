@@ -65,7 +65,6 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the narrowest hidden layer of each encoder that is narrower than its last."""
-    seen: set[int] = set()
     for encoder in _encoders(program):
         layers = [c for c in (encoder.children or {}).values() if isinstance(c, Object) and c.name == "torch.nn.Linear"]
         widths = [to_int(layer.bound.get("out_features")) for layer in layers]
@@ -73,8 +72,7 @@ def check(program: Program) -> Iterator[Finding]:
         if len(known) < 2 or len(known) < len(layers):
             continue
         (narrow, width), (last, code) = min(known[:-1], key=lambda pair: pair[1]), known[-1]
-        if width < code and narrow.site is not None and id(narrow.site.node) not in seen:
-            seen.add(id(narrow.site.node))
+        if width < code and narrow.site is not None:
             message = (
                 f"{layer_title(program, narrow)} gives {width} numbers, the code of `{layer_text(last)}` has {code}: "
                 "the code cannot hold more than what came through. Make the hidden layer at least as wide as the code."

@@ -85,15 +85,11 @@ _STOCHASTIC = {
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each layer that disturbs a reconstruction."""
-    seen: set[int] = set()
     for comparison in comparisons(program):
         found = _disturbance(comparison.prediction)
         if found is None or found.site is None:
             continue
-        site = _written(found)
-        if id(site.node) not in seen:
-            seen.add(id(site.node))
-            yield _finding(site, found, comparison)
+        yield _finding(_written(found), found, comparison)
 
 
 def _disturbance(value: Value) -> Sym | None:

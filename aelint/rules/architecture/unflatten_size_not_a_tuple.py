@@ -75,11 +75,9 @@ def check(program: Program) -> Iterator[Finding]:
             yield from (
                 Finding(site, message, (Note(layer.site, "this size is no tuple"),)) for site, message in consumers
             )
-    seen: set[int] = set()
     for call in program.calls_to("unflatten"):
         size = call.bound.get("sizes")
-        if _is_number(size) and isinstance(call.site.node, ast.Call) and id(call.site.node) not in seen:
-            seen.add(id(call.site.node))
+        if _is_number(size) and isinstance(call.site.node, ast.Call):
             yield _finding(call.site, size, [])
 
 

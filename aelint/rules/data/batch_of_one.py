@@ -76,15 +76,13 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each loader whose last batch has one sample."""
-    seen: set[int] = set()
     for loader, loss, _ in training_loaders(program):
         count, size = samples_in(loader), to_int(loader_argument(loader, "batch_size", 1))
         drops = loader_argument(loader, "drop_last", False)  # the default of torch
         if count is None or size is None or size < 2 or count % size != 1 or drops is not False or loader.site is None:
             continue
         norm = _normalised(loss, loader)
-        if norm is not None and norm.site is not None and id(loader.site.node) not in seen:
-            seen.add(id(loader.site.node))
+        if norm is not None and norm.site is not None:
             message = f"{count} samples in batches of {size} leave a last batch of one: batch normalisation raises; pass `drop_last=True`"
             yield Finding(loader.site, message, (Note(norm.site, "it is normalised over the batch here"),))
 

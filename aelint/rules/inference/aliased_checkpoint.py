@@ -85,11 +85,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report each kept state that is no copy."""
-    seen: set[int] = set()
     for kept in (*kept_states(program), *kept_models(program)):
-        if id(kept.site.node) in seen:
-            continue
-        seen.add(id(kept.site.node))
         yield Finding(
             kept.site,
             f"`{kept.site.text}` shares its tensors with the model: `{kept.step.event.site.text}` ({place(kept.step.event.site, kept.site)}) "

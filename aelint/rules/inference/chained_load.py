@@ -74,15 +74,12 @@ _MODEL_METHODS = METHODS | {"forward", "encode", "decode", "step", "zero_grad", 
 def check(program: Program) -> Iterator[Finding]:
     """Report the load whose result is taken for the model."""
     loads = {c.result.id: c for c in program.calls if c.method == "load_state_dict" and _is_torchs(c)}
-    seen: set[int] = set()
     for load, use in (*_called(program, loads), *_bound(program, loads)):
-        if id(load.site.node) not in seen:
-            seen.add(id(load.site.node))
-            yield Finding(
-                load.site,
-                f"`load_state_dict` fills the module in place and returns no module, but {use}; call it on a line of its own "
-                "and go on with the module",
-            )
+        yield Finding(
+            load.site,
+            f"`load_state_dict` fills the module in place and returns no module, but {use}; call it on a line of its own "
+            "and go on with the module",
+        )
 
 
 def _is_torchs(call: Call) -> bool:

@@ -86,15 +86,11 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report loads and filters that take nothing over."""
-    seen: set[int] = set()
     for found, what in (
         (filters_that_keep_nothing, "this filter keeps nothing"),
         (loads_that_fill_nothing, "this load fills nothing"),
     ):
         for mismatch in found(program):
-            if id(mismatch.site.node) in seen:
-                continue
-            seen.add(id(mismatch.site.node))
             yield Finding(
                 mismatch.site,
                 f"{what}: the state has keys like `{mismatch.offered}`, the module wants keys like `{mismatch.wanted}`, and none is "

@@ -101,15 +101,13 @@ _NO_CLAIM = re.compile(r"last|batch|step|iter|current|cur_|min|max|best")
 def check(program: Program) -> Iterator[Finding]:
     """Report the assignment that takes one batch for all."""
     bound_in = _rounds(program)
-    seen: set[int] = set()
     for event in program.assignments:
         name = event.name.lower()
-        if not _CLAIMS.match(name) or _NO_CLAIM.search(name) or id(event.site.node) in seen:
+        if not _CLAIMS.match(name) or _NO_CLAIM.search(name):
             continue
         loop = _left_loop(event, losses_in(event.value), bound_in)
         if loop is None:
             continue
-        seen.add(id(event.site.node))
         first = losses_in(event.value)[0]
         notes = (Note(first.site, "one batch's loss"),) if first.site is not None else ()
         yield Finding(
@@ -118,10 +116,10 @@ def check(program: Program) -> Iterator[Finding]:
             "the batches' losses in the loop and divide by their number",
             notes,
         )
-    for finding in (*_averages(program), *_left_at_once(program), *_unjudged(program), *_rebuilt(program)):
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
+    yield from _averages(program)
+    yield from _left_at_once(program)
+    yield from _unjudged(program)
+    yield from _rebuilt(program)
 
 
 def _left_at_once(program: Program) -> Iterator[Finding]:

@@ -101,9 +101,6 @@ def check(program: Program) -> Iterator[Finding]:
         )
         yield Finding(left.site, message, (Note(left.switch.site, "evaluation mode"), Note(training, "still trained")))
     for scored in scored_in_train(program):
-        if id(scored.call.site.node) in seen:
-            continue
-        seen.add(id(scored.call.site.node))
         message = (
             f"the model is scored in training mode: its {_kind(scored.layer, scored.call.site)} uses the batch (or chance) of the moment, so scores "
             "depend on their neighbours and change the model; call `eval()` first"

@@ -62,15 +62,13 @@ _LEAST = 0.5
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each rank that is given on the scale of the other function."""
-    seen: set[int] = set()
     for call in program.calls:
         name = call.name.rsplit(".", 1)[-1]
-        if name not in {"percentile", "nanpercentile", "quantile", "nanquantile"} or id(call.site.node) in seen:
+        if name not in {"percentile", "nanpercentile", "quantile", "nanquantile"}:
             continue
         rank = to_number(_rank(call))
         if rank is None:
             continue
-        seen.add(id(call.site.node))
         if "percentile" in name and _LEAST <= rank < 1:
             yield Finding(
                 call.site,

@@ -94,11 +94,9 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report uniform codes for a Gaussian prior, and scale factors at the wrong end of the decoder."""
-    seen: set[int] = set()
     for code in uniform_codes(program):
-        if code.drawn.site is None or id(code.drawn.site.node) in seen:
+        if code.drawn.site is None:
             continue
-        seen.add(id(code.drawn.site.node))
         trained = code.trained.site
         where = f" ({place(trained, code.drawn.site)})" if trained is not None else ""
         message = (
@@ -107,9 +105,8 @@ def check(program: Program) -> Iterator[Finding]:
         )
         yield Finding(code.drawn.site, message, (Note(trained, "codes in training"),) if trained is not None else ())
     for wrong in wrong_scales(program):
-        if wrong.undone.site is None or wrong.scaled.site is None or id(wrong.undone.site.node) in seen:
+        if wrong.undone.site is None or wrong.scaled.site is None:
             continue
-        seen.add(id(wrong.undone.site.node))
         what = "takes it away from the decoder's output" if wrong.on_output else "applies it to the latent once more"
         message = (
             f"`encode` scales the latent (`{_shown(wrong.scaled.site)}`, {place(wrong.scaled.site, wrong.undone.site)}), but "

@@ -82,11 +82,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield counters that are never set back, and checkpoints of models that got worse."""
-    seen: set[int] = set()
     for one in patiences(program):
-        if id(one.grows.node) in seen:
-            continue
-        seen.add(id(one.grows.node))
         if one.resets <= 0:
             yield Finding(
                 one.grows,

@@ -106,14 +106,12 @@ _IDLE = frozenset({"state_dict", "eval", "train", "to", "cuda", "cpu", "float", 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each save of a model that nothing else uses."""
-    seen: set[int] = set()
     for call in program.calls_to("torch.save"):
         model = _model(call.args[0]) if call.args else None
-        if model is None or id(call.site.node) in seen or call.context.speculative or not _is_untouched(program, model):
+        if model is None or call.context.speculative or not _is_untouched(program, model):
             continue
         trained = _trained_twin(program, model, call)
         if trained is not None:
-            seen.add(id(call.site.node))
             message = (
                 f"this saves a `{model.cls.name}` that was only built, not the one that was trained ({place(trained.site, call.site)}): the "
                 "file holds random weights; save the trained model"

@@ -102,16 +102,12 @@ def check(program: Program) -> Iterator[Finding]:
     read = {r.law.head.id for r in readings(program) if r.law is not None and r.how == "formula"}
     samples = posteriors(program)
     drawn = {p.sample.id for p in samples}
-    seen: set[object] = set()
     for one in samples:
         if not one.learned or one.law is None or not one.law.exponential or not _is_code(program, one, drawn):
             continue
         if one.law.head.id not in read and one.law.kind != "logvar":
             continue
-        for finding in _heads(algebra, one):
-            if finding.site.node not in seen:
-                seen.add(finding.site.node)
-                yield finding
+        yield from _heads(algebra, one)
 
 
 def _is_code(program: Program, one: Posterior, drawn: set[int]) -> bool:

@@ -93,21 +93,13 @@ _RIGHT = {"logvar": "exp(0.5 * {})", "logstd": "exp({})", "std": "{}", "var": "s
 
 def check(program: Program) -> Iterator[Finding]:
     """Samples that contradict the divergence, and are the ones at fault."""
-    seen: set[object] = set()
     for one in contradictions(program):
         site = _place(one)
-        if one.in_sample and site.node not in seen:
-            seen.add(site.node)
+        if one.in_sample:
             yield _finding(one, site)
     for posterior in posteriors(program):
         drawn = posterior.distribution
-        if (
-            drawn is not None
-            and drawn.site is not None
-            and drawn.site.node not in seen
-            and _is_unconstrained(posterior)
-        ):
-            seen.add(drawn.site.node)
+        if drawn is not None and drawn.site is not None and _is_unconstrained(posterior):
             name = posterior.head.name if posterior.head is not None and posterior.head.name else "the scale"
             yield Finding(
                 drawn.site,

@@ -85,14 +85,12 @@ _LAWS = {
 def check(program: Program) -> Iterator[Finding]:
     """Posteriors whose noise is not normal."""
     gaussian = {r.law.head.id for r in readings(program) if r.law is not None}
-    seen: set[object] = set()
     for one in posteriors(program):
         noise = one.noise
-        if noise is None or noise.op not in _LAWS or noise.site is None or noise.site.node in seen:
+        if noise is None or noise.op not in _LAWS or noise.site is None:
             continue
         proven = one.law is not None and one.law.head.id in gaussian
         if proven or (one.learned and _is_scale(one)):
-            seen.add(noise.site.node)
             yield _finding(one, noise.op, noise.site, proven=proven)
 
 

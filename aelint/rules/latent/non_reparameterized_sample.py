@@ -86,9 +86,8 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Posteriors that are sampled without a gradient on the way to a decoder."""
     scored = _scored(program)
-    seen: set[object] = set()
     for one in posteriors(program):
-        if one.site.node in seen or not one.learned:
+        if not one.learned:
             continue
         if one.route == "sum":
             found = _cut_off(one) if _is_cut(program, one) else None
@@ -97,7 +96,6 @@ def check(program: Program) -> Iterator[Finding]:
         else:
             found = _drawn(program, one) if feeds_layer(program, one.sample) else None
         if found is not None:
-            seen.add(one.site.node)
             yield found
 
 

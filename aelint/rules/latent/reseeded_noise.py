@@ -92,12 +92,10 @@ _RUNS = frozenset({"forward", "__call__", "training_step", "encode", "reparamete
 
 def check(program: Program) -> Iterator[Finding]:
     """Global seeds below the forward pass of a network."""
-    seen: set[object] = set()
     for call in program.calls_to(*_GLOBAL):
         seed = call.args[0] if call.args else next(iter(call.kwargs.values()), None)
         runs = _run_of_network(call)
-        if type(seed) is int and runs and call.site.node not in seen and not _is_forked(call):
-            seen.add(call.site.node)
+        if type(seed) is int and runs and not _is_forked(call):
             message = (
                 f"this seed is set in every run of `{runs}`, so each batch gets the same noise; "
                 "set it once at the start of the program, or pass a `torch.Generator`"

@@ -89,20 +89,14 @@ _ON_PURPOSE = re.compile(r"shared|common|fixed", re.IGNORECASE)
 
 def check(program: Program) -> Iterator[Finding]:
     """Samples whose noise is broadcast."""
-    seen: set[object] = set()
     for one in posteriors(program):
         noise, mean = one.noise, one.mean
         if noise is None or mean is None or not _is_posterior(one) or noise.shape is None or mean.shape is None:
             continue
-        if (
-            noise.site is None
-            or noise.site.node in seen
-            or any(_ON_PURPOSE.search(n) for n in (noise.name, *noise.names))
-        ):
+        if noise.site is None or any(_ON_PURPOSE.search(n) for n in (noise.name, *noise.names)):
             continue
         axis = _broadcast_axis(noise.shape, mean.shape)
         if axis is not None and not (axis == 0 and _encodes_one(program, noise.site)):
-            seen.add(noise.site.node)
             what = (
                 "sample of the batch"
                 if axis == 0

@@ -97,11 +97,8 @@ _BETWEEN = frozenset({"softplus", "clamp", "add", "mul", "truediv", "sub", "to",
 def check(program: Program) -> Iterator[Finding]:
     """Divergences whose logarithm is none."""
     algebra = algebra_of(program)
-    seen: set[object] = set()
     for site, message, notes in (*_twice(program, algebra), *_contradicting(program, algebra)):
-        if site.node not in seen:
-            seen.add(site.node)
-            yield Finding(site, message, notes)
+        yield Finding(site, message, notes)
 
 
 def _twice(program: Program, algebra: Algebra) -> Iterator[tuple[Site, str, tuple[Note, ...]]]:

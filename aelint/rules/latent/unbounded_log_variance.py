@@ -77,13 +77,11 @@ _LARGEST = 80.0
 
 def check(program: Program) -> Iterator[Finding]:
     """Exponentials of unbounded heads."""
-    seen: set[object] = set()
     for one in posteriors(program):
         made = exponential_of(one)
-        if made is None or made.site is None or one.head is None or made.site.node in seen:
+        if made is None or made.site is None or one.head is None:
             continue
         if one.learned and _is_output(one.head) and _is_unbounded(made):
-            seen.add(made.site.node)
             name = one.head.name or "the head"
             message = f"`{name}` has no bound before it is exponentiated; clamp it (-30 to 20 is usual) so that no input can overflow"
             yield Finding(made.site, message, (Note(one.site, "the sample"),))

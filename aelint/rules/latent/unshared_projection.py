@@ -83,7 +83,6 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each random matrix of which the other side has another draw."""
     if program.calls_to(*_SEEDS) and any(c.context.stack for c in program.calls_to(*_SEEDS)):
         return
-    seen: set[int] = set()
     for node in nodes(program):
         if node.op not in _COMPARISONS or len(node.inputs) < 2:
             continue
@@ -91,9 +90,8 @@ def check(program: Program) -> Iterator[Finding]:
         if left is None or right is None or left[0] is right[0] or left[1] is right[1]:
             continue
         drawn = left[0] if left[0].id > right[0].id else right[0]
-        if left[0].shape != right[0].shape or drawn.site is None or id(drawn.site.node) in seen:
+        if left[0].shape != right[0].shape or drawn.site is None:
             continue
-        seen.add(id(drawn.site.node))
         message = (
             "the two sides of a comparison go through random directions that were drawn for each of them: they are looked at "
             "along different directions, and even equal sets differ. Draw the matrix once and use it for both"

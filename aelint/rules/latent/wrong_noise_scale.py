@@ -89,16 +89,14 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Samples whose noise is scaled by a number besides the scale that the divergence knows."""
     read = {r.law.head.id: r for r in readings(program) if r.law is not None and r.how == "formula"}
-    seen: set[object] = set()
     for one in posteriors(program):
         reading = read.get(one.law.head.id) if one.law is not None and one.noise is not None else None
-        if reading is None or one.site.node in seen or _is_optional(program, one):
+        if reading is None or _is_optional(program, one):
             continue
         noise = one.noise
         assert noise is not None
         wrong = _wrong(one, noise, reading)
         if wrong:
-            seen.add(one.site.node)
             site = noise.site if noise.op == "normal" and noise.site is not None else one.site
             message = (
                 f"{wrong}, while the divergence on {place(reading.site, site)} counts on a standard deviation of 1 times the scale; "

@@ -106,11 +106,8 @@ class Verdict:
 def check(program: Program) -> Iterator[Finding]:
     """Verdicts that contradict the game."""
     found = [v for update in updates(program) for v in _verdicts(update)]
-    seen: set[int] = set()
-    for finding in (*_agreeing(found), *_uniform(found)):
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
+    yield from _agreeing(found)
+    yield from _uniform(found)
 
 
 def _verdicts(update: Update) -> Iterator[Verdict]:

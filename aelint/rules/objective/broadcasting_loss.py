@@ -77,9 +77,8 @@ _MEANT = frozenset({"unsqueeze", "expand", "repeat"})
 def check(program: Program) -> Iterator[Finding]:
     """Yield each loss that stretches an operand over the other."""
     users = consumers(program)
-    seen: set[int] = set()
     for one in comparisons(program):
-        if one.kind not in _ELEMENTWISE or one.prediction is None or id(one.site.node) in seen:
+        if one.kind not in _ELEMENTWISE or one.prediction is None:
             continue
         if not one.ordered and not any(u.op in {"mean", "sum"} for u in users.get(one.node.id, [])):
             continue
@@ -88,7 +87,6 @@ def check(program: Program) -> Iterator[Finding]:
             a and b and (_stretches(a, b) or _stretches(b, a)) and not (_is_centre(one, a) or _is_centre(one, b))
         )
         if a and b and stretched and not (_is_meant(one.first) or _is_meant(one.second)):
-            seen.add(id(one.site.node))
             yield Finding(one.site, _message(one, a, b))
 
 

@@ -68,14 +68,12 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield each divided power that is divided by its own sum."""
     users = consumers(program)
-    seen: set[int] = set()
     for node in nodes(program):
-        if node.op != "truediv" or node.site is None or id(node.site.node) in seen:
+        if node.op != "truediv" or node.site is None:
             continue
         parts = _power_over_number(node.site.node)
         if parts is None or not any(_normalises(u, node) for u in _users(node, users)):
             continue
-        seen.add(id(node.site.node))
         exponent, divisor = parts
         right = f"({ast.unparse(exponent)}) / {ast.unparse(divisor)}"
         message = (

@@ -74,12 +74,10 @@ FARTHEST = 2000
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each loss whose every way to the weights is cut."""
-    seen: set[int] = set()
     for objective in objectives(program):
         cut = _cut(objective.value) if objective.called else None
-        if cut is None or cut.site is None or id(cut.site.node) in seen:
+        if cut is None or cut.site is None:
             continue
-        seen.add(id(cut.site.node))
         site = objective.value.site or cut.site
         message = (
             f"No weight takes part in this loss ({place(site, cut.site)}): `{cut.op}` ends the graph here, so backward "

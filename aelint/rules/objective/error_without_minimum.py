@@ -80,14 +80,12 @@ class _Operand:
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each difference of data and reconstruction that has no minimum."""
-    seen: set[int] = set()
     for objective in objectives(program):
         for node in _summed(objective) if objective.called else ():
-            if node.site is None or id(node.site.node) in seen:
+            if node.site is None:
                 continue
             what = _slip(node)
             if what is not None:
-                seen.add(id(node.site.node))
                 message = (
                     f"The reconstruction and the data are {what}, so a perfect reconstruction is no minimum of this loss. "
                     "Square the difference: (recon - x) ** 2"

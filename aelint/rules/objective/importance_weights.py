@@ -78,11 +78,8 @@ _WEIGHTS = frozenset({"softmax"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield sums of exponentials of losses, then weights with a gradient."""
-    seen: set[int] = set()
-    for finding in (*_of_losses(program), *_with_gradient(program)):
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
+    yield from _of_losses(program)
+    yield from _with_gradient(program)
 
 
 def _of_losses(program: Program) -> Iterator[Finding]:

@@ -92,11 +92,8 @@ def check(program: Program) -> Iterator[Finding]:
         for p in posteriors(program)
         if p.learned and _is_from_layer(p.mean) and _is_from_layer(p.head) and _trains(program, p)
     ]
-    seen: set[int] = set()
-    for finding in (*_severed(called), *_unrestrained(called, sampled)):
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
+    yield from _severed(called)
+    yield from _unrestrained(called, sampled)
 
 
 def _is_from_layer(value: Sym | None) -> bool:

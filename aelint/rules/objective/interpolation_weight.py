@@ -66,12 +66,10 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each draw of weights that has an axis too many."""
-    seen: set[int] = set()
     for found in interpolations(program):
         site = found.weight.site
-        if site is None or not found.is_per_element or id(site.node) in seen:
+        if site is None or not found.is_per_element:
             continue
-        seen.add(id(site.node))
         message = (
             "each element of a sample is mixed with a weight of its own, so the gradient penalty is not taken on the lines between "
             "samples; draw one number per sample, of shape (samples, 1, ...)"

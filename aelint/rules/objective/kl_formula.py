@@ -75,14 +75,11 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each KL term that agrees with the formula in all terms but one."""
-    seen: set[int] = set()
     for objective in objectives(program):
         terms = list(gaussian_terms(objective))
         found = (*_gaussians(terms), *_exchanged(program, terms), *_categoricals(categorical_terms(objective)))
         for site, message in found:
-            if id(site.node) not in seen:
-                seen.add(id(site.node))
-                yield Finding(site, message)
+            yield Finding(site, message)
 
 
 def _gaussians(terms: list[GaussianTerm]) -> Iterator[tuple[Site, str]]:

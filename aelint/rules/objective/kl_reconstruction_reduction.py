@@ -91,13 +91,11 @@ FEW = 8
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each KL whose reductions, and not its written weight, put it out of balance."""
-    seen: set[int] = set()
     for objective in objectives(program):
         for balance in balances(objective):
             reason = _reason(balance) if balance.known else ""
             top = balance.kl.top
-            if reason and top is not None and top.site is not None and id(top.site.node) not in seen:
-                seen.add(id(top.site.node))
+            if reason and top is not None and top.site is not None:
                 yield Finding(top.site, reason, _notes(balance))
 
 

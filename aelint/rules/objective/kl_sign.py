@@ -67,7 +67,6 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each KL whose sign in a loss is not that of the reconstruction loss."""
-    seen: set[int] = set()
     for objective in objectives(program):
         losses = [t for t in reconstructions(objective) if not t.by_name]
         signs = {t.factor > 0 for t in losses}
@@ -77,8 +76,7 @@ def check(program: Program) -> Iterator[Finding]:
             if kl.by_name or (kl.factor > 0) in signs or kl.factor == 0 or any(_is_unknown(t) for t in (kl, *losses)):
                 continue
             finding = _finding(kl, losses[0])
-            if finding is not None and id(finding.site.node) not in seen:
-                seen.add(id(finding.site.node))
+            if finding is not None:
                 yield finding
 
 

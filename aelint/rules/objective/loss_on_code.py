@@ -84,15 +84,13 @@ FARTHEST = 400
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each comparison of the input with what a decoder takes, if nothing compares what the decoder gives."""
-    seen: set[int] = set()
     found = comparisons(program)
     for one in found:
         for code, data in ((one.first, one.second), (one.second, one.first)):
-            if id(one.site.node) in seen or not _is_code_of(code, data):
+            if not _is_code_of(code, data):
                 continue
             reconstruction = _reconstruction(program, code, data, found)
             if reconstruction is not None:
-                seen.add(id(one.site.node))
                 yield _finding(one, code, reconstruction)
 
 

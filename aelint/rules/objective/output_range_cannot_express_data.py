@@ -99,15 +99,12 @@ class _Mismatch:
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each confined output that is compared with data beyond its range."""
-    seen: set[int] = set()
     for one in comparisons(program):
         mismatch = _mismatch(one) if one.kind in _KINDS else None
         if mismatch is None or _is_tried_on_noise(program, one):
             continue
         site = _written(mismatch.activation) or one.site
-        if id(site.node) not in seen:
-            seen.add(id(site.node))
-            yield _finding(mismatch, site)
+        yield _finding(mismatch, site)
 
 
 def _mismatch(one: Comparison) -> _Mismatch | None:

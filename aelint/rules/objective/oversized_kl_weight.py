@@ -56,14 +56,12 @@ RULE = Rule(
 def check(program: Program, options: Mapping[str, int | float | str | bool]) -> Iterator[Finding]:
     """Yield each KL term whose written and effective weight are both beyond `largest`."""
     largest = float(options["largest"])
-    seen: set[int] = set()
     for objective in objectives(program):
         for balance in balances(objective):
             if balance.written < largest or balance.effective < largest:
                 continue
             site = next((one.site for one in balance.kl.inside if one.site is not None), None)
-            if site is not None and id(site.node) not in seen:
-                seen.add(id(site.node))
+            if site is not None:
                 yield Finding(site, _message(balance), _notes(balance), confidence=_confidence(balance))
 
 

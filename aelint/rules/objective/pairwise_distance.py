@@ -88,9 +88,8 @@ class _Norm:
 def check(program: Program) -> Iterator[Finding]:
     """Yield each expansion of a squared distance of which one part does not fit."""
     users = consumers(program)
-    seen: set[int] = set()
     for node in nodes(program):
-        if node.op not in {"add", "sub"} or node.site is None or id(node.site.node) in seen:
+        if node.op not in {"add", "sub"} or node.site is None:
             continue
         if any(u.op in {"add", "sub"} for u in users.get(node.id, [])):
             continue
@@ -98,7 +97,6 @@ def check(program: Program) -> Iterator[Finding]:
         if fault is not None:
             what, where = fault
             place = where.site or node.site
-            seen.add(id(node.site.node))
             message = (
                 f"This is no matrix of squared distances: {what}. For all pairs it is "
                 "(x**2).sum(1, keepdim=True) + (y**2).sum(1) - 2 * x @ y.t()"

@@ -91,16 +91,14 @@ _KEPT = frozenset({"add", "sub", "mul", "truediv", "neg"})
 def check(program: Program) -> Iterator[Finding]:
     """Yield each sum over samples that is added to values of single samples of the same batch."""
     users = consumers(program)
-    seen: set[int] = set()
     for node in nodes(program):
         if node.op not in {"add", "sub"} or len(node.inputs) != 2:
             continue
         for number, each in (node.inputs, node.inputs[::-1]):
             size = _samples_of(each)
             summed = _batch_sum(number, size) if size is not None else None
-            if summed is None or summed.site is None or id(summed.site.node) in seen or not _is_reduced(node, users):
+            if summed is None or summed.site is None or not _is_reduced(node, users):
                 continue
-            seen.add(id(summed.site.node))
             where = "" if node.site is None else f" ({place(node.site, summed.site)})"
             message = (
                 f"This sum runs over the samples too, and the result is added to a term of shape {shape_text(each.shape)}"

@@ -91,12 +91,10 @@ _QUOTIENTS = frozenset({"truediv", "mul", "pow"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each loss on probabilities whose input is certainly none on all paths."""
-    seen: set[int] = set()
     for call in program.calls_to("binary_cross_entropy"):
         unbounded = _unbounded(call.bound.get("input"))
-        if unbounded is None or call.context.speculative or id(call.site.node) in seen:
+        if unbounded is None or call.context.speculative:
             continue
-        seen.add(id(call.site.node))
         message = (
             f"`binary_cross_entropy` needs values in [0, 1], but its input is the output of {unbounded.op} "
             f"({place(unbounded.site, call.site)}){_range(unbounded)}. End the network in a sigmoid, or use "
@@ -108,19 +106,17 @@ def check(program: Program) -> Iterator[Finding]:
         target = call.bound.get("target")
         given = isinstance(target, Sym) and is_data(target) and not any(a.op in _NORMAL for a in ancestors(target))
         reached = attained_range(target) if given else None
-        if reached is None or call.context.speculative or id(call.site.node) in seen:
+        if reached is None or call.context.speculative:
             continue
         if reached.low < -_SLACK or reached.high > 1 + _SLACK:
-            seen.add(id(call.site.node))
             message = (
                 f"`{call.name}` compares with probabilities, but the target takes values in {reached}: beyond [0, 1] the loss "
                 "has no minimum and falls below zero. Bring the data into [0, 1], or use `mse_loss`"
             )
             yield Finding(call.site, message)
     for call in program.calls_to("nll_loss", "kl_div"):
-        wrong = None if call.context.speculative or id(call.site.node) in seen else _no_logarithm(call)
+        wrong = None if call.context.speculative else _no_logarithm(call)
         if wrong is not None:
-            seen.add(id(call.site.node))
             notes = (Note(wrong.site, "the last operation before the loss"),) if wrong.site else ()
             yield Finding(call.site, _of_logarithms(call, wrong), notes)
 

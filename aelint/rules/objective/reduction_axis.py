@@ -82,11 +82,8 @@ _REDUCTIONS = frozenset({"sum", "mean"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield losses that are averaged before they are weighted, and reductions over sizes."""
-    seen: set[int] = set()
-    for finding in (*_early(program), *_sizes(program)):
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
+    yield from _early(program)
+    yield from _sizes(program)
 
 
 def _early(program: Program) -> Iterator[Finding]:

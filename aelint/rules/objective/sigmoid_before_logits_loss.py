@@ -76,12 +76,10 @@ _SQUASHED = frozenset({"sigmoid", "softmax"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each loss on logits whose input was squashed on every path."""
-    seen: set[int] = set()
     for call in program.calls_to(*_LOSSES):
         squashed = _squashed(call.bound.get("input"))
-        if squashed is None or call.context.speculative or id(call.site.node) in seen:
+        if squashed is None or call.context.speculative:
             continue
-        seen.add(id(call.site.node))
         yield _finding(call, squashed)
 
 

@@ -86,11 +86,9 @@ _LEADING_KEPT = frozenset(
 def check(program: Program) -> Iterator[Finding]:
     """Yield each softmax over samples, then each over a vector that is read as several variables elsewhere."""
     calls = [c for c in program.calls_to(*_SOFTMAXES) if not c.context.speculative]
-    seen: set[int] = set()
     for call in calls:
         finding = _over_one(call) or _over_samples(call) or _over_pixels(call) or _over_all(call, calls)
-        if finding is not None and id(call.site.node) not in seen:
-            seen.add(id(call.site.node))
+        if finding is not None:
             yield finding
 
 

@@ -85,18 +85,15 @@ _GIVEN = re.compile(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each asymmetric loss on (data, output)."""
-    seen: set[int] = set()
     for one in comparisons(program):
-        if one.kind not in _ASYMMETRIC or id(one.site.node) in seen:
+        if one.kind not in _ASYMMETRIC:
             continue
         proven = one.prediction is one.second and one.prediction is not None
         if proven or _named(one):
-            seen.add(id(one.site.node))
             yield _finding(one, proven=proven)
     for call in program.calls_to("kl_div", "distributions.kl_divergence"):
         message = _probabilities_first(call) if call.name == "kl_div" else _prior_first(call)
-        if message and id(call.site.node) not in seen:
-            seen.add(id(call.site.node))
+        if message:
             yield Finding(call.site, message)
 
 

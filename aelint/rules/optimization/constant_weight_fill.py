@@ -63,6 +63,7 @@ weights and weights that are overwritten again are left alone.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 
 from aelint.diagnostics import Confidence, Severity
@@ -85,35 +86,44 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report each statement that fills a trainable weight with a constant."""
+    constant = [f for f in fillings(program) if _is_constant(f)]
+    lasting = _lasting(program, constant)
+    filled = {id(f.weight.layer) for f in lasting}
+    tried = _by_place(constant)
+    for place, together in _by_place(lasting).items():
+        if len({f.constant for f in tried[place]}) > 1:
+            continue  # a lesson that compares what different constants do
+        # One layer among others that break the symmetry costs width; several in a row leave one unit in all.
+        severity = Severity.ERROR if len(filled) > 1 else Severity.WARNING
+        yield Finding(together[0].site, _message(together), severity=severity)
+
+
+def _is_constant(filling: Filling) -> bool:
+    return (
+        filling.constant is not None
+        and not filling.context.guards
+        and filling.weight.name == "weight"
+        and _has_symmetric_units(filling.weight.layer)
+    )
+
+
+def _lasting(program: Program, constant: list[Filling]) -> list[Filling]:
+    """What is trained from there; zeros only where they fill all layers of a network."""
     done = fillings(program)
-    constant = [
-        f
-        for f in done
-        if f.constant is not None
-        and not f.context.guards
-        and f.weight.name == "weight"
-        and _has_symmetric_units(f.weight.layer)
-    ]
-    lasting = [f for f in constant if not _is_overwritten(f, done) and not is_frozen(program, f.weight.layer)]
-    zeroed = {id(f.weight.layer) for f in lasting if f.constant == 0 and not _says_zero(f)}
+    kept = [f for f in constant if not _is_overwritten(f, done) and not is_frozen(program, f.weight.layer)]
+    zeroed = {id(f.weight.layer) for f in kept if f.constant == 0 and not _says_zero(f)}
     # Zeros in one layer are a way to start a branch at nothing; in all of a network they leave no gradient.
     parts = {id(one) for network in program.networks for path, one in submodules(network) if path}
     whole = (network for network in program.networks if id(network) not in parts)
     dead = {id(one) for network in whole for one in _all_zero(network, zeroed)}
-    lasting = [f for f in lasting if f.constant or id(f.weight.layer) in dead]
-    layers = {id(f.weight.layer) for f in lasting}
-    seen: set[int] = set()
-    for filling in lasting:
-        if id(filling.site.node) in seen:
-            continue
-        seen.add(id(filling.site.node))
-        together = [f for f in lasting if f.site.node is filling.site.node]
-        if len({f.constant for f in constant if f.site.node is filling.site.node}) > 1:
-            continue  # a lesson that compares what different constants do
-        # One layer among others that break the symmetry costs width; several in a row leave one unit in all.
-        severity = Severity.ERROR if len(layers) > 1 else Severity.WARNING
-        filled = list({id(f.weight.layer): f.weight.layer for f in together}.values())
-        yield Finding(filling.site, _message(filling, filled), severity=severity)
+    return [f for f in kept if f.constant or id(f.weight.layer) in dead]
+
+
+def _by_place(done: list[Filling]) -> dict[ast.AST, list[Filling]]:
+    found: dict[ast.AST, list[Filling]] = {}
+    for filling in done:
+        found.setdefault(filling.site.node, []).append(filling)
+    return found
 
 
 def _says_zero(filling: Filling) -> bool:
@@ -130,7 +140,9 @@ def _all_zero(network: Instance, zeroed: set[int]) -> list[Object]:
     return weighted if len(weighted) > 1 and all(id(one) in zeroed for one in weighted) else []
 
 
-def _message(filling: Filling, layers: Sequence[Object]) -> str:
+def _message(together: Sequence[Filling]) -> str:
+    filling = together[0]
+    layers = list({id(f.weight.layer): f.weight.layer for f in together}.values())
     which = layers_place(layers, filling.site)
     if filling.constant == 0:
         return (

@@ -77,11 +77,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the copy."""
-    seen: set[int] = set()
     for copied in copied_weights(program):
-        if id(copied.site.node) in seen:
-            continue
-        seen.add(id(copied.site.node))
         notes = [
             Note(layer.site, "goes its own way") for layer in (copied.source, copied.target) if layer.site is not None
         ]

@@ -73,13 +73,11 @@ _SCHEDULES = ("StepLR", "MultiStepLR", "ExponentialLR")
 def check(program: Program, options: Mapping[str, float]) -> Iterator[Finding]:
     """Report optimisers of networks whose learning rate is out of range, and schedules that end it."""
     yield from _overwriting(program, options)
-    seen: set[int] = set()
     for schedule in program.machine.objects:
         name = schedule.name.rpartition(".lr_scheduler.")[2]
         position = 1 if name == "ExponentialLR" else 2
         factor = schedule.args[position] if len(schedule.args) > position else schedule.kwargs.get("gamma")
-        if name in _SCHEDULES and _is_zero(factor) and schedule.site is not None and id(schedule.site.node) not in seen:
-            seen.add(id(schedule.site.node))
+        if name in _SCHEDULES and _is_zero(factor) and schedule.site is not None:
             yield Finding(
                 schedule.site,
                 f"{name} with `gamma=0` multiplies the learning rate by zero at its first step, and training ends there; a "
@@ -94,7 +92,6 @@ def _is_zero(factor: Value) -> bool:
 def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Finding]:
     limit = options["limit"]
     layers = {id(o) for o in program.layers if is_weighted(o)}
-    seen: set[int] = set()
     for optimizer in optimizers(program):
         kind = optimizer.name.rsplit(".", 1)[-1]
         rate = optimizer.args[1] if len(optimizer.args) > 1 else optimizer.kwargs.get("lr")
@@ -102,8 +99,7 @@ def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Fin
             continue
         if _is_set_elsewhere(program, optimizer):
             continue
-        if layers & held_by(optimizer).owners and id(optimizer.site.node) not in seen:
-            seen.add(id(optimizer.site.node))
+        if layers & held_by(optimizer).owners:
             yield Finding(
                 optimizer.site,
                 f"{kind} moves each weight by about its learning rate, {rate:g}, in every step: the network is overwritten at once; "

@@ -75,12 +75,10 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the clearing that stands between a backward pass and its step."""
-    seen: set[int] = set()
     for found in cleared_early(program):
         clear, step, backward = found.action.event.site, found.step.event.site, found.backward.event.site
-        if id(clear.node) in seen or not same_round(found.backward.context, found.step.context):
+        if not same_round(found.backward.context, found.step.context):
             continue
-        seen.add(id(clear.node))
         yield Finding(
             clear,
             f"`{clear.text}` throws away what `{backward.text}` ({place(backward, clear)}) computed before `{step.text}` "
@@ -88,11 +86,9 @@ def check(program: Program) -> Iterator[Finding]:
             (Note(backward, "gradients are computed"), Note(step, "the step finds none")),
         )
     for lost in lost_batches(program):
-        if id(lost.clear.node) not in seen:
-            seen.add(id(lost.clear.node))
-            yield Finding(
-                lost.clear,
-                f"`{lost.step.text}` ({place(lost.step, lost.clear)}) waits for several batches, but this clears after each of them: only "
-                "the gradients of the last batch are used; clear where the step is taken",
-                (Note(lost.backward, "gradients are to add up"), Note(lost.step, "the step finds one batch")),
-            )
+        yield Finding(
+            lost.clear,
+            f"`{lost.step.text}` ({place(lost.step, lost.clear)}) waits for several batches, but this clears after each of them: only "
+            "the gradients of the last batch are used; clear where the step is taken",
+            (Note(lost.backward, "gradients are to add up"), Note(lost.step, "the step finds one batch")),
+        )

@@ -78,11 +78,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the running sum."""
-    seen: set[int] = set()
     for retained in retained_losses(program):
-        if id(retained.site.node) in seen:
-            continue
-        seen.add(id(retained.site.node))
         yield Finding(
             retained.site,
             f"`{retained.name}` adds up losses together with their graphs, of every round of the loop; add the number, `loss.item()` "

@@ -87,7 +87,6 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report each initialiser without effect once."""
-    seen: set[int] = set()
     for query, said in (
         (bias_conditions, _bias),
         (unmatched, _unmatched),
@@ -96,9 +95,7 @@ def check(program: Program) -> Iterator[Finding]:
         (written_twice, _twice),
     ):
         for idle in query(program):
-            if id(idle.site.node) not in seen:
-                seen.add(id(idle.site.node))
-                yield Finding(idle.site, said(idle), _notes(idle))
+            yield Finding(idle.site, said(idle), _notes(idle))
 
 
 def _bias(idle: Idle) -> str:

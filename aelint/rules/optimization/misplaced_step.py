@@ -106,14 +106,6 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report each misplaced call once."""
-    seen: set[int] = set()
-    for finding in _findings(program):
-        if id(finding.site.node) not in seen:
-            seen.add(id(finding.site.node))
-            yield finding
-
-
-def _findings(program: Program) -> Iterator[Finding]:
     for found in steps_behind_the_loop(program):
         backward = found.backward.event.site
         message = (

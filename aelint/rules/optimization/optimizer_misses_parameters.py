@@ -74,23 +74,19 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the optimiser that lacks layers of its loss."""
-    seen: set[int] = set()
     for missed in missed_layers(program):
         site = missed.optimizer.site
-        if site is None or id(site.node) in seen:
+        if site is None:
             continue
-        seen.add(id(site.node))
         notes = [Note(layer.site, "never changes") for layer in missed.layers[:3] if layer.site is not None]
         yield Finding(site, _message(missed, site), tuple(notes))
     for site, optimizer in frozen_whole(program):
-        if id(site.node) not in seen:
-            seen.add(id(site.node))
-            notes = [Note(optimizer.site, "it holds no others")] if optimizer.site is not None else []
-            message = (
-                "this freezes every layer that the optimiser holds, not a part of them: nothing is trained; freeze the "
-                "parameters of the part that is meant"
-            )
-            yield Finding(site, message, tuple(notes))
+        notes = [Note(optimizer.site, "it holds no others")] if optimizer.site is not None else []
+        message = (
+            "this freezes every layer that the optimiser holds, not a part of them: nothing is trained; freeze the "
+            "parameters of the part that is meant"
+        )
+        yield Finding(site, message, tuple(notes))
 
 
 def _message(missed: Missed, site: Site) -> str:

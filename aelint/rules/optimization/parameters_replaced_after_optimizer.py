@@ -94,11 +94,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the assignment that leaves the optimiser with the old parameters."""
-    seen: set[int] = set()
     for replaced in replaced_parameters(program):
-        if id(replaced.site.node) in seen:
-            continue
-        seen.add(id(replaced.site.node))
         built = replaced.optimizer.site
         where = f" ({place(built, replaced.site)})" if built is not None else ""
         yield Finding(

@@ -81,13 +81,11 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the operation that cuts a gradient path."""
-    seen: set[int] = set()
     for found, what in ((severed_parts, _part), (severed_terms, _term)):
         for severed in found(program):
             site = severed.cut.site
-            if site is None or id(site.node) in seen:
+            if site is None:
                 continue
-            seen.add(id(site.node))
             severity = Severity.ERROR if is_flat(severed.cut) else Severity.WARNING
             yield Finding(site, what(severed, site), _notes(severed), severity=severity)
 

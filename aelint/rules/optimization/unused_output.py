@@ -90,9 +90,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each output that a training step names and leaves."""
-    seen: set[int] = set()
     for idle in idle_outputs(program):
-        seen.add(id(idle.site.node))
         layer = idle.layers[0]
         what = layer.name.rsplit(".", 1)[-1]
         where = f" of {place(layer.site, idle.site)}" if layer.site is not None else ""
@@ -104,10 +102,9 @@ def check(program: Program) -> Iterator[Finding]:
             (*notes, Note(idle.backward, "gradients are computed here")),
         )
     for idle in overwritten_outputs(program):
-        if id(idle.site.node) not in seen:
-            yield Finding(
-                idle.site,
-                f"`{idle.name}` is computed by a network and replaced before anything reads it: another variable was used where "
-                "this one was meant, or it is not needed",
-                (Note(idle.backward, "the step that does not use it"),),
-            )
+        yield Finding(
+            idle.site,
+            f"`{idle.name}` is computed by a network and replaced before anything reads it: another variable was used where "
+            "this one was meant, or it is not needed",
+            (Note(idle.backward, "the step that does not use it"),),
+        )

@@ -84,12 +84,8 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the loss that compares a step with what the decoder was just shown."""
-    seen: set[int] = set()
     for leak in leaks(program):
         site = leak.decoder.site if leak.backwards else leak.loss.site
-        if id(site.node) in seen:
-            continue
-        seen.add(id(site.node))
         if leak.backwards:
             message = (
                 "this decoder is bidirectional: its backward direction reads the steps that are to be predicted; let it run "

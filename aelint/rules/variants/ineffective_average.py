@@ -86,15 +86,12 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield averages with exchanged weights, and results that nothing reads."""
-    seen: set[int] = set()
     for average in forgetful_averages(program):
-        if id(average.site.node) not in seen:
-            seen.add(id(average.site.node))
-            yield Finding(
-                average.site,
-                f"this average keeps {average.old:.3g} of itself and takes {average.new:.3g} of the batch: it forgets all that came "
-                "before; exchange the two weights",
-            )
+        yield Finding(
+            average.site,
+            f"this average keeps {average.old:.3g} of itself and takes {average.new:.3g} of the batch: it forgets all that came "
+            "before; exchange the two weights",
+        )
     for unread in unread_results(program):
         names = " and ".join(f"`{name}`" for name in unread.averages)
         yield Finding(

@@ -67,15 +67,12 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each place where the steps that are no padding are hidden."""
-    seen: set[int] = set()
     for one in inverted_masks(program):
-        if id(one.site.node) not in seen:
-            seen.add(id(one.site.node))
-            notes = (Note(one.mask, "true for the real steps"),)
-            said = (Note(one.evidence, f"{one.padding} is padding"),) if one.evidence is not None else ()
-            yield Finding(
-                one.site,
-                f"what the mask marks is hidden, and this mask ({place(one.mask, one.site)}) marks the real steps: all attention goes to "
-                "padding; compare with `==`, or turn the mask round",
-                (*notes, *said),
-            )
+        notes = (Note(one.mask, "true for the real steps"),)
+        said = (Note(one.evidence, f"{one.padding} is padding"),) if one.evidence is not None else ()
+        yield Finding(
+            one.site,
+            f"what the mask marks is hidden, and this mask ({place(one.mask, one.site)}) marks the real steps: all attention goes to "
+            "padding; compare with `==`, or turn the mask round",
+            (*notes, *said),
+        )

@@ -64,6 +64,7 @@ about a codebook that is used with a straight-through expression elsewhere.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
@@ -108,7 +109,7 @@ def check(program: Program) -> Iterator[Finding]:
         if taken and node.op in {"add", "sub"}
         for one in (*_passes(node, taken), *_passes_refined(node, taken))
     }
-    seen: set[int] = set()
+    told: set[ast.AST] = set()
     for call in program.calls if taken else ():
         given = call.args[0] if call.args else None
         if call.context.no_grad or not call.name.startswith(_CONSUMERS) or not isinstance(given, Sym):
@@ -116,10 +117,9 @@ def check(program: Program) -> Iterator[Finding]:
         form = linear(given)
         for one in taken if form else ():
             fault = _fault(form or {}, one)
-            if fault is None or id(one.table) in passed or id(one.node.site.node if one.node.site else one) in seen:
-                continue
-            if one.node.site is not None:
-                seen.add(id(one.node.site.node))
+            site = one.node.site
+            if fault is not None and id(one.table) not in passed and site is not None and site.node not in told:
+                told.add(site.node)  # several consumers of one lookup are one fault
                 yield _finding(one, given, fault, call)
 
 
@@ -204,15 +204,13 @@ def _expression(given: Sym, one: Lookup) -> Site | None:
 
 
 def _rounded(program: Program) -> Iterator[Finding]:
-    seen: set[int] = set()
     for call in program.calls_to(*_STEPS):
         given = source(call.result)
         form = linear(given) if isinstance(given, Sym) and given.op in {"add", "sub"} else None
-        if not form or call.context.no_grad or id(call.site.node) in seen:
+        if not form or call.context.no_grad:
             continue
         # The mark of a straight-through estimator: a tensor that adds nothing to the value, but gets the gradient.
         if any(abs(c.value) < 1e-9 < c.gradient for c in form.values()):
-            seen.add(id(call.site.node))
             message = (
                 f"`{call.name}` stands around a straight-through expression: its derivative is zero, so no gradient"
             )
