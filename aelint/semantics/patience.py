@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.program import Program
+from aelint.semantics.scores import contest
 from aelint.syntax.walk import walk
 
 __all__ = ["IgnoredValidation", "Patience", "ignored_validations", "patiences", "restarts_waiting"]
@@ -189,10 +190,8 @@ def ignored_validations(program: Program) -> Iterator[IgnoredValidation]:
             continue
         dead = next((d for d in dead_stores(node) if _HELD_OUT.match(d.target.id) and d.overwritten is None), None)
         for branch in (n for n in walk(node) if isinstance(n, ast.If)) if dead is not None else ():
-            match branch.test:
-                case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, _ORDERS):
-                    score, best = (left, right) if "best" in ast.unparse(right).lower() else (right, left)
-                    if "best" in ast.unparse(best).lower() and isinstance(score, ast.Name) and dead is not None:
-                        unit = function.module.unit
-                        loss = Site(unit, dead.target)
-                        yield IgnoredValidation(Site(unit, branch.test), loss, dead.target.id, score.id)
+            compared = contest(branch.test, lambda text: "best" in text.lower())
+            if compared is not None and isinstance(compared.score, ast.Name) and dead is not None:
+                unit = function.module.unit
+                loss = Site(unit, dead.target)
+                yield IgnoredValidation(Site(unit, branch.test), loss, dead.target.id, compared.score.id)

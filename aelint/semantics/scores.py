@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -11,7 +13,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import External, Sym, Value
 
-__all__ = ["Better", "better", "is_read_from_loss", "losses_in", "minimised_sums"]
+__all__ = ["Better", "Contest", "better", "contest", "is_read_from_loss", "losses_in", "minimised_sums"]
 
 _LOSSES = frozenset(
     {
@@ -52,6 +54,29 @@ class Better(Enum):
     def opposite(self) -> Better:
         """The other direction."""
         return Better.HIGHER if self is Better.LOWER else Better.LOWER
+
+
+_KEPT_BY = {ast.Lt: Better.LOWER, ast.LtE: Better.LOWER, ast.Gt: Better.HIGHER, ast.GtE: Better.HIGHER}
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A comparison of a score with the best one so far; `keeps` is the one of the two that wins."""
+
+    score: ast.expr
+    best: ast.expr
+    keeps: Better
+
+
+def contest(test: ast.AST, is_best: Callable[[str], bool]) -> Contest | None:
+    """`score < best`, from either side. `is_best` tells by its text which operand is the best score."""
+    match test:
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if keeps := _KEPT_BY.get(type(op)):
+            if is_best(ast.unparse(right)):
+                return Contest(left, right, keeps)
+            if is_best(ast.unparse(left)):
+                return Contest(right, left, keeps.opposite)
+    return None
 
 
 def better(value: Value, minimised: frozenset[int] = frozenset()) -> Better | None:

@@ -64,7 +64,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.patience import restarts_waiting
-from aelint.semantics.scores import Better, better, minimised_sums
+from aelint.semantics.scores import Better, better, contest, minimised_sums
 from aelint.semantics.trace import Binding, Guard, Store
 from aelint.semantics.values import Object, Sym
 
@@ -144,20 +144,11 @@ _EXTREME = re.compile("worst|max|hard|peak|high|upper|thresh")
 
 def _kept(test: ast.AST, guard: Guard, event: Binding | Store) -> Better | None:
     """Which of two numbers the branch keeps in the variable that it compares with."""
-    match test:
-        case ast.Compare(left=left, ops=[op], comparators=[right]) if guard.taken:
-            target = ast.unparse(event.site.node)
-            if _EXTREME.search(target):
-                return None
-            if ast.unparse(right) == target:
-                return {ast.Lt: Better.LOWER, ast.LtE: Better.LOWER, ast.Gt: Better.HIGHER, ast.GtE: Better.HIGHER}.get(
-                    type(op)
-                )
-            if ast.unparse(left) == target:
-                return {ast.Lt: Better.HIGHER, ast.LtE: Better.HIGHER, ast.Gt: Better.LOWER, ast.GtE: Better.LOWER}.get(
-                    type(op)
-                )
-    return None
+    target = ast.unparse(event.site.node)
+    if not guard.taken or _EXTREME.search(target):
+        return None
+    found = contest(test, lambda text: text == target)
+    return found.keeps if found is not None else None
 
 
 def _saves(program: Program, guard: Guard) -> bool:

@@ -74,6 +74,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.scores import Better, Contest, contest
 from aelint.semantics.trace import Binding, Store
 from aelint.semantics.values import Sym, Value
 from aelint.syntax.walk import walk
@@ -88,7 +89,6 @@ RULE = Rule(
 )
 
 _KEEPS = ("save", "state_dict", "deepcopy")
-_SMALLER = (ast.Lt, ast.LtE)
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -122,23 +122,17 @@ def _keeps_model(statement: ast.If) -> bool:
     return any(word in name for name in names for word in _KEEPS)
 
 
-def _operands(test: ast.AST) -> tuple[ast.expr, ast.expr, bool] | None:
-    """The score, the best one, and whether a smaller score is kept."""
-    match test:
-        case ast.Compare(left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE() as op], comparators=[right]):
-            smaller = isinstance(op, _SMALLER)
-            for score, best, kept in ((left, right, smaller), (right, left, not smaller)):
-                if isinstance(best, (ast.Name, ast.Attribute)) and "best" in ast.unparse(best).lower():
-                    return score, best, kept
-    return None
+def _contest(test: ast.AST) -> Contest | None:
+    found = contest(test, lambda text: "best" in text.lower())
+    return found if found is not None and isinstance(found.best, (ast.Name, ast.Attribute)) else None
 
 
 def _forgotten(statement: ast.If, later: list[ast.stmt]) -> ast.Assign | None:
     """The assignment that replaces the best score behind the branch, where the branch itself does not."""
-    operands = _operands(statement.test)
-    if operands is None:
+    compared = _contest(statement.test)
+    if compared is None:
         return None
-    score, best = ast.unparse(operands[0]), ast.unparse(operands[1])
+    score, best = ast.unparse(compared.score), ast.unparse(compared.best)
     if any(best in {ast.unparse(t) for t in _targets(n)} for s in statement.body for n in walk(s)):
         return None
     for one in later:
@@ -168,27 +162,25 @@ def _overwritten(site: Site, test: Site) -> Finding:
 
 
 def _unreachable(program: Program, test: Site) -> Iterator[Finding]:
-    operands = _operands(test.node)
-    if operands is None:
+    compared = _contest(test.node)
+    if compared is None:
         return
-    score, best, smaller = operands
-    starts, scores = [], []
-    for event in program.assignments:
-        if event.site.unit is not test.unit or any(g.test is test.node for g in event.context.guards):
-            continue
-        if _text(event) == ast.unparse(best):
-            starts.append(event)
-        elif _text(event) == ast.unparse(score):
-            scores.append(event)
+    score, best, smaller = ast.unparse(compared.score), ast.unparse(compared.best), compared.keeps is Better.LOWER
+    outside = [
+        event
+        for event in program.assignments
+        if event.site.unit is test.unit and not any(g.test is test.node for g in event.context.guards)
+    ]
+    starts = [event for event in outside if _text(event) == best]
+    scores = [event for event in outside if _text(event) == score]
     numbers = [float(e.value) for e in starts if isinstance(e.value, (int, float)) and not isinstance(e.value, bool)]
     if not scores or not numbers or len(numbers) != len(starts):
         return
     if all(_never(s.value, start, smaller) for s in scores for start in numbers):
-        what = "less" if smaller else "more"
-        better = "inf" if smaller else "-inf"
+        what, start = ("less", "inf") if smaller else ("more", "-inf")
         message = (
-            f"`{test.text}` is never true: `{ast.unparse(best)}` starts at {numbers[0]:g}, and `{ast.unparse(score)}` is "
-            f'never {what} than that. No model is kept; start from `float("{better}")`.'
+            f"`{test.text}` is never true: `{best}` starts at {numbers[0]:g}, and `{score}` is never {what} than that. "
+            f'No model is kept; start from `float("{start}")`.'
         )
         yield Finding(test, message, (Note(starts[0].site, "the start"),))
 
