@@ -70,3 +70,23 @@ def test_silent_on_a_function_for_uncertainty_outside_of_a_network():
     assert rows(rule, source) == []
     sampler = TEXT.format(line="pass") + "    def draw(self, x):\n        return F.dropout(self.fc(x), 0.1)\n"
     assert rows(rule, sampler) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("h = nn.Dropout(0.2)(h) if self.training else h", id="a layer for training only"),
+        pytest.param("self.late = nn.Dropout(0.2); h = self.late(h)", id="a layer that is kept"),
+        pytest.param("h = nn.Dropout(0.0)(h)", id="nothing is dropped"),
+        pytest.param("h = nn.ReLU()(h)", id="a layer with one mode"),
+    ],
+)
+def test_silent_on_layers_made_in_a_pass(line):
+    assert rows(rule, TEXT.format(line=line)) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["h = nn.Dropout(0.2)(h)", "h = nn.Dropout2d(p=0.5)(h)", "drop = nn.Dropout(0.3); h = drop(h)"]
+)
+def test_layers_made_in_a_pass(line):
+    assert rows(rule, TEXT.format(line=line)) == [14]

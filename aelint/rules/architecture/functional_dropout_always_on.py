@@ -1,13 +1,14 @@
-"""`F.dropout` without `training=` drops values at inference as well.
+"""`F.dropout` without `training=`, or a dropout layer made in `forward`, drops values at inference as well.
 
 ## What it does
 
-Reports calls of `torch.nn.functional.dropout` and its relatives in networks that do not pass `training`.
+Reports calls of `torch.nn.functional.dropout` and its relatives in networks that do not pass `training`, and dropout
+layers that a network's pass makes anew and applies at once.
 
 ## Why is this bad?
 
-The function's default is `training=True`, and it does not know about `model.eval()`. Reconstructions,
-codes and scores then differ from call to call.
+The function's default is `training=True`, and it does not know about `model.eval()`. A layer that `forward` makes is no
+part of the network, so `eval()` does not reach it either. Reconstructions, codes and scores then differ from call to call.
 
 ## Example
 
@@ -61,15 +62,17 @@ from aelint.semantics.comparisons import is_output
 from aelint.semantics.kinds import is_network
 from aelint.semantics.trace import Call
 from aelint.semantics.values import External, Sym
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL120",
     name="functional-dropout-always-on",
-    summary="`F.dropout` without `training=` drops values at inference as well",
+    summary="`F.dropout` without `training=`, or a dropout layer made in `forward`, drops values at inference as well",
     severity=Severity.WARNING,
     triggers=(("dropout",),),
 )
 
+_LAYERS = ("torch.nn.Dropout", "torch.nn.AlphaDropout", "torch.nn.FeatureAlphaDropout")
 _METHODS = frozenset({"forward", "encode", "decode", "reconstruct", "embed", "predict"})
 
 
@@ -79,6 +82,27 @@ def check(program: Program) -> Iterator[Finding]:
         node = call.site.node
         if isinstance(node, ast.Call) and _is_always_on(call, node) and _is_inner(call):
             yield _finding(call, node)
+        elif call.name.startswith(_LAYERS) and _is_made_in_pass(program, call):
+            message = (
+                "this layer is made anew in each pass and starts in training mode: no `eval()` reaches it, and values are dropped at "
+                "inference too. Make it once, in `__init__`"
+            )
+            yield Finding(call.site, message)
+
+
+def _is_made_in_pass(program: Program, call: Call) -> bool:
+    """Whether a network's pass makes the layer, keeps it nowhere, and applies it whatever the mode."""
+    function = call.context.function
+    if function is None or function.owner is None or not is_network(function.owner) or call.context.guards:
+        return False
+    if function.name not in _METHODS or call.bound.get("p") == 0 or _asks_for_mode(function.node):
+        return False
+    kept = any(store.value is call.result for store in program.stores)
+    return not kept and any(c.receiver is call.result and c.name.endswith("dropout") for c in program.calls)
+
+
+def _asks_for_mode(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr in {"training", "train", "eval"} for n in walk(node))
 
 
 def _is_always_on(call: Call, node: ast.Call) -> bool:
