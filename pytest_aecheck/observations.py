@@ -48,6 +48,7 @@ from pytest_aecheck.records import (
     Weights,
     WorkerNoise,
 )
+from pytest_aecheck.training_records import Progress, Schedule
 
 __all__ = [
     "PROBE_BROKE",
@@ -82,6 +83,7 @@ __all__ = [
     "PriorSamples",
     "Processes",
     "Program",
+    "Progress",
     "Quantizer",
     "QuantizerBalance",
     "Ranks",
@@ -89,6 +91,7 @@ __all__ = [
     "RoundTrip",
     "Routes",
     "Scaling",
+    "Schedule",
     "StepFacts",
     "Stream",
     "Teacher",
@@ -289,6 +292,16 @@ class Observations:
     def step(self) -> StepFacts:
         """The training step."""
         return cast("StepFacts", self.get("step"))
+
+    @property
+    def progress(self) -> Progress:
+        """Several training steps."""
+        return cast("Progress", self.get("progress"))
+
+    @property
+    def schedule(self) -> Schedule:
+        """Learning rates."""
+        return cast("Schedule", self.get("schedule"))
 
     @property
     def bypass(self) -> Bypass:

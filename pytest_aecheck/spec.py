@@ -35,6 +35,8 @@ class AESpec:
         loader: builds the training loader.
         eval_loader: builds the validation loader.
         optimizer: `optimizer(model)` builds the optimiser.
+        scheduler: `scheduler(optimizer)` builds the schedule of the learning rate.
+        steps: how often the schedule is stepped in the whole training.
         train_step: `train_step(model, batch)` or `train_step(model, optimizer, batch)` makes one update.
         encode, decode, reconstruct: how to reach the parts, where the names in the model do not tell:
             `encode(model, batch)`, `decode(model, code)`, `reconstruct(model, batch)`.
@@ -58,6 +60,8 @@ class AESpec:
     loader: Callable[[], Any] | None = None
     eval_loader: Callable[[], Any] | None = None
     optimizer: Callable[..., Any] | None = None
+    scheduler: Callable[..., Any] | None = None
+    steps: int | None = None
     train_step: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None
     decode: Callable[..., Any] | None = None
@@ -76,7 +80,17 @@ class AESpec:
     def __post_init__(self) -> None:
         if not callable(self.model):
             raise SpecError(f"model must be a module or a callable that builds one, not {type(self.model).__name__}")
-        for key in ("loss", "loader", "eval_loader", "optimizer", "train_step", "encode", "decode", "reconstruct"):
+        for key in (
+            "loss",
+            "loader",
+            "eval_loader",
+            "optimizer",
+            "scheduler",
+            "train_step",
+            "encode",
+            "decode",
+            "reconstruct",
+        ):
             value = getattr(self, key)
             if value is not None and not callable(value):
                 raise SpecError(f"{key} must be a callable or None, not {type(value).__name__}")
@@ -84,6 +98,8 @@ class AESpec:
             raise SpecError("batch is missing: give batch(n, seed) or a tensor of samples")
         if self.draws is not None and not is_strategy(self.draws):
             raise SpecError(f"draws must be a hypothesis strategy or None, not {type(self.draws).__name__}")
+        if self.steps is not None and self.steps < 1:
+            raise SpecError(f"steps must be at least 1, got {self.steps}")
         if self.batch_size < 2:
             raise SpecError(f"batch_size must be at least 2 to tell samples apart, got {self.batch_size}")
         object.__setattr__(self, "stage", Stage(self.stage))

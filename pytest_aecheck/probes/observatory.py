@@ -42,6 +42,8 @@ _PROBES = {
     "padding": "padding:observe_padding",
     "stream": "coverage:observe_stream",
     "step": "steps:observe_step",
+    "progress": "progress:observe_progress",
+    "schedule": "progress:observe_schedule",
     "quantizer_balance": "quantizers:observe_quantizer_balance",
     "penalty": "penalty:observe_penalty",
     "overfit": "overfit:observe_overfit",

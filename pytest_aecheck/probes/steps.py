@@ -14,7 +14,7 @@ from pytest_aecheck.observations import StepFacts, Unavailable
 from pytest_aecheck.probes.bench import Bench, _positional, _said
 from pytest_aecheck.probes.determinism import preserved, seeded
 
-__all__ = ["observe_step"]
+__all__ = ["make_step", "observe_step", "working_copy"]
 
 
 class _Watch:
@@ -55,12 +55,18 @@ def observe_step(bench: Bench) -> StepFacts:
     spec = bench.spec
     if spec.train_step is None and spec.optimizer is None:
         raise Unavailable("neither train_step nor optimizer was declared")
+    return _observed(bench, working_copy(bench))
+
+
+def working_copy(bench: Bench) -> Any:
+    """A model that may be trained: a copy or, where what earlier calls left in the model cannot be copied, one built anew."""
     with bench.ready(training=True) as model, preserved():
         try:
-            work = copy.deepcopy(model)
+            return copy.deepcopy(model)
         except Exception as error:
+            if bench.has_factory:
+                return bench.build(bench.spec.seed)
             raise Unavailable(f"the model cannot be copied: {_said(error)}") from error
-    return _observed(bench, work)
 
 
 def _observed(bench: Bench, model: Any) -> StepFacts:
@@ -75,7 +81,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     with _watching() as watch:
         try:
-            _step(bench, model, optimizer, batch, 0)
+            make_step(bench, model, optimizer, batch, 0)
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the finding
@@ -126,7 +132,8 @@ def _facts(
     )
 
 
-def _step(bench: Bench, model: Any, optimizer: Any, batch: Any, seed: int) -> None:
+def make_step(bench: Bench, model: Any, optimizer: Any, batch: Any, seed: int) -> None:
+    """One training step as declared, under a random state of its own."""
     step = bench.spec.train_step
     assert step is not None
     with seeded(bench.spec.seed + seed):
@@ -198,15 +205,34 @@ def _accumulates(bench: Bench, model: Any, optimizer: Any) -> bool:
     ):
         return False
     batch = bench.batch(bench.spec.batch_size, 1)
-    results = []
-    for clear in (False, True):
-        try:
-            again, its_optimizer = copy.deepcopy((model, optimizer))
-        except Exception:  # noqa: BLE001 - not every optimiser can be copied
-            return False
-        for p, original in zip(again.parameters(), model.parameters(), strict=True):
-            # a copied parameter has no gradient of its own
-            p.grad = None if clear or original.grad is None else original.grad.detach().clone()
-        _step(bench, again, its_optimizer, batch, 1)
-        results.append([p.detach().clone() for p in again.parameters()])
-    return any(not torch.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(*results, strict=True))
+    try:
+        copies = [copy.deepcopy((model, optimizer)) for _ in range(3)]
+    except Exception:  # noqa: BLE001 - not every optimiser can be copied
+        return False
+    kept, cleared, control = (
+        _second_step(bench, model, work, batch, clear=clear)
+        for work, clear in zip(copies, (False, True, False), strict=True)
+    )
+    # the third run tells what a step owes to things outside model and optimiser: a schedule that was moved on, a counter
+    return bool(kept) and _same(kept, control) and not _same(kept, cleared)
+
+
+def _second_step(bench: Bench, model: Any, work: tuple[Any, Any], batch: Any, *, clear: bool) -> list[Any]:
+    """The parameters after one more step of a copy; none where the copy lacks something."""
+    again, optimizer = work
+    for p, original in zip(again.parameters(), model.parameters(), strict=True):
+        # a copied parameter has no gradient of its own
+        p.grad = None if clear or original.grad is None else original.grad.detach().clone()
+    try:
+        make_step(bench, again, optimizer, batch, 1)
+    except Unavailable:
+        raise
+    except Exception:  # noqa: BLE001 - a copied optimiser lacks what was attached to it
+        return []
+    return [p.detach().clone() for p in again.parameters()]
+
+
+def _same(one: list[Any], other: list[Any]) -> bool:
+    return len(one) == len(other) and all(
+        torch.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(one, other, strict=True)
+    )

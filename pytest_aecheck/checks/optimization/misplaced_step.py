@@ -16,7 +16,7 @@ by a common factor of at most one per parameter.
 
 ## Exemptions
 
-Gradients that a later phase of the same step adds to.
+Gradients that a later phase of the same step adds to; several steps (64 at most) that make one update together.
 
 ## References
 
@@ -32,7 +32,7 @@ CHECK = Check(
     code="AEC405",
     name="misplaced-step",
     summary="the training step does not update, updates without gradient, or edits gradients after the update",
-    needs=("step",),
+    needs=("step", "progress"),
 )
 
 
@@ -43,6 +43,8 @@ def judge(observations: Observations) -> Verdict:
     step = observations.step
     if step.error:
         return CHECK.skipped(f"the training step raised {step.error}")
+    if not step.moved and observations.progress.first_update:
+        return CHECK.passed(steps_for_one_update=observations.progress.first_update)
     if not step.moved:
         return CHECK.failed(
             "one training step changed no parameter: is optimizer.step() called, and on this model's parameters?"

@@ -111,6 +111,58 @@ for _name, _code, _order in (
     ("left_in_evaluation", "AEC601", "zbse"),
 ):
     MUTANTS.append(Mutant(_name, _code, MLP, more={"optimizer": adam, "train_step": step_with(_order)}))
+
+
+class Keeping(MLP):
+    """A model with room for what a training step keeps."""
+
+    def __init__(self):
+        super().__init__()
+        self.count, self.total, self.best, self.shift = 0, 0.0, None, None
+
+
+class Remembering(Keeping):
+    """Computes something with a gradient once, and keeps it."""
+
+    def forward(self, x):
+        if self.shift is None:
+            self.shift = self.encoder(x).mean()
+        return super().forward(x) + self.shift
+
+
+def keeps_graphs(model, optimizer, x):
+    step_with("zbs")(model, optimizer, x)
+    model.total = model.total + F.mse_loss(model(x), x)
+
+
+def keeps_live_state(model, optimizer, x):
+    step_with("zbs")(model, optimizer, x)
+    model.best = model.state_dict()
+
+
+def erases_gradients(model, optimizer, x):
+    model.count += 1
+    optimizer.zero_grad()
+    (F.mse_loss(model(x), x) / 4).backward()
+    if model.count % 4 == 0:
+        optimizer.step()
+
+
+def decays_in_every_step(model, optimizer, x):
+    step_with("zbs")(model, optimizer, x)
+    for group in optimizer.param_groups:
+        group["lr"] *= 0.75
+
+
+for _step, _code, _model in (
+    (keeps_graphs, "AEC412", Keeping),
+    (keeps_live_state, "AEC602", Keeping),
+    (erases_gradients, "AEC404", Keeping),
+    (decays_in_every_step, "AEC424", Keeping),
+    (step_with("zbs"), "AEC423", Remembering),
+):
+    _more = {"optimizer": adam, "train_step": _step}
+    MUTANTS.append(Mutant(f"{_code}_in_several_steps", _code, _model, more=_more))
 MUTANTS.append(
     Mutant("decoder_only", "AEC402", MLP, more={"optimizer": lambda m: torch.optim.SGD(m.decoder.parameters(), lr=0.1)})
 )
