@@ -17,6 +17,7 @@ from aelint.semantics.operators import Conflict
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Activation, Context
 from aelint.semantics.values import Instance, Object, Sym, Value
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 __all__ = [
@@ -82,10 +83,7 @@ def _asks_for_part(test: ast.AST) -> bool:
 def _asks_for_shape(test: ast.AST) -> bool:
     if isinstance(test, ast.ExceptHandler):
         return True
-    names = {
-        n.attr if isinstance(n, ast.Attribute) else n.id for n in walk(test) if isinstance(n, (ast.Attribute, ast.Name))
-    }
-    return bool(names & _TESTS_OF_SHAPE)
+    return any(last_name(n) in _TESTS_OF_SHAPE for n in walk(test))
 
 
 def source_of_size(value: Value, size: Dim) -> Sym | None:

@@ -10,6 +10,7 @@ from aelint.semantics.kinds import is_network
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import MISSING, Instance
+from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["undefined_attributes"]
@@ -35,7 +36,7 @@ def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str
     known = _names_set(program)
     for read in program.missing_attributes:
         network, node = read.receiver, read.site.node
-        own = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+        own = is_own_attribute(node)
         if own and isinstance(network, Instance) and _is_missing(program, network, read.name, known):
             yield read.site, network, read.name
     for call in program.calls:

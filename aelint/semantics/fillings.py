@@ -13,6 +13,7 @@ from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.program import Program
 from aelint.semantics.values import Function, Sym
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 __all__ = ["Forgotten", "forgotten_corruptions", "forgotten_tensors"]
@@ -72,19 +73,11 @@ def _made(statement: ast.AST) -> tuple[ast.Name, ast.expr] | None:
 
 def _is_fresh(call: ast.Call) -> bool:
     """Whether the call gives memory of its own; `zeros(3).to(device)` does, `x.to(device)` may not."""
-    name = _called(call)
+    name = last_name(call.func)
     if name in _PASSING_ON:
         inner = call.func.value if isinstance(call.func, ast.Attribute) else None
         return isinstance(inner, ast.Call) and _is_fresh(inner)
     return name in _FRESH
-
-
-def _called(call: ast.Call) -> str:
-    match call.func:
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-        case _:
-            return ""
 
 
 def _writes(node: ast.AST, name: str) -> bool:

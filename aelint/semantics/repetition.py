@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import own_nodes, walk
 
 __all__ = ["Constancy", "attribute_of_self", "changed_attributes", "parameters"]
@@ -57,7 +58,7 @@ def _changed(function: ast.AST) -> Iterator[ast.expr]:
                 yield from _places(target)
             case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in _CHANGING or name.endswith("_"):
                 yield from _places(owner)
-        if isinstance(node, ast.Call) and _name(node.func) not in _PURE:
+        if isinstance(node, ast.Call) and last_name(node.func) not in _PURE:
             yield from (a for a in node.args if isinstance(a, (ast.Name, ast.Attribute)))
 
 
@@ -100,7 +101,7 @@ class Constancy:
                     self.varying |= set(names)
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if method in _CHANGING:
                     self.varying.add(name)
-                case ast.Call() if _name(node.func) not in _PURE:
+                case ast.Call() if last_name(node.func) not in _PURE:
                     self.varying |= {a.id for a in node.args if isinstance(a, ast.Name)}
 
     def _bind(self, target: ast.expr, value: ast.expr) -> None:
@@ -123,7 +124,7 @@ class Constancy:
             case ast.Call(func=function, args=args, keywords=keywords):
                 owner = [function.value] if isinstance(function, ast.Attribute) else []
                 given = [*owner, *args, *(k.value for k in keywords)]
-                return _name(function) in _PURE and all(self.constant(g, seen) for g in given)
+                return last_name(function) in _PURE and all(self.constant(g, seen) for g in given)
             case (
                 ast.Tuple()
                 | ast.List()
@@ -184,11 +185,3 @@ def _names(target: ast.AST) -> set[str]:
             return _names(value)
         case _:
             return set()
-
-
-def _name(function: ast.expr) -> str:
-    match function:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case _:
-            return ""

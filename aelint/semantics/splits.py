@@ -13,6 +13,7 @@ from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, ListValue, Object, Sym, Value
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 __all__ = [
@@ -122,12 +123,10 @@ def _crossed(named: list[tuple[str, ast.expr]]) -> Iterator[tuple[str, ast.expr]
 
 def _text(node: ast.expr) -> str:
     match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
         case ast.Call(func=ast.Name(id="len"), args=[inner]):
             return _text(inner)
         case _:
-            return ""
+            return last_name(node)
 
 
 def whole_beside_training_part(program: Program) -> Iterator[tuple[Site, str, str]]:

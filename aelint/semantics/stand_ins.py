@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.batches import is_held_out_name, is_training_name
 from aelint.semantics.program import Program
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 __all__ = ["StandIn", "stand_ins"]
@@ -34,7 +35,7 @@ def stand_ins(program: Program) -> Iterator[StandIn]:
         for node in walk(module.tree)
         if isinstance(node, ast.Assign) and len(node.targets) == 1
         for target, source in _made_from(node)
-        if is_held_out_name(target) and is_training_name(given := _name(source))
+        if is_held_out_name(target) and is_training_name(given := last_name(source))
         for other in _counterparts(given, target)
     ]
     if not candidates:
@@ -47,7 +48,7 @@ def stand_ins(program: Program) -> Iterator[StandIn]:
 
 
 def _made_from(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
-    target = _name(node.targets[0])
+    target = last_name(node.targets[0])
     match node.value:
         case (
             ast.Call(func=ast.Name(id="iter"), args=[source])
@@ -60,14 +61,6 @@ def _made_from(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
             # A sampler picks the part of a common set.
             if data is not None and not options.keys() & {"sampler", "batch_sampler", None}:
                 yield target, data
-
-
-def _name(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case _:
-            return ""
 
 
 def _counterparts(given: str, target: str) -> Iterator[str]:

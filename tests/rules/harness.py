@@ -15,8 +15,8 @@ from types import ModuleType
 
 import aelint.rules
 from aelint.engine.checkers import checker
-from aelint.registry import find
-from aelint.rule import Finding
+from aelint.registry import RuleInfo
+from aelint.rule import Finding, Rule
 from aelint.semantics import Program, understand
 from aelint.sources.unit import SourceUnit
 
@@ -57,8 +57,9 @@ def run(
     module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None
 ) -> list[Finding]:
     """The findings of one rule, called as the engine calls it."""
-    rule = find(module.RULE.code)
-    return list(checker(rule)(program(source), {**rule.options, **(options or {})}))
+    rule: Rule = module.RULE
+    info = RuleInfo(rule.code, rule.name, module.__name__, rule.summary, rule.severity, rule.confidence)
+    return list(checker(info)(program(source), {**rule.options, **(options or {})}))
 
 
 def rows(module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None) -> list[int]:

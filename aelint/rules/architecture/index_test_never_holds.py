@@ -71,6 +71,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.kinds import is_network
 from aelint.semantics.values import Function, Instance, ListValue, Object, Value
+from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -228,10 +229,10 @@ def _is_steady(loop: ast.For | ast.AsyncFor, counter: str, length: _Size) -> boo
 
 def _is_beyond(program: Program, function: Function, loop: ast.For | ast.AsyncFor, bound: ast.expr) -> bool:
     """Whether an attribute that is called the last index is the number of layers, in every instance that is known."""
-    if not (isinstance(bound, ast.Attribute) and _LAST.search(bound.attr) and _is_self(bound)):
+    if not (isinstance(bound, ast.Attribute) and _LAST.search(bound.attr) and is_own_attribute(bound)):
         return False
     match loop.iter:
-        case ast.Call(args=[ast.Attribute(attr=attr) as items]) if _is_self(items):
+        case ast.Call(args=[ast.Attribute(attr=attr) as items]) if is_own_attribute(items):
             pass
         case _:
             return False
@@ -255,7 +256,3 @@ def _count(value: Value) -> int | None:
             return len(children)
         case _:
             return None
-
-
-def _is_self(node: ast.Attribute) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id == "self"

@@ -74,6 +74,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -140,7 +141,7 @@ def _late_additions(
             case ast.AugAssign(target=ast.Name(id=one) as read) if one == name:
                 additions.append(node)
                 understood.add(id(read))
-            case ast.Call(func=func, args=[argument]) if _called(func) in _CONTAINERS:
+            case ast.Call(func=func, args=[argument]) if last_name(func) in _CONTAINERS:
                 taken = argument.value if isinstance(argument, ast.Starred) else argument
                 if isinstance(taken, ast.Name) and taken.id == name:
                     containers.append(node)
@@ -156,11 +157,7 @@ def _late_additions(
 
 
 def _adds_layers(addition: ast.AST) -> bool:
-    return any(isinstance(n, ast.Call) and _called(n.func)[:1].isupper() for n in walk(addition))
-
-
-def _called(func: ast.expr) -> str:
-    return func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+    return any(isinstance(n, ast.Call) and last_name(n.func)[:1].isupper() for n in walk(addition))
 
 
 def _share_a_loop(function: ast.AST, one: ast.AST, other: ast.AST) -> bool:

@@ -77,6 +77,7 @@ from aelint.semantics import Program
 from aelint.semantics.scores import Better, Contest, contest
 from aelint.semantics.trace import Binding, Store
 from aelint.semantics.values import Sym, Value
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -115,11 +116,8 @@ def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
 
 def _keeps_model(statement: ast.If) -> bool:
     """Whether the branch saves the state of a model."""
-    called = [n.func for s in statement.body for n in walk(s) if isinstance(n, ast.Call)]
-    names = [
-        f.attr if isinstance(f, ast.Attribute) else f.id for f in called if isinstance(f, (ast.Attribute, ast.Name))
-    ]
-    return any(word in name for name in names for word in _KEEPS)
+    called = [last_name(n.func) for s in statement.body for n in walk(s) if isinstance(n, ast.Call)]
+    return any(word in name for name in called for word in _KEEPS)
 
 
 def _contest(test: ast.AST) -> Contest | None:

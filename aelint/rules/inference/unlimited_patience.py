@@ -68,6 +68,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.patience import Patience, patiences
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -105,12 +106,4 @@ def _saved_when_worse(one: Patience) -> Iterator[Finding]:
 
 def _saves(body: tuple[ast.stmt, ...]) -> list[ast.Call]:
     calls = [s.value for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]
-    return [c for c in calls if any("save" in _name(n) for n in walk(c.func))]
-
-
-def _name(node: ast.AST) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name.lower()
-        case _:
-            return ""
+    return [c for c in calls if any("save" in last_name(n).lower() for n in walk(c.func))]

@@ -75,6 +75,7 @@ from aelint.semantics.posteriors import draw_of, noise_of, posteriors
 from aelint.semantics.trace import Guard
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -122,16 +123,8 @@ def _is_training(test: ast.AST) -> bool:
 
 def _draws_once(function: ast.AST) -> bool:
     """Whether the function draws in one place, so that nothing is drawn in the other mode."""
-    drawn = [n for n in walk(function) if isinstance(n, ast.Call) and _called(n.func) in _DRAWS]
+    drawn = [n for n in walk(function) if isinstance(n, ast.Call) and last_name(n.func) in _DRAWS]
     return len(drawn) == 1
-
-
-def _called(function: ast.expr) -> str:
-    match function:
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-        case _:
-            return ""
 
 
 def _shifted(program: Program) -> Iterator[Finding]:

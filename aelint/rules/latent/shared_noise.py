@@ -74,6 +74,7 @@ from aelint.semantics.posteriors import POSITIVE_MAPS, Posterior, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.values import Shape
 from aelint.semantics.wording import shape_text
+from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -117,13 +118,11 @@ def _encodes_one(program: Program, site: Site) -> bool:
         node = function.node
         if function.module.unit is site.unit and node.lineno <= site.row <= (node.end_lineno or 0):
             calls = (n for n in walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
-            if any(isinstance(a, ast.List) and len(a.elts) == 1 for n in calls if _names_self(n.func) for a in n.args):
+            if any(
+                isinstance(a, ast.List) and len(a.elts) == 1 for n in calls if is_own_attribute(n.func) for a in n.args
+            ):
                 return True
     return False
-
-
-def _names_self(target: ast.expr) -> bool:
-    return isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
 
 
 def _is_posterior(one: Posterior) -> bool:

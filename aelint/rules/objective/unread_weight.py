@@ -61,6 +61,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.values import ClassValue
 from aelint.semantics.wording import place
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -118,11 +119,7 @@ def _found(program: Program, owner: ClassValue, name: str, store: ast.Assign, re
 
 
 def _is_dynamic(owner: ast.ClassDef) -> bool:
-    for node in walk(owner):
-        match node:
-            case ast.Name(id=name) | ast.Attribute(attr=name) if name in _DYNAMIC:
-                return True
-    return False
+    return any(last_name(node) in _DYNAMIC for node in walk(owner))
 
 
 def _stored(owner: ast.ClassDef) -> list[tuple[str, ast.Assign]]:
@@ -180,12 +177,10 @@ def _is_error(name: str) -> bool:
 
 def _named(node: ast.expr) -> str:
     match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="mean" | "sum")):
             return name
         case _:
-            return ""
+            return last_name(node)
 
 
 def _belongs(term: str, word: str | None) -> bool:

@@ -63,6 +63,7 @@ from aelint.semantics.parameters import is_optimizer, owner_of, weight_of
 from aelint.semantics.trace import Store
 from aelint.semantics.values import MISSING, Instance, Value
 from aelint.sources.unit import SourceUnit
+from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -92,7 +93,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _message(store: Store) -> str:
     node = store.site.node
-    own = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    own = is_own_attribute(node)
     if store.name in _MISSPELLED and not own and _is_torchs(store.target):
         return f"`{store.name}` is a new attribute that nothing reads: the gradient is not switched; the name is `requires_grad`"
     if (
