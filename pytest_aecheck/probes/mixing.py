@@ -19,6 +19,9 @@ from pytest_aecheck.probes.vocabulary import NORMAL, RANDOM
 
 __all__ = ["observe_mixing"]
 
+_ROUNDING = 1e-6
+"""Of the largest output, what another order of summation may change."""
+
 
 def observe_mixing(bench: Bench) -> Mixing:
     """Look for influence between samples in every output that has one axis of samples."""
@@ -126,8 +129,23 @@ def _by_replacement(
     repeated, _ = record_opened(bench, model, odd.batch, seed=bench.spec.seed, noise=ones, with_loss=False)
     again = _floating(repeated)
     noise = max((_gap(base[path], again[path]) for path in axes if path in again), default=0.0)
+    if run is not None and _sizes(run) != _sizes(odd.run):
+        noise = max(noise, _ROUNDING * float(base[path].detach().abs().nan_to_num().max()))
     where = first_mixing(odd.run.trace, run.trace, replaced, n) if run is not None else ""
     return _Change(path, sample, replaced, size, noise, where)
+
+
+def _sizes(run: Run) -> list[tuple[Any, ...]]:
+    """The sizes that the arithmetic had. Where they follow the data (packed sequences, kept patches), sums are taken in another order."""
+    return [
+        tuple(
+            value.tensor.tolist()
+            if "packed" in call.name and not value.tensor.is_floating_point()
+            else value.tensor.shape
+        )
+        for call in run.trace.calls
+        for value in (*call.inputs, *call.outputs)
+    ]
 
 
 def _replaced(bench: Bench, model: Any, odd: OddPass, which: tuple[int, ...]) -> Run | None:

@@ -31,7 +31,7 @@ _HORIZON = 1000
 _SAME = 1e-2
 
 
-class _Graphs(TorchFunctionMode):
+class _Graphs(TorchFunctionMode):  # type: ignore[misc] # torch is not type-checked here
     """Remembers, without holding them, the tensors that operations record a graph for."""
 
     def __init__(self) -> None:

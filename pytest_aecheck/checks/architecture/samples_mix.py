@@ -14,7 +14,8 @@ model then gives another answer for the same sample in another batch.
 
 Two exact statements: the gradient of a middle sample's output at every other sample's input is exactly zero;
 and replacing the first and the last but one leaves every other output bitwise equal, all normal noise being one. Where two equal calls already differ (some accelerators), a change counts from ten times
-that difference.
+that difference. Where the sizes of intermediate results follow the data, as with packed sequences, rounding differs too: there it counts from 1e-5 of
+the largest output.
 
 ## Exemptions
 

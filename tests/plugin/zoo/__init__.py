@@ -13,6 +13,7 @@ from tests.plugin.zoo.data import (
     images,
     labelled,
     patches,
+    sentences,
     series,
     series_first,
     signed_images,
@@ -34,6 +35,7 @@ from tests.plugin.zoo.losses import (
     mmd_loss,
     monte_carlo_loss,
     mse,
+    padded_token_loss,
     reparameterize,
     returned_kl,
     sparse_loss,
@@ -56,7 +58,7 @@ from tests.plugin.zoo.plain import (
     Unet,
     ZeroStart,
 )
-from tests.plugin.zoo.sequence import Masked, Recurrent, SentenceVAE, SequenceFirst, Transformer
+from tests.plugin.zoo.sequence import Masked, Packed, Recurrent, SentenceVAE, SequenceFirst, Transformer
 from tests.plugin.zoo.variational import (
     VAE,
     WAE,
@@ -95,6 +97,7 @@ __all__ = [
     "LearnedVariance",
     "Masked",
     "Overcomplete",
+    "Packed",
     "Recurrent",
     "Residual",
     "ResidualVQ",
@@ -123,9 +126,11 @@ __all__ = [
     "mmd_loss",
     "monte_carlo_loss",
     "mse",
+    "padded_token_loss",
     "patches",
     "reparameterize",
     "returned_kl",
+    "sentences",
     "series",
     "series_first",
     "signed_images",
@@ -182,6 +187,7 @@ HEALTHY = [
     Healthy("lstm", lambda: Recurrent(nn.LSTM), series, lambda m, x: elbo(m, x, 0.1)),
     Healthy("sequence-first", SequenceFirst, series_first, mse),
     Healthy("sentence", SentenceVAE, tokens, token_loss),
+    Healthy("packed-sentences", Packed, sentences, padded_token_loss),
     Healthy("transformer", Transformer, patches, mse),
     Healthy("transformer-dropout", lambda: Transformer(0.1), patches, mse),
     Healthy("masked", Masked, patches, masked_loss),

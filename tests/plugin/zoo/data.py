@@ -28,6 +28,12 @@ def tokens(n, seed):
     return torch.randint(2, 15, (n, 7), generator=torch.Generator().manual_seed(seed))
 
 
+def sentences(n, seed):
+    """Tokens of different lengths, filled up with zeros."""
+    lengths = 3 + (torch.arange(n) * 3 + seed) % 5
+    return tokens(n, seed) * (torch.arange(7) < lengths[:, None])
+
+
 def patches(n, seed):
     return torch.randn(n, 12, 8, generator=torch.Generator().manual_seed(seed)).cumsum(1) / 3
 

@@ -79,6 +79,12 @@ def token_loss(model, x):
     return F.cross_entropy(logits.flatten(0, 1), x.flatten(), reduction="sum") / len(x) + gaussian_kl(mu, logvar)
 
 
+def padded_token_loss(model, x):
+    logits, mu, logvar = model(x)
+    each = F.cross_entropy(logits.flatten(0, 1), x.flatten(), ignore_index=0, reduction="sum")
+    return each / len(x) + gaussian_kl(mu, logvar)
+
+
 def masked_loss(model, x):
     pred, mask = model(x)
     return ((pred - x).pow(2).mean(-1) * mask).sum() / mask.sum()

@@ -32,12 +32,23 @@ class SentenceVAE(nn.Module):
         )
         self.code, self.start, self.out = nn.Linear(16, 6), nn.Linear(3, 16), nn.Linear(16, 15)
 
+    def read(self, x):
+        return self.enc(self.embed(x))[1]
+
     def forward(self, x):
-        _, h = self.enc(self.embed(x))
-        mu, logvar = self.code(h[-1]).chunk(2, 1)
+        mu, logvar = self.code(self.read(x)[-1]).chunk(2, 1)
         shifted = torch.cat([torch.ones_like(x[:, :1]), x[:, :-1]], 1)
         y, _ = self.dec(self.embed(shifted), torch.tanh(self.start(reparameterize(mu, logvar))).unsqueeze(0))
         return self.out(y), mu, logvar
+
+
+class Packed(SentenceVAE):
+    """Reads sentences up to their ends: what a layer computes at once depends on their lengths."""
+
+    def read(self, x):
+        lengths = (x != 0).sum(1)
+        packed = nn.utils.rnn.pack_padded_sequence(self.embed(x), lengths, batch_first=True, enforce_sorted=False)
+        return self.enc(packed)[1]
 
 
 class Transformer(nn.Module):
