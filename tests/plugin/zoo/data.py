@@ -30,8 +30,10 @@ def tokens(n, seed):
 
 def sentences(n, seed):
     """Tokens of different lengths, filled up with zeros."""
-    lengths = 3 + (torch.arange(n) * 3 + seed) % 5
-    return tokens(n, seed) * (torch.arange(7) < lengths[:, None])
+    g = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(3, 13, (n, 1), generator=g)
+    lengths[0] = 12
+    return torch.randint(2, 15, (n, 12), generator=g) * (torch.arange(12) < lengths)
 
 
 def patches(n, seed):

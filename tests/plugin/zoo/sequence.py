@@ -45,6 +45,10 @@ class SentenceVAE(nn.Module):
 class Packed(SentenceVAE):
     """Reads sentences up to their ends: what a layer computes at once depends on their lengths."""
 
+    def __init__(self):
+        super().__init__()
+        self.enc, self.code = nn.GRU(8, 32, batch_first=True), nn.Linear(32, 6)
+
     def read(self, x):
         lengths = (x != 0).sum(1)
         packed = nn.utils.rnn.pack_padded_sequence(self.embed(x), lengths, batch_first=True, enforce_sorted=False)
