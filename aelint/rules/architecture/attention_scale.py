@@ -72,6 +72,7 @@ RULE = Rule(
 )
 
 _PRODUCTS = frozenset({"matmul", "einsum"})
+_NAMED_PRODUCTS = frozenset({"matmul", "einsum", "bmm", "baddbmm"})
 _BETWEEN = RESHAPES | {"add", "masked_fill", "where", "clamp", "sub"}
 _NORMALISED = frozenset({"normalize", "layer_norm", "rms_norm", "truediv", "rsqrt", "group_norm"})
 _SCALE = re.compile(r"^(attn_|qk_|softmax_)?scale$")
@@ -159,12 +160,12 @@ def _attends(owner: ast.ClassDef) -> bool:
     """Whether the class takes the softmax of products in its own code, and torch's attention is not in it."""
     names = {n.attr for n in walk(owner) if isinstance(n, ast.Attribute)}
     names |= {n.id for n in walk(owner) if isinstance(n, ast.Name)}
-    products = {"matmul", "einsum", "bmm", "baddbmm"} & names or any(isinstance(n, ast.MatMult) for n in walk(owner))
-    products = products or any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) for n in walk(owner))
+    operators = (n.op for n in walk(owner) if isinstance(n, ast.BinOp))
+    products = bool(_NAMED_PRODUCTS & names) or any(isinstance(operator, ast.MatMult) for operator in operators)
     soft = any(name.lower() == "softmax" for name in names)
     scaled = any(_SCALED_BY_TORCH.search(name) for name in names)
     normalised = any(name in {"normalize", "l2norm"} for name in names)
-    return bool(products) and soft and not scaled and not normalised and "sqrt" not in _outside_of_init(owner)
+    return products and soft and not scaled and not normalised and "sqrt" not in _outside_of_init(owner)
 
 
 def _outside_of_init(owner: ast.ClassDef) -> set[str]:
