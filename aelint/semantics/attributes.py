@@ -163,7 +163,7 @@ def _of_object(frame: Frame, value: Object, name: str, node: ast.AST, *, calling
         return value.attrs[name]
     if value.children is not None and name in value.children:
         return value.children[name]
-    if not calling:
+    if not calling and not (name == "forward" and value.name in REGISTRY.layers):
         found = layers.attribute(frame, value, name, node)
         if found is not MISSING:
             return found

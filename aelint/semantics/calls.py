@@ -57,6 +57,9 @@ def call(frame: Frame, callee: Value, args: tuple[Value, ...], kwargs: dict[str,
         case Instance():
             return _call_instance(frame, callee, args, kwargs, node)
         case Object():
+            replaced = _replaced_forward(callee)
+            if replaced is not None:
+                return call(frame, replaced, args, kwargs, node)
             result = layers.call_object(frame, callee, args, kwargs, node)
             _run_hooks(frame, callee, args, result, node)
             return result
@@ -156,8 +159,14 @@ def _size_method(receiver: Sym, name: str, args: tuple[Value, ...]) -> Value:
 def _call_instance(
     frame: Frame, callee: Instance, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST
 ) -> Value:
+    replaced = _replaced_forward(callee)
+    if replaced is not None and not isinstance(callee.cls.find("__call__"), Function):
+        record = frame.called(node, "network", callee, args, kwargs, receiver=callee, method="forward")
+        record.result = call(frame, replaced, args, kwargs, node)
+        _run_hooks(frame, callee, args, record.result, node)
+        return record.result
     for name in ("__call__", "forward"):
-        method = callee.attrs.get(name) or callee.cls.find(name)
+        method = callee.cls.find(name)
         if isinstance(method, Function):
             record = frame.called(node, "network", callee, args, kwargs, receiver=callee, method=name)
             given = args if "staticmethod" in method.decorators else (callee, *args)
@@ -169,6 +178,12 @@ def _call_instance(
     if callee.base is not None:
         return layers.call_object(frame, callee.base, args, kwargs, node)
     return _unknown_call(frame, callee, args, kwargs, node)
+
+
+def _replaced_forward(callee: Instance | Object) -> Function | Bound | Partial | None:
+    """What `module.forward = function` put in the place of the class's method: it gets no `self`."""
+    replaced = callee.attrs.get("forward")
+    return replaced if isinstance(replaced, (Function, Bound, Partial)) else None
 
 
 def _run_hooks(frame: Frame, callee: Instance | Object, args: tuple[Value, ...], result: Value, node: ast.AST) -> None:

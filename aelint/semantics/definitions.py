@@ -61,6 +61,7 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
         name in _MODULE
         or name in known
         or name.startswith("_")
+        or any(name in _declared(c.node) for c in cls.mro())
         or (name in network.attrs and not _was_read_only(network, name))
     ):
         return False
@@ -76,6 +77,16 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
     # A network that computes nothing yet is written to be inherited from, often in other files.
     computes = any(cls.find(entry) is not MISSING for entry in _ENTRIES)
     return closed and free and computes and not (inherited or unfinished or named_as_base or cls.decorators)
+
+
+@once_per_node
+def _declared(cls: ast.AST) -> frozenset[str]:
+    """Names that a class body announces with a type alone: whoever completes the class sets them."""
+    return frozenset(
+        n.target.id
+        for n in getattr(cls, "body", ())
+        if isinstance(n, ast.AnnAssign) and n.value is None and isinstance(n.target, ast.Name)
+    )
 
 
 def _was_read_only(network: Instance, name: str) -> bool:

@@ -78,8 +78,13 @@ def call_external(
     if name in _IDENTITIES and args:
         return args[-1] if name == "typing.cast" else args[0]
     record = frame.called(node, name, callee, args, kwargs)
-    if name.startswith("torch.nn.init.") and args and isinstance(args[0], Sym):
-        # Initialisers fill their tensor and return it.
+    if (
+        name.startswith("torch.nn.init.")
+        and not name.startswith("torch.nn.init._")
+        and args
+        and isinstance(args[0], Sym)
+    ):
+        # Initialisers fill their tensor and return it; what they share among themselves counts its sizes.
         record.result = args[0]
         return record.result
     attrs = {"callee": callee, "args": args, "kwargs": kwargs}
@@ -169,6 +174,11 @@ def _duplicate_attribute(frame: Frame, value: Value, node: ast.AST, memo: dict[i
             memo[id(value)] = Sym(
                 "parameter", value.inputs, attrs, value.site, value.shape, value.last, kind="float", tensor=True
             )
+            return memo[id(value)]
+        case Sym(op="phi", inputs=parts) if any(isinstance(p, (Instance, Object)) for p in parts):
+            # A part that settings choose between: each candidate is copied.
+            chosen = tuple(_duplicate_attribute(frame, p, node, memo) for p in parts)
+            memo[id(value)] = Sym("phi", chosen, dict(value.attrs), value.site, name=value.name)
             return memo[id(value)]
         case Sym():
             return value  # a size or an option stays the same value

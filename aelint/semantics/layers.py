@@ -11,7 +11,7 @@ from aelint.semantics.apply import apply_operation, bind_parameters, syms_in
 from aelint.semantics.kinds import is_layer_class
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY
-from aelint.semantics.operators.api import to_dim, to_int
+from aelint.semantics.operators.api import to_dim
 from aelint.semantics.values import (
     MISSING,
     ClassValue,
@@ -155,12 +155,12 @@ def _weight_shape(layer: Object) -> tuple[dims.Dim, ...] | None:
             kernel = bound.get("kernel_size")
             count = _PAIR_COUNTS.get(short[-2:], 2)
             kernels = list(kernel) if isinstance(kernel, tuple) else [kernel] * count
-            groups = to_int(bound.get("groups")) or 1
+            groups = to_dim(bound.get("groups", 1))
             ends = [to_dim(bound.get("out_channels")), to_dim(bound.get("in_channels"))]
             if "Transpose" in short:
                 ends.reverse()
-            if ends[1] is not None and groups > 1:
-                ends[1] = dims.divide(ends[1], groups)
+            if ends[1] is not None:
+                ends[1] = dims.divide(ends[1], groups) if groups is not None else None
             sizes = [*ends, *(to_dim(k) for k in kernels)]
         case _:
             return None

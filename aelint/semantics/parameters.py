@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
 from aelint.semantics.joins import alternatives
@@ -134,11 +135,22 @@ def weight_of(value: Value) -> Weight | None:
         match value:
             case Sym(op="parameter", attrs={"layer": Object() as layer, "name": str() as name}):
                 return Weight(layer, name)
-            case Sym(op=op, inputs=(inner, *_)) if op in _SAME_STORAGE:
+            case Sym(op=op, inputs=(inner, *_)) if op in _SAME_STORAGE and not _is_like(value):
                 value = inner
             case _:
                 return None
     return None
+
+
+def _is_like(value: Sym) -> bool:
+    """Whether a tensor of constants is a new one, `torch.ones_like(weight)`, and not the old one filled in place."""
+    if value.op not in {"full", "zero", "ones"} or value.site is None:
+        return False
+    match value.site.node:
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
+            return not name.endswith("_")
+        case _:
+            return False
 
 
 def owner_of(value: Value) -> Value:

@@ -130,3 +130,19 @@ def test_silent_on_other_things_that_are_kept(keep, end):
 )
 def test_silent_where_no_step_changes_what_was_kept(old, new):
     assert rows(rule, SETUP.replace(old, new).format(keep="pass", end="")) == []
+
+
+def test_silent_on_a_copy_of_a_model_with_a_part_that_settings_choose():
+    chosen = (
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(4, 4) if wide() else nn.Sequential(nn.Linear(4, 4))\n"
+        "    def forward(self, x):\n"
+        "        return self.fc(x)\n\n"
+        "from settings import wide\n"
+        "model = Net()"
+    )
+    source = SETUP.replace("model = nn.Linear(4, 4)", chosen)
+    assert rows(rule, source.format(keep="best = copy.deepcopy(model)", end="best.eval()")) == []
+    assert rows(rule, source.format(keep="best = model", end="best.eval()")) == [29]

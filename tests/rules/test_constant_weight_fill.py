@@ -36,6 +36,7 @@ HEALTHY = {
     "a frozen filter is a constant on purpose": "nn.init.ones_(self.encoder.weight); self.encoder.weight.requires_grad = False",
     "gradients are cleared": "self.encoder.weight.grad = torch.ones(32, 784)",
     "a buffer is a mask": "self.register_buffer('mask', torch.ones(32, 784)); self.mask.fill_(1)",
+    "a mask of the weight's size": "self.mask = torch.ones_like(self.encoder.weight.data); self.mask[:] = 1",
     "loaded weights vary": "self.encoder.weight.data.copy_(torch.load('w.pt'))",
     "a choice of the user": "nn.init.ones_(self.encoder.weight) if flag else None",
     "a slice of a weight": "self.encoder.weight.data[0] = 1.0",

@@ -62,3 +62,17 @@ def test_silent_on_sizes_from_which_one_was_deleted():
     y = torch.zeros(16).view(sizes)
     """
     assert rows(rule, source) == []
+
+
+def test_silent_on_the_filters_of_a_layer_with_a_group_for_each_channel():
+    source = HEAD + (
+        "from einops import rearrange\n"
+        "class Conv(nn.Module):\n"
+        "    def __init__(self, width):\n"
+        "        super().__init__()\n"
+        "        self.conv = nn.Conv1d(width, width, 4, groups={groups})\n"
+        "    def forward(self, x):\n"
+        "        return x @ rearrange(self.conv.weight, 'd 1 w -> d w')\n"
+    )
+    assert rows(rule, source.format(groups="width")) == []
+    assert rows(rule, source.format(groups="x.groups")) == []

@@ -148,3 +148,22 @@ def test_silent_on_defaults_that_a_configuration_replaces():
 
 def test_fires_on_defaults_that_are_used():
     assert len(rows(rule, LIBRARY.format(decorator=""))) == 1
+
+
+def test_a_forward_that_is_replaced_runs_in_the_place_of_the_first():
+    source = HEAD + (
+        "def keep(module, store):\n"
+        "    run = module.forward\n"
+        "    def wrapped(x):\n"
+        "        store.append(run(x))\n"
+        "        return store[-1]\n"
+        "    module.forward = wrapped\n"
+        "    return module\n"
+        "kept = []\n"
+        "first = keep(nn.Linear(4, 6), kept)\n"
+        "last = nn.Linear({size}, 2)\n"
+        "h = first(torch.rand(8, 4))\n"
+        "y = last(torch.cat([h, kept.pop()], dim=1))\n"
+    )
+    assert rows(rule, source.format(size=12)) == []
+    assert rows(rule, source.format(size=13)) == [13]

@@ -140,3 +140,17 @@ sigma = scale(x, a)
     found = run(rule, source)
     assert [f.site.row for f in found] == [17]
     assert found[0].notes[0].site.row == 11
+
+
+def test_silent_on_counts_that_an_initialiser_takes_of_a_weight():
+    source = HEAD + (
+        "class Positive(nn.Module):\n"
+        "    def __init__(self, n):\n"
+        "        super().__init__()\n"
+        "        self.weight = nn.Parameter(torch.empty((1, n)))\n"
+        "        fan_in, _ = nn.init._calculate_fan_in_and_fan_out(self.weight)\n"
+        "        self.bound = fan_in ** -0.5\n"
+        "    def forward(self, x):\n"
+        "        return x * self.weight\n"
+    )
+    assert rows(rule, source) == []

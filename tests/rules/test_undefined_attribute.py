@@ -96,3 +96,19 @@ def test_silent_on_a_skeleton_whose_constructor_calls_what_subclasses_of_other_f
             self.construct()
     """
     assert rows(rule, source) == []
+
+
+def test_silent_on_parts_that_the_class_announces_by_their_type():
+    source = (
+        HEAD
+        + """
+class Model(nn.Module):
+    encode_image: nn.Module
+    decode_image: nn.Module
+
+    def forward(self, x):
+        return self.decode_image(self.encode_image(x))
+"""
+    )
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("    decode_image: nn.Module\n", "")) == [8]
