@@ -10,6 +10,7 @@ __all__ = [
     "CodeBook",
     "CodeUse",
     "LatentUse",
+    "Modes",
     "Penalty",
     "Players",
     "PriorSamples",
@@ -196,3 +197,16 @@ class Players:
     """What an encoder makes of them is pulled to N(0, I), where the encodings of real samples belong."""
     labelled_real: bool
     """Their scores are compared with the label of real samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """The code in training and in evaluation mode."""
+
+    where: str
+    drawn_in_training: bool
+    drawn_in_evaluation: bool
+    to_mean: float
+    """Largest distance of the evaluated reconstruction from that of the mean, over its largest value; NaN if not compared."""
+    to_shifted: float
+    """The same from that of mean + scale."""

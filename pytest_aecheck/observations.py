@@ -11,6 +11,7 @@ from pytest_aecheck.code_records import (
     CodeBook,
     CodeUse,
     LatentUse,
+    Modes,
     Penalty,
     Players,
     PriorSamples,
@@ -48,7 +49,7 @@ from pytest_aecheck.records import (
     Weights,
     WorkerNoise,
 )
-from pytest_aecheck.training_records import Progress, Schedule
+from pytest_aecheck.training_records import Progress, Saved, Schedule
 
 __all__ = [
     "PROBE_BROKE",
@@ -70,6 +71,7 @@ __all__ = [
     "LoaderFacts",
     "Masking",
     "Mixing",
+    "Modes",
     "Objective",
     "Observations",
     "OperandPair",
@@ -90,6 +92,7 @@ __all__ = [
     "Reach",
     "RoundTrip",
     "Routes",
+    "Saved",
     "Scaling",
     "Schedule",
     "StepFacts",
@@ -194,6 +197,11 @@ class Observations:
         return cast("Forecast", self.get("forecast"))
 
     @property
+    def modes(self) -> Modes:
+        """The code in both modes."""
+        return cast("Modes", self.get("modes"))
+
+    @property
     def fitted(self) -> Fitted:
         """A trained model on more data."""
         return cast("Fitted", self.get("fitted"))
@@ -252,6 +260,11 @@ class Observations:
     def round_trip(self) -> RoundTrip:
         """State into a second instance."""
         return cast("RoundTrip", self.get("round_trip"))
+
+    @property
+    def saved(self) -> Saved:
+        """State through a file."""
+        return cast("Saved", self.get("saved"))
 
     @property
     def inverses(self) -> Inverses:

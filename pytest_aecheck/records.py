@@ -334,6 +334,10 @@ class RoundTrip:
     missing: tuple[str, ...]
     gap: float
     scale: float
+    diverging: tuple[str, ...] = ()
+    """State that differs after one more training forward of both, the state having been taken after a first one."""
+    appeared: tuple[str, ...] = ()
+    """Keys that a training forward adds to the state, or takes from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Progress", "Schedule"]
+__all__ = ["Progress", "Saved", "Schedule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,16 @@ class Progress:
     """Operations whose record is still held, after each step that made an update."""
     kept_states: int
     """Results of `state_dict()` that are still held and share memory with the live parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was said when the state went through a file; empty where it came back as it was."""
+
+    plain: str
+    tensors: str
+    """The same with safetensors."""
+    tried_tensors: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from pytest_aecheck.probes.shared import evaluation_pass
 
 __all__ = ["observe_inverses", "observe_round_trip"]
 
+_DIVERGED = 0.1
+"""Of a tensor's norm. What starts again from its first batch is another tensor altogether."""
 _INVERSE_METHODS = (
     ("patchify", "unpatchify"),
     ("to_patches", "from_patches"),
@@ -52,7 +54,41 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
         if a.shape == b.shape:
             gap = max(gap, float((a.detach().double() - b.detach().double()).abs().nan_to_num().max()))
             scale = max(scale, float(a.detach().abs().nan_to_num().max()))
-    return RoundTrip(error, missing, gap, scale)
+    diverging, appeared = _resumed(bench)
+    return RoundTrip(error, missing, gap, scale, diverging, appeared)
+
+
+def _resumed(bench: Bench) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(state that differs, keys that differ) where a second instance goes on from where the first one was saved."""
+    spec = bench.spec
+    first, second = bench.build(spec.seed).train(), bench.build(spec.seed + 1).train()
+    try:
+        _forward(bench, first, 0)
+        keys = second.load_state_dict(_copied(first), strict=False)
+        if any(keys):
+            return (), (*keys.missing_keys, *keys.unexpected_keys)
+        for model in (first, second):
+            _forward(bench, model, 1)
+    except Exception:  # noqa: BLE001 - what raises is judged where it is asked for
+        return (), ()
+    after = _copied(second)
+    return tuple(name for name, value in _copied(first).items() if name in after and _differ(value, after[name])), ()
+
+
+def _forward(bench: Bench, model: Any, seed: int) -> None:
+    with seeded(bench.spec.seed + seed):
+        bench.call(model, bench.batch(bench.spec.batch_size, seed))
+
+
+def _copied(model: Any) -> dict[str, Any]:
+    return {n: t.detach().clone() for n, t in model.state_dict().items() if isinstance(t, torch.Tensor)}
+
+
+def _differ(one: Any, other: Any) -> bool:
+    if one.shape != other.shape:
+        return True
+    a, b = one.double().nan_to_num(), other.double().nan_to_num()
+    return float((a - b).norm()) > _DIVERGED * max(float(a.norm()), float(b.norm()))
 
 
 def _outputs_of(output: Any) -> list[Any]:

@@ -2,16 +2,18 @@
 
 ## What it does
 
-Builds a second model, loads the first one's `state_dict`, and compares their outputs under one random state.
+Builds a second model, loads the first one's `state_dict`, and compares their outputs under one random state. Does so once more after
+a training forward, and lets both make another one.
 
 ## Why is this bad?
 
 What is not in the state is lost at every checkpoint: layers in plain lists, tensors that are no buffers, statistics in plain
-attributes.
+attributes, flags that say that a layer was initialised from its first batch.
 
 ## How it decides
 
-Loading must not raise, and the outputs must agree to one part in a thousand.
+Loading must not raise, the outputs must agree to one part in a thousand, and after a training forward each tensor of the state to a tenth
+of its norm.
 
 ## Exemptions
 
@@ -49,5 +51,15 @@ def judge(observations: Observations) -> Verdict:
             f"a second instance with the same state_dict gives outputs that differ by {trip.gap:.3g} (largest value {trip.scale:.3g}): "
             "something that the output depends on is neither a parameter nor a buffer",
             gap=trip.gap,
+        )
+    if trip.appeared:
+        return CHECK.failed(
+            f"a training forward changes the keys of the state ({', '.join(trip.appeared[:4])}): a new instance cannot load it"
+        )
+    if trip.diverging:
+        return CHECK.failed(
+            f"a second instance that goes on from the saved state leaves another {', '.join(trip.diverging[:4])} after one training "
+            "forward: what says that it was initialised from data, or how far it had come, is not in the state",
+            tensors=len(trip.diverging),
         )
     return CHECK.passed(gap=trip.gap)

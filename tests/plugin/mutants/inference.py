@@ -44,6 +44,32 @@ class PlainTensor(Changed):
         return z + self.shift
 
 
+@mutant("AEC623")
+class InitialisedAgain(Changed):
+    """Takes its shift from the first batch, and keeps in a plain attribute that it did."""
+
+    def __init__(self):
+        super().__init__()
+        self.shift, self.ready = nn.Parameter(torch.zeros(5)), False
+
+    def on_code(self, z):
+        if self.training and not self.ready:
+            with torch.no_grad():
+                self.shift.copy_(z.mean(0))
+            self.ready = True
+        return z - self.shift
+
+
+@mutant("AEC215", loss=zoo.elbo)
+class StdStaysBehind(VAE):
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        std = (0.5 * logvar).exp()
+        if self.training:
+            std = std * torch.randn_like(std)
+        return self.decoder(mu + std), mu, logvar
+
+
 @mutant("AEC625", loss=zoo.elbo)
 class SamplesWrongSize(VAE):
     def sample(self, n=4):
