@@ -379,3 +379,45 @@ def test_silent_on_schedules_of_a_program_that_takes_too_many_steps_to_read():
     cut = [understand(unit, limits=Limits(steps_per_root=steps)) for steps in range(20, 80)]
     assert any(p.machine.stopped and p.calls_to("torch.optim.Adam.step") for p in cut)
     assert all(list(unused_schedules(p)) == [] for p in cut)
+
+
+CONDITIONED = """
+import torch
+from torch import nn
+
+def train(model, loader, optimizer, scheduler, n):
+    for i, x in enumerate(loader):
+        (model(x) - x).pow(2).mean().backward()
+        {steps}
+"""
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param("optimizer.step()\n        if scheduler: scheduler.step()", id="the schedule is optional"),
+        pytest.param(
+            "if scheduler:\n            optimizer.step(); scheduler.step()\n        else:\n            optimizer.step()",
+            id="a step in both",
+        ),
+        pytest.param("if (i + 1) % n == 0:\n            optimizer.step(); optimizer.zero_grad()", id="each n-th"),
+        pytest.param("if (i + 1) % n: continue\n        optimizer.step(); optimizer.zero_grad()", id="skipped between"),
+        pytest.param("if not (i + 1) % n:\n            optimizer.step(); optimizer.zero_grad()", id="negated"),
+        pytest.param("if i % n: print(i)\n        optimizer.step(); optimizer.zero_grad()", id="another use"),
+    ],
+)
+def test_silent_on_steps_under_conditions(steps):
+    assert rows(rule, CONDITIONED.format(steps=steps)) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "row"),
+    [
+        ("if scheduler:\n            scheduler.step()\n        else:\n            optimizer.step()", 11),
+        ("if scheduler is None:\n            optimizer.step()\n        else:\n            scheduler.step()", 9),
+        ("if i % n:\n            optimizer.step(); optimizer.zero_grad()", 8),
+        ("if i % n != 0:\n            optimizer.step(); optimizer.zero_grad()", 8),
+    ],
+)
+def test_steps_under_the_wrong_condition(steps, row):
+    assert rows(rule, CONDITIONED.format(steps=steps)) == [row]

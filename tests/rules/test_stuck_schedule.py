@@ -73,3 +73,90 @@ def test_silent_on_restarts_that_leave_room_to_grow(outside, inside):
 )
 def test_restarts_in_every_batch(inside):
     assert rows(rule, CYCLE.format(outside="pass", inside=inside)) == [8]
+
+
+SCHEDULED = """
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+from torch.utils.data import DataLoader
+
+EPOCHS = 40
+model = nn.Linear(8, 8)
+loader = DataLoader(torch.randn(512, 8), batch_size=32)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+scheduler = lr_scheduler.{made}
+for epoch in range(EPOCHS):
+    for x in loader:
+        optimizer.zero_grad()
+        (model(x) - x).pow(2).mean().backward()
+        optimizer.step()
+        {in_batch}
+    {in_epoch}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "in_batch", "in_epoch"),
+    [
+        pytest.param("CosineAnnealingLR(optimizer, T_max=EPOCHS)", "pass", "scheduler.step()", id="epochs in both"),
+        pytest.param("CosineAnnealingLR(optimizer, len(loader))", "scheduler.step()", "pass", id="batches in both"),
+        pytest.param(
+            "CosineAnnealingLR(optimizer, EPOCHS * len(loader))", "scheduler.step()", "pass", id="all batches"
+        ),
+        pytest.param("CosineAnnealingLR(optimizer, 100)", "scheduler.step()", "pass", id="a plain number"),
+        pytest.param("CosineAnnealingLR(optimizer, EPOCHS, 1e-5)", "pass", "scheduler.step()", id="falls"),
+        pytest.param("StepLR(optimizer, step_size=10)", "pass", "scheduler.step()", id="whole steps"),
+        pytest.param("StepLR(optimizer, step_size=EPOCHS / 4)", "pass", "scheduler.step()", id="a quotient"),
+    ],
+)
+def test_silent_on_schedulers_that_fit(made, in_batch, in_epoch):
+    assert rows(rule, SCHEDULED.format(made=made, in_batch=in_batch, in_epoch=in_epoch)) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "in_batch", "in_epoch"),
+    [
+        pytest.param("CosineAnnealingLR(optimizer, T_max=len(loader))", "pass", "scheduler.step()", id="too long"),
+        pytest.param("CosineAnnealingLR(optimizer, len(loader))", "pass", "scheduler.step()", id="by position"),
+        pytest.param("CosineAnnealingLR(optimizer, EPOCHS)", "scheduler.step()", "pass", id="up and down"),
+        pytest.param("CosineAnnealingLR(optimizer, EPOCHS, eta_min=1e-3)", "pass", "scheduler.step()", id="flat"),
+        pytest.param("CosineAnnealingWarmRestarts(optimizer, 5, eta_min=0.01)", "pass", "scheduler.step()", id="rises"),
+        pytest.param("StepLR(optimizer, step_size=1e-3)", "pass", "scheduler.step()", id="a fraction"),
+    ],
+)
+def test_schedulers_whose_numbers_do_not_fit(made, in_batch, in_epoch):
+    assert rows(rule, SCHEDULED.format(made=made, in_batch=in_batch, in_epoch=in_epoch)) == [11]
+
+
+PLAYERS = """
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import StepLR
+
+critic, decoder = nn.Linear(8, 1), nn.Linear(8, 8)
+first = torch.optim.Adam(decoder.parameters())
+second = torch.optim.Adam(critic.parameters())
+schedules = [StepLR(first, 10), {other}]
+for x in torch.randn(100, 16, 8):
+    critic(decoder(x)).mean().backward()
+    {steps}
+    for one in schedules:
+        one.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "steps"),
+    [
+        pytest.param("StepLR(second, 10)", "first.step(); second.step()", id="one for each"),
+        pytest.param("StepLR(first, 20)", "first.step(); second.step()", id="a second, slower one"),
+        pytest.param("StepLR(first, 10)", "first.step()", id="the other one never steps"),
+    ],
+)
+def test_silent_on_schedules_for_two_optimisers(other, steps):
+    assert rows(rule, PLAYERS.format(other=other, steps=steps)) == []
+
+
+def test_the_same_schedule_for_one_of_two_optimisers():
+    assert rows(rule, PLAYERS.format(other="StepLR(first, 10)", steps="first.step(); second.step()")) == [9]

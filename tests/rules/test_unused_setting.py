@@ -159,3 +159,110 @@ def test_silent_on_a_function_that_leaves_several_arguments_alone():
         """
     assert rows(rule, source) == []
     assert rows(rule, source.replace(", discount=None", "")) == [4]
+
+
+MASKED = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, ratio=0.75):
+        super().__init__()
+        self.ratio = ratio
+        self.fc = nn.Linear(8, 8)
+
+    def mask(self, x, ratio=0.1):
+        return x * (torch.rand_like(x) > ratio)
+
+    def forward(self, x, strength=1.0):
+        return self.fc({call})
+
+def train(model, x):
+    model(x).mean().backward()
+
+train(Net(0.5), torch.randn(4, 8))
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param("self.mask(x, self.ratio) * strength", id="handed on"),
+        pytest.param("self.mask(x, ratio=self.ratio) * strength", id="by name"),
+        pytest.param("self.mask(x) * strength + self.ratio", id="read elsewhere"),
+        pytest.param("self.mask(*[x, self.ratio]) * strength", id="spread out"),
+    ],
+)
+def test_silent_on_settings_that_are_handed_on(call):
+    assert rows(rule, MASKED.format(call=call)) == []
+
+
+def test_a_setting_that_the_call_leaves_out():
+    assert rows(rule, MASKED.format(call="self.mask(x) * strength")) == [15]
+
+
+def test_an_argument_that_is_not_handed_on():
+    text = """
+        from torch import nn
+        class Head(nn.Module):
+            def forward(self, x, power=1.0):
+                return x ** power
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.head = Head()
+            def forward(self, x, power=1.0):
+                return self.head({given})
+        """
+    assert rows(rule, text.format(given="x, power")) == []
+    assert rows(rule, text.format(given="x")) == [11]
+
+
+OPTIONS = """
+import argparse
+import torch
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=1e-3)
+parser.add_argument("--weight-decay", type=float, default=1e-2)
+args = parser.parse_args()
+model = nn.Linear(4, 4)
+optimizer = torch.optim.{made}
+model(torch.randn(2, 4)).mean().backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "Adam(model.parameters(), lr=args.lr, weight_decay=args.weight_decay)",
+        "Adam(model.parameters(), lr=args.lr, **vars(args))",
+        "Adam(model.parameters(), lr=args.lr); print(args.weight_decay)",
+        "Adam(model.parameters(), args.lr, (0.9, 0.99), 1e-8)",
+    ],
+)
+def test_silent_on_options_that_are_read(made):
+    assert rows(rule, OPTIONS.format(made=made)) == []
+
+
+@pytest.mark.parametrize(
+    "made", ["Adam(model.parameters(), lr=args.lr)", "SGD(model.parameters(), args.lr, momentum=0.9)"]
+)
+def test_an_option_of_the_optimizer_that_nothing_reads(made):
+    assert rows(rule, OPTIONS.format(made=made)) == [11]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("w = torch.rand(len(x)); return w * x + alpha", []),
+        ("y = x * alpha; alpha = torch.rand(len(x)); return alpha * y", []),
+        ("alpha = alpha * torch.rand(len(x)); return alpha * x", []),
+        ("alpha = torch.rand(len(x)); return alpha * x", [4]),
+        ("beta = 2.0; alpha = torch.randn_like(x); return alpha * x * beta", []),
+        ("n = len(x); alpha = torch.empty(n).uniform(0, 1); return alpha * x", [4]),
+    ],
+)
+def test_an_argument_that_is_replaced_by_random_numbers(body, expected):
+    assert rows(rule, f"import torch\n\ndef blend(x, alpha):\n    {body}\n") == expected

@@ -98,7 +98,7 @@ def _is_made_in_pass(program: Program, call: Call) -> bool:
     if function.name not in _METHODS or call.bound.get("p") == 0 or _asks_for_mode(function.node):
         return False
     kept = any(store.value is call.result for store in program.stores)
-    return not kept and any(c.receiver is call.result and c.name.endswith("dropout") for c in program.calls)
+    return not kept and any(c.receiver is call.result and "dropout" in c.name for c in program.calls)
 
 
 def _asks_for_mode(node: ast.AST) -> bool:

@@ -90,6 +90,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.loss_scaling import scaled_clips
 from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
+from aelint.semantics.step_conditions import either_or_steps, inverted_intervals
 from aelint.semantics.steps import cleared_early, early_clips, idle_optimizers, late_clips, steps_behind_the_loop
 from aelint.semantics.training import same_round
 from aelint.semantics.wording import place
@@ -155,7 +156,23 @@ def check(program: Program) -> Iterator[Finding]:
             "its initial values; call its `step()` beside this one"
         )
         yield Finding(found.step.event.site, message, (Note(found.action.event.site, "the optimiser"),))
+    yield from _conditions(program)
     yield from _schedules(program)
+
+
+def _conditions(program: Program) -> Iterator[Finding]:
+    for one in either_or_steps(program):
+        message = (
+            f"{_said(one.step)} runs only where the schedule is not advanced: a schedule changes the learning rate and moves no "
+            "weights; take the step in both cases"
+        )
+        yield Finding(one.step, message, (Note(one.test, "the condition"),), severity=Severity.ERROR)
+    for one in inverted_intervals(program):
+        message = (
+            f"`{one.test.text}` holds for every batch but each n-th, and never for an interval of 1: the gradients are used when they should be "
+            "collected; compare with `== 0`"
+        )
+        yield Finding(one.test, message, (Note(one.step, "the step"),))
 
 
 def _schedules(program: Program) -> Iterator[Finding]:

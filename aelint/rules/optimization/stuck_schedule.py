@@ -1,15 +1,18 @@
-"""A schedule cannot advance: its counter never grows, or it is set back in every batch.
+"""A schedule cannot advance: its counter never grows, it is set back in every batch, or its period is in other units.
 
 ## What it does
 
 Reports a counter of steps that starts at zero, is handed to a function in a training loop (`kl_anneal(step)`), and is
 never increased; and a value that grows from batch to batch in an inner loop, and is set back in the same loop under
-a condition that only the epoch changes.
+a condition that only the epoch changes. Of torch's schedulers, it reports a period that counts the batches of an epoch
+where `step` is called once per epoch (and the other way round), a smallest learning rate that is not below the first
+one, a step size that is a fraction, and a scheduler that is built twice for one of two optimisers.
 
 ## Why is this bad?
 
 The weight stays at its first value: the KL divergence is never switched on, the temperature never falls. A restart
-that belongs to the start of an epoch undoes each batch's growth for a whole epoch.
+that belongs to the start of an epoch undoes each batch's growth for a whole epoch. A learning rate whose period is too
+long by the number of batches never falls; with one that is too short it goes up and down all the time.
 
 ## Example
 
@@ -74,15 +77,16 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.counters import reset_in_each_round, still_counters
+from aelint.semantics.periods import Misfit, doubled_schedules, flat_schedules, foreign_units
 from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL416",
     name="stuck-schedule",
-    summary="the counter of a schedule never grows, or the schedule is set back in every batch",
+    summary="a schedule never advances, is set back in every batch, or has a period in other units than its steps",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("backward",), ("for ",)),
+    triggers=(("backward", "scheduler"), ("for ",)),
 )
 
 
@@ -102,3 +106,13 @@ def check(program: Program) -> Iterator[Finding]:
             "holds for the whole epoch: it never gets beyond its first step; set it back before the loop over batches",
             (Note(one.other, "it grows here"),),
         )
+    yield from (_misfit(one, "count the same in both") for one in foreign_units(program))
+    yield from (_misfit(one, "give another number") for one in flat_schedules(program))
+    yield from (_misfit(one, "give it the other optimiser") for one in doubled_schedules(program))
+
+
+def _misfit(one: Misfit, advice: str) -> Finding:
+    site = one.schedule.site or one.shown
+    kind = one.schedule.name.rsplit(".", 1)[-1]
+    notes = (Note(one.shown, "this shows it"),) if one.shown is not site else ()
+    return Finding(site, f"in this {kind}, {one.text}; {advice}", notes)

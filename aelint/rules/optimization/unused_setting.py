@@ -4,7 +4,9 @@
 
 Looks at numbers whose names say that they steer something (`beta`, `kl_weight`, `decay`, `update_every`, `dropout`).
 Reports one that a constructor keeps as an attribute which the program never reads, one that a function accepts
-and does not use, and one that a training function computes and does not use.
+and does not use, and one that a training function computes and does not use. Of any other number that is held and never
+read, it reports the call that should be given it and keeps its default, an optimiser that is built without the option of
+the command line, and an argument that is replaced by random numbers before anything has read it.
 
 ## Why is this bad?
 
@@ -78,6 +80,8 @@ from aelint.semantics import Program
 from aelint.semantics.objectives import objectives
 from aelint.semantics.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
 from aelint.semantics.terms import divergences
+from aelint.semantics.withheld import Withheld, options_withheld, overwritten_parameters, settings_withheld
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL415",
@@ -93,7 +97,32 @@ _WEIGHS_KL = re.compile(r"beta|kl|anneal|weight|coef|lambda|lambd", re.IGNORECAS
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield settings that are stored, accepted or computed in vain."""
+    """Yield settings that are stored, accepted or computed in vain, or that are not handed on."""
+    withheld = list(_withheld(program))
+    yield from withheld
+    told = {(note.site.unit.path, note.site.row) for finding in withheld for note in finding.notes}
+    for finding in _in_vain(program):
+        if (finding.site.unit.path, finding.site.row) not in told:
+            yield finding
+
+
+def _withheld(program: Program) -> Iterator[Finding]:
+    for one in settings_withheld(program):
+        text = f"`{one.name}` ({place(one.held, one.call)}) is not handed on here, so {one.default} is used whatever is given"
+        yield _not_used(one, f"{text}; pass `{one.name}`")
+    for one in options_withheld(program):
+        text = f"the option `{one.name}` ({place(one.held, one.call)}) is read nowhere, and this optimiser keeps its default"
+        yield _not_used(one, f"{text}; pass it on")
+    for one in overwritten_parameters(program):
+        text = f"`{one.name}` is given other values before anything has read what was passed"
+        yield _not_used(one, f"{text}; use another name for these")
+
+
+def _not_used(one: Withheld, message: str) -> Finding:
+    return Finding(one.call, message, (Note(one.held, "it is given here"),))
+
+
+def _in_vain(program: Program) -> Iterator[Finding]:
     for one in stored_in_vain(program):
         text = f"`{one.owner}` keeps `{one.name}` and nothing reads it: every value gives the same result"
         yield _finding(program, one, f"{text}; use it where it is meant to act")

@@ -1,0 +1,193 @@
+"""Settings that a function or an object holds and does not hand on to the call that takes them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.parameters import is_optimizer
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Call
+from aelint.semantics.values import MISSING, Function, Instance, Object
+from aelint.syntax.walk import walk
+
+__all__ = ["Withheld", "options_withheld", "overwritten_parameters", "settings_withheld"]
+
+_OPTIMIZER_SETTINGS = frozenset({"weight_decay", "momentum", "betas", "eps", "nesterov", "amsgrad", "dampening"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Withheld:
+    """A setting `name`, the call that leaves it at its default, and where it is held."""
+
+    name: str
+    call: Site
+    held: Site
+    default: object = None
+
+
+def settings_withheld(program: Program) -> Iterator[Withheld]:
+    """Calls of the project that leave out a setting that the caller was given, or its object keeps, and nothing reads."""
+    seen: set[int] = set()
+    kept = _kept_in_vain(program)
+    for call in program.calls:
+        inside, taken = call.context.function, _called(call)
+        if inside is None or taken is None or id(call.site.node) in seen or call.site.unit is not program.unit:
+            continue
+        unread = _unread_parameters(inside)
+        if inside.owner is not None and taken.owner is inside.owner:
+            unread |= kept.get(id(inside.owner), {})
+        for name, default in _left_out(call, taken).items():
+            if name in unread:
+                seen.add(id(call.site.node))
+                yield Withheld(name, call.site, Site(program.unit, unread[name]), default)
+                break
+
+
+def _called(call: Call) -> Function | None:
+    match call.callee:
+        case Function() as function:
+            return function
+        case Instance() as instance:
+            forward = instance.cls.find("forward")
+            return forward if forward is not MISSING and isinstance(forward, Function) else None
+        case _:
+            return None
+
+
+def _left_out(call: Call, taken: Function) -> dict[str, object]:
+    """Parameters with a number for a default that the call does not give."""
+    node = call.site.node
+    if not isinstance(node, ast.Call) or isinstance(taken.node, ast.Lambda):
+        return {}
+    if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
+        return {}
+    names = [a.arg for a in taken.node.args.args]
+    positional = names[taken.owner is not None and "staticmethod" not in taken.decorators :]
+    given = {*positional[: len(node.args)], *(k.arg for k in node.keywords)}
+    return {n: d for n, d in _numbers(taken.node).items() if n not in given}
+
+
+def _numbers(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, object]:
+    pairs = [*zip(reversed(node.args.args), reversed(node.args.defaults), strict=False)]
+    pairs += [(a, d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is not None]
+    return {a.arg: d.value for a, d in pairs if isinstance(d, ast.Constant) and isinstance(d.value, (int, float))}
+
+
+def _unread_parameters(function: Function) -> dict[str, ast.AST]:
+    if isinstance(function.node, ast.Lambda):
+        return {}
+    named = {n.id for s in function.node.body for n in walk(s) if isinstance(n, ast.Name)}
+    accepted = (*function.node.args.args, *function.node.args.kwonlyargs)
+    return {a.arg: a for a in accepted if a.arg not in named}
+
+
+def _kept_in_vain(program: Program) -> dict[int, dict[str, ast.AST]]:
+    """By class of the entry file: attributes that the constructor keeps of its arguments and that no file reads."""
+    read = {
+        n.attr
+        for m in program.machine.modules.values()
+        for n in walk(m.tree)
+        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)
+    }
+    found: dict[int, dict[str, ast.AST]] = {}
+    for cls in program.own_classes:
+        start = cls.namespace.get("__init__")
+        if not cls.fully_known or not isinstance(start, Function) or isinstance(start.node, ast.Lambda):
+            continue
+        for statement in start.node.body:
+            match statement:
+                case ast.Assign(
+                    targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)], value=ast.Name(id=name)
+                ) if attr == name and attr not in read:
+                    found.setdefault(id(cls), {})[attr] = statement
+    return found
+
+
+def options_withheld(program: Program) -> Iterator[Withheld]:
+    """Optimisers that are built without a setting for which the command line has an option that nothing reads."""
+    options = {n: o for n, o in _options(program) if n in _OPTIMIZER_SETTINGS and not _is_read(program, n)}
+    for optimizer in program.machine.objects if options else ():
+        if not (is_optimizer(optimizer) and optimizer.site is not None and optimizer.site.unit is program.unit):
+            continue
+        if len(optimizer.args) > _PLAIN_ARGUMENTS or "fused" in optimizer.kwargs or not _is_spelt_out(optimizer):
+            continue
+        for name, option in options.items():
+            if name not in optimizer.kwargs and _takes(optimizer, name):
+                yield Withheld(name, optimizer.site, option)
+
+
+_PLAIN_ARGUMENTS = 2
+"""The parameters and the learning rate: further ones by position are hard to tell."""
+
+
+def _is_spelt_out(optimizer: Object) -> bool:
+    node = optimizer.site.node if optimizer.site is not None else None
+    return isinstance(node, ast.Call) and all(k.arg is not None for k in node.keywords)
+
+
+def _takes(optimizer: Object, name: str) -> bool:
+    kind = optimizer.name.rsplit(".", 1)[-1]
+    if name in {"momentum", "nesterov", "dampening"}:
+        return kind in {"SGD", "RMSprop"}
+    return name == "weight_decay" or (
+        kind.startswith(("Adam", "NAdam", "RAdam")) and name in {"betas", "eps", "amsgrad"}
+    )
+
+
+def _options(program: Program) -> Iterator[tuple[str, Site]]:
+    for node in walk(program.tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="add_argument"), args=[*_, ast.Constant(value=str(text))]) if (
+                text.startswith("--") and not any(k.arg == "dest" for k in node.keywords)
+            ):
+                yield text.lstrip("-").replace("-", "_"), Site(program.unit, node)
+
+
+def _is_read(program: Program, name: str) -> bool:
+    """Whether any file names the option, as an attribute, a key or a plain name, or hands all options on."""
+    for module in program.machine.modules.values():
+        for node in walk(module.tree):
+            match node:
+                case ast.Attribute(attr=attr) if attr == name:
+                    return True
+                case ast.Name(id=one) if one in {name, "vars"}:
+                    return True
+                case ast.Constant(value=str(text)) if text == name:
+                    return True
+                case ast.Starred() if isinstance(node.value, ast.Name):
+                    return True
+    return False
+
+
+def overwritten_parameters(program: Program) -> Iterator[Withheld]:
+    """Parameters that a function gives a random or computed tensor before anything reads what was passed."""
+    for function in program.own_functions:
+        node = function.node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        waiting = {a.arg: a for a in (*node.args.args, *node.args.kwonlyargs) if a.arg not in {"self", "cls"}}
+        for statement in node.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in waiting and not _names(
+                    value, name
+                ):
+                    if _is_drawn(value) and _reads_later(node, statement, name):
+                        yield Withheld(name, Site(program.unit, statement), Site(program.unit, waiting[name]))
+            waiting = {n: a for n, a in waiting.items() if not _names(statement, n)}
+
+
+def _names(node: ast.AST, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in walk(node))
+
+
+def _is_drawn(value: ast.expr) -> bool:
+    calls = (n.func for n in walk(value) if isinstance(n, ast.Call))
+    return any(isinstance(f, ast.Attribute) and f.attr in {"rand", "randn", "uniform", "random_sample"} for f in calls)
+
+
+def _reads_later(node: ast.AST, statement: ast.stmt, name: str) -> bool:
+    reads = (n for n in walk(node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load))
+    return any((n.lineno, n.col_offset) > (statement.lineno, statement.col_offset) for n in reads)
