@@ -17,6 +17,7 @@ __all__ = [
     "Quantizer",
     "QuantizerBalance",
     "Teacher",
+    "UnitUse",
 ]
 
 
@@ -210,3 +211,23 @@ class Modes:
     """Largest distance of the evaluated reconstruction from that of the mean, over its largest value; NaN if not compared."""
     to_shifted: float
     """The same from that of mean + scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitUse:
+    """How far each unit of a trained code moves the reconstruction, to first order, over the data's standard deviation."""
+
+    where: str
+    samples: int
+    """Different samples."""
+    units: int
+    varying: int
+    """Units that carry something: their mean varies over the data (variance above 0.01 where they are drawn)."""
+    ignored: int
+    """Varying units whose use is below the share `threshold` of the largest by more than two standard errors."""
+    unclear: int
+    """Varying units of which the sample is too small to tell that."""
+    least: float
+    """Smallest use of a varying unit."""
+    largest: float
+    threshold: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Coverage", "Padding", "Processes", "Stream"]
+__all__ = ["Coverage", "MorePadding", "Padding", "Processes", "Stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,13 @@ class Padding:
     counted: int
     tokens: int
     """Steps that are no padding, and count."""
+
+
+@dataclass(frozen=True, slots=True)
+class MorePadding:
+    """What two more padded steps do to the outputs of the steps that are no padding."""
+
+    change: float
+    """Largest change, over the largest output; in evaluation mode, without noise."""
+    steps: int
+    """Steps that were compared."""

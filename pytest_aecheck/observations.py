@@ -18,8 +18,9 @@ from pytest_aecheck.code_records import (
     Quantizer,
     QuantizerBalance,
     Teacher,
+    UnitUse,
 )
-from pytest_aecheck.data_records import Coverage, Padding, Processes, Stream
+from pytest_aecheck.data_records import Coverage, MorePadding, Padding, Processes, Stream
 from pytest_aecheck.records import (
     Attempt,
     Attempts,
@@ -72,6 +73,7 @@ __all__ = [
     "Masking",
     "Mixing",
     "Modes",
+    "MorePadding",
     "Objective",
     "Observations",
     "OperandPair",
@@ -99,6 +101,7 @@ __all__ = [
     "Stream",
     "Teacher",
     "Unavailable",
+    "UnitUse",
     "Weights",
     "WorkerNoise",
 ]
@@ -297,6 +300,11 @@ class Observations:
         return cast("Padding", self.get("padding"))
 
     @property
+    def more_padding(self) -> MorePadding:
+        """Longer padding and the outputs."""
+        return cast("MorePadding", self.get("more_padding"))
+
+    @property
     def stream(self) -> Stream:
         """What two workers read of a stream."""
         return cast("Stream", self.get("stream"))
@@ -330,6 +338,11 @@ class Observations:
     def code_use(self) -> CodeUse:
         """A trained decoder and its code."""
         return cast("CodeUse", self.get("code_use"))
+
+    @property
+    def unit_use(self) -> UnitUse:
+        """A trained decoder and each unit of its code."""
+        return cast("UnitUse", self.get("unit_use"))
 
     @property
     def latent_use(self) -> LatentUse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,12 @@ def _through_torch(model: Any, other: Any) -> str:
 
 
 def _through_safetensors(model: Any, other: Any) -> str:
-    from safetensors.torch import load_model, save_model  # optional, and slow to import
-
+    safetensors = import_module("safetensors.torch")  # optional, and slow to import
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.safetensors")
         try:
-            save_model(model, path)
-            load_model(other, path, strict=False)
+            safetensors.save_model(model, path)
+            safetensors.load_model(other, path, strict=False)
         except Exception as error:  # noqa: BLE001 - the finding
             return _said(error)
     return _changed(model, other)
