@@ -14,7 +14,7 @@ from aelint.rule import Site
 from aelint.semantics.graph import parts
 from aelint.semantics.kinds import is_network
 from aelint.semantics.lineage import ancestors_of_any
-from aelint.semantics.liveness import dead_stores, names_read
+from aelint.semantics.liveness import DeadStore, dead_stores, names_read
 from aelint.semantics.memo import per_program
 from aelint.semantics.modules import children_of, submodules
 from aelint.semantics.operators import REGISTRY
@@ -114,7 +114,7 @@ def unread_values(program: Program) -> list[UnreadValue]:
         assert not isinstance(function.node, ast.Lambda)
         for store in dead_stores(function.node):
             value = bound.get(id(store.target))
-            if _may_be_meant(store.target.id) or not _is_pure(store.value, value):
+            if _is_left_out(store, function.node) or not _is_pure(store.value, value):
                 continue
             layers = tuple(layer for key, layer in _layers_of(value).items() if key not in live)
             if layers:
@@ -122,6 +122,11 @@ def unread_values(program: Program) -> list[UnreadValue]:
                 after = Site(unit, store.overwritten) if store.overwritten is not None else None
                 found.append(UnreadValue(Site(unit, store.target), store.target.id, layers, after))
     return found
+
+
+def _is_left_out(store: DeadStore, function: ast.AST) -> bool:
+    """Whether the name says that its value is not needed; `_` that is read elsewhere is a name like any other."""
+    return _may_be_meant(store.target.id) and not (store.target.id == "_" and "_" in names_read(function))
 
 
 def _layers_of(value: Value) -> dict[int, Object]:
@@ -302,7 +307,7 @@ def _attributes_read(program: Program, network: Instance) -> set[str] | None:
 
 @once_per_node
 def _names_read(tree: ast.AST) -> list[tuple[ast.AST, set[str]]]:
-    """The names, attributes and words of strings in each builder of a file, and in all else together."""
+    """The attributes and words of strings in each builder of a file, and in all else together."""
     rest: set[str] = set()
     found: list[tuple[ast.AST, set[str]]] = [(tree, rest)]
     nodes = walk(tree)
@@ -321,7 +326,10 @@ def _names_read(tree: ast.AST) -> list[tuple[ast.AST, set[str]]]:
 
 def _names_in(node: ast.AST) -> list[str]:
     match node:
-        case ast.Attribute(attr=name, ctx=ast.Load()) | ast.Name(id=name):
+        case ast.Attribute(attr=name, ctx=ast.Load()):
+            return [name]
+        case ast.Name(id=name) if name in _DYNAMIC:
+            # A variable of the same name is another thing than the attribute.
             return [name]
         case ast.Constant(value=str() as text):
             return text.replace(".", " ").split()

@@ -218,3 +218,61 @@ def test_silent_on_an_exercise_that_is_still_to_be_written(body):
         loss = nn.functional.mse_loss(model(torch.rand(4, 8)), torch.rand(4, 8))
         """
     assert rows(rule, source) == []
+
+
+LOOP = (
+    HEAD
+    + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)])
+        self.kept = []
+
+    def forward(self, x):
+        out = x
+{body}
+
+Net()(torch.rand(2, 4))
+"""
+)
+
+
+def loop(*lines):
+    return LOOP.format(body="\n".join("        " + line for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("reason", "lines"),
+    [
+        ("handed on", ["for layer in self.layers:", "    out = layer(out)", "return out"]),
+        ("summed", ["for layer in self.layers:", "    out = out + layer(x)", "return out"]),
+        ("listed", ["found = []", "for layer in self.layers:", "    found.append(layer(x))", "return sum(found)"]),
+        ("kept", ["for layer in self.layers:", "    out = layer(x)", "    self.kept.append(out)", "return out"]),
+        ("ended at once", ["for layer in self.layers:", "    out = layer(x)", "    return out"]),
+        ("the input moves on", ["for layer in self.layers:", "    out = layer(x)", "    x = x + out", "return out"]),
+    ],
+)
+def test_silent_on_a_loop_whose_rounds_are(reason, lines):
+    assert rows(rule, loop(*lines)) == [], reason
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["for layer in self.layers:", "    out = layer(x)", "return x + out"],
+        ["for i in range(3):", "    out = self.layers[i](x)", "    out = torch.tanh(out)", "return out"],
+        ["for i, layer in enumerate(self.layers):", "    h = layer(x)", "    out = F.relu(h)", "return out, x"],
+    ],
+)
+def test_fires_on_a_loop_that_keeps_the_last_layer_alone(lines):
+    assert rows(rule, loop(*lines)) == [14]
+
+
+def test_a_variable_of_the_same_name_does_not_read_a_layer():
+    source = net("b = self.a(x)", "return b")
+    assert rows(rule, source + "\nNet()(torch.rand(2, 4))\n") == [9]
+
+
+def test_an_underscore_that_is_read_is_a_name_like_any_other():
+    assert rows(rule, net("_ = self.a(x)", "_ = self.b(x)", "return _ + x")) == [13]

@@ -7,7 +7,8 @@ Reports, in the methods of networks,
 - a name that is assigned the work of layers and never read, or assigned again before it is read,
 - a parameter that is never read although the caller computes the argument with layers whose work gets
   into the method in no other way,
-- a layer with parameters that is built and never called.
+- a layer with parameters that is built and never called,
+- a loop over layers in which every round starts from the same tensor, so that the last layer's work alone is kept.
 
 ## Why is this bad?
 
@@ -72,6 +73,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.survivors import Forgotten, forgotten_rounds
 from aelint.semantics.usage import (
     IgnoredArgument,
     UncalledLayer,
@@ -100,6 +102,8 @@ def check(program: Program) -> Iterator[Finding]:
         yield _ignored(program, argument)
     for layer in uncalled_layers(program):
         yield _uncalled(layer)
+    for loop in forgotten_rounds(program):
+        yield _forgotten(loop)
 
 
 def _unread(program: Program, value: UnreadValue) -> Finding:
@@ -122,6 +126,14 @@ def _ignored(program: Program, argument: IgnoredArgument) -> Finding:
         "gradient. Use the argument."
     )
     return Finding(argument.site, message, (Note(argument.call.site, f"`{argument.name}` is passed here"),))
+
+
+def _forgotten(loop: Forgotten) -> Finding:
+    message = (
+        f"each of the {loop.rounds} rounds of this loop starts from the same tensor and replaces what the round before it "
+        "computed: only the last layer's work is kept. Hand on the result from round to round"
+    )
+    return Finding(loop.site, message)
 
 
 def _uncalled(layer: UncalledLayer) -> Finding:
