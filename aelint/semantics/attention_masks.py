@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.program import Program
+from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Sym, Value
 
-__all__ = ["Inverted", "inverted_masks"]
+__all__ = ["Inverted", "Unhidden", "inverted_masks", "scores_of", "unhidden_scores"]
 
 _HIDING = -1e3
 """From here on a score is as good as minus infinity."""
@@ -27,6 +29,16 @@ class Inverted:
     mask: Site
     evidence: Site | None
     padding: object
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unhidden:
+    """Scores of which a mask hides none: `slip` says how, `number` is what was filled in, or the axis that is missing."""
+
+    site: Site
+    slip: str
+    softmax: Site
+    number: float | None = None
 
 
 def inverted_masks(program: Program) -> Iterator[Inverted]:
@@ -96,3 +108,125 @@ def _padding(program: Program) -> dict[int, tuple[int, Site | None]]:
         if isinstance(tokens, Sym) and isinstance(index, int) and index >= 0:
             found.setdefault(tokens.id, (index, call.site))
     return found
+
+
+_SMALL = 1e-3
+"""Up to here a score is as good as zero."""
+_PRODUCTS = frozenset({"matmul", "einsum", "linear"})
+_BETWEEN = RESHAPES | {"dropout", "mul", "truediv", "masked_fill", "add", "sub", "where", "leaky_relu", "tanh"}
+_MARKS = frozenset(
+    {"eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "logical_or", "invert", "tril", "triu"}
+)
+
+
+def unhidden_scores(program: Program) -> list[Unhidden]:
+    """Masks in front of, or behind, the softmax of scores, by which nothing is hidden; each place once."""
+    found: dict[int, Unhidden] = {}
+    users = consumers(program)
+    for call in program.calls_to("softmax"):
+        if isinstance(call.result, Sym) and not call.context.speculative:
+            for one in (*_before(call, users), *_behind(call, users)):
+                found.setdefault(id(one.site.node), one)
+    return list(found.values())
+
+
+def _before(call: Call, users: dict[int, list[Sym]]) -> Iterator[Unhidden]:
+    """Slips on the way from the scores to the softmax."""
+    steps = list(_steps(call.bound.get("input")))
+    if not any(step.op in _PRODUCTS for step in steps):
+        return
+    filled = [step for step in steps if step.op == "masked_fill"]
+    for step in filled[:1]:
+        number = _filled(step)
+        if number is not None and abs(number) <= _SMALL and step.site is not None:
+            yield Unhidden(step.site, "small", call.site, number)
+        axis = _missing_axis(call, step)
+        if axis is not None and len(filled) == 1 and number is not None and number <= _HIDING and step.site is not None:
+            yield Unhidden(_shaped(step.attrs.get("mask")) or step.site, "row", call.site, axis)
+    again = any(user.op in {"mul", "masked_fill", "where"} for user in users.get(call.result.id, ()))
+    for step in steps:
+        if step.op not in RESHAPES and step.op != "mul":
+            break
+        if step.op == "mul" and step.site is not None and not again and any(_is_mark(i) for i in step.inputs):
+            yield Unhidden(step.site, "factor", call.site)
+
+
+def scores_of(weights: Value) -> Sym | None:
+    """The products of queries and keys that a softmax shares out, None where it has other logits."""
+    for step in _steps(source(weights)):
+        if step.op in {"matmul", "einsum"}:
+            return step
+    return None
+
+
+def _filled(fill: Sym) -> float | None:
+    """The number that is filled in, infinite ones included."""
+    value = fill.attrs.get("value")
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _steps(value: Value) -> Iterator[Sym]:
+    for _ in range(12):
+        if not isinstance(value, Sym):
+            return
+        yield value
+        if value.op not in _BETWEEN:
+            return
+        value = _scores(value)
+
+
+def _scores(value: Sym) -> Value:
+    """The operand that the scores come from: not the mask, and not the number."""
+    given = [i for i in value.inputs if isinstance(i, Sym) and not _is_mark(i)]
+    ranked = [i for i in given if i.op in _PRODUCTS | _BETWEEN]
+    return ranked[0] if ranked else source(value)
+
+
+def _missing_axis(call: Call, step: Sym) -> int | None:
+    """The axis, from the back, along which the softmax runs and the mask holds one number."""
+    mask, layer = step.attrs.get("mask"), call.result.layer if isinstance(call.result, Sym) else None
+    axis = layer.bound.get("dim") if isinstance(layer, Object) else call.bound.get("dim")
+    scores = step.shape
+    if not isinstance(mask, Sym) or mask.shape is None or scores is None or not isinstance(axis, int):
+        return None
+    axis = axis - len(scores) if axis >= 0 else axis
+    if not -len(mask.shape) <= axis < 0 or step.op != "masked_fill":
+        return None
+    others = [size for i, size in enumerate(mask.shape, -len(mask.shape)) if i != axis and i >= -2]
+    return axis if mask.shape[axis] == 1 and scores[axis] != 1 and any(size != 1 for size in others) else None
+
+
+def _shaped(mask: Value) -> Site | None:
+    """Where a mask was given its axes."""
+    for _ in range(6):
+        if not isinstance(mask, Sym):
+            return None
+        if mask.op in RESHAPES | {"getitem"}:
+            return mask.site
+        mask = source(mask)
+    return None
+
+
+def _is_mark(value: Value) -> bool:
+    """Whether a tensor holds zeros and ones: a comparison, or a triangle of them."""
+    value = _plain(value)
+    while isinstance(value, Sym) and value.op in {"float", "to", "int", "long"}:
+        value = _plain(source(value))
+    return isinstance(value, Sym) and (value.op in _MARKS - {"tril", "triu"} or value.kind == "bool")
+
+
+def _behind(call: Call, users: dict[int, list[Sym]]) -> Iterator[Unhidden]:
+    """Weights that are filled as if they were scores."""
+    assert isinstance(call.result, Sym)
+    pending = [call.result]
+    for one in pending:
+        for user in users.get(one.id, ()):
+            if user.op in RESHAPES | {"dropout"}:
+                pending.append(user)
+            number = _filled(user) if user.op == "masked_fill" else None
+            hides = number is not None and number <= _HIDING and user.attrs.get("input") is one
+            again = any(
+                u.op in {"softmax", "log_softmax", "topk", "argmax", "max", "sort"} for u in users.get(user.id, ())
+            )
+            if hides and not again and user.site is not None:
+                yield Unhidden(user.site, "late", call.site, number)

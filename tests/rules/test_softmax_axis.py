@@ -173,3 +173,42 @@ def test_a_choice_among_pixels_of_an_unknown_size():
                 return F.gumbel_softmax(self.conv(images), tau=1.0, hard=True)
         """
     assert rows(rule, source) == [11]
+
+
+ATTENTION = """import torch
+from torch import einsum, nn
+import torch.nn.functional as F
+
+q, k, v = nn.Linear(8, 16)(torch.rand(4, 9, 8)), nn.Linear(8, 16)(torch.rand(4, 10, 8)), nn.Linear(8, 16)(torch.rand(4, 10, 8))
+scores = q @ k.transpose(1, 2) / 4
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("F.softmax(scores, dim=-1) @ v", id="over-the-keys"),
+        pytest.param("F.softmax(scores, dim=2) @ v", id="counted-from-the-front"),
+        pytest.param("w = F.softmax(scores, dim=1); w = w / w.sum(-1, keepdim=True); w @ v", id="divided-by-their-sum"),
+        pytest.param("w = F.softmax(scores, dim=1) + 1e-8; w @ v", id="slots-that-compete"),
+        pytest.param("v.transpose(1, 2) @ F.softmax(scores, dim=-1).transpose(1, 2)", id="transposed"),
+        pytest.param("einsum('bqk,bkd->bqd', F.dropout(F.softmax(scores, dim=2), 0.1), v)", id="einsum"),
+        pytest.param("F.softmax(scores, dim=1)", id="looked-at"),
+        pytest.param("F.softmax(nn.Linear(8, 9)(torch.rand(9, 8)), dim=1).t() @ torch.rand(9, 3)", id="no-scores"),
+    ],
+)
+def test_silent_on_attention(body: str) -> None:
+    assert rows(rule, ATTENTION + body + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("out = F.softmax(scores, dim=1) @ v", id="operator"),
+        pytest.param("torch.bmm(nn.Softmax(dim=0)(scores), v)", id="layer"),
+        pytest.param("torch.bmm(v.transpose(1, 2), scores.softmax(-2).permute(0, 2, 1))", id="transposed"),
+        pytest.param("einsum('b q k, b k d -> b q d', F.dropout(scores.softmax(dim=1), 0.1), v)", id="einsum"),
+    ],
+)
+def test_fires_on_attention_over_another_axis(body: str) -> None:
+    assert rows(rule, ATTENTION + body + "\n") == [7]

@@ -3,8 +3,9 @@
 ## What it does
 
 Reports `softmax` and `log_softmax` over the axis of the samples, over an axis that is written to hold one number, and
-over a flat vector of logits that the same program also reads as several categorical variables. Also `gumbel_softmax` over the width of a feature map, which is what it does by default, instead of over
-its channels.
+over a flat vector of logits that the same program also reads as several categorical variables. Also attention whose
+weights are normalised over another axis than the one that is summed with the values, and `gumbel_softmax` over the
+width of a feature map, which is what it does by default, instead of over its channels.
 
 ## Why is this bad?
 
@@ -62,7 +63,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.attention_masks import scores_of
+from aelint.semantics.contractions import summed_axis
 from aelint.semantics.dims import Poly
+from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import source, through_reshapes
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Shape, Sym, Value
@@ -86,8 +90,10 @@ _LEADING_KEPT = frozenset(
 def check(program: Program) -> Iterator[Finding]:
     """Yield each softmax over samples, then each over a vector that is read as several variables elsewhere."""
     calls = [c for c in program.calls_to(*_SOFTMAXES) if not c.context.speculative]
+    users = consumers(program)
     for call in calls:
-        finding = _over_one(call) or _over_samples(call) or _over_pixels(call) or _over_all(call, calls)
+        finding = _over_one(call) or _over_samples(call) or _over_pixels(call) or _over_queries(call, users)
+        finding = finding or _over_all(call, calls)
         if finding is not None:
             yield finding
 
@@ -184,6 +190,22 @@ def _over_pixels(call: Call) -> Finding | None:
         "the categories are the channels that the convolution gives: use `dim=1`"
     )
     return Finding(call.site, message)
+
+
+def _over_queries(call: Call, users: dict[int, list[Sym]]) -> Finding | None:
+    """Attention weights that sum to one along another axis than the one along which the values are added up."""
+    weights = call.result
+    if call.name != "softmax" or not isinstance(weights, Sym) or weights.shape is None or scores_of(weights) is None:
+        return None
+    axis = _axis(call, weights.shape)
+    summed = summed_axis(weights, users)
+    if axis is None or summed is None or summed.axis in {axis, axis - len(weights.shape)}:
+        return None
+    message = (
+        f"the weights of this attention sum to one along axis {axis}, but the values are added up along axis "
+        f"{summed.axis % len(weights.shape)}: some queries get next to nothing. Use `dim={summed.axis % len(weights.shape)}`"
+    )
+    return Finding(call.site, message, (Note(summed.site, "the weighted sum of the values"),))
 
 
 _PIXELS = {"conv2d": 2, "conv3d": 3}
