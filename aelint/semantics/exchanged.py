@@ -1,0 +1,192 @@
+"""Arguments and results that stand in each other's place, as their names on both sides tell."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.memo import per_program
+from aelint.semantics.operators import REGISTRY
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Call
+from aelint.semantics.values import External, Function, Instance, Object, Value
+from aelint.syntax.walk import once_per_node, walk
+
+__all__ = ["Exchange", "exchanged_arguments", "exchanged_results"]
+
+Names = list[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """Two names that meet each other's counterpart: `first` is given where `second` is meant, and the other way round.
+
+    Attributes:
+        site: the call, or the assignment that unpacks the results.
+        callee: how the function is called in the source.
+        defined: where the function is written, None for one of torch.
+    """
+
+    site: Site
+    first: str
+    second: str
+    callee: str
+    defined: Site | None
+
+
+@per_program
+def exchanged_arguments(program: Program) -> list[Exchange]:
+    """Calls that pass two variables to each other's parameters; each call once."""
+    found: dict[int, Exchange] = {}
+    for call in program.calls:
+        node = call.site.node
+        if not isinstance(node, ast.Call) or id(node) in found or call.context.speculative:
+            continue
+        names, parameters = _given(node), _parameters(call)
+        for first, second in _crossed(names, parameters):
+            if not _is_meant(call, node, first, second):
+                text = ast.unparse(node.func)
+                found[id(node)] = Exchange(call.site, first, second, text, _place(call.callee))
+    return list(found.values())
+
+
+@per_program
+def exchanged_results(program: Program) -> list[Exchange]:
+    """Assignments that unpack two results of a function under each other's names; each once."""
+    called = {id(c.site.node): c for c in program.calls}
+    found: dict[int, Exchange] = {}
+    for module in program.own_modules:
+        for node in walk(module.tree):
+            match node:
+                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as value) if id(value) in called:
+                    call = called[id(value)]
+                    results = _results(call.callee)
+                    for first, second in _crossed([_name(t) for t in targets], results):
+                        if not _is_meant(call, value, first, second):
+                            site = Site(module.unit, node.targets[0])
+                            text = ast.unparse(value.func)
+                            found.setdefault(id(node), Exchange(site, first, second, text, _place(call.callee)))
+    return list(found.values())
+
+
+def _name(node: ast.expr) -> str:
+    """`mu` for `mu` and `self.mu`; empty for what is no plain variable."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name):
+            return name
+        case _:
+            return ""
+
+
+def _given(node: ast.Call) -> Names:
+    """The names of the positional arguments, up to the first that is spliced in."""
+    names: Names = []
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            break
+        names.append(_name(argument))
+    return names
+
+
+def _parameters(call: Call) -> Names:
+    match call.callee:
+        case Function(node=node, owner=owner):
+            names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+            return names[1:] if owner is not None and names[:1] in (["self"], ["cls"]) else names
+        case External(name=name) if name in REGISTRY.functions:
+            return [key for key, _ in REGISTRY.functions[name].params]
+        case External(name=name) if name in REGISTRY.layers:
+            return [key for key, _ in REGISTRY.layers[name].init]
+        case Instance(cls=cls):
+            forward = cls.find("forward")
+            return _without_self(forward) if isinstance(forward, Function) else []
+        case _:
+            return []
+
+
+def _without_self(function: Function) -> Names:
+    node = function.node
+    return [a.arg for a in (*node.args.posonlyargs, *node.args.args)][1:]
+
+
+def _crossed(names: Names, parameters: Names) -> Iterator[tuple[str, str]]:
+    """The one pair of names that stand at each other's places; several at once are a new naming of all."""
+    pairs = [
+        (first, second)
+        for i, first in enumerate(names[: len(parameters)])
+        for j, second in enumerate(names[: len(parameters)])
+        if i < j and first == parameters[j] and second == parameters[i] and first != second
+    ]
+    if len(pairs) == 1 and _tell_apart(*pairs[0]):
+        yield pairs[0]
+
+
+def _tell_apart(first: str, second: str) -> bool:
+    """Whether names say what they hold: letters and numbers do not, nor do the two sides of a comparison."""
+    if min(len(first), len(second)) < 2 or re.sub(r"\d", "", first) == re.sub(r"\d", "", second):
+        return False
+    if any({first, second} <= side for side in _SIDES):
+        return False
+    return _LETTER.sub("", first) != _LETTER.sub("", second)
+
+
+_LETTER = re.compile(r"^[a-z]_|_?[a-z]$")
+_SIDES = (
+    frozenset({"source", "target"}),
+    frozenset({"src", "tgt"}),
+    frozenset({"src", "dst"}),
+    frozenset({"left", "right"}),
+    frozenset({"lhs", "rhs"}),
+    frozenset({"first", "second"}),
+    frozenset({"query", "key"}),
+    frozenset({"student", "teacher"}),
+)
+
+
+def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
+    """Whether both orders are taken: the same function is called with them in their own order too, or they were exchanged before."""
+    function = call.context.function
+    if function is None:
+        return False
+    text = ast.unparse(node.func)
+    for other in walk(function.node):
+        match other:
+            case ast.Call() if other is not node and ast.unparse(other.func) == text:
+                if {first, second} <= set(_given(other)):
+                    return True
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                if {first, second} <= {_name(t) for t in targets} and {first, second} <= {_name(v) for v in values}:
+                    return True
+            case _:
+                pass
+    return re.search(r"swap|flip|revers|invers|transpos|exchang|mirror", function.name.lower()) is not None
+
+
+def _results(callee: Value) -> Names:
+    """The names that every end of a function returns, in order."""
+    function = (
+        callee if isinstance(callee, Function) else callee.cls.find("forward") if isinstance(callee, Instance) else None
+    )
+    if not isinstance(function, Function) or isinstance(function.node, ast.Lambda):
+        return []
+    ends = _returned(function.node)
+    return ends[0] if ends and all(end == ends[0] for end in ends) else []
+
+
+@once_per_node
+def _returned(node: ast.AST) -> list[Names]:
+    ends = [one.value for one in walk(node) if isinstance(one, ast.Return)]
+    return [[_name(e) for e in end.elts] if isinstance(end, ast.Tuple) else [] for end in ends]
+
+
+def _place(callee: Value) -> Site | None:
+    match callee:
+        case Function(node=node, module=module):
+            return Site(module.unit, node)
+        case Instance(cls=cls) if isinstance(forward := cls.find("forward"), Function):
+            return Site(forward.module.unit, forward.node)
+        case Object() | _:
+            return None

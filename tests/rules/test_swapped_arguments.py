@@ -1,0 +1,89 @@
+"""Variables that arrive at each other's parameters, results that are taken under each other's names."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.architecture import swapped_arguments as rule
+from tests.rules.harness import rows, run
+
+HEAD = """import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+mu, logvar = torch.rand(4, 2), torch.rand(4, 2)
+
+def draw(mu, logvar):
+    return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+
+def gap(a, b):
+    return a - 2 * b
+
+def stats(x):
+    prior, post = x + 1, x + 2
+    return prior, post
+
+class Net(nn.Module):
+    def forward(self, feats, mask):
+        return feats * mask
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("draw(mu, logvar)", id="in-order"),
+        pytest.param("draw(logvar=logvar, mu=mu)", id="by-name"),
+        pytest.param("draw(mu + 1, logvar)", id="no-variable"),
+        pytest.param("a, b = mu, logvar; gap(b, a)", id="single-letters"),
+        pytest.param("prior, post = stats(mu)", id="results-in-order"),
+        pytest.param("first, second = stats(mu)", id="other-names"),
+        pytest.param(
+            "def both(mu, logvar):\n    return draw(mu, logvar) + draw(logvar, mu)\nboth(mu, logvar)", id="both-orders"
+        ),
+        pytest.param("def swap(mu, logvar):\n    return draw(logvar, mu)\nswap(mu, logvar)", id="says-so"),
+        pytest.param("def near(mu1, mu2):\n    return mu1 - mu2\nmu1, mu2 = mu, mu\nnear(mu2, mu1)", id="numbered"),
+        pytest.param(
+            "def to(source, target):\n    return source\nsource, target = mu, mu\nto(target, source)", id="two-sides"
+        ),
+        pytest.param("def kl(p_mu, q_mu):\n    return p_mu - q_mu\np_mu, q_mu = mu, mu\nkl(q_mu, p_mu)", id="lettered"),
+        pytest.param(
+            "def kl(post, width, prior, scale):\n    return post\npost = width = prior = scale = mu\nkl(prior, scale, post, width)",
+            id="named-anew",
+        ),
+        pytest.param("groups, dilation = 1, 1\nF.conv2d(mu, mu, None, 1, 0, dilation, groups)", id="torch-in-order"),
+        pytest.param("args = (logvar, mu)\ndraw(*args)", id="spliced"),
+    ],
+)
+def test_silent(body: str) -> None:
+    assert rows(rule, HEAD + body + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("draw(logvar, mu)", id="function"),
+        pytest.param("mask = mu; feats = logvar; Net()(mask, feats)", id="network"),
+        pytest.param("post, prior = stats(mu)", id="results"),
+        pytest.param("groups, dilation = 1, 2; F.conv2d(mu, mu, None, 1, 0, groups, dilation)", id="torch"),
+    ],
+)
+def test_fires(body: str) -> None:
+    assert rows(rule, HEAD + body + "\n") == [20]
+
+
+def test_fires_in_a_method_and_across_files() -> None:
+    files = {
+        "main.py": "import torch\nfrom model import VAE\nVAE()(torch.rand(4, 8))\n",
+        "model.py": "import torch.nn as nn\nfrom draws import draw\n",
+        "draws.py": "import torch\n",
+    }
+    files["main.py"] = (
+        "import torch\nimport torch.nn as nn\nfrom draws import draw\n\nclass VAE(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.head = nn.Linear(8, 4)\n    def sample(self, mu, logvar):\n        return draw(mu, logvar)\n"
+        "    def forward(self, x):\n        mu, logvar = self.head(x).chunk(2, -1)\n        return self.sample(logvar, mu)\n\nVAE()(torch.rand(4, 8))\n"
+    )
+    files["draws.py"] = "import torch\n\ndef draw(mu, logvar):\n    return mu + logvar.exp() * torch.randn_like(mu)\n"
+    found = run(rule, files)
+    assert [f.site.row for f in found] == [13]
+    assert found[0].notes[0].site.row == 9
