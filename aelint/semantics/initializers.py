@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,15 @@ from aelint.semantics.scopes import Module
 from aelint.semantics.values import MISSING, External, Function, Object, Value
 from aelint.syntax.walk import once_per_node, walk
 
-__all__ = ["Idle", "bias_conditions", "never_applied", "rebound_parameters", "unmatched", "written_twice"]
+__all__ = [
+    "Idle",
+    "bias_conditions",
+    "never_applied",
+    "overwritten",
+    "rebound_parameters",
+    "unmatched",
+    "written_twice",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,3 +215,38 @@ def written_twice(program: Program) -> Iterator[Idle]:
 
 def _is_built_between(layer: Object, first: Site, second: Site) -> bool:
     return layer.site is not None and layer.site.unit is first.unit and first.row < layer.site.row < second.row
+
+
+_FILLING = re.compile(r"^(uniform|normal|zeros|ones|constant|xavier_\w+|kaiming_\w+|orthogonal|trunc_normal)_$")
+
+
+def overwritten(program: Program) -> Iterator[Idle]:
+    """A weight that is filled and filled again at once, of a layer whose bias no statement fills."""
+    for module in program.own_modules:
+        for function in (n for n in walk(module.tree) if isinstance(n, ast.FunctionDef)):
+            filled: dict[str, ast.Call] = {}
+            texts = {ast.unparse(n) for n in walk(function) if isinstance(n, ast.Attribute)}
+            for statement in function.body:
+                target = _filled_weight(statement)
+                if target is None:
+                    continue
+                name, call = target
+                first = filled.get(name)
+                if first is not None and f"{name}.bias" not in texts:
+                    yield Idle(Site(module.unit, first), (), name)
+                filled[name] = call
+
+
+def _filled_weight(statement: ast.stmt) -> tuple[str, ast.Call] | None:
+    """The layer whose weight `nn.init.normal_(layer.weight)` fills from scratch, as it is written."""
+    match statement:
+        case ast.Expr(
+            value=ast.Call(func=ast.Attribute(attr=kind), args=[ast.Attribute(attr="weight") as weight, *_]) as call
+        ):
+            return (ast.unparse(weight.value), call) if _FILLING.match(kind) else None
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Attribute() as filled, attr=kind)) as call):
+            weight = filled.value if filled.attr == "data" and isinstance(filled.value, ast.Attribute) else filled
+            written = kind in {"zero_", "uniform_", "normal_", "fill_"} and weight.attr == "weight"
+            return (ast.unparse(weight.value), call) if written else None
+        case _:
+            return None

@@ -174,3 +174,44 @@ def test_the_first_layer_is_set_twice():
     assert rows(rule, source.format("a", 0.1)) == [10]
     assert not rows(rule, source.format("b", 0.1))
     assert not rows(rule, source.format("a", 0.2))
+
+
+FILLED = """import torch.nn as nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Linear(8, 2), nn.Linear(2, 8)
+{body}
+"""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["nn.init.zeros_(self.dec.bias)", "nn.init.uniform_(self.dec.weight, -0.1, 0.1)"],
+        ["nn.init.normal_(self.enc.weight)", "nn.init.normal_(self.dec.weight)"],
+        ["nn.init.zeros_(self.dec.weight)", "nn.init.eye_(self.dec.weight[:2])"],
+        ["nn.init.zeros_(self.dec.weight)", "nn.init.normal_(self.dec.weight)", "nn.init.zeros_(self.dec.bias)"],
+        ["nn.init.zeros_(self.dec.weight)", "if self.training:", "    nn.init.normal_(self.dec.weight)"],
+    ],
+    ids=["bias-and-weight", "two-layers", "a-part", "bias-is-filled", "a-branch"],
+)
+def test_silent_on_weights_that_are_filled_once(lines):
+    assert rows(rule, FILLED.format(body="\n".join("        " + line for line in lines))) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["nn.init.zeros_(self.dec.weight)", "nn.init.uniform_(self.dec.weight, -0.1, 0.1)"],
+        ["self.dec.weight.data.zero_()", "self.dec.weight.data.uniform_(-0.1, 0.1)"],
+        [
+            "nn.init.constant_(self.dec.weight, 0)",
+            "nn.init.zeros_(self.enc.bias)",
+            "nn.init.xavier_uniform_(self.dec.weight)",
+        ],
+    ],
+)
+def test_fires_on_a_weight_that_is_filled_twice(lines):
+    assert rows(rule, FILLED.format(body="\n".join("        " + line for line in lines))) == [7]

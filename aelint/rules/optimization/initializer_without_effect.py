@@ -7,7 +7,8 @@ Reports
 - a branch that sets weights only of layers with a bias (`isinstance(m, nn.Conv2d) and m.bias is not
   None`), while no such layer of the program has one,
 - a function given to `apply` of which no branch holds for any layer of the model,
-- an initialiser in a training script that nothing calls, and
+- an initialiser in a training script that nothing calls,
+- a weight that is filled and filled again at once, where the bias may be meant, and
 - a loop over `parameters()` that binds its own name to a new tensor.
 
 ## Why is this bad?
@@ -68,6 +69,7 @@ from aelint.semantics.initializers import (
     Idle,
     bias_conditions,
     never_applied,
+    overwritten,
     rebound_parameters,
     unmatched,
     written_twice,
@@ -93,6 +95,7 @@ def check(program: Program) -> Iterator[Finding]:
         (never_applied, _unused),
         (rebound_parameters, _rebound),
         (written_twice, _twice),
+        (overwritten, _overwritten),
     ):
         for idle in query(program):
             yield Finding(idle.site, said(idle), _notes(idle))
@@ -131,6 +134,13 @@ def _twice(idle: Idle) -> str:
     return (
         f"`{idle.name}` stands here for the second time, and nothing sets the weights of the {_kind(layer)} that was built in "
         f"between ({place(layer.site, idle.site)}); name that layer here"
+    )
+
+
+def _overwritten(idle: Idle) -> str:
+    return (
+        f"the weight of `{idle.name}` is filled again below, so this has no effect, and nothing fills its bias: "
+        f"use `{idle.name}.bias` here if that is meant, or delete the line"
     )
 
 

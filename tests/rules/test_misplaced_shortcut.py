@@ -1,0 +1,87 @@
+"""Residual blocks whose shortcut is not their input."""
+
+from __future__ import annotations
+
+import pytest
+
+from aelint.rules.architecture import misplaced_shortcut as rule
+from tests.rules.harness import rows
+
+BLOCK = """import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Block(nn.Module):
+    def __init__(self, dim=16):
+        super().__init__()
+        self.a, self.b = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.attn = nn.MultiheadAttention(dim, 4, batch_first=True)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x, memory):
+{body}
+
+Block()(torch.rand(2, 9, 16), torch.rand(2, 9, 16))
+"""
+
+
+def block(*lines: str) -> str:
+    return BLOCK.format(body="\n".join("        " + line for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("reason", "lines"),
+    [
+        ("the input has a name of its own", ["out = self.b(self.a(x))", "out += x", "return out"]),
+        ("a doubling of the input", ["x = x + x", "return self.a(x)"]),
+        ("a doubling of something else", ["h = self.a(x)", "h = h + h", "return h"]),
+        ("no layer in between", ["x = torch.relu(x)", "x += x", "return x"]),
+        ("the queries are added", ["return self.norm(x + self.attn(x, memory, memory)[0])"]),
+        ("attention to itself", ["return x + self.attn(x, x, x)[0]"]),
+        ("both are added", ["return x + memory + self.attn(x, memory, memory)[0]"]),
+        ("nothing is added", ["return self.attn(x, memory, memory)[0]"]),
+        ("the keys carry positions", ["return x + self.attn(x, x + memory, x)[0]"]),
+    ],
+)
+def test_silent_when(reason: str, lines: list[str]) -> None:
+    assert rows(rule, block(*lines)) == [], reason
+
+
+@pytest.mark.parametrize(
+    ("row", "lines"),
+    [
+        (15, ["x = self.a(x).relu()", "x = self.b(x)", "x += x", "return x"]),
+        (14, ["x = self.b(F.relu(self.a(x)))", "x = x + x", "return x"]),
+        (13, ["return memory + self.attn(x, memory, memory)[0]"]),
+        (13, ["out, _ = self.attn(memory, x, x)", "return self.norm(F.dropout(out, 0.1) + x)"]),
+    ],
+)
+def test_fires(row: int, lines: list[str]) -> None:
+    assert rows(rule, block(*lines)) == [row]
+
+
+def test_points_to_the_call_that_hands_the_keys_for_the_shortcut() -> None:
+    source = """
+        import torch
+        from torch import nn
+
+        class Sublayer(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.attn = nn.MultiheadAttention(16, 4, batch_first=True)
+
+            def forward(self, q, kv, residual):
+                return self.attn(q, kv, kv)[0] + residual
+
+        class Decoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.own, self.cross = Sublayer(), Sublayer()
+
+            def forward(self, y, memory):
+                y = self.own(y, y, y)
+                return self.cross(y, memory, memory)
+
+        Decoder()(torch.rand(2, 5, 16), torch.rand(2, 5, 16))
+    """
+    assert rows(rule, source) == [20]
