@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
 from pytest_aecheck.checks.latent import ignored_units

@@ -43,7 +43,7 @@ def judge(observations: Observations) -> Verdict:
     step = observations.step
     if step.error:
         return CHECK.skipped(f"the training step raised {step.error}")
-    if not step.moved and observations.progress.first_update:
+    if not step.moved and step.stepped == 0 and observations.progress.first_update:
         return CHECK.passed(steps_for_one_update=observations.progress.first_update)
     if not step.moved:
         return CHECK.failed(

@@ -60,6 +60,17 @@ class InitialisedAgain(Changed):
         return z - self.shift
 
 
+@mutant("AEC628")
+class ObjectInState(Changed):
+    """Saves a class beside its tensors, which only a reader that runs arbitrary code can bring back."""
+
+    def get_extra_state(self):
+        return {"made by": Changed}
+
+    def set_extra_state(self, state):
+        pass
+
+
 @mutant("AEC215", loss=zoo.elbo)
 class StdStaysBehind(VAE):
     def forward(self, x):
