@@ -98,7 +98,9 @@ def reach(tensor: Value) -> Reach:
             # A function that is handed over may call the network: `env.run(lambda state: policy(state))`.
             unread |= bool(given) or any(isinstance(m, Function) for m in value.inputs)
         behind = cut or (value if _is_cut(value) else None)
-        pending.extend((s, behind) for i in value.inputs for s in syms_in(i))
+        # `x.type_as(y)` takes nothing from y but its type.
+        inputs = value.inputs[:1] if value.op == "to" else value.inputs
+        pending.extend((s, behind) for i in inputs for s in syms_in(i))
     return Reach(frozenset(live), {k: v for k, v in severed.items() if k not in live}, unread)
 
 

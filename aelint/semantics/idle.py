@@ -47,7 +47,9 @@ def idle_outputs(program: Program) -> Iterator[Idle]:
     by_place: dict[int, tuple[Binding, dict[int, Object]] | None] = {}
     for binding in program.bindings if idle else ():
         key = id(binding.site.node)
-        made = {k: idle[k] for s in parts(binding.value) for k in _layers(s) if k in idle}
+        made = {
+            k: idle[k] for s in parts(binding.value) if s.kind not in {"int", "bool"} for k in _layers(s) if k in idle
+        }
         unread = made and not any(s.id in used for s in parts(binding.value)) and not _is_printed(binding)
         if not unread or binding.context.no_grad or binding.name.startswith("_") or by_place.get(key, 0) is None:
             by_place[key] = None

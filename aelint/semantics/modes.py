@@ -13,6 +13,7 @@ from aelint.semantics.kinds import is_module
 from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.objectives import LOSSES
+from aelint.semantics.parameters import held_by
 from aelint.semantics.posteriors import noise_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context
@@ -74,8 +75,9 @@ def _timeline(program: Program) -> dict[int, _Applied]:
     for call in program.calls:
         if call.method in {"train", "eval"} and is_module(call.receiver):
             training = _wanted(call) if not _is_one_of_two_arms(call, switches) else None
-            for _, one in submodules(call.receiver):
-                mode[id(one)] = (training, call)
+            # A part that a branch exchanged or wrapped is still below the module that it was assigned to.
+            for owner in held_by(call.receiver).owners:
+                mode[owner] = (training, call)
         elif isinstance(call.receiver, Object) and has_two_modes(call.receiver):
             training, switch = mode.get(id(call.receiver), (True, None))
             for result in syms_in(call.result):

@@ -100,7 +100,9 @@ def _of_module(module: Instance | Object) -> Held:
             if isinstance(one, Instance) and one.base is not None:
                 pending.append(one.base)  # `class Layer(nn.Linear)`
             for value in (*getattr(one, "attrs", {}).values(), *(getattr(one, "children", None) or {}).values()):
-                if isinstance(value, Sym):
+                if isinstance(value, Instance) and not is_module(value) and not value.cls.fully_known:
+                    pending.append(value)  # a class of another library may be a module itself
+                elif isinstance(value, Sym):
                     # A part that only some settings build: `self.skip = nn.Conv2d(...) if wider else None`.
                     pending.extend(v for v in alternatives(value) if is_module(v))
                     owners.update(id(v) for v in alternatives(value) if isinstance(v, Sym) and v.op == "parameter")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.apply import syms_in
+from aelint.semantics.graph import parts
 from aelint.semantics.joins import alternatives
 from aelint.semantics.program import Program
 from aelint.semantics.training import Kind, actions
@@ -40,8 +41,14 @@ def retained_losses(program: Program) -> Iterator[Retained]:
             and added.id in losses
             and isinstance(event.site.node, (ast.Name, ast.Attribute))
             and _is_running(value)
+            and not _is_handed_in(added, event.context.loops[-1].iterable)
         ):
             yield Retained(event.site, ast.unparse(event.site.node), losses[added.id])
+
+
+def _is_handed_in(added: Sym, iterable: Value) -> bool:
+    """Whether the loop runs over the losses of one step, which were there before it began."""
+    return added.op == "element" or any(added is one for one in parts(iterable))
 
 
 def _is_running(total: Sym) -> bool:

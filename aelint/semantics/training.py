@@ -90,7 +90,9 @@ def _action(event: Event) -> Action | None:
         case Call(name="zero", receiver=Sym() as receiver) if (cleared := _gradient_owner(receiver)) is not None:
             return Action(Kind.CLEAR, event, cleared, held_by(cleared))
         case Call(method="backward" | "manual_backward", receiver=receiver, args=args):
-            loss = receiver if isinstance(receiver, Sym) and not args else (args[0] if args else receiver)
+            # `loss.backward(gradient)`, or `accelerator.backward(loss)`.
+            own = isinstance(receiver, Sym) and receiver.tensor is True
+            loss = args[0] if args and not own else receiver
             return Action(Kind.BACKWARD, event, _unscaled(loss), Held())
         case Call(name="torch.autograd.backward", args=(loss, *_)):
             return Action(Kind.BACKWARD, event, loss, Held())

@@ -11,6 +11,7 @@ from aelint.semantics.parameters import Weight, weight_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Event, Store
 from aelint.semantics.values import Object, Sym, Value
+from aelint.syntax.walk import walk
 
 __all__ = ["Copied", "copied_weights"]
 
@@ -47,7 +48,7 @@ def _copied(event: Event, target: Weight | None, given: Value, *, copies: bool) 
     if target is None or source is None or source.layer is target.layer or not happens_once or event.context.loops:
         return
     # Without a copy, both parameters share their memory.
-    if (copies or cloned) and _speaks_of_tying(event):
+    if (copies or cloned) and _speaks_of_tying(event) and not _ties_in_another_branch(event):
         yield Copied(event.site, source.layer, target.layer)
 
 
@@ -62,3 +63,19 @@ def _source(value: Value) -> tuple[Weight | None, bool]:
 def _speaks_of_tying(event: Event) -> bool:
     names = [a.function.name for a in event.context.stack] + [ast.unparse(g.test) for g in event.context.guards]
     return any(word in name.lower() for name in names for word in ("tie", "tied", "tying", "share"))
+
+
+def _ties_in_another_branch(event: Event) -> bool:
+    """Whether the function shares the weight where a condition is otherwise: the copy is for an export."""
+    function = event.context.function
+    if function is None or not event.context.guards:
+        return False
+    shared = (n for n in walk(function.node) if isinstance(n, ast.Assign))
+    return any(
+        isinstance(n.value, ast.Attribute)
+        and n.value.attr == "weight"
+        and isinstance(t, ast.Attribute)
+        and t.attr == "weight"
+        for n in shared
+        for t in n.targets
+    )

@@ -143,3 +143,11 @@ def test_silent_on_a_table_of_pairs():
             return row.view(height, -1)
         """
     assert rows(rule, grid) == []
+
+
+def test_silent_on_a_row_of_single_numbers_and_on_a_batch_size_that_is_written_out():
+    row = "critic = nn.Linear(8, 1)\ndef f(x):\n    return critic(x).reshape(1, -1)\n"
+    assert rows(rule, HEAD + row) == []
+    assert rows(rule, HEAD + "def f(x):\n    return conv(x).view(4, -1)\n") == []
+    probe = "def size(shape):\n    return conv(torch.zeros(1, *shape)).view(1, -1).size(1)\n"
+    assert rows(rule, HEAD + probe) == []

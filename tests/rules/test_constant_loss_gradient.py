@@ -48,3 +48,19 @@ def test_silent_on_a_zero_on_the_device_of_the_output_where_nothing_is_to_be_com
         masked(net(torch.rand(4, 8)), torch.rand(4, 8)).backward()
         """
     assert rows(rule, source) == []
+
+
+def test_silent_on_a_copy_of_a_weight_that_asks_for_a_gradient_of_its_own():
+    source = """
+import torch
+from torch import nn
+
+layer = nn.Linear(4, 4, bias=False)
+
+def reference(x):
+    w = layer.weight.detach().clone().float().requires_grad_()
+    loss = (x.detach() @ w).sum()
+    loss.backward()
+    return w.grad
+"""
+    assert rows(rule, source) == []

@@ -69,3 +69,19 @@ def test_fires(name, line):
 )
 def test_silent_on_other_numbers(line):
     assert rows(rule, SETUP.format(name="tie_weights", line=line)) == []
+
+
+def test_silent_where_another_branch_shares_the_weight():
+    source = """
+import torch.nn as nn
+
+def tie(first, second, export):
+    if export:
+        first.weight = nn.Parameter(second.weight.clone())
+    else:
+        {otherwise}
+
+tie(nn.Linear(4, 4), nn.Linear(4, 4), exported())
+"""
+    assert rows(rule, source.format(otherwise="first.weight = second.weight")) == []
+    assert rows(rule, source.format(otherwise="pass")) == [6]

@@ -67,3 +67,20 @@ def test_attribute_of_a_trainer_in_another_file():
             """,
     }
     assert rows(rule, files) == [17]
+
+
+def test_silent_on_the_sum_of_the_losses_of_one_step():
+    source = """
+import torch
+
+def total_of(losses):
+    total = 0
+    for loss in losses:
+        total += loss
+        loss.backward()
+    return total
+
+net = torch.nn.Linear(4, 4)
+total_of([net(torch.rand(2, 4)).sum(), net(torch.rand(2, 4)).mean()])
+"""
+    assert rows(rule, source) == []

@@ -293,3 +293,40 @@ def test_scored_in_train_mode():
             model(x)
     """
     assert len(rows(rule, scored(body))) == 1
+
+
+def test_silent_where_a_branch_wrapped_a_part_of_a_model_that_is_in_evaluation_mode():
+    source = """
+import torch
+from torch import nn
+from elsewhere import checkpoint, scarce, loader
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(20, 20), nn.BatchNorm1d(20))
+    def wrap(self):
+        self.body = checkpoint(self.body)
+    def forward(self, x):
+        return self.body(x)
+
+net = Net()
+opt = torch.optim.Adam(net.parameters())
+if scarce:
+    net.wrap()
+
+def validate():
+    {switch}
+    with torch.no_grad():
+        return sum(nn.functional.mse_loss(net(x), x) for x in loader)
+
+for epoch in range(9):
+    net.train()
+    for x in loader:
+        opt.zero_grad()
+        nn.functional.mse_loss(net(x), x).backward()
+        opt.step()
+    validate()
+"""
+    assert rows(rule, source.format(switch="net.eval()")) == []
+    assert rows(rule, source.format(switch="pass")) == [13]

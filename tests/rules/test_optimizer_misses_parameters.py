@@ -272,3 +272,35 @@ def test_silent_on_parts_of_an_empty_module_and_on_a_choice_of_blocks():
         """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("net.parameters()", "net.blocks.parameters()")) == [30]
+
+
+def test_silent_on_layers_in_a_class_of_another_library_that_may_be_a_module():
+    source = """
+import torch
+from torch import nn
+from graphs.nn import MessagePassing
+
+class Layer(MessagePassing):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+    def forward(self, x):
+        return self.fc(x)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = Layer(), nn.Linear(8, 8)
+    def forward(self, x):
+        return self.last(self.first.forward(x))
+
+net = Net()
+opt = torch.optim.Adam(net.parameters())
+for x in loader:
+    loss = nn.functional.mse_loss(net(x), x)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("(MessagePassing)", "")) != []

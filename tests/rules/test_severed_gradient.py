@@ -170,3 +170,43 @@ def test_silent_where_other_code_is_given_a_function_that_calls_the_network():
         """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("lambda state: policy(state), steps", "steps")) == [11]
+
+
+def test_silent_on_gradients_that_are_handed_to_backward():
+    source = """
+import torch
+from torch import nn
+
+made, critic = nn.Linear(8, 4), nn.Linear(4, 1)
+opt_made = torch.optim.Adam(made.parameters())
+opt_critic = torch.optim.Adam(critic.parameters())
+one = torch.ones(1)
+for noise in loader:
+    opt_critic.zero_grad()
+    critic(made(noise).data).mean().backward(one)
+    opt_critic.step()
+    opt_made.zero_grad()
+    {loss}.mean().backward(-one)
+    opt_made.step()
+"""
+    assert rows(rule, source.format(loss="critic(made(noise))")) == []
+    assert rows(rule, source.format(loss="critic(made(noise).data)")) != []
+
+
+def test_silent_where_only_the_type_of_a_cut_tensor_is_taken():
+    source = """
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(8, 4), nn.Linear(4, 8)
+opt = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+for x in loader:
+    z = encoder(x)
+    start = torch.zeros(1, 4).type_as(z.data)
+    loss = nn.functional.mse_loss(decoder({code}), x)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+    assert rows(rule, source.format(code="z + start")) == []
+    assert rows(rule, source.format(code="z.data + start")) == [10]

@@ -21,3 +21,19 @@ def test_silent_on_a_name_that_another_branch_assigns_and_a_later_one_reads():
             return self.fc(x) - mean
     """
     assert rows(rule, source) == []
+
+
+def test_silent_where_no_layer_follows_that_would_need_what_was_joined():
+    source = """
+    import torch
+    from torch import nn
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+        def forward(self, values, keys, pad):
+            keys = torch.cat([keys, pad], dim=1)
+            return self.fc({given})
+    """
+    assert rows(rule, source.format(given="values")) == []
+    assert rows(rule, source.replace("keys = torch", "both = torch").format(given="keys")) == [9]

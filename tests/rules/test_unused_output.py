@@ -132,3 +132,25 @@ def test_silent_on_a_loss_that_another_file_asks_for():
         Clusters().pretrain(torch.utils.data.DataLoader(torch.rand(99, 20), batch_size=9))
         """
     assert rows(rule, source) == []
+
+
+def test_silent_on_indices_that_were_drawn_on_the_device_of_an_output():
+    source = """
+import torch
+from torch import nn
+
+first, second = nn.Linear(8, 8), nn.Linear(8, 8)
+opt = torch.optim.Adam([*first.parameters(), *second.parameters()])
+
+def halves(h):
+    order = torch.randperm(h.shape[0], device=h.device)
+    return order[:5], order[5:]
+
+for x in loader:
+    left, right = halves(second(x))
+    loss = nn.functional.mse_loss(first(x)[left], x[left])
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+    assert rows(rule, source) == []

@@ -60,7 +60,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics.dead_values import dead_bindings
+from aelint.semantics.graph import parts
+from aelint.semantics.kinds import is_module
 from aelint.semantics.program import Program
+from aelint.semantics.values import Sym
 
 RULE = Rule(
     code="AEL214",
@@ -73,11 +76,23 @@ RULE = Rule(
 _DONE = {"cat": "concatenated", "hstack": "concatenated", "embedding": "embedded", "one_hot": "encoded"}
 
 
+_JOINED = frozenset({"cat", "hstack"})
+
+
 def check(program: Program) -> Iterator[Finding]:
     """Joined or embedded tensors that nothing reads."""
     for binding in dead_bindings(program, frozenset(_DONE)):
+        if binding.value.op in _JOINED and not _goes_on_without(program, binding.value):
+            continue
         done = _DONE[binding.value.op]
         message = (
             f"`{binding.name}` is {done} here and never used, so what it holds does not reach the layers that follow"
         )
         yield Finding(binding.site, message)
+
+
+def _goes_on_without(program: Program, joined: Sym) -> bool:
+    """Whether a layer gets one of the tensors alone: only there can what was joined to it be missed."""
+    alone = {one.id for one in parts(joined.inputs)}
+    given = (c.args for c in program.calls if is_module(c.receiver) and c.args)
+    return any(one.id in alone for args in given for one in parts(args))

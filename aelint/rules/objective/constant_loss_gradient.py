@@ -99,6 +99,8 @@ def _cut(loss: Sym) -> Sym | None:
         if one.attrs.get("requires_grad") is True and not _hides_weights(one):
             # A tensor that is optimised itself.
             return None
+        if one.op == "requires_grad" and _is_copy_of_weight(one):
+            return None
         if _is_cut(one):
             found = found if found is not None else one
             continue
@@ -125,3 +127,10 @@ def _hides_weights(cut: Sym) -> bool:
             # `torch.tensor(0.0, device=out.device)` takes no value from the output.
             pending.extend(i for i in one.inputs if isinstance(i, Sym) and i.op not in {"device", "dtype"})
     return False
+
+
+def _is_copy_of_weight(one: Sym) -> bool:
+    """Whether a weight was copied, and the copy asks for a gradient of its own."""
+    while one.op in {"requires_grad", "detach", "clone", "to"} and one.inputs and isinstance(one.inputs[0], Sym):
+        one = one.inputs[0]
+    return one.op == "parameter"

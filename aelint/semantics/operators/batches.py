@@ -37,6 +37,9 @@ def check_samples(apply: Apply, shape: Shape, target: Shape) -> None:
     # time axis): an image without a batch has its channels there, and layouts move them to the end.
     if axis is None or axis > 1 or len(target) < 2 or len(shape) < 2:
         return
+    if target[0] == 1 or (isinstance(target[0], int) and target[0] not in shape):
+        # `view(1, -1)` takes everything for one row, and a number that is no size of the tensor is the batch's, written out.
+        return
     if axis == 1 and target[0] == shape[0]:
         # Who moved another axis to the front, and keeps it there, adds up over samples: `(channels, samples * pixels)`.
         return
