@@ -16,10 +16,13 @@ _DEEPEST_NEST = 6
 
 def parts(value: Value, depth: int = 0) -> Iterator[Sym]:
     """The run-time values inside of a value, arguments of distributions included."""
+    # Most values are one node, and a generator for each of them costs more than all the rest.
+    return iter((value,)) if isinstance(value, Sym) else _nested(value, depth)
+
+
+def _nested(value: Value, depth: int) -> Iterator[Sym]:
     inner: list[Value] = []
     match value:
-        case Sym():
-            yield value
         case tuple():
             inner = list(value)
         case ListValue(items=items):
