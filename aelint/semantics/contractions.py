@@ -64,9 +64,9 @@ def _contracted(user: Sym, one: Sym, order: tuple[int, ...]) -> Summed | None:
         case Sym(op="matmul", inputs=(Sym() as left, Sym() as right)) if left is not right and len(order) >= 2:
             return Summed(order[-1] if left is one else order[-2], user.site)
         case Sym(op="einsum", attrs={"equation": str() as equation, "operands": tuple() as operands}):
-            left, _, right = equation.replace(" ", "").partition("->")
-            letters = dict(zip((id(o) for o in operands), left.split(","), strict=False)).get(id(one), "")
-            gone = [i for i, letter in enumerate(letters) if letter not in right]
+            given, _, kept = equation.replace(" ", "").partition("->")
+            letters = dict(zip((id(o) for o in operands), given.split(","), strict=False)).get(id(one), "")
+            gone = [i for i, letter in enumerate(letters) if letter not in kept]
             if len(letters) == len(order) and len(gone) == 1 and "->" in equation:
                 return Summed(order[gone[0]], user.site)
     return None

@@ -66,14 +66,13 @@ def doubled_branches(program: Program) -> list[Doubled]:
 
 def _calls_with(value: ast.expr, name: str) -> bool:
     """Whether a layer of the network is called with the name: `self.conv(x)`."""
-    for call in (n for n in walk(value) if isinstance(n, ast.Call)):
-        of_self = isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
-        if (
-            of_self
-            and call.func.value.id == "self"
-            and any(isinstance(a, ast.Name) and a.id == name for a in call.args)
-        ):
-            return True
+    for node in walk(value):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self")), args=args):
+                if any(isinstance(a, ast.Name) and a.id == name for a in args):
+                    return True
+            case _:
+                pass
     return False
 
 
