@@ -101,7 +101,9 @@ def _power_of_variance(variance: Monomial, scale: Generator, rest: Monomial) -> 
     if power is None:
         return None
     extra = dict(formulas.times(formulas.times(variance, frozenset({(scale, -power)})), _inverse(rest)))
-    return power if not any(g in extra for g, _ in rest) else None
+    # A product with the mean or with noise, once, comes of a square that is written out: that says nothing of the scale.
+    mixed = any(isinstance(g, Leaf) and exponent > 0 and exponent % 2 == 1 for g, exponent in extra.items())
+    return power if not mixed and not any(g in extra for g, _ in rest) else None
 
 
 def _inverse(product: Monomial) -> Monomial:

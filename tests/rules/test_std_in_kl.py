@@ -129,3 +129,29 @@ def test_formula_that_takes_the_logarithm_of_a_log_variance() -> None:
         return 0.5 * torch.mean(mu ** 2 + logvar ** 2 - torch.log(logvar ** 2) - 1, -1)
     """
     assert rows(rule, source) == [17]
+
+
+def test_silent_where_a_sample_is_written_out_in_its_own_density():
+    source = """
+        import math
+        import torch
+        import torch.nn as nn
+
+        class Layer(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.mu = nn.Parameter(torch.randn(8, 4))
+                self.rho = nn.Parameter(torch.randn(8, 4))
+
+            def forward(self, x):
+                sigma = torch.log1p(torch.exp(self.rho))
+                w = self.mu + sigma * torch.randn_like(self.mu)
+                posterior = (-torch.log(sigma) - (w - self.mu) ** 2 / (2 * sigma**2)).sum()
+                prior = (-0.5 * w**2).sum()
+                return x @ w.t(), posterior - prior
+
+        net = Layer()
+        out, kl = net(torch.rand(2, 4))
+        (out.pow(2).sum() + kl).backward()
+    """
+    assert rows(rule, source) == []
