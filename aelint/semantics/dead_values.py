@@ -10,7 +10,7 @@ from aelint.semantics.kinds import is_network
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Activation, Binding
+from aelint.semantics.trace import Binding
 from aelint.semantics.values import Function, Sym
 
 __all__ = ["dead_bindings", "used_values"]
@@ -20,16 +20,11 @@ __all__ = ["dead_bindings", "used_values"]
 def used_values(program: Program) -> set[int]:
     """Ids of the values that something was computed from, or that left their function."""
     # What a function hands back to a caller in sight is used there, or not at all.
-    values = [e.value for e in program.returns if not e.context.stack or _is_entered(e.context.stack[-1])]
+    values = [e.value for e in program.returns if not e.context.stack or e.context.stack[-1].is_entry]
     values += [e.value for e in program.stores]
     values += [v for call in program.calls for v in (*call.args, *call.kwargs.values(), call.receiver)]
     left = {s.id for v in values for s in graph.parts(v)}
     return left | set(graph.consumers(program))
-
-
-def _is_entered(activation: Activation) -> bool:
-    """Whether nobody in sight called the function: it was entered to see what it does, and may be called elsewhere."""
-    return activation.site is None or activation.site.node is activation.function.node
 
 
 def dead_bindings(program: Program, operations: frozenset[str]) -> Iterator[Binding]:

@@ -138,7 +138,8 @@ def _delegates(function: Function) -> bool:
 
 def never_applied(program: Program) -> Iterator[Idle]:
     """Initialisers of a file that trains, which nothing refers to."""
-    if not updates(program):
+    # In a file of parts for other programs an initialiser waits to be imported.
+    if not any(u.backward.context.is_run for u in updates(program)):
         return
     for function in program.own_functions:
         if function.decorators or function.name.startswith("__") or not _is_initializer(function):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Loop
+from aelint.semantics.trace import Call, Loop
 from aelint.semantics.training import Action, Kind, actions, scheduled
 from aelint.semantics.values import DictValue, ListValue, Object, Sym, Value
+from aelint.syntax.walk import walk
 
 __all__ = ["Decay", "decays_per_batch", "early_schedules", "is_over_batches", "unused_schedules"]
 
@@ -97,13 +99,15 @@ def early_schedules(program: Program) -> Iterator[tuple[Action, Action]]:
         steps = [a for a in done if a.kind is Kind.STEP and a.of is optimizer]
         if not loops or schedule.context.guards or not steps or steps[0].order < schedule.order:
             continue
+        if isinstance(schedule.event, Call) and (schedule.event.args or schedule.event.kwargs):
+            continue  # `step(epoch)` sets the rate of that epoch, wherever it stands
         if steps[0].context.loops[: len(loops)] == loops:
             yield schedule, steps[0]
 
 
 def unused_schedules(program: Program) -> Iterator[Object]:
     """Schedules of optimisers that take steps in a loop, which nothing ever advances."""
-    if program.machine.stopped:
+    if program.machine.stopped or _steps_out_of_sight(program):
         return
     done = actions(program)
     advanced = {id(a.of) for a in done if a.kind is Kind.SCHEDULE}
@@ -116,6 +120,14 @@ def unused_schedules(program: Program) -> Iterator[Object]:
         optimizer = scheduled(schedule)
         if any(a.kind is Kind.STEP and a.of is optimizer and a.context.loops for a in done):
             yield schedule
+
+
+def _steps_out_of_sight(program: Program) -> bool:
+    """Whether a function that nothing entered, a handler given to a decorator say, takes some step."""
+    functions = (n for m in program.machine.modules.values() for n in walk(m.tree) if isinstance(n, ast.FunctionDef))
+    idle = (n for n in functions if id(n) not in program.machine.executed)
+    calls = (n for function in idle for n in walk(function) if isinstance(n, ast.Call))
+    return any(isinstance(call.func, ast.Attribute) and call.func.attr == "step" for call in calls)
 
 
 def _objects_in(value: Value, depth: int) -> Iterator[Object]:

@@ -53,6 +53,11 @@ class Activation:
     site: Site | None
     receiver: Value = None
 
+    @property
+    def is_entry(self) -> bool:
+        """Whether nobody in sight called the function: it was entered to see what it does, and may be called elsewhere."""
+        return self.site is None or self.site.node is self.function.node
+
 
 @dataclass(slots=True, eq=False)  # never changed, but freezing makes each of very many three times as dear
 class Context:
@@ -69,6 +74,11 @@ class Context:
     def function(self) -> Function | None:
         """The function of the project that was running, None at module level."""
         return self.stack[-1].function if self.stack else None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the program itself runs this code, and not only the interpreter that looks at every function."""
+        return not (self.stack and self.stack[0].is_entry)
 
 
 @dataclass(slots=True, eq=False)

@@ -215,3 +215,22 @@ def test_silent_on_weights_that_are_filled_once(lines):
 )
 def test_fires_on_a_weight_that_is_filled_twice(lines):
     assert rows(rule, FILLED.format(body="\n".join("        " + line for line in lines))) == [7]
+
+
+def test_silent_on_an_initialiser_in_a_file_of_parts_for_other_programs():
+    source = """
+import torch
+from torch import nn
+
+def weight_init(m):
+    if isinstance(m, nn.Linear):
+        nn.init.trunc_normal_(m.weight.data)
+
+def fit(net, x):
+    opt = torch.optim.Adam(net.parameters())
+    opt.zero_grad()
+    nn.functional.mse_loss(net(x), x).backward()
+    opt.step()
+"""
+    assert rows(rule, source) == []
+    assert rows(rule, source + "\nfit(nn.Linear(4, 4), torch.rand(2, 4))\n") == [5]

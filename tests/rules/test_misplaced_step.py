@@ -421,3 +421,26 @@ def test_silent_on_steps_under_conditions(steps):
 )
 def test_steps_under_the_wrong_condition(steps, row):
     assert rows(rule, CONDITIONED.format(steps=steps)) == [row]
+
+
+def test_silent_on_a_schedule_that_is_told_the_epoch_or_that_a_handler_advances():
+    source = """
+import torch
+from torch import nn
+
+net = nn.Linear(4, 4)
+opt = torch.optim.Adam(net.parameters())
+schedule = torch.optim.lr_scheduler.StepLR(opt, step_size=45)
+{handler}
+for epoch in range(100):
+    {advance}
+    x = torch.rand(8, 4)
+    opt.zero_grad()
+    nn.functional.mse_loss(net(x), x).backward()
+    opt.step()
+"""
+    handler = "@engine.on(epoch_completed)\ndef advance():\n    schedule.step()\n"
+    assert rows(rule, source.format(handler="", advance="schedule.step(epoch)")) == []
+    assert rows(rule, source.format(handler="", advance="schedule.step()")) == [10]
+    assert rows(rule, source.format(handler=handler, advance="pass")) == []
+    assert rows(rule, source.format(handler="", advance="pass")) == [7]

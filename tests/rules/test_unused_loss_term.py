@@ -114,3 +114,19 @@ def test_silent_on_terms_of_a_branch_that_is_read_behind_it():
                     loss.backward()
         """
     assert rows(rule, source) == []
+
+
+def test_silent_on_a_part_that_a_model_gives_beside_the_loss_that_holds_it():
+    source = """
+import torch
+from models import build
+
+def train(x, opt, model):
+    net = build(model)
+    loss_rec, loss_kl, loss = net(x)
+    loss_kl = loss_kl.mean()
+    loss = {loss}.mean()
+    loss.backward()
+    opt.step()
+"""
+    assert rows(rule, source.format(loss="loss")) == []

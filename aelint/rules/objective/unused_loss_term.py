@@ -69,6 +69,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.comparisons import is_output
 from aelint.semantics.graph import consumers, parts
+from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.objectives import Objective, objectives
@@ -105,7 +106,7 @@ def check(program: Program) -> Iterator[Finding]:
         value = binding.value
         if not isinstance(value, Sym) or not _is_term(binding, value) or id(binding.context.function) not in functions:
             continue
-        idle = value.id not in reached and value.id not in used and is_output(value)
+        idle = value.id not in reached and value.id not in used and is_output(value) and not _is_in(value, reached)
         by_place.setdefault(id(binding.site.node), []).append(idle)
         found.append((binding, value))
     for binding, value in found:
@@ -113,6 +114,27 @@ def check(program: Program) -> Iterator[Finding]:
         if all(by_place[key]) and key not in seen and value.site is not None:
             seen.add(key)
             yield _finding(binding, value, [o for o in objectives(program) if o.called])
+
+
+def _is_in(value: Sym, reached: set[int]) -> bool:
+    """Whether the term is the mean, say, of one that the loss holds, or came beside the loss from one function."""
+    for one in alternatives(value):
+        if not isinstance(one, Sym) or not one.inputs:
+            continue
+        inner = one.inputs[0]
+        if one.op == "item" and isinstance(inner, Sym) and inner.id in reached:
+            return True
+        named = isinstance(inner, Sym) and _TERM.search(inner.name) is not None
+        if (
+            one.op in _REDUCING
+            and isinstance(inner, Sym)
+            and ((named and inner.id in reached) or _is_in(inner, reached))
+        ):
+            return True
+    return False
+
+
+_REDUCING = frozenset({"mean", "sum", "mul", "truediv", "squeeze"})
 
 
 def _is_term(binding: Binding, value: Sym) -> bool:
