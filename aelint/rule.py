@@ -62,6 +62,8 @@ class Rule:
     triggers: tuple[tuple[str, ...], ...] = ()
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     """Defaults of the settings under `[tool.aelint.rules.<name>]`."""
+    absence: bool = False
+    """True for a rule that says that something is nowhere: it says nothing of a program that was read in part only."""
 
 
 @dataclass(frozen=True, slots=True)

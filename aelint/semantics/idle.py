@@ -37,7 +37,7 @@ class Idle:
 def idle_outputs(program: Program) -> Iterator[Idle]:
     """Named outputs of layers that an optimiser holds, that a training step runs, and that no loss depends on."""
     known = [(u, reach(u.backward.of)) for u in updates(program)]
-    if not known or program.machine.stopped or any(r.everything for _, r in known) or _is_watched(program):
+    if not known or any(r.everything for _, r in known) or _is_watched(program):
         return
     trained = frozenset[int]().union(*(r.live | r.severed.keys() for _, r in known))
     held = {o for u, _ in known for s in u.steps if s.held.known for o in s.held.owners}
@@ -87,7 +87,7 @@ def _is_watched(program: Program) -> bool:
 def overwritten_outputs(program: Program) -> Iterator[Idle]:
     """Outputs of networks, in a function that calls `backward`, that are replaced by a later one before anything reads them."""
     backward = {id(c.context.function): c for c in program.calls if c.method in {"backward", "manual_backward"}}
-    if not backward or program.machine.stopped or _is_watched(program):
+    if not backward or _is_watched(program):
         return
     modules = (c for c in program.calls if c.name == "network" or is_module(c.receiver))
     made = {s.id: c for c in modules if has_parameters(c.receiver) and not c.context.no_grad for s in parts(c.result)}

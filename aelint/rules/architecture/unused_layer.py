@@ -91,6 +91,7 @@ RULE = Rule(
     summary="a layer or its output never reaches the result",
     severity=Severity.WARNING,
     triggers=(("module", "nn."),),
+    absence=True,
 )
 
 

@@ -74,6 +74,7 @@ RULE = Rule(
     summary="Data is loaded, and the program computes with other data in its place",
     severity=Severity.WARNING,
     triggers=(("dataloader", "linspace", "arange"),),
+    absence=True,
 )
 
 _NUMBERS = frozenset({"linspace", "arange"})

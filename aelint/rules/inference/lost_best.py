@@ -87,6 +87,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("save", "state_dict", "deepcopy"),),
+    absence=True,
 )
 
 _KEEPS = ("save", "state_dict", "deepcopy")

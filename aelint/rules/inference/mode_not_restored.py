@@ -84,6 +84,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("batchnorm", "dropout"), ("backward",), ("eval", "no_grad", "inference_mode")),
+    absence=True,
 )
 
 

@@ -78,6 +78,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
     triggers=(("+= 1", "+=1", "+ 1", "+1"), ("best", "patience", "wait", "stop")),
+    absence=True,
 )
 
 

@@ -98,6 +98,7 @@ RULE = Rule(
     summary="a model that was never trained is saved, after another one of its class was",
     severity=Severity.WARNING,
     triggers=(("torch.save", "save("), ("backward",)),
+    absence=True,
 )
 
 _IDLE = frozenset({"state_dict", "eval", "train", "to", "cuda", "cpu", "float", "half"})

@@ -71,6 +71,7 @@ RULE = Rule(
     summary="a condition is joined or embedded, and the result is not used",
     severity=Severity.WARNING,
     triggers=(("cat(", "concat", "embedding", "one_hot", "stack("),),
+    absence=True,
 )
 
 _DONE = {"cat": "concatenated", "hstack": "concatenated", "embedding": "embedded", "one_hot": "encoded"}

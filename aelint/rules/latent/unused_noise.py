@@ -75,6 +75,7 @@ RULE = Rule(
     summary="noise is drawn and not used",
     severity=Severity.WARNING,
     triggers=(("rand", "normal"),),
+    absence=True,
 )
 
 _DRAWS = frozenset({"randn", "rand", "normal", "uniform", "distributions.sample", "distributions.rsample"})

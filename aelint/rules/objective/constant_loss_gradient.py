@@ -63,6 +63,7 @@ RULE = Rule(
     summary="backward is called on a loss that no parameter takes part in",
     severity=Severity.ERROR,
     triggers=(("backward",), ("item", "detach", "tensor", "numpy", "data")),
+    absence=True,
 )
 
 _CUTS = frozenset({"item", "detach", "tensor", "numpy"})

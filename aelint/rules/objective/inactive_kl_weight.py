@@ -81,6 +81,7 @@ RULE = Rule(
     summary="the posterior is sampled, but no term of the loss holds it to the prior",
     severity=Severity.WARNING,
     triggers=(("backward",), ("randn", "normal", "rsample", "item", "detach")),
+    absence=True,
 )
 
 

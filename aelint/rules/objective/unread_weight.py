@@ -70,6 +70,7 @@ RULE = Rule(
     summary="a weight of a loss term is stored and never read, and the term is added without it",
     severity=Severity.WARNING,
     triggers=(("beta", "lam", "weight", "coef", "kl_"), ("self.",)),
+    absence=True,
 )
 
 _WEIGHT = re.compile(r"^(beta|kl_?beta|lam|lambda_?|lambd|(?P<term>[a-z]\w*?)_(weight|coeff?|lambda|beta|w))$")

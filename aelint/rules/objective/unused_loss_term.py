@@ -84,6 +84,7 @@ RULE = Rule(
     summary="a term of the loss is computed and never added",
     severity=Severity.WARNING,
     triggers=(("backward",), ("loss", "kl", "penalty")),
+    absence=True,
 )
 
 _TERM = re.compile(

@@ -70,6 +70,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     confidence=Confidence.HIGH,
     triggers=(("backward",), ("step",)),
+    absence=True,
 )
 
 

@@ -84,6 +84,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("init", "apply", "parameters", "weight"), ("torch",)),
+    absence=True,
 )
 
 

@@ -69,6 +69,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("optim",), ("backward",), ("step",)),
+    absence=True,
 )
 
 

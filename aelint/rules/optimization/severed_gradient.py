@@ -76,6 +76,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("backward",), ("step",)),
+    absence=True,
 )
 
 

@@ -87,6 +87,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("backward", "scheduler"), ("for ",)),
+    absence=True,
 )
 
 

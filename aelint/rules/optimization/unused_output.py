@@ -85,6 +85,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("backward",),),
+    absence=True,
 )
 
 

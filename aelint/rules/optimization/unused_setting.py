@@ -90,6 +90,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
     triggers=(("torch",),),
+    absence=True,
 )
 
 

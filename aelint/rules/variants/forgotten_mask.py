@@ -68,6 +68,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("torch",),),
+    absence=True,
 )
 
 

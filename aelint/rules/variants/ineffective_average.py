@@ -81,6 +81,7 @@ RULE = Rule(
     summary="a moving average keeps nearly nothing of itself, or nothing reads what it gives",
     severity=Severity.WARNING,
     triggers=(("register_buffer", "lerp_", "mul_"),),
+    absence=True,
 )
 
 

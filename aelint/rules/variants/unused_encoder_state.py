@@ -109,6 +109,7 @@ RULE = Rule(
     summary="The decoder receives what the encoder computed, and does not use it",
     severity=Severity.ERROR,
     triggers=(("forward",),),
+    absence=True,
 )
 
 _RECURRENT = ("lstm", "gru", "rnn")
