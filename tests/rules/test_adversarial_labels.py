@@ -62,6 +62,11 @@ def test_silent(source: str) -> None:
         pytest.param(game(real="zeros", fake="ones", fool="ones"), 22, id="generator-agrees-turned-round"),
         pytest.param(game(fake="ones"), 16, id="critic-with-one-label"),
         pytest.param(game(fool="torch.full((8, 1), 0.0)"), 22, id="filled"),
+        pytest.param(
+            game(fool="zeros").replace("    (real + fake).backward()\n", "    real.backward()\n    fake.backward()\n"),
+            23,
+            id="generator-agrees-after-two-backward-passes",
+        ),
     ],
 )
 def test_fires(source: str, row: int) -> None:
@@ -83,6 +88,10 @@ def test_fires(source: str, row: int) -> None:
             game().replace("(real + fake)", "(real + fake + bce(critic(torch.randn(8, 3)), ones))"),
             id="two-real-batches",
         ),
+        pytest.param(
+            game(fool="zeros").replace("*decoder.parameters()", "*chosen()"), id="players-that-are-known-in-part"
+        ),
+        pytest.param(game(fake="ones", total="F.mse_loss(decoder(encoder(x)), x)"), id="a-critic-without-a-generator"),
         pytest.param(
             game(fool="zeros").replace("*encoder.parameters(), *decoder.parameters()", "*chosen()"),
             id="unknown-players",

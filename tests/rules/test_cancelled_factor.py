@@ -17,7 +17,11 @@ HEAD = "import torch\n\ndef assign(d, alpha=1.0, n=2):\n    q = 1.0 / (1.0 + d /
         pytest.param("q = q.pow((alpha + 1) / 2); return (q.t() / q.sum(1)).t()", id="right-by-method"),
         pytest.param("q = q ** (alpha + 1.0) / 2.0; return q", id="not-normalised"),
         pytest.param("q = q ** 2 / 2; return q / q.sum(1, keepdim=True)", id="exponent-is-no-sum"),
-        pytest.param("q = q ** (alpha + 1.0) / n; return q / d.sum(1, keepdim=True)", id="another-sum"),
+        pytest.param("q = q ** (alpha + 1.0) / 2.0; return q / d.sum(1, keepdim=True)", id="another-sum"),
+        pytest.param("q = q ** (alpha + 1.0) / n; return q / q.sum(1, keepdim=True)", id="no-plain-number"),
+        pytest.param("q = q ** (alpha + 1.0) / 2.0; return q * q.sum(1, keepdim=True)", id="multiplied-by-the-sum"),
+        pytest.param("q = q ** (alpha + 1.0) / 2.0; return q.exp() / q.exp().sum(1, keepdim=True)", id="softmax"),
+        pytest.param("q = q ** (alpha + 1.0) / 2.0; return 1.0 / q", id="below-a-number"),
         pytest.param("p = q ** 2 / q.sum(0); return p / p.sum(1, keepdim=True)", id="target-distribution"),
     ],
 )

@@ -27,6 +27,12 @@ recon = net(x)
         pytest.param("(recon.exp() - x * recon).sum().backward()", id="poisson"),
         pytest.param("(recon - net(x + 1)).mean().backward()", id="two-outputs"),
         pytest.param("(recon + x).mean().backward()", id="no-difference"),
+        pytest.param("(recon - -1 * x).mean().backward()", id="a-sum-by-two-signs"),
+        pytest.param("(net(recon) - recon).mean().backward()", id="an-output-of-an-output"),
+        pytest.param("((x.cumsum(1) - x).mean() + recon.pow(2).mean()).backward()", id="data-with-data"),
+        pytest.param("(critic(x) - x).mean().backward()", id="another-size"),
+        pytest.param("(net(torch.rand(16, 30)) - x).mean().backward()", id="made-of-noise"),
+        pytest.param("(recon[:, :30] - x).mean().backward()", id="picked-features"),
     ],
 )
 def test_silent(body: str) -> None:
@@ -39,6 +45,7 @@ def test_silent(body: str) -> None:
         pytest.param("(recon - x).mean().backward()", id="not-squared"),
         pytest.param("torch.sum(0.5 * x - recon ** 2, 1).mean().backward()", id="parenthesis"),
         pytest.param("(0.1 * torch.sum(recon.view(16, -1) - x.view(16, -1) ** 2)).backward()", id="data-squared"),
+        pytest.param("torch.sum(x * 0.5 - recon ** 2, 1).mean().backward()", id="a-factor-behind"),
         pytest.param("(2 * (x - recon).sum(dim=1)).mean().backward()", id="summed"),
     ],
 )

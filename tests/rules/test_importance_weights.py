@@ -27,6 +27,15 @@ scores = nn.Linear(30, 1)(x).squeeze(-1)
         pytest.param("w = F.softmax(-error, -1).detach()\n(w * error).sum(-1).mean().backward()", id="detached"),
         pytest.param("w = F.softmax(scores, -1)\n(w * error).sum(-1).mean().backward()", id="attention"),
         pytest.param("p = F.softmax(scores, -1)\n(p * scores).sum(-1).mean().backward()", id="scores-of-themselves"),
+        pytest.param("torch.log1p(error).sum(1).mean().backward()", id="another-function-of-losses"),
+        pytest.param("(-torch.logsumexp(error, 1)).mean().backward()", id="maximised"),
+        pytest.param("(scores[:, 0] * torch.logsumexp(error, 1)).mean().backward()", id="weighted-by-a-network"),
+        pytest.param("w = F.softmax(-error, -1)\n(w + error).mean().backward()", id="added"),
+        pytest.param("(torch.sigmoid(-error) * -error).mean().backward()", id="a-gate"),
+        pytest.param(
+            "other = (net(x) - x).abs().sum(-1)\nw = F.softmax(-other, -1)\n(w * error).sum(-1).mean().backward()",
+            id="weights-from-another-loss",
+        ),
         pytest.param("print(torch.logsumexp(error, 1))\nerror.mean().backward()", id="reported-only"),
     ],
 )

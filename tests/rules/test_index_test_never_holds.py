@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aelint.rules.architecture import index_test_never_holds as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 LOOP = "def decode(layers, sizes, skips, n, z):\n    for {loop}:\n        if {test}:\n            z = z.relu()\n    return z\n"
 
@@ -23,6 +23,9 @@ LOOP = "def decode(layers, sizes, skips, n, z):\n    for {loop}:\n        if {te
         pytest.param("i, (a, b) in enumerate(zip(layers, skips))", "i == len(layers)", id="shorter-of-two"),
         pytest.param("i in range(n)", "i + 1 == n", id="shifted"),
         pytest.param("i in range(n)", "i > n // 2", id="half"),
+        pytest.param("i in range(n)", "z == n", id="something-else-than-the-counter"),
+        pytest.param("i, f in enumerate(sizes[:4])", "i == len(sizes) - 1", id="the-first-few"),
+        pytest.param("i, f in enumerate(sizes[0:])", "i == len(sizes) - 1", id="from-the-first"),
         pytest.param("i in range(len(layers))", "layers.append(z) or i == len(layers)", id="growing"),
     ],
 )
@@ -36,6 +39,8 @@ def test_silent(loop: str, test: str) -> None:
         pytest.param("i, f in enumerate(layers)", "i != len(layers)", id="enumerate"),
         pytest.param("i, f in enumerate(layers)", "i < len(layers)", id="less"),
         pytest.param("i in range(n)", "i == n", id="range"),
+        pytest.param("i in range(len(layers))", "skips.append(z) or i == len(layers)", id="another-list-grows"),
+        pytest.param("i in range(len(layers))", "layers.count(z) or i == len(layers)", id="looked-at-in-the-loop"),
         pytest.param("i in range(len(sizes) - 1)", "i != len(sizes) - 1", id="pairs"),
         pytest.param("i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:]))", "i == len(sizes) - 1", id="zipped-pairs"),
         pytest.param("i, f in enumerate(self.layers)", "z.dim() == 2 and i == len(self.layers)", id="attribute"),
@@ -68,7 +73,20 @@ decoder = Decoder([4, 8, 16])
 
 def test_an_attribute_that_is_called_the_last_index() -> None:
     assert rows(rule, MODEL.format(last="len(sizes) - 2")) == []
-    assert rows(rule, MODEL.format(last="len(sizes) - 1")) == [14]
+    (found,) = run(rule, MODEL.format(last="len(sizes) - 1"))
+    assert found.site.row == 14
+    assert found.message.endswith("has the index `self.last - 1`")
+
+
+@pytest.mark.parametrize("other", ["self.depth", "sizes.last"])
+def test_silent_on_an_attribute_that_may_be_another_number(other: str) -> None:
+    source = MODEL.format(last="len(sizes) - 1")
+    assert rows(rule, source.replace("self.last", other)) == []
+
+
+def test_names_the_last_index() -> None:
+    (found,) = run(rule, LOOP.format(loop="i in range(len(sizes) - 1)", test="i != len(sizes) - 1"))
+    assert found.message.endswith("has the index `len(sizes) - 2`")
 
 
 def test_silent_on_one_bound_for_several_indices():

@@ -21,6 +21,14 @@ HEAD = "from torch import nn\n\ndef build(sizes, deep=False):\n"
         pytest.param("a = []; e = nn.ModuleList(a); a.append(nn.ReLU()); keep(a)", id="passed-on"),
         pytest.param("a = []; e = nn.Sequential(*a); a = []; a.append(nn.ReLU()); return e", id="a-new-list"),
         pytest.param("a = []; e = nn.Sequential(*a); a.append(3); return e", id="no-layer"),
+        pytest.param("a = []; e = nn.Sequential(*a); b += [nn.ReLU()]; return e", id="another-list"),
+        pytest.param("a = []; e = wrap(*a); a.append(nn.ReLU()); return e", id="given-to-a-function"),
+        pytest.param("a = []; e = wrap(a); a.append(nn.ReLU()); return e", id="a-list-given-to-a-function"),
+        pytest.param("a = some(); e = nn.Sequential(*a); a.append(nn.ReLU()); return e", id="a-list-from-elsewhere"),
+        pytest.param("a = []; e = nn.Sequential(*a); a.index(nn.ReLU()); return e", id="looked-for"),
+        pytest.param(
+            "a = []; more = lambda: nn.Sequential(*a); a.append(nn.ReLU()); return more", id="taken-when-it-is-called"
+        ),
         pytest.param("e = nn.Sequential(); e.append(nn.ReLU()); return e", id="the-container-itself"),
         pytest.param("a = []; e = nn.ModuleList(a); e.append(nn.ReLU()); return e", id="the-container-of-it"),
     ],
@@ -30,7 +38,7 @@ def test_silent(body: str) -> None:
 
 
 def test_silent_where_a_loop_comes_back() -> None:
-    body = "    a, made = [], []\n    a = []\n    for n in sizes:\n        made.append(nn.Sequential(*a))\n        a.append(nn.Linear(n, n))\n    return made\n"
+    body = "    made = []\n    a = []\n    for n in sizes:\n        made.append(nn.Sequential(*a))\n        a.append(nn.Linear(n, n))\n    return made\n"
     assert rows(rule, HEAD + body) == []
 
 

@@ -44,6 +44,10 @@ def source(**parts):
         {"start": "1e9"},
         {"best": "previous", "test": "score < previous", "inside": "pass", "outside": "previous = score"},
         {"inside": "best = score", "outside": "best = min(best, score)"},
+        {"inside": "pass", "outside": "last = score"},
+        {"start": "None"},
+        {"start": "0.0\nbest = saved_best()"},
+        {"start": "0.0", "test": "validate(model) < best"},
     ],
 )
 def test_silent_where_the_best_is_kept_and_can_be_beaten(parts):
@@ -55,6 +59,7 @@ def test_silent_where_the_best_is_kept_and_can_be_beaten(parts):
     [
         ({"inside": "pass", "outside": "best = score"}, 14),
         ({"test": "best > score", "inside": "pass", "outside": "best = score"}, 14),
+        ({"outside": "best = score"}, 14),
         ({"start": "0.0"}, 11),
         ({"start": "0", "test": "best > score"}, 11),
         ({"start": '-float("inf")'}, 11),
@@ -88,3 +93,45 @@ def test_fires_on_an_attribute_of_a_trainer():
     Trainer().epoch(torch.rand(4, 20))
     """
     assert rows(rule, text) == [12]
+
+
+KEPT = """
+import copy
+import torch
+
+def fit(model, epochs, score):
+    best, state = float("inf"), None
+    for epoch in range(epochs):
+        loss = score(model)
+        if loss < best:
+            best = loss
+            {kept}
+    {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kept", "end"),
+    [
+        ("state = copy.deepcopy(model.state_dict())", "model.load_state_dict(state)"),
+        ("state = copy.deepcopy(model.state_dict())", "return state"),
+        ("state = copy.deepcopy(model.state_dict()); torch.save(state, 'best.pt')", "return model"),
+        ("torch.save(model.state_dict(), 'best.pt')", "return model"),
+        ("state = epoch", "return model"),
+    ],
+    ids=["loaded", "returned", "saved", "saved at once", "the epoch only"],
+)
+def test_silent_on_states_that_are_used(kept, end):
+    assert rows(rule, KEPT.format(kept=kept, end=end)) == []
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "state = copy.deepcopy(model.state_dict())",
+        "state = {k: v.clone() for k, v in model.state_dict().items()}",
+        "state = {k: v.cpu() for k, v in model.state_dict().items()}; print(best)",
+    ],
+)
+def test_states_that_nothing_uses(kept):
+    assert rows(rule, KEPT.format(kept=kept, end="return model")) == [11]

@@ -24,6 +24,9 @@ HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
         ),
         pytest.param("if name != 'relu':\n    act = nn.Tanh()", id="another-than-this"),
         pytest.param("if name == 'relu':\n    print('no relu')\n    act = nn.Tanh()", id="two-statements"),
+        pytest.param("if name == 'relu':\n    if deep:\n        act = nn.Tanh()", id="under-another-condition"),
+        pytest.param("if name in ('relu', 'none'):\n    act = nn.Tanh()", id="also-for-a-name-of-nothing"),
+        pytest.param("ACTS = {'relu': ours.Tanh}", id="another-library"),
         pytest.param("PAIR = {'sigmoid': nn.BCELoss(), 'softmax': nn.CrossEntropyLoss()}", id="loss-for-an-output"),
     ],
 )

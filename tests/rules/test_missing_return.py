@@ -24,6 +24,9 @@ FORGETS = "y = self.layer(x)"
     ("body", "use"),
     [
         ("return self.layer(x)", "y = Net()(torch.rand(2, 4))"),
+        ("y = self.layer(x)\n        return y", "y = Net()(torch.rand(2, 4))"),
+        ("y = self.layer(x)\n        raise NotImplementedError", "y = Net()(torch.rand(2, 4))"),
+        ("y = self.layer(x)\n        yield y", "y = Net()(torch.rand(2, 4))"),
         ("raise NotImplementedError", "y = Net()(torch.rand(2, 4))"),
         ("pass", "y = Net()(torch.rand(2, 4))"),
         ("yield self.layer(x)", "y = Net()(torch.rand(2, 4))"),
@@ -41,6 +44,11 @@ def test_silent_on_an_interface_of_a_data_set():
 
 def test_fires_on_a_forward_whose_result_is_used():
     assert rows(rule, NET.format(body=FORGETS, use="y = Net()(torch.rand(2, 4))")) == [11]
+
+
+def test_fires_where_the_only_return_has_no_value():
+    body = "if x is None:\n            return\n        y = self.layer(x)"
+    assert rows(rule, NET.format(body=body, use="y = Net()(torch.rand(2, 4))")) == [13]
 
 
 def test_fires_where_the_result_goes_into_a_loss():

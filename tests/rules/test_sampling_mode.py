@@ -47,6 +47,14 @@ out = Model()(torch.rand(4, 9))
             "if not self.training: return mu\n        if self.training: std = torch.randn_like(std).mul(std)\n        return std + mu",
             id="returned-before",
         ),
+        pytest.param(
+            "return mu + std * torch.randn_like(std) if self.training else mu + 0.1 * std * torch.randn_like(std)",
+            id="less-noise-in-evaluation-as-an-expression",
+        ),
+        pytest.param("return mu if self.exact else mu + std * torch.randn_like(std)", id="another-switch"),
+        pytest.param(
+            "return mu + std * torch.randn_like(std) if not self.exact else mu", id="another-switch-turned-round"
+        ),
         pytest.param("if self.training: mu = mu + std * torch.randn_like(std)\n        return mu", id="in-place"),
     ],
 )
@@ -81,6 +89,16 @@ def test_fires(body: str, row: int) -> None:
         pytest.param(
             "if self.config.training: std = std * torch.randn_like(std)\n        return mu * 1.0 if std is None else mu",
             id="the-training-of-something-else",
+        ),
+        pytest.param(
+            "if self.training: std = std + torch.randn_like(std)\n        return mu + std", id="noise-that-is-added"
+        ),
+        pytest.param(
+            "if self.training: std = 0.1 * torch.randn_like(std)\n        return mu + std", id="noise-of-another-scale"
+        ),
+        pytest.param(
+            "if self.training: logvar = logvar * torch.randn_like(logvar)\n        return mu + logvar",
+            id="a-shift-that-the-network-learns",
         ),
         pytest.param(
             "shift = 0 * std\n        if self.training: shift = std * torch.randn_like(std)\n        return mu + shift",

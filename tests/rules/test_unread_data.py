@@ -7,7 +7,9 @@ LOOPS = """
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
+from torchvision.transforms import CenterCrop
 
+crop = CenterCrop(4)
 model = nn.Sequential(nn.Linear(20, 5), nn.ReLU(), nn.Linear(5, 20))
 train = DataLoader(torch.rand(160, 20), 16)
 test = DataLoader(torch.rand(40, 20), 16)
@@ -33,6 +35,9 @@ run()
         ("seen", "test", "print(batch.mean())"),
         ("seen", "range(3)", "print(model(batch))"),
         ("seen", "test", "print([model(x) for x in (batch, seen)])"),
+        ("seen", "test", "print(crop(batch))"),
+        ("seen", "nn.ModuleList([model])", "print(model(batch))"),
+        ("seen", "torch.rand(4, 3)", "print(model(batch))"),
     ],
 )
 def test_silent_where_the_data_is_read_or_meant_to_be_unread(name, loader, body):
@@ -41,7 +46,7 @@ def test_silent_where_the_data_is_read_or_meant_to_be_unread(name, loader, body)
 
 @pytest.mark.parametrize("loader", ["test", "torch.linspace(0, 1, 8)", "torch.arange(4)"])
 def test_fires_on_a_variable_that_is_never_read(loader):
-    assert rows(rule, LOOPS.format(name="seen", loader=loader, body="print(model(batch))")) == [15]
+    assert rows(rule, LOOPS.format(name="seen", loader=loader, body="print(model(batch))")) == [17]
 
 
 SPLIT = """
@@ -65,10 +70,64 @@ main()
 """
 
 
-@pytest.mark.parametrize(("loader", "end"), [("test", "pass"), ("train", "return test")])
+@pytest.mark.parametrize(
+    ("loader", "end"), [("test", "pass"), ("train", "return test"), ("DataLoader(torch.rand(40, 20), 8)", "pass")]
+)
 def test_silent_where_the_other_loader_is_used(loader, end):
     assert rows(rule, SPLIT.format(loader=loader, end=end)) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("test = DataLoader", "_test = DataLoader"),
+        ("with torch.no_grad():", "if True:"),
+        ("print(nn.functional.mse_loss(model(x), x))", "print(x.mean())"),
+    ],
+)
+def test_silent_where_no_model_is_evaluated_or_the_loader_is_not_wanted(old, new):
+    assert rows(rule, SPLIT.format(loader="train", end="pass").replace(old, new)) == []
+
+
 def test_fires_on_an_evaluation_over_the_training_loader():
     assert rows(rule, SPLIT.format(loader="train", end="pass")) == [14]
+
+
+SUBSET = """
+import torch
+from torch.utils.data import Dataset, Subset, random_split
+
+class Pictures(Dataset):
+    def __init__(self, transform=None):
+        self.pictures, self.transform = torch.rand(100, 3, 8, 8), transform
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, i):
+        return self.transform(self.pictures[i])
+
+data = Pictures(torch.flip)
+train, val = random_split(data, [80, 20])
+{line}
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "data.transform = None",
+        "val.dataset = Pictures()",
+        "val = Subset(Pictures(), val.indices)",
+        "val.name = 'validation'",
+    ],
+)
+def test_silent_on_settings_that_are_read(line):
+    assert rows(rule, SUBSET.format(line=line)) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["val.transform = None", "val.transform, n = str, 1", "part = train; part.transform = str"]
+)
+def test_settings_of_a_subset(line):
+    assert rows(rule, SUBSET.format(line=line)) == [17]

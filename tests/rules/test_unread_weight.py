@@ -29,6 +29,13 @@ class VAE(nn.Module):
         pytest.param("beta", "return recon_loss + x", id="another-term"),
         pytest.param("lr", "return recon_loss + kl_loss", id="no-weight"),
         pytest.param("rec_weight", "return x + kl_loss", id="weight-of-another"),
+        pytest.param("beta", "return x + kl_loss", id="beside-no-loss"),
+        pytest.param("beta", "return recon_loss * kl_loss", id="a-product"),
+        pytest.param("beta", "return recon_loss + kl_loss + kl_latent", id="two-divergences"),
+        pytest.param("beta", "print(vars(self))\n        return recon_loss + kl_loss", id="read-all-at-once"),
+        pytest.param(
+            "beta", "recon_loss += attrgetter('beta')(self)\n        return recon_loss + kl_loss", id="by-a-string"
+        ),
     ],
 )
 def test_silent(name: str, body: str) -> None:
@@ -47,10 +54,29 @@ def test_silent_where_another_class_reads_it() -> None:
         pytest.param("beta", "loss = recon_loss + kl_loss\n        return loss", id="beta"),
         pytest.param("beta", "return {'loss': x + recon_loss.mean() + kl_loss.mean()}", id="averaged"),
         pytest.param("rec_weight", "return rec + kl_loss", id="of-the-reconstruction"),
+        pytest.param("beta", "return bce + kld", id="short-names"),
     ],
 )
 def test_fires(name: str, body: str) -> None:
     assert rows(rule, MODEL.format(name=name, body=body)) == [9]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("self.beta = beta", "self.beta = BETA", id="no-parameter"),
+        pytest.param("def __init__", "def set", id="set-later"),
+    ],
+)
+def test_silent_where_the_weight_is_none_of_the_constructor(old: str, new: str) -> None:
+    source = MODEL.format(name="beta", body="return recon_loss + kl_loss")
+    assert rows(rule, source.replace(old, new)) == []
+
+
+def test_weights_of_samples_are_none_of_terms() -> None:
+    source = MODEL.replace("beta=4.0", "class_weight=1.0, kl_weight=1.0")
+    assert rows(rule, source.format(name="class_weight", body="return recon_loss + class_loss")) == []
+    assert rows(rule, source.format(name="kl_weight", body="return recon_loss + kl_loss")) == [9]
 
 
 def test_the_only_weight_that_is_not_read() -> None:
@@ -67,3 +93,5 @@ def test_the_only_weight_that_is_not_read() -> None:
     """
     assert rows(rule, source) == [7]
     assert rows(rule, source.replace("self.gamma * c", "self.lam * c").replace("self.gamma = gamma", "pass")) == []
+    assert rows(rule, source.replace("lam", "style_weight")) == []
+    assert rows(rule, source.replace("self.alpha * a + self.beta * b", "a + b")) == []

@@ -30,6 +30,13 @@ def along(t, w):
         pytest.param("d = (z + torch.randn(64, 8)) - (z + torch.randn(64, 8))", id="noise-that-is-added"),
         pytest.param("d = z @ torch.randn(8, 5) - prior[:, :5]", id="one-side-projected"),
         pytest.param("d = features(z) + features(prior)", id="not-compared"),
+        pytest.param("d = features(z) - features(z)", id="one-set-along-two-directions"),
+        pytest.param("d = z @ torch.randn(8, 50) - prior @ torch.randn(8, 1)", id="another-number-of-directions"),
+        pytest.param("d = z @ torch.randn(8) - prior @ torch.randn(8)", id="one-number-for-each-sample"),
+        pytest.param(
+            "net = torch.nn.Linear(50, 1)\nd = net(z @ torch.randn(8, 50)) - net(prior @ torch.randn(8, 50))",
+            id="seen-by-a-network",
+        ),
         pytest.param(
             "d = torch.eye(8) @ torch.randn(8, 1) - torch.eye(8) @ torch.randn(8, 1)", id="factor-of-a-covariance"
         ),
@@ -54,3 +61,10 @@ def test_silent(body: str) -> None:
 )
 def test_fires(body: str, row: int) -> None:
     assert rows(rule, HEAD + body + "\n") == [row]
+
+
+def test_silent_where_each_draw_starts_from_the_same_seed() -> None:
+    compared = "d = (features(z) - features(prior)).norm()\n"
+    drawn = "    w = torch.randn(8, 50)\n"
+    assert rows(rule, HEAD.replace(drawn, "    torch.manual_seed(0)\n" + drawn) + compared) == []
+    assert rows(rule, HEAD + "torch.manual_seed(0)\n" + compared) == [7]

@@ -45,6 +45,13 @@ SILENT = {
     "it is looked at": "model = AE(); t = train(data); print(model(data[0])); torch.save(model.state_dict(), 'm.pt')",
     "nothing is trained": "model = AE(); torch.save(model.state_dict(), 'm.pt')",
     "another function gets it": "model = AE(); t = train(data); mix(model, t); torch.save(model.state_dict(), 'm.pt')",
+    "it is kept in an attribute": "box.model = model = AE(); t = train(data); torch.save(model.state_dict(), 'm.pt')",
+    "an attribute is set": "model = AE(); model.note = 1; t = train(data); torch.save(model.state_dict(), 'm.pt')",
+    "a method changes it": "model = AE(); model.apply(start); t = train(data); torch.save(model.state_dict(), 'm.pt')",
+    "a model of another class is trained": "class Other(AE): pass; model = AE(); train(data, Other()); torch.save(model, 'm.pt')",
+    "nothing is trained, one is run": "model = AE(); print(AE()(data[0])); torch.save(model.state_dict(), 'm.pt')",
+    "its twin is looked at without gradients": "class Other(AE): pass; model = AE(); twin = AE()\n"
+    "with torch.no_grad(): twin(data[0])\ntrain(data, Other()); torch.save(model, 'm.pt')",
     "it is kept": "box = nn.ModuleList(); model = AE(); box.append(model); t = train(data, None); torch.save(model, 'm.pt')",
 }
 

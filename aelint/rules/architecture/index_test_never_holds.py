@@ -69,7 +69,6 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.kinds import is_network
 from aelint.semantics.values import Function, Instance, ListValue, Object, Value
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import walk
@@ -88,7 +87,7 @@ _MUTATING = frozenset({"append", "extend", "insert", "pop", "remove", "clear", "
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """`len(of) + offset`, or the number `of + offset`; `of` is the text of an expression ("" for a plain number)."""
+    """`of + offset`; `of` is the text of an expression: `n`, `len(layers)`."""
 
     of: str
     offset: int
@@ -139,8 +138,6 @@ def _repeated(test: ast.BoolOp) -> list[ast.expr]:
 
 
 def _last(length: _Size, bound: ast.expr) -> str:
-    if length.of == "":
-        return str(length.offset - 1)
     if isinstance(bound, ast.Attribute):
         return f"{ast.unparse(bound)} - 1"
     return length.of + (f" - {1 - length.offset}" if length.offset < 1 else f" + {length.offset - 1}")
@@ -236,10 +233,7 @@ def _is_beyond(program: Program, function: Function, loop: ast.For | ast.AsyncFo
             pass
         case _:
             return False
-    owner = function.owner
-    if owner is None or not is_network(owner):
-        return False
-    known = [i for i in program.networks if owner in i.cls.mro()]
+    known = [i for i in program.networks if function.owner in i.cls.mro()]
     return bool(known) and all(_one_too_far(i, attr, bound.attr) for i in known)
 
 

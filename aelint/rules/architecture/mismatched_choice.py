@@ -115,14 +115,13 @@ _ROOTS = frozenset({"nn", "torch", "F", "functional", "optim"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each branch that builds something else than what its option is called."""
-    for module in program.own_modules:
-        for node in walk(program.tree):
-            for names, built in _choices(node):
-                found = _contradiction(names, built)
-                if found is not None:
-                    reference, name, text = found
-                    message = f'the option "{name}" builds `{text}` here; build what it is called, or rename the option'
-                    yield Finding(Site(module.unit, reference), message)
+    for node in walk(program.tree):
+        for names, built in _choices(node):
+            found = _contradiction(names, built)
+            if found is not None:
+                reference, name, text = found
+                message = f'the option "{name}" builds `{text}` here; build what it is called, or rename the option'
+                yield Finding(Site(program.unit, reference), message)
 
 
 def _choices(node: ast.AST) -> Iterator[tuple[list[str], ast.AST]]:
@@ -161,9 +160,7 @@ def _contradiction(names: list[str], built: ast.AST) -> tuple[ast.AST, str, str]
     for family in _FAMILIES:
         accepted = [family.get(_plain(name)) for name in names]
         known = frozenset[str]().union(*family.values())
-        if None in accepted or what not in known:
-            continue
-        if all(group is not None and what not in group for group in accepted):
+        if what in known and all(group is not None and what not in group for group in accepted):
             return node, names[0], ast.unparse(node)
     return None
 

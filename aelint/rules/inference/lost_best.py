@@ -68,12 +68,12 @@ A name without "best" in it may be the score of the round before, which is meant
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.lost_states import kept_in_vain
 from aelint.semantics.scores import Better, Contest, contest
 from aelint.semantics.trace import Binding, Store
 from aelint.semantics.values import Sym, Value
@@ -83,7 +83,7 @@ from aelint.syntax.walk import walk
 RULE = Rule(
     code="AEL608",
     name="lost-best",
-    summary="the best score is overwritten in every round, or can never be reached",
+    summary="the best score is overwritten in every round or can never be reached, or the best state is kept and never used",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("save", "state_dict", "deepcopy"),),
@@ -105,6 +105,12 @@ def check(program: Program) -> Iterator[Finding]:
                         yield _overwritten(Site(module.unit, forgotten), Site(module.unit, statement.test))
                     else:
                         yield from _unreachable(program, Site(module.unit, statement.test))
+    for lost in kept_in_vain(program):
+        message = (
+            f"`{lost.name}` is kept and never read, so what runs afterwards has the weights of the last round; load it with "
+            "`load_state_dict` before the model is used"
+        )
+        yield Finding(lost.site, message, (Note(lost.other, "chosen here"),))
 
 
 def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
@@ -127,27 +133,15 @@ def _contest(test: ast.AST) -> Contest | None:
 
 
 def _forgotten(statement: ast.If, later: list[ast.stmt]) -> ast.Assign | None:
-    """The assignment that replaces the best score behind the branch, where the branch itself does not."""
+    """The assignment that replaces the best score behind the branch, whether or not it was beaten."""
     compared = _contest(statement.test)
     if compared is None:
         return None
     score, best = ast.unparse(compared.score), ast.unparse(compared.best)
-    if any(best in {ast.unparse(t) for t in _targets(n)} for s in statement.body for n in walk(s)):
-        return None
     for one in later:
         if isinstance(one, ast.Assign) and [ast.unparse(t) for t in one.targets] == [best]:
             return one if ast.unparse(one.value) == score else None
     return None
-
-
-def _targets(node: ast.AST) -> list[ast.expr]:
-    match node:
-        case ast.Assign(targets=targets):
-            return [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple) else [t])]
-        case ast.AugAssign(target=target) | ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
-            return [target]
-        case _:
-            return []
 
 
 def _overwritten(site: Site, test: Site) -> Finding:
@@ -189,6 +183,4 @@ def _text(event: Binding | Store) -> str:
 
 
 def _never(value: Value, start: float, smaller: bool) -> bool:
-    if math.isinf(start):
-        return smaller is (start < 0)
     return isinstance(value, Sym) and (value.range.low >= start if smaller else value.range.high <= start)

@@ -169,7 +169,7 @@ def _uniform(found: list[Verdict]) -> Iterator[Finding]:
         reals = [v for v in mine if not v.held_back]
         # The generator's own update, with the other label or not, shows that this is its critic.
         against = any(v.trained and f.trained <= v.held_back and v.trained <= f.held_back for v in found for f in fakes)
-        if fakes and reals and against and len({v.label for v in mine}) == 1 and len({v.trained for v in mine}) == 1:
+        if reals and against and len({v.label for v in mine}) == 1 and len({v.trained for v in mine}) == 1:
             message = (
                 f"the critic learns the label {fakes[0].label:g} for generated samples as for the others "
                 f"({place(reals[0].site, fakes[0].site)}), so it cannot tell them apart; give the two different labels"

@@ -125,10 +125,8 @@ def _rewritten(node: ast.AST, exponent: ast.expr, divisor: ast.expr) -> str:
 
 def _normalises(user: Sym, value: Sym) -> bool:
     """Whether a value is divided by its own sum."""
-    if user.op != "truediv" or len(user.inputs) != 2:
-        return False
-    above, below = user.inputs
-    if not isinstance(above, Sym) or not isinstance(below, Sym):
-        return False
-    sums = (one for one in ancestors(below) if one.op == "sum")
-    return any(one is value for one in ancestors(above)) and any(any(a is value for a in ancestors(s)) for s in sums)
+    match user:
+        case Sym(op="truediv", inputs=(Sym(), Sym() as below)):
+            return any(one.op == "sum" and any(a is value for a in ancestors(one)) for one in ancestors(below))
+        case _:
+            return False

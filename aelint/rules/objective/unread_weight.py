@@ -154,7 +154,7 @@ def _unweighted(owner: ast.ClassDef, name: str) -> tuple[ast.BinOp, str] | None:
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and id(node) not in inner:
                 operands = [o for o in _operands(node) if _is_term(o)]
                 alone = [o for o in operands if _belongs(_named(o), word)]
-                if len(operands) >= 2 and len(alone) == 1 and len(operands) > len(alone):
+                if len(operands) >= 2 and len(alone) == 1:
                     return node, ast.unparse(alone[0])
     return None
 
