@@ -201,10 +201,17 @@ def _scales(heads: _Heads) -> Iterator[_Scale]:
                 seen.add((leaf, rest))
                 yield leaf, "plain", 2.0 if _with(heads.powers.get((leaf, 2.0), []), rest) else 1.0, rest
     for (leaf, degree), entries in heads.powers.items():
+        if _weighs_a_divergence(entries):
+            continue
         for rest, _ in entries:
             if degree == 1.0 and (leaf, rest) not in seen:
                 seen.add((leaf, rest))
                 yield leaf, "log", 1.0, rest
+
+
+def _weighs_a_divergence(entries: list[tuple[Monomial, Summand]]) -> bool:
+    """Whether the leaf stands before a variance too: `(ramp + 1) / 2 * kl` holds the ramp times each part, and the parts."""
+    return any(isinstance(generator, Exp) for rest, _ in entries for generator, _ in rest)
 
 
 def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTerm:

@@ -183,3 +183,22 @@ def test_constant_beside_a_sum_of_six_dimensions(constant, found):
     Encoder().kl_loss(torch.rand(16, 30)).backward()
     """
     assert rows(rule, source) == found
+
+
+def test_silent_on_a_weight_that_is_a_sum_with_something_unknown():
+    source = """
+import math
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(20, 8), nn.Linear(4, 20)
+
+def step(x, i):
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+    kl = (-0.5 * torch.sum({formula}, 1)).mean()
+    loss = ((decoder(z) - x) ** 2).sum() + (math.tanh((i - 3500) / 1000) + 1) / 2 * kl
+    loss.backward()
+"""
+    assert rows(rule, source.format(formula="1 + logvar - mu.pow(2) - logvar.exp()")) == []
+    assert rows(rule, source.format(formula="logvar - mu.pow(2) - logvar.exp() * 2 + 1")) == [11]

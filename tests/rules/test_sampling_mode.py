@@ -108,3 +108,29 @@ def test_fires(body: str, row: int) -> None:
 )
 def test_silent_where_the_scale_does_not_stay_behind(body: str) -> None:
     assert not rows(rule, MODEL.format(body=body))
+
+
+def test_silent_where_a_caller_chooses_between_two_ways_that_both_draw():
+    source = """
+import torch
+from torch import nn
+
+def draw(mu, sigma):
+    return mu + sigma * torch.randn_like(mu)
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mu, self.head, self.out = nn.Linear(8, 2), nn.Linear(8, 2), nn.Linear(2, 8)
+
+    def loss(self, x, weight):
+        z = draw(self.mu(x), torch.exp(0.5 * self.head(x)))
+        return weight * ((self.out(z) - x) ** 2).sum()
+
+    def forward(self, x):
+        if self.training:
+            return self.loss(x, 1.0)
+        else:
+            return self.loss(x, 2.0)
+"""
+    assert rows(rule, source) == []

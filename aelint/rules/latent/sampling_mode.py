@@ -100,13 +100,19 @@ def _inverted(program: Program) -> Iterator[Finding]:
         call = draw_of(program, one) if one.learned else None
         if call is None or call.context.function is None:
             continue
-        if any(_is_evaluation(g) for g in call.context.guards) and _draws_once(call.context.function.node):
+        function = call.context.function.node
+        # What a caller asks for chooses among its own ways, each of which may draw.
+        guard = next((g for g in call.context.guards if _is_evaluation(g) and _holds(function, g.test)), None)
+        if guard is not None and _draws_once(function):
             message = (
                 "this noise is drawn in evaluation mode alone: in training the code is the mean, so the posterior's "
                 "variance has no part in the reconstruction; draw it `if self.training`"
             )
-            guard = next(g for g in call.context.guards if _is_evaluation(g))
             yield Finding(Site(call.site.unit, guard.test), message, (Note(call.site, "the noise"),))
+
+
+def _holds(function: ast.AST, test: ast.AST) -> bool:
+    return any(node is test for node in walk(function))
 
 
 def _is_evaluation(guard: Guard) -> bool:
