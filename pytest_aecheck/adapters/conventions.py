@@ -81,7 +81,7 @@ def loss_in(output: Any, x: Any) -> Any:
         if not _LOSS.search(leaf.path) or tensor.numel() != 1 or not tensor.requires_grad:
             continue
         try:
-            x_hat = reconstruction_among(found, x.shape, floating=x.is_floating_point()).tensor
+            x_hat = reconstruction_among(found, x.shape, floating=x.is_floating_point(), given=x).tensor
         except AmbiguousOutputError:
             return None
         if not x_hat.requires_grad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -18,11 +19,16 @@ class AmbiguousOutputError(LookupError):
     """Several outputs could be the reconstruction, or none could; the message lists what was found."""
 
 
-def reconstruction_among(found: Sequence[Leaf], shape: Sequence[int], *, floating: bool) -> Leaf:
+def reconstruction_among(found: Sequence[Leaf], shape: Sequence[int], *, floating: bool, given: object = None) -> Leaf:
     """The output that has the input's shape, or else its number of elements.
 
-    For integer input (tokens), scores over a vocabulary have one axis more than the input.
+    For integer input (tokens), scores over a vocabulary have one axis more than the input. An output that is the very
+    tensor which was `given` counts only if nothing else does: many models hand their input on to the loss.
     """
+    made = [leaf for leaf in found if leaf.tensor is not given]
+    if len(made) < len(found):
+        with contextlib.suppress(AmbiguousOutputError):
+            return reconstruction_among(made, shape, floating=floating)
     for fits in _criteria(floating):
         candidates = [
             leaf for leaf in found if leaf.tensor.is_floating_point() and fits(tuple(leaf.tensor.shape), tuple(shape))

@@ -272,7 +272,7 @@ class Bench:
     def reconstruction(self, output: Any, batch: Any) -> Any:
         """The tensor of an output that stands for the input."""
         x = self.primary(batch)
-        return reconstruction_among(leaves(output), x.shape, floating=x.is_floating_point()).tensor
+        return reconstruction_among(leaves(output), x.shape, floating=x.is_floating_point(), given=x).tensor
 
     def module_names(self) -> dict[int, str]:
         """`id(module)` -> path for every registered module; the root is called "."."""

@@ -20,6 +20,8 @@ from pytest_aecheck.probes.trace import Call, Flow, Trace
 
 __all__ = ["observe_categoricals"]
 
+_DISTANCES = ("abs", "pow", "square", "__pow__")
+
 
 def observe_categoricals(bench: Bench) -> tuple[Categorical, ...]:
     """Every softmax with noise in it, in a training forward."""
@@ -62,7 +64,7 @@ def _observed(bench: Bench, model: Any, batch: Any, draw: Call) -> Categorical:
         return tensor.detach()
 
     run = record(bench, model, batch, seed=bench.spec.seed, override={root.key: logits, (draw.index, 0): sample})
-    if "logits" not in leaves or not run.loss.requires_grad:
+    if "logits" not in leaves or not run.loss.requires_grad or _has_capacity(run.trace, leaves["logits"]):
         return nothing
     (gradient,) = torch.autograd.grad(run.loss, leaves["logits"], allow_unused=True)
     if gradient is None or not bool((gradient != 0).any()):
@@ -73,6 +75,17 @@ def _observed(bench: Bench, model: Any, batch: Any, draw: Call) -> Categorical:
         if math.isnan(best.residual) or residual < best.residual:
             best = Categorical(draw.module, length, weight, residual)
     return best
+
+
+def _has_capacity(trace: Trace, logits: Any) -> bool:
+    """Whether the loss holds the distance of a term on the logits from some value: `|KL - C|`, which pushes outwards below C."""
+    return any(
+        call.inputs
+        and call.inputs[0].tensor.numel() == 1
+        and call.inputs[0].tensor.requires_grad
+        and torch.autograd.grad(call.inputs[0].tensor, logits, retain_graph=True, allow_unused=True)[0] is not None
+        for call in trace.named(*_DISTANCES)
+    )
 
 
 def _fit(logits: Any, gradient: Any, classes: int) -> tuple[float, float]:

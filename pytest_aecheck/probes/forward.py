@@ -25,12 +25,10 @@ def rows(tensor: Any, axis: int) -> Any:
 
 def observe_output(bench: Bench) -> Output:
     """Run the declared batch once in evaluation mode and look at the reconstruction."""
-    batch = bench.batch(bench.spec.batch_size, 0)
-    output = evaluation_pass(bench).run.output
-    x = bench.primary(batch)
-    found = leaves(output)
+    run = evaluation_pass(bench).run
+    x, found = run.x, leaves(run.output)
     try:
-        x_hat = bench.reconstruction(output, batch)
+        x_hat = bench.reconstruction(run.output, run.batch)
     except AmbiguousOutputError as ambiguous:
         raise Unavailable(str(ambiguous)) from ambiguous
     axis = bench.batch_axis if x_hat.dim() > bench.batch_axis else 0

@@ -15,7 +15,7 @@ from pytest_aecheck.probes.forward import rows
 from pytest_aecheck.probes.runs import Run, ones, record_opened, replaced_primary
 from pytest_aecheck.probes.shared import OddPass, evaluation_pass, odd_pass, odd_size
 from pytest_aecheck.probes.trace import Flow
-from pytest_aecheck.probes.vocabulary import NORMAL, RANDOM
+from pytest_aecheck.probes.vocabulary import NORMAL, RANDOM, REJECTING
 
 __all__ = ["observe_mixing"]
 
@@ -88,7 +88,10 @@ def _by_gradient(
             continue
         row = base[path].select(axis, sample)
         cotangent = torch.randn(row.shape, generator=generator).to(row)
-        (gradient,) = torch.autograd.grad(row, odd.leaf, cotangent, retain_graph=True, allow_unused=True)
+        try:
+            (gradient,) = torch.autograd.grad(row, odd.leaf, cotangent, retain_graph=True, allow_unused=True)
+        except RuntimeError:  # the evaluated forward overwrites in place what its gradient needs
+            continue
         if gradient is None:
             continue
         influence = rows(gradient, bench.batch_axis).abs().amax(1).nan_to_num()
@@ -114,6 +117,10 @@ def _by_replacement(
     bench: Bench, model: Any, odd: OddPass, base: dict[str, Any], axes: dict[str, int]
 ) -> _Change | None:
     """Replace two samples at once; only if others change, each of them alone to see which it was."""
+    if any(
+        odd.run.trace.named(*REJECTING)
+    ):  # another sample leaves the generator in another state: believe the gradient
+        return None
     n = bench.primary(odd.batch).shape[bench.batch_axis]
     # the first and the last but one: a batch that is turned round carries them to places that are watched
     pair = tuple(sorted({0, max(n - 2, 1)}))

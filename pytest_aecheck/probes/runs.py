@@ -41,7 +41,8 @@ class Run:
 
     def reconstruction(self) -> Value:
         """The reconstruction as a value of the trace."""
-        leaf = reconstruction_among(leaves(self.output), self.x.shape, floating=self.x.is_floating_point())
+        floating = self.x.is_floating_point()
+        leaf = reconstruction_among(leaves(self.output), self.x.shape, floating=floating, given=self.x)
         return self.trace.value(leaf.tensor)
 
     def maybe_reconstruction(self) -> Value | None:

@@ -10,6 +10,7 @@ __all__ = [
     "NORMAL",
     "RANDOM",
     "REDUCTIONS",
+    "REJECTING",
     "SHAPE_ONLY",
     "TAKES_SHAPE_FROM_SECOND",
     "UNIFORM",
@@ -23,6 +24,9 @@ RANDOM = (
     NORMAL
     | UNIFORM
     | {
+        "_sample_dirichlet",
+        "_standard_gamma",
+        "binomial",
         "bernoulli",
         "bernoulli_",
         "exponential_",
@@ -38,6 +42,9 @@ RANDOM = (
     }
 )
 """Functions that draw."""
+
+REJECTING = frozenset({"_sample_dirichlet", "_standard_gamma", "binomial", "poisson"})
+"""Functions that draw until a draw is accepted: how many random numbers they use up depends on their arguments."""
 
 SHAPE_ONLY = frozenset(
     {

@@ -19,6 +19,7 @@ the largest output.
 
 ## Exemptions
 
+Where draws of a rejection sampler (gamma, Poisson) are decoded, only the gradient counts.
 Outputs without exactly one axis of samples (averages, similarity matrices). Batch statistics in training
 mode are meant to mix, so only evaluation mode is looked at.
 

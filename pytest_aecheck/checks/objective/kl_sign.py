@@ -15,7 +15,8 @@ At random injected means the gradient is (for a Gaussian latent) `c·μ` to 0.2 
 
 ## Exemptions
 
-Gradients of another form; a capacity `|KL - C|`, which pushes outwards only below C, is recognised by injecting means far out.
+Gradients of another form; a capacity `|KL - C|`, which pushes outwards only below C, is recognised by injecting means far out and, for a categorical
+latent, by the absolute value or square that a term on the logits passes.
 
 ## References
 

@@ -63,6 +63,17 @@ def returned_kl(model, x):
     return (x_hat - x).pow(2).flatten(1).sum(1).mean() + kl
 
 
+def capacity_loss(model, x):
+    """The divergence is pulled to a value of its own, from whichever side (JointVAE)."""
+    x_hat, kl = model(x)
+    return (x_hat - x).pow(2).flatten(1).sum(1).mean() + 30 * (2.0 - kl).abs()
+
+
+def handed_on_loss(model, x):
+    x_hat, given, mu, logvar = model(x)
+    return (x_hat - given.flatten(1)).pow(2).sum(1).mean() + gaussian_kl(mu, logvar)
+
+
 def conditional_loss(model, batch):
     x, label = batch
     x_hat, mu, logvar = model(x, label)
