@@ -91,8 +91,21 @@ def _difference(node: Sym, site: Site) -> Iterator[Comparison]:
 
 
 def is_output(value: Sym) -> bool:
-    """Whether weights took part in the value."""
-    return any(_is_learned(one) for one in ancestors(value))
+    """Whether weights took part in the value; rows that were picked by their numbers are what they were."""
+    pending, seen = [value], set[int]()
+    while pending:
+        one = pending.pop()
+        if one.id in seen:
+            continue
+        seen.add(one.id)
+        if _is_learned(one):
+            return True
+        inputs = one.inputs[:1] if one.op in _PICKING else one.inputs
+        pending.extend(i for i in inputs if isinstance(i, Sym))
+    return False
+
+
+_PICKING = frozenset({"getitem", "index_select", "gather", "take_along_dim"})
 
 
 def is_data(value: Sym) -> bool:

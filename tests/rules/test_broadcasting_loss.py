@@ -75,3 +75,35 @@ def test_several_samples_against_one_target():
 )
 def test_stretched_on_purpose(body):
     assert not rows(rule, HEAD + body + "\n")
+
+
+def test_silent_on_a_batch_of_one_beside_a_number_of_samples_that_is_not_known():
+    source = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+net = nn.Linear(7, 7)
+
+def compare(x):
+    out = net(x)
+    made = torch.zeros({count}, 5, 7)
+    made[:, 0] = out
+    return F.mse_loss(torch.randn(1, 5, 7), made)
+"""
+    assert rows(rule, source.format(count="x.shape[0]")) == []
+    assert rows(rule, source.format(count="3")) == [12]
+
+
+def test_silent_on_an_axis_that_was_added_before_the_gradient_was_cut():
+    source = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+net = nn.Linear(7, 16)
+
+def size_loss(x, n: torch.Tensor):
+    return F.mse_loss(net(x), torch.arange(8.0){axis}.detach().float())
+"""
+    assert rows(rule, source.format(axis=".unsqueeze(-1)")) == []

@@ -1,6 +1,7 @@
 import pytest
 
 from aelint.rules.architecture import reconstruction_shape_mismatch as rule
+from aelint.rules.objective import broadcasting_loss
 from tests.rules.harness import rows, run
 
 TEXT = """
@@ -80,3 +81,15 @@ def test_fires_on_a_difference():
 )
 def test_silent_where_no_reconstruction_has_another_size(source):
     assert rows(rule, "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n" + source + "\n") == []
+
+
+def test_silent_on_a_stretched_axis_which_has_its_own_rule():
+    source = """
+import torch
+from torch import nn
+conv = nn.Conv2d(3, 1, 3, padding=1)
+x = torch.rand(1, 3, 8, 8)
+loss = (conv(x) - x).pow(2).mean()
+"""
+    assert rows(rule, source) == []
+    assert rows(broadcasting_loss, source) == [6]

@@ -78,3 +78,15 @@ def test_prior_first():
 def test_kl_div_takes_logarithms_first():
     assert not rows(rule, HEAD + "h = model(torch.rand(3, 4))\nF.kl_div(F.log_softmax(h, 1), F.softmax(h, 1))\n")
     assert rows(rule, HEAD + "h = model(torch.rand(3, 4))\nF.kl_div(F.softmax(h, 1), F.log_softmax(h, 1))\n") == [6]
+
+
+def test_silent_on_targets_in_an_order_that_something_unknown_gave():
+    source = """
+import torch
+from torch.nn.functional import cross_entropy
+from elsewhere import order
+
+def loss(predicted, y):
+    return cross_entropy(predicted, y[order(y)])
+"""
+    assert rows(rule, source) == []

@@ -81,6 +81,8 @@ def check(program: Program) -> Iterator[Finding]:
         axis = _wrong_axis(prediction.shape, target.shape)
         if axis is None or not _is_reconstruction(prediction, target):
             continue
+        if _where_sizes_part(prediction, axis) is None and 1 in {prediction.shape[axis], target.shape[axis]}:
+            continue  # one is stretched over the other: the rule about broadcasting losses says so, at the same place
         yield _finding(program, comparison, prediction, target, axis)
 
 

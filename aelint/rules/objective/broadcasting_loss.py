@@ -96,7 +96,9 @@ def _stretches(small: Shape, large: Shape) -> bool:
         return _aligned(small, large)
     pairs = list(zip(reversed(small), reversed(large), strict=False))
     several = all(_is_several(d) for d in large[: len(large) - len(small)]) and len(large) > len(small)
-    one_over_many = any(a == 1 and _is_several(b) for a, b in pairs)
+    one_over_many = any(a == 1 and _is_several(b) for a, b in (pairs if len(small) < len(large) else pairs[:-1]))
+    # A batch of one against a number of samples that is not known: it may be one as well.
+    one_over_many |= len(small) == len(large) and small[0] == 1 and isinstance(large[0], int) and large[0] > 1
     if len(small) > 1 and all(a == b and _is_several(a) for a, b in pairs):
         # Further axes in front, every other axis its own: several samples are compared with one target.
         return False
@@ -131,7 +133,7 @@ def _is_meant(value: Sym) -> bool:
         if one.op == "getitem":
             index = one.attrs.get("index", one.inputs[-1] if len(one.inputs) > 1 else None)
             return isinstance(index, tuple) and None in index
-        if one.op not in RESHAPES:
+        if one.op not in RESHAPES and one.op not in {"detach", "to"}:
             return False
         one = source(one)
     return False
