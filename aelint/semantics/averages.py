@@ -12,7 +12,7 @@ from aelint.semantics.objectives import reduction_word
 from aelint.semantics.program import Program
 from aelint.semantics.values import Object, Sym, Value
 
-__all__ = ["WrongAverage", "addends", "is_weighted_mean", "wrong_averages"]
+__all__ = ["WrongAverage", "addends", "is_weighted_mean", "sums_counted_twice", "wrong_averages"]
 
 _MAX_ADDENDS = 64
 _AS_NUMBER = frozenset({"item", "item_value", "detach", "to", "float"})
@@ -43,6 +43,46 @@ def wrong_averages(program: Program) -> Iterator[WrongAverage]:
             yield WrongAverage(value.site, weighted=False)
         elif kinds == {"weighted"} and _counts_batches(value.inputs[1]):
             yield WrongAverage(value.site, weighted=True)
+
+
+def sums_counted_twice(program: Program) -> Iterator[Site]:
+    """Running sums of a loss that is a sum over the batch already, times the number of samples in the batch."""
+    for event in program.assignments:
+        leaves = addends(event.value) if isinstance(event.value, Sym) and event.value.op in {"add", "phi"} else []
+        if leaves and event.context.loops and all(_is_sum_times_size(leaf) for leaf in leaves):
+            yield event.site
+
+
+def _is_sum_times_size(value: Value) -> bool:
+    match value:
+        case Sym(op="mul", inputs=(left, right)):
+            pairs = ((left, right), (right, left))
+            return any(isinstance(s, Poly) and s.has_batch and _is_sum(n) for n, s in pairs)
+        case _:
+            return False
+
+
+def _is_sum(value: Value) -> bool:
+    """Whether the value is the number of a loss all of whose terms add up over the batch."""
+    match value:
+        case Sym(op=op, attrs=attrs, inputs=(inner, *_)) if op in _AS_NUMBER and "index" not in attrs:
+            return _is_sum(inner)
+        case Sym(op="add" | "sub", inputs=(left, right)):
+            return _is_sum(left) and _is_sum(right)
+        case Sym(op="mul" | "truediv", inputs=(left, right)):
+            return (_is_number(right) and _is_sum(left)) or (_is_number(left) and _is_sum(right))
+        case Sym(op="neg", inputs=(inner,)):
+            return _is_sum(inner)
+        case Sym(op=op) if op.endswith(("loss", "cross_entropy", "with_logits")):
+            return reduction_word(value) == "sum"
+        case Sym(op="sum", attrs=attrs):
+            return attrs.get("dim") is None
+        case _:
+            return False
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float))
 
 
 def addends(total: Value) -> list[Value]:

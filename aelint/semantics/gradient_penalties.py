@@ -1,15 +1,20 @@
-"""Gradient penalties of critics: between which points their gradient is taken."""
+"""Gradient penalties of critics: between which points their gradient is taken, over which axes, and for which loss."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aelint.rule import Site
+from aelint.semantics.graph import nodes
+from aelint.semantics.lineage import ancestors
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Call
+from aelint.semantics.trace import Binding, Call
 from aelint.semantics.values import External, ListValue, Sym, Value
+from aelint.syntax.walk import walk
 
-__all__ = ["Interpolation", "interpolations"]
+__all__ = ["Interpolation", "interpolations", "left_out_penalties", "mixed_with_itself", "partial_norms"]
 
 _KEPT = frozenset({"requires_grad", "detach", "to", "clone", "contiguous"})
 
@@ -45,6 +50,79 @@ def interpolations(program: Program) -> Iterator[Interpolation]:
         weight = _weight(_same(points[0])) if len(points) == 1 else None
         if weight is not None:
             yield Interpolation(call, weight)
+
+
+def _penalised(program: Program) -> Iterator[tuple[Call, Value]]:
+    """Calls of `autograd.grad` whose result can be differentiated again, with the point at which the gradient is taken."""
+    for call in program.calls_to("torch.autograd.grad"):
+        if call.kwargs.get("create_graph") is True:
+            at = call.kwargs.get("inputs", call.args[1] if len(call.args) > 1 else None)
+            points = at.items if isinstance(at, ListValue) else [at]
+            if len(points) == 1:
+                yield call, points[0]
+
+
+def partial_norms(program: Program) -> Iterator[tuple[Call, int]]:
+    """Norms of such a gradient over one axis of several that make up a sample, with the number of axes."""
+    ranks = {id(c.result): len(p.shape) for c, p in _penalised(program) if isinstance(p, Sym) and p.shape is not None}
+    for call in program.calls_to("norm", "vector_norm") if ranks else ():
+        gradient = call.bound.get("input")
+        while isinstance(gradient, Sym) and gradient.op in {"item", "getitem", "element"} and id(gradient) not in ranks:
+            gradient = gradient.inputs[0] if gradient.inputs else None
+        rank = ranks.get(id(gradient), 0)
+        dim = call.bound.get("dim")
+        if rank > len(("sample", "feature")) and isinstance(dim, int) and not isinstance(dim, bool):
+            yield call, rank
+
+
+def left_out_penalties(program: Program, reached: set[int]) -> Iterator[Binding]:
+    """Names of numbers made of such a gradient that no backward pass depends on, in functions that call `backward`."""
+    made = {c.result.id for c, _ in _penalised(program) if isinstance(c.result, Sym)}
+    ending = {id(c.context.function) for c in program.calls if c.method in {"backward", "manual_backward"}}
+    used = {
+        one
+        for c in program.calls
+        if c.method == "backward" and isinstance(c.receiver, Sym)
+        for one in _behind(c.receiver)
+    }
+    for binding in program.bindings if made else ():
+        value = binding.value
+        if id(binding.context.function) not in ending or binding.context.no_grad or not isinstance(value, Sym):
+            continue
+        plain = value.shape == () and value.op not in {"item", "item_value", "detach"}
+        if plain and value.id not in reached | used and made & _behind(value):
+            yield binding
+
+
+def _behind(value: Sym) -> set[int]:
+    return {one.id for one in ancestors(value)} | {value.id}
+
+
+def mixed_with_itself(program: Program) -> Iterator[tuple[Sym, Site]]:
+    """Points `(1 - t) * a + t * a`, both ends of which are one tensor, and where the tensor gets its second name."""
+    for node in nodes(program):
+        if node.op != "add" or len(node.inputs) != 2 or node.site is None:
+            continue
+        left, right = node.inputs
+        for first, one in _factors(left):
+            for second, other in _factors(right):
+                ends = isinstance(one, Sym) and one.tensor is not False and _same(one) is _same(other)
+                if ends and (_complements(first, second) or _complements(second, first)):
+                    yield node, _second_name(node.site) or node.site
+
+
+def _second_name(site: Site) -> Site | None:
+    """The plain assignment `b = a` that gives a name of the expression what another one has."""
+    names = {n.id for n in walk(site.node) if isinstance(n, ast.Name)}
+    for node in walk(site.unit.tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=new)], value=ast.Name(id=old)) if {new, old} <= names:
+                return Site(site.unit, node)
+    return None
+
+
+def _complements(rest: Value, weight: Value) -> bool:
+    return isinstance(rest, Sym) and rest.op == "sub" and isinstance(weight, Sym) and _is_complement(rest, weight)
 
 
 def _same(value: Value) -> Value:
@@ -88,7 +166,7 @@ def _weight_of(one: Value, other: Value) -> Sym | None:
 def _is_complement(value: Sym, weight: Sym) -> bool:
     match value.inputs:
         case (1 | 1.0, again):
-            return _same(again) is weight
+            return _same(again) is _same(weight)
         case _:
             return False
 

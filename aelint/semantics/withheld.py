@@ -11,11 +11,13 @@ from aelint.semantics.parameters import is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import MISSING, Function, Instance, Object
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
 __all__ = ["Withheld", "options_withheld", "overwritten_parameters", "settings_withheld"]
 
 _OPTIMIZER_SETTINGS = frozenset({"weight_decay", "momentum", "betas", "eps", "nesterov", "amsgrad", "dampening"})
+_READS_ALL = frozenset({"save_hyperparameters", "locals", "vars", "getattr", "asdict", "eval", "exec"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,13 +75,17 @@ def _left_out(call: Call, taken: Function) -> dict[str, object]:
 def _numbers(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, object]:
     pairs = [*zip(reversed(node.args.args), reversed(node.args.defaults), strict=False)]
     pairs += [(a, d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is not None]
-    return {a.arg: d.value for a, d in pairs if isinstance(d, ast.Constant) and isinstance(d.value, (int, float))}
+    known = ((a.arg, d.value) for a, d in pairs if isinstance(d, ast.Constant))
+    return {name: n for name, n in known if isinstance(n, (int, float)) and not isinstance(n, bool)}
 
 
 def _unread_parameters(function: Function) -> dict[str, ast.AST]:
     if isinstance(function.node, ast.Lambda):
         return {}
-    named = {n.id for s in function.node.body for n in walk(s) if isinstance(n, ast.Name)}
+    nodes = [n for s in function.node.body for n in walk(s)]
+    if any(isinstance(n, (ast.Name, ast.Attribute)) and last_name(n) in _READS_ALL for n in nodes):
+        return {}
+    named = {n.id for n in nodes if isinstance(n, ast.Name)}
     accepted = (*function.node.args.args, *function.node.args.kwonlyargs)
     return {a.arg: a for a in accepted if a.arg not in named}
 

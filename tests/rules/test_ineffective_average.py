@@ -92,3 +92,54 @@ def test_silent_where_the_other_branch_sets_the_first_value():
                 return x - self.level
         """
     assert rows(rule, source) == []
+
+
+SWAPPED = """
+import torch
+from torch import nn
+
+class Average:
+    def __init__(self, params):
+        self.shadow = [p.clone().detach() for p in params]
+
+    def store(self, params):
+        self.kept = [p.clone() for p in params]
+
+    def copy_to(self, params):
+        for s, p in zip(self.shadow, params):
+            p.data.copy_(s)
+
+    def restore(self, params):
+        for k, p in zip(self.kept, params):
+            p.data.copy_(k)
+
+model = nn.Linear(8, 8)
+average = Average(model.parameters())
+optimizer = torch.optim.Adam(model.parameters())
+for x in torch.randn(100, 16, 8):
+    (model(x) - x).pow(2).mean().backward()
+    optimizer.step()
+    {inside}
+{after}
+"""
+
+IN = "average.store(model.parameters()); average.copy_to(model.parameters())"
+
+
+@pytest.mark.parametrize(
+    ("inside", "after"),
+    [
+        pytest.param(IN + "; average.restore(model.parameters())", "pass", id="put back"),
+        pytest.param("pass", IN, id="at the end"),
+        pytest.param("average.store(model.parameters())", "pass", id="only stored"),
+    ],
+)
+def test_silent_on_averages_that_are_taken_out(inside, after):
+    assert rows(rule, SWAPPED.format(inside=inside, after=after)) == []
+
+
+@pytest.mark.parametrize(
+    "inside", [IN, "average.store(model.parameters())\n    average.copy_to(model.parameters()); print(model(x))"]
+)
+def test_averages_that_stay_in_the_network(inside):
+    assert rows(rule, SWAPPED.format(inside=inside, after="pass")) == [26 + ("\n" in inside)]

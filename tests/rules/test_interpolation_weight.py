@@ -63,3 +63,73 @@ def test_silent_where_mixed_pictures_are_trained_on():
 )
 def test_one_weight_per_element(alpha, point, call):
     assert rows(rule, PENALTY.format(alpha=alpha, point=point) + call) == [6]
+
+
+NORMED = """
+import torch
+from torch import nn
+
+critic = nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.Flatten(), nn.Linear(8 * 64, 1))
+x = torch.rand(8, 1, 16, 16).requires_grad_(True)
+score = critic(x)
+gradients = torch.autograd.grad(score, x, torch.ones_like(score), create_graph=True)[0]
+penalty = ({norm} - 1).pow(2).mean()
+"""
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        "gradients.flatten(1).norm(2, dim=1)",
+        "gradients.view(8, -1).norm(2, dim=1)",
+        "gradients.norm(2, dim=(1, 2, 3))",
+        "gradients.pow(2).sum((1, 2, 3)).sqrt()",
+        "gradients.norm()",
+    ],
+)
+def test_silent_on_norms_of_whole_samples(norm):
+    assert rows(rule, NORMED.format(norm=norm)) == []
+
+
+def test_silent_on_norms_of_vectors():
+    text = NORMED.replace("torch.rand(8, 1, 16, 16)", "torch.rand(8, 20)").replace(
+        "nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.Flatten(), nn.Linear(8 * 64, 1))", "nn.Linear(20, 1)"
+    )
+    assert rows(rule, text.format(norm="gradients.norm(2, dim=1)")) == []
+
+
+@pytest.mark.parametrize("norm", ["gradients.norm(2, dim=1)", "gradients.norm(2, 1)", "torch.norm(gradients, dim=-1)"])
+def test_norms_over_one_axis(norm):
+    assert rows(rule, NORMED.format(norm=norm)) == [9]
+
+
+WALK = """
+import torch
+
+def walk(encoder, decoder, first, second):
+    a = encoder(first)
+    {end}
+    return [decoder({point}) for t in torch.linspace(0, 1, 10)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "point"),
+    [
+        ("b = encoder(second)", "(1 - t) * a + t * b"),
+        ("b = a.roll(1, 0)", "(1 - t) * a + t * b"),
+        ("b = a", "(1 - t) * a + t * second"),
+        ("b = a", "a + t * b"),
+    ],
+)
+def test_silent_on_two_ends(end, point):
+    assert rows(rule, WALK.format(end=end, point=point)) == []
+
+
+@pytest.mark.parametrize("point", ["(1 - t) * a + t * b", "b * t + a * (1 - t)", "t * a + (1.0 - t) * b"])
+def test_one_end_twice(point):
+    assert rows(rule, WALK.format(end="b = a", point=point)) == [6]
+
+
+def test_one_name_twice():
+    assert rows(rule, WALK.format(end="b = encoder(second)", point="(1 - t) * a + t * a")) == [7]

@@ -109,3 +109,72 @@ def test_silent_on_a_module_that_renames_the_keys_itself():
         """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("_load_from_state_dict(self", "rename(self")) == [15]
+
+
+REBUILT = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.fc(x)
+
+class Trainer:
+    def __init__(self):
+        self.net = None
+
+    def load(self, path):
+        self.net = Net()
+        self.net.load_state_dict(torch.load(path))
+
+    def train(self, x):
+        {start}
+        self.net(x).mean().backward()
+
+trainer = Trainer()
+trainer.load("net.pt")
+{between}
+trainer.train(torch.randn(4, 8))
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "between"),
+    [
+        pytest.param("pass", "pass", id="trained on"),
+        pytest.param("if self.net is None: self.net = Net()", "pass", id="built where none was loaded"),
+        pytest.param("self.net = Net()", "print(trainer.net(torch.randn(2, 8)))", id="used in between"),
+        pytest.param("self.other = Net()", "pass", id="another name"),
+    ],
+)
+def test_silent_on_states_that_stay(start, between):
+    assert rows(rule, REBUILT.format(start=start, between=between)) == []
+
+
+def test_a_network_that_is_built_anew_behind_the_load():
+    assert rows(rule, REBUILT.format(start="self.net = Net()", between="pass")) == [22]
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"), [("model = nn.Linear(4, 4)", []), ("model = Net()", [12]), ("pass", [])]
+)
+def test_a_name_that_is_given_a_new_network(again, expected):
+    text = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+model = Net()
+model.load_state_dict(torch.load("net.pt"))
+{again}
+optimizer = torch.optim.Adam(model.parameters())
+"""
+    assert rows(rule, text.format(again=again)) == expected

@@ -191,3 +191,44 @@ def test_silent_where_the_validation_loss_is_read(shown, decides):
 def test_a_best_model_that_the_validation_loss_has_no_part_in():
     assert rows(rule, CHOSEN.format(shown="pass", decides="train_loss")) == [11]
     assert rows(rule, CHOSEN.format(shown="pass", decides="train_loss").replace("val_loss", "validation_mse")) == [11]
+
+
+SUMMED = """
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
+
+loader = DataLoader(torch.rand(200, 20), batch_size=16)
+model = torch.nn.Linear(20, 20)
+total = 0.0
+for x in loader:
+    loss = {loss}
+    loss.backward()
+    total += {term}
+print(total / len(loader.dataset))
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "term"),
+    [
+        ("F.mse_loss(model(x), x)", "loss.item() * x.size(0)"),
+        ("F.mse_loss(model(x), x, reduction='sum')", "loss.item()"),
+        ("F.mse_loss(model(x), x, reduction='sum') / x.size(0)", "loss.item() * x.size(0)"),
+        ("(model(x) - x).pow(2).sum(1).mean()", "loss.item() * len(x)"),
+    ],
+)
+def test_silent_on_losses_that_are_counted_once(loss, term):
+    assert rows(rule, SUMMED.format(loss=loss, term=term)) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "term"),
+    [
+        ("F.mse_loss(model(x), x, reduction='sum')", "loss.item() * x.size(0)"),
+        ("(model(x) - x).pow(2).sum()", "x.shape[0] * loss.item()"),
+        ("F.mse_loss(model(x), x, reduction='sum') + 0.5 * model(x).pow(2).sum()", "loss.item() / 200 * x.size(0)"),
+    ],
+)
+def test_sums_times_the_number_of_samples(loss, term):
+    assert rows(rule, SUMMED.format(loss=loss, term=term)) == [12]

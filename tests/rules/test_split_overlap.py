@@ -251,3 +251,92 @@ def test_an_iterator_of_test_name_over_the_training_loader():
         """
     assert [f.site.text for f in run(rule, source.format(which="train"))] == ["self.train_loader"]
     assert rows(rule, source.format(which="val")) == []
+
+
+FOLDS = """
+import torch
+from torch import nn
+from sklearn.model_selection import KFold
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.fc(x)
+
+data = torch.randn(100, 8)
+{before}
+for train_index, val_index in KFold(5).split(data):
+    {inside}
+    for x in data[train_index].split(10):
+        (model(x) - x).pow(2).mean().backward()
+        optimizer.step()
+"""
+
+MADE = "model = Net(); optimizer = torch.optim.Adam(model.parameters())"
+
+
+@pytest.mark.parametrize(
+    ("before", "inside"),
+    [
+        pytest.param("pass", MADE, id="made for each fold"),
+        pytest.param(MADE + "; start = model.state_dict()", "model.load_state_dict(start)", id="set back"),
+        pytest.param(MADE, "model.apply(reset)", id="initialised again"),
+        pytest.param("pass", MADE + "; print(len(val_index))", id="made for each fold, with a look"),
+    ],
+)
+def test_silent_on_folds_with_their_own_network(before, inside):
+    assert rows(rule, FOLDS.format(before=before, inside=inside)) == []
+
+
+@pytest.mark.parametrize("inside", ["pass", "model.train()", "print(len(val_index))"])
+def test_folds_that_share_a_network(inside):
+    assert rows(rule, FOLDS.format(before=MADE, inside=inside)) == [15]
+
+
+REDRAWN = """
+import torch
+from torch.utils.data import Dataset, random_split
+
+class Frames(Dataset):
+    def __init__(self, noise=0.0):
+        self.frames = torch.rand(100, 8) + noise
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, i):
+        return self.frames[i]
+
+data, spare = Frames(0.1), Frames()
+{first}
+{second}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("train, val = random_split(data, [80, 20])", "more, val = random_split(train, [60, 20])"),
+        ("train, _ = random_split(data, [80, 20])", "again, _ = random_split(data, [80, 20])"),
+        ("train, val = random_split(data, [80, 20])", "_, part = random_split(data, [80, 20])"),
+        (
+            "torch.manual_seed(0); train, _ = random_split(data, [80, 20])",
+            "torch.manual_seed(0); _, val = random_split(data, [80, 20])",
+        ),
+        (
+            "train, _ = random_split(data, [80, 20], generator=torch.Generator().manual_seed(1))",
+            "_, val = random_split(data, [80, 20], generator=torch.Generator().manual_seed(1))",
+        ),
+    ],
+    ids=["split further", "the same part", "both parts first", "the same seed", "generators"],
+)
+def test_silent_on_splits_that_do_not_overlap(first, second):
+    assert rows(rule, REDRAWN.format(first=first, second=second)) == []
+
+
+@pytest.mark.parametrize("second", ["_, val = random_split(data, [80, 20])", "_, val = random_split(spare, [80, 20])"])
+def test_parts_of_two_random_splits(second):
+    assert rows(rule, REDRAWN.format(first="train, _ = random_split(data, [80, 20])", second=second)) == [17]

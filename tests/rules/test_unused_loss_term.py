@@ -130,3 +130,47 @@ def train(x, opt, model):
     opt.step()
 """
     assert rows(rule, source.format(loss="loss")) == []
+
+
+CRITIC = """
+import torch
+from torch import nn
+
+critic = nn.Linear(20, 1)
+optimizer = torch.optim.Adam(critic.parameters())
+
+def slope(x):
+    x = x.requires_grad_(True)
+    score = critic(x)
+    gradient = torch.autograd.grad(score, x, torch.ones_like(score), create_graph={graph})[0]
+    return ((gradient.norm(2, dim=1) - 1) ** 2).mean()
+
+def train(real, fake):
+    penalty = 10 * slope(real)
+    loss = critic(fake).mean() - critic(real).mean(){more}
+    loss.backward()
+    {after}
+    optimizer.step()
+    print(loss.item(), penalty.item())
+
+train(torch.rand(8, 20), torch.rand(8, 20))
+"""
+
+
+@pytest.mark.parametrize(
+    ("graph", "more", "after"),
+    [
+        ("True", " + penalty", "pass"),
+        ("True", "", "penalty.backward()"),
+        ("False", "", "pass"),
+        ("True", " + 0.1 * penalty", "pass"),
+    ],
+    ids=["added", "its own pass", "for the log", "weighted"],
+)
+def test_silent_on_penalties_that_are_used(graph, more, after):
+    assert rows(rule, CRITIC.format(graph=graph, more=more, after=after)) == []
+
+
+@pytest.mark.parametrize("after", ["pass", "metric = penalty.detach()", "history = [penalty.item()]"])
+def test_penalties_that_are_only_shown(after):
+    assert rows(rule, CRITIC.format(graph="True", more="", after=after)) == [15]

@@ -266,3 +266,19 @@ def test_an_option_of_the_optimizer_that_nothing_reads(made):
 )
 def test_an_argument_that_is_replaced_by_random_numbers(body, expected):
     assert rows(rule, f"import torch\n\ndef blend(x, alpha):\n    {body}\n") == expected
+
+
+def test_silent_where_all_arguments_are_saved_at_once():
+    text = """
+        from torch import nn
+        class Head(nn.Module):
+            def __init__(self, width=8):
+                super().__init__()
+                self.fc = nn.Linear(width, 1)
+        class Net(nn.Module):
+            def __init__(self, width=16):
+                super().__init__()
+                {line}
+                self.head = Head()
+        """
+    assert rows(rule, text.format(line="self.save_hyperparameters()")) == []

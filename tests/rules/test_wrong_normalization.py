@@ -120,3 +120,75 @@ def test_transform_of_the_project_that_fits(change, shape):
     y = step(torch.zeros({shape}))
     """
     assert rows(rule, source) == []
+
+
+STATISTICS = """
+import torch
+from torchvision import transforms
+
+steps = transforms.Compose([{first}, transforms.Normalize(mean={mean}, std={std})])
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "mean", "std"),
+    [
+        ("transforms.ToTensor()", "[0.507, 0.487, 0.441]", "[0.267, 0.256, 0.276]"),
+        ("transforms.ToTensor()", "[0.0]", "[1 / 255]"),
+        ("transforms.ToTensor()", "[0.001]", "[0.5]"),
+        ("transforms.Grayscale()", "[0.5 / 255]", "[0.5 / 255]"),
+    ],
+    ids=["of pictures", "back to bytes", "a dark set", "no ToTensor"],
+)
+def test_silent_on_statistics_of_scaled_pictures(first, mean, std):
+    assert rows(rule, STATISTICS.format(first=first, mean=mean, std=std)) == []
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [
+        ("[0.507 / 255]", "[0.267 / 255]"),
+        ("[x / 255.0 for x in [0.5, 0.4, 0.4]]", "[x / 255 for x in [0.2, 0.2, 0.2]]"),
+    ],
+)
+def test_statistics_that_are_scaled_again(mean, std):
+    assert rows(rule, STATISTICS.format(first="transforms.ToTensor()", mean=mean, std=std)) == [5]
+
+
+SCALER = """
+class Scaler:
+    def fit(self, x):
+        self.mean, self.std = x.mean(0), x.std(0)
+
+    def forward(self, x):
+        return {forward}
+
+    def inverse(self, y):
+        return {inverse}
+"""
+
+
+@pytest.mark.parametrize(
+    ("forward", "inverse"),
+    [
+        ("(x - self.mean) / self.std", "y * self.std + self.mean"),
+        ("(x - self.mean) / self.std", "self.mean + self.std * y"),
+        ("x / self.std - self.mean", "(y + self.mean) * self.std"),
+        ("(x - self.mean) / self.std", "(y + 1) * self.std"),
+        ("(x - self.mean) / self.std", "(y + self.mean) * self.scale"),
+    ],
+)
+def test_silent_on_inverses(forward, inverse):
+    assert rows(rule, SCALER.format(forward=forward, inverse=inverse)) == []
+
+
+@pytest.mark.parametrize(
+    ("forward", "inverse"),
+    [
+        ("(x - self.mean) / self.std", "(y + self.mean) * self.std"),
+        ("(x - self.mean) / self.std", "self.std * (self.mean + y)"),
+        ("(x - 0.5) / 0.5", "(y + 0.5) * 0.5"),
+    ],
+)
+def test_sums_before_products(forward, inverse):
+    assert rows(rule, SCALER.format(forward=forward, inverse=inverse)) == [10]

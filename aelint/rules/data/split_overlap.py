@@ -10,7 +10,9 @@ Reports
 - a loop that trains on the test split while the training split lies unused,
 - a training step that reads the whole of something of which a `train_` version lies unused beside it,
 - a training step that encodes all edges of a graph while it is to predict the training part of them,
-- a scaler that is fitted again on held-out data.
+- a scaler that is fitted again on held-out data,
+- the folds of a cross-validation that share one network and optimiser, made before the first fold,
+- two parts of one data set that come from two random splits.
 
 ## Why is this bad?
 
@@ -75,6 +77,7 @@ from aelint.semantics import Program
 from aelint.semantics.batches import is_held_out_name, is_training_name, training_loaders
 from aelint.semantics.datasets import split_of
 from aelint.semantics.loaders import loader_argument
+from aelint.semantics.lost_states import networks_shared_by_folds
 from aelint.semantics.splits import (
     Part,
     all_edges_beside_training_edges,
@@ -84,15 +87,17 @@ from aelint.semantics.splits import (
     whole_beside_training_part,
 )
 from aelint.semantics.stand_ins import stand_ins
+from aelint.semantics.subsets import redrawn_splits
 from aelint.semantics.trace import Binding
 from aelint.semantics.values import Object, Value
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL506",
     name="split-overlap",
     summary="Held-out data is trained on, or stands under another name",
     severity=Severity.WARNING,
-    triggers=(("val", "test", "eval", "train"),),
+    triggers=(("val", "test", "eval", "train", "fold"),),
 )
 
 
@@ -107,6 +112,8 @@ def check(program: Program) -> Iterator[Finding]:
         _whole(program),
         _edges(program),
         _fitted_again(program),
+        _folds(program),
+        _redrawn(program),
     )
     for finding in chain(*checks):
         if id(finding.site.node) not in reported:
@@ -193,3 +200,21 @@ def _fitted_again(program: Program) -> Iterator[Finding]:
             message = f"the scaler is fitted again on `{name}`, after `{known}`: held-out data must only be transformed"
             yield Finding(call.site, message)
         fitted.setdefault(id(call.receiver), name)
+
+
+def _folds(program: Program) -> Iterator[Finding]:
+    for lost in networks_shared_by_folds(program):
+        message = (
+            "this optimiser and its network are made once and trained in every fold: what a fold holds out was trained on in "
+            "the folds before; make both inside the loop"
+        )
+        yield Finding(lost.site, message, (Note(lost.other, "the folds"),))
+
+
+def _redrawn(program: Program) -> Iterator[Finding]:
+    for found in redrawn_splits(program):
+        message = (
+            f"the data is split at random once more (first {place(found.first.site, found.second.site)}), and another part of it is taken: "
+            "the two parts overlap; split once, or give both splits a generator with one seed"
+        )
+        yield Finding(found.second.site, message, (Note(found.first.site, "the first split"),))

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports loops over a loader or over a range of numbers whose variable is never read although the body runs
-a network, and loops without gradients over the training loader beside a loader that nothing reads.
+a network, and loops without gradients over the training loader beside a loader that nothing reads. Reports settings,
+such as a transform, that are assigned to a `Subset`, which never looks at them.
 
 ## Why is this bad?
 
@@ -63,6 +64,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.liveness import dead_stores, names_read
 from aelint.semantics.scopes import Module
+from aelint.semantics.subsets import unseen_settings
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
 from aelint.semantics.wording import place
@@ -73,7 +75,7 @@ RULE = Rule(
     name="unread-data",
     summary="Data is loaded, and the program computes with other data in its place",
     severity=Severity.WARNING,
-    triggers=(("dataloader", "linspace", "arange"),),
+    triggers=(("dataloader", "linspace", "arange", "random_split", "subset"),),
     absence=True,
 )
 
@@ -111,6 +113,12 @@ def check(program: Program) -> Iterator[Finding]:
             if _unread(module, node):
                 yield _finding(Site(module.unit, node.target))
     yield from _replaced(program, list(loops.values()))
+    for site, name, subset in unseen_settings(program):
+        message = (
+            f"a `Subset` never looks at its `{name}`: the samples still come from the data set behind it, as they are. Build a second data "
+            "set for this part, with the same indices"
+        )
+        yield Finding(site, message, (Note(subset, "the subset"),))
 
 
 def _finding(site: Site) -> Finding:

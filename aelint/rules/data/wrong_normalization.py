@@ -7,7 +7,8 @@ Reports
 - two `Normalize` in one pipeline, and `Normalize` in front of `ToTensor`,
 - mean and standard deviation of a well-known data set in each other's place, or a deviation of zero,
 - as many means as the pictures have no channels,
-- a division by 255 of pictures that `ToTensor` has already brought to [0, 1].
+- a division by 255 of pictures that `ToTensor` has already brought to [0, 1], and statistics that were divided by it,
+- `(y + mean) * std` in a file that normalises by `(x - mean) / std`: what is to undo it adds before it multiplies.
 
 ## Why is this bad?
 
@@ -70,20 +71,24 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.graph import nodes
+from aelint.semantics.inverses import wrong_inverses
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.trace import Call
 from aelint.semantics.transforms import PREFIX, channel_numbers, parameter, steps_of
 from aelint.semantics.values import Instance, Object, Sym, Value
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL507",
     name="wrong-normalization",
-    summary="Pictures are normalised twice, with exchanged numbers, or for another number of channels",
+    summary="Data is normalised twice, with exchanged numbers or for another number of channels, or not taken back as it was",
     severity=Severity.WARNING,
-    triggers=(("normalize", "255", "sub_", "div_"),),
+    triggers=(("norm", "mean", "255", "sub_", "div_"),),
 )
 
+_TINY = 0.01
+"""Means and deviations of pictures between 0 and 1 are far above this, those divided by 255 below."""
 _STATISTICS = (
     ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "ImageNet"),
     ((0.1307,), (0.3081,), "MNIST"),
@@ -98,7 +103,12 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield findings for pipelines, single transforms, applied transforms and divisions."""
     reported: set[int] = set()
     for finding in chain(
-        _pipelines(program), _numbers(program), _channels(program), _own_steps(program), _divided(program)
+        _pipelines(program),
+        _numbers(program),
+        _channels(program),
+        _own_steps(program),
+        _divided(program),
+        _restored(program),
     ):
         if id(finding.site.node) not in reported:
             reported.add(id(finding.site.node))
@@ -117,16 +127,28 @@ def _pipelines(program: Program) -> Iterator[Finding]:
             first, second = normalized[:2]
             notes = (Note(first.site, "the first one"),) if first.site is not None else ()
             yield Finding(second.site, "the pipeline normalises a second time", notes)
-        for place, step in enumerate(steps or ()):
-            later = [s for s in (steps or ())[place:] if _is(s, "ToTensor", "ToPILImage")][:1]
+        for position, step in enumerate(steps or ()):
+            if (
+                _is(step, "Normalize")
+                and any(_is(s, "ToTensor") for s in (steps or ())[:position])
+                and _is_scaled_again(step)
+            ):
+                message = "mean and standard deviation are divided by 255, and so were the pictures, by `ToTensor`: values become hundreds of times too large"
+                yield Finding(step.site or composed.site or program.site(program.entry, program.tree), message)
+            later = [s for s in (steps or ())[position:] if _is(s, "ToTensor", "ToPILImage")][:1]
             earlier = [
-                s for s in (steps or ())[:place] if not _is(s, "Resize", "CenterCrop", "Grayscale", "RandomCrop")
+                s for s in (steps or ())[:position] if not _is(s, "Resize", "CenterCrop", "Grayscale", "RandomCrop")
             ]
             # In front of `ToPILImage` stands a pipeline of tensors.
             before = bool(later) and _is(later[0], "ToTensor")
             if _is(step, "Normalize") and before and not earlier and step.site is not None:
                 message = "`Normalize` takes tensors and stands in front of `ToTensor`: it raises on the first picture"
                 yield Finding(step.site, message, severity=Severity.ERROR)
+
+
+def _is_scaled_again(step: Object) -> bool:
+    mean, std = channel_numbers(parameter(step, "mean", 0)), channel_numbers(parameter(step, "std", 1))
+    return bool(mean and std) and all(0 < n < _TINY for n in (*(mean or ()), *(std or ())))
 
 
 def _is_half(step: Object) -> bool:
@@ -216,3 +238,12 @@ def _divided(program: Program) -> Iterator[Finding]:
             if isinstance(step, Object) and step.site is not None:
                 note = Note(step.site, "this already divides by 255")
                 yield Finding(node.site, f"the pictures lie in {whole.range} and are divided by 255 once more", (note,))
+
+
+def _restored(program: Program) -> Iterator[Finding]:
+    for wrong in wrong_inverses(program):
+        message = (
+            f"`{wrong.site.text}` does not undo `{wrong.normalized.text}` ({place(wrong.normalized, wrong.site)}): first multiply by "
+            f"`{wrong.std}`, then add `{wrong.mean}`"
+        )
+        yield Finding(wrong.site, message, (Note(wrong.normalized, "normalised here"),))

@@ -4,7 +4,8 @@
 
 Computes the keys of the state dicts on both sides, through files that the same program writes.
 Reports `load_state_dict` (with `strict=False`, or with a wrapper dictionary around the state) and
-filters like `{k: v for k, v in state.items() if k in own}` where no key is common to both.
+filters like `{k: v for k, v in state.items() if k in own}` where no key is common to both. Also reports a network that is built anew under the name of one that was just loaded, before
+anything has run the loaded one.
 
 ## Why is this bad?
 
@@ -70,17 +71,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Rule
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.lost_states import loads_thrown_away
 from aelint.semantics.state_keys import filters_that_keep_nothing, loads_that_fill_nothing
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL603",
     name="lenient-loading",
-    summary="a state is loaded that has no key in common with the module",
+    summary="a state is loaded that fits no key of the module, or into a module that is then built anew",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("load_state_dict",), ("state_dict()", "torch.save", "save(")),
+    triggers=(("load_state_dict",),),
 )
 
 
@@ -96,3 +99,10 @@ def check(program: Program) -> Iterator[Finding]:
                 f"{what}: the state has keys like `{mismatch.offered}`, the module wants keys like `{mismatch.wanted}`, and none is "
                 "in both; load the part that fits, or rename the keys",
             )
+    for lost in loads_thrown_away(program):
+        yield Finding(
+            lost.site,
+            f"`{lost.name}` is built anew here, and the state that was loaded into the one before ({place(lost.other, lost.site)}) is lost: "
+            "training starts from random weights; build it only where none was loaded",
+            (Note(lost.other, "loaded here"),),
+        )

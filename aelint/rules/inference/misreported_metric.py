@@ -10,7 +10,8 @@ samples that its sampler never draws, or by a sum of the rounds' numbers (`n += 
 batches it reports what is added up although it comes from another loop, and a validation loss whose model is
 never called, or that compares a code with its own reconstruction, and one that is never read while another number
 decides which model is the best. `roc_auc_score` and its like are reported where the scores come before the labels,
-and a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that its last entry alone is left.
+a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that its last entry alone is left, and a loss that
+is a sum over the batch already, times the number of its samples.
 
 ## Why is this bad?
 
@@ -68,7 +69,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.averages import wrong_averages
+from aelint.semantics.averages import sums_counted_twice, wrong_averages
 from aelint.semantics.divisors import wrong_divisors
 from aelint.semantics.evaluations import (
     codes_compared,
@@ -91,7 +92,7 @@ RULE = Rule(
     summary="the loss reported for an epoch is its last batch's, or is averaged by the wrong count",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
-    triggers=(("loss", "error", "mse"), ("for ",)),
+    triggers=(("loss", "error", "mse", "entropy", "cost"), ("for ",)),
 )
 
 _CLAIMS = re.compile(r"^(epoch|mean|avg|average|val|valid|validation|test|eval)_?(\w*_)?(loss|error|mse|bce)(_\w*)?$")
@@ -206,6 +207,11 @@ def _averages(program: Program) -> Iterator[Finding]:
                 "`len(loader)`",
             )
         yield Finding(wrong.site, f"this divides {what}; divide by {right}")
+    for site in sums_counted_twice(program):
+        message = (
+            "this loss is a sum over the batch already, and is multiplied by the number of samples: add it up as it is"
+        )
+        yield Finding(site, message)
     for other in wrong_divisors(program):
         yield Finding(other.site, f"this divides {other.what}; divide by {other.right}")
 

@@ -1,15 +1,18 @@
-"""A gradient penalty mixes each element of real and generated samples with a weight of its own.
+"""An interpolation mixes single elements, or has one end twice, or the slope on it is measured over one axis only.
 
 ## What it does
 
 Reports `torch.rand_like(real)` and `torch.rand(real.shape)` as the weight of the points between real and generated
-samples at which the gradient of a critic is penalised.
+samples at which the gradient of a critic is penalised; a norm of such a gradient over one axis where a sample has several;
+and any `(1 - t) * a + t * b` whose two ends are the same tensor.
 
 ## Why is this bad?
 
 The penalty of WGAN-GP holds the slope of the critic to one on the straight lines between pairs of samples: one random
 number per sample. With one number per pixel the points are a real and a generated picture mixed as noise, all of them
-half way on average, and the critic is not held where it is used.
+half way on average, and the critic is not held where it is used. A norm over the channels of a picture draws the gradient of
+each pixel to one, and that of the sample to the root of their number. Between a tensor and itself lies nothing: a walk
+through the latent space shows one picture several times.
 
 ## Example
 
@@ -53,14 +56,14 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.gradient_penalties import interpolations
+from aelint.semantics.gradient_penalties import interpolations, mixed_with_itself, partial_norms
 
 RULE = Rule(
     code="AEL328",
     name="interpolation-weight",
-    summary="a gradient penalty mixes samples with one weight per element, not per sample",
+    summary="an interpolation has one weight per element or one end twice, or its gradient is measured over one axis only",
     severity=Severity.WARNING,
-    triggers=(("rand",), ("grad(",), ("create_graph",)),
+    triggers=(("create_graph", "interpol", "linspace", "lerp", "1 -", "1.0 -"),),
 )
 
 
@@ -75,3 +78,16 @@ def check(program: Program) -> Iterator[Finding]:
             "samples; draw one number per sample, of shape (samples, 1, ...)"
         )
         yield Finding(site, message, (Note(found.call.site, "the gradient that is penalised"),))
+    for call, rank in partial_norms(program):
+        message = (
+            f"this norm runs over one axis of a gradient with {rank}: each pixel's gradient is drawn to 1, not that of a sample; flatten the "
+            "gradient from axis 1 on first"
+        )
+        yield Finding(call.site, message)
+    told: set[int] = set()
+    for node, site in mixed_with_itself(program):
+        if id(site.node) not in told:
+            told.add(id(site.node))
+            notes = (Note(node.site, "the interpolation"),) if node.site is not None and node.site is not site else ()
+            message = "both ends of an interpolation are the same tensor, so every point on the way is it too; give it two ends"
+            yield Finding(site, message, notes)

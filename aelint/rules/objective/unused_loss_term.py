@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a value named as a loss, penalty or divergence that is computed with gradients in the function that
-calls `backward`, and is used nowhere.
+calls `backward`, and is used nowhere. A penalty of a gradient that is made to be differentiated (`create_graph=True`) is
+also reported if it is only shown.
 
 ## Why is this bad?
 
@@ -68,6 +69,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.comparisons import is_output
+from aelint.semantics.gradient_penalties import left_out_penalties
 from aelint.semantics.graph import consumers, parts
 from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import ancestors
@@ -115,6 +117,14 @@ def check(program: Program) -> Iterator[Finding]:
         if all(by_place[key]) and key not in seen and value.site is not None:
             seen.add(key)
             yield _finding(binding, value, [o for o in objectives(program) if o.called])
+    for binding in left_out_penalties(program, reached):
+        if id(binding.site.node) not in seen and binding.site.unit is program.unit:
+            seen.add(id(binding.site.node))
+            message = (
+                f"`{binding.name}` is made of a gradient that can be differentiated (`create_graph=True`), and no loss that is "
+                "backpropagated depends on it; add it to the loss"
+            )
+            yield Finding(binding.site, message)
 
 
 def _is_in(value: Sym, reached: set[int]) -> bool:

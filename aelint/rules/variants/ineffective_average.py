@@ -7,7 +7,9 @@ Reports
 - a moving average of a buffer or a parameter whose two weights are exchanged: `(1 - decay) * old + decay * new`
   with a decay near one,
 - a quotient of averaged buffers (the sums and counts of a codebook) that is assigned to an attribute which
-  occurs nowhere else, so that the codebook itself is never changed.
+  occurs nowhere else, so that the codebook itself is never changed,
+- averaged weights that a training loop copies into the network for an evaluation (`store`, `copy_to`) and never takes
+  out again (`restore`).
 
 ## Why is this bad?
 
@@ -73,14 +75,15 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.lost_states import averages_left_in
 from aelint.semantics.moving_averages import forgetful_averages, unread_results
 
 RULE = Rule(
     code="AEL706",
     name="ineffective-average",
-    summary="a moving average keeps nearly nothing of itself, or nothing reads what it gives",
+    summary="a moving average keeps nearly nothing of itself, nothing reads it, or it stays in the network that is trained",
     severity=Severity.WARNING,
-    triggers=(("register_buffer", "lerp_", "mul_"),),
+    triggers=(("register_buffer", "lerp_", "mul_", "copy_to", "apply_shadow"),),
     absence=True,
 )
 
@@ -100,4 +103,11 @@ def check(program: Program) -> Iterator[Finding]:
             f"`{unread.name}` is made of the averages {names} and read nowhere: what they are kept for is never changed; assign "
             "to the attribute that is read",
             (Note(unread.registered, "averaged in each step"),),
+        )
+    for lost in averages_left_in(program):
+        yield Finding(
+            lost.site,
+            f"the averaged weights are copied into the network, and `{lost.name}.restore(...)` is never called: training goes on from the "
+            "average; put the network's own weights back behind the evaluation",
+            (Note(lost.other, "training goes on here"),),
         )
