@@ -14,6 +14,8 @@ from pytest_aecheck.probes.trace import Flow, Value
 
 __all__ = ["Counted", "counted_elements", "seen_elements"]
 
+_SELECTING = frozenset({"getitem", "masked_select"})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
@@ -37,9 +39,16 @@ def counted_elements(run: Run, leaf: Any) -> Counted:
     for prediction, target in comparisons(run):
         if Flow.PARAMETER in target.flow or not target.tensor.requires_grad:
             continue
-        if prediction.tensor.numel() == leaf.numel() and prediction.tensor.requires_grad:
-            return Counted(_counted(run.loss, prediction, target, leaf), prediction)
+        whole = _whole(prediction)
+        if whole.tensor.numel() == leaf.numel() and prediction.tensor.requires_grad:
+            return Counted(_counted(run.loss, prediction, target, leaf), whole)
     raise Unavailable("the loss compares no prediction with all of the input")
+
+
+def _whole(prediction: Value) -> Value:
+    """What a prediction was selected from, as `prediction[mask]` is."""
+    call = prediction.producer
+    return call.inputs[0] if call is not None and call.name in _SELECTING and call.inputs else prediction
 
 
 def _counted(loss: Any, prediction: Value, target: Value, leaf: Any) -> Any:

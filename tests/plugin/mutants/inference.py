@@ -127,7 +127,13 @@ def shifted(model, x):
     return ((pred - x).pow(2).mean(-1) * mask).sum() / mask.sum()
 
 
+def selected(model, x):
+    pred, mask = model(x)
+    return F.mse_loss(pred[mask == 0], x[mask == 0])
+
+
 MUTANTS += [
+    Mutant("visible_patches_selected", "AEC721", zoo.Masked, zoo.patches, selected),
     Mutant("loss_on_visible", "AEC721", zoo.Masked, zoo.patches, inverted),
     Mutant("mask_shifted", "AEC721", zoo.Masked, zoo.patches, shifted),
 ]

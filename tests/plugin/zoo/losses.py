@@ -115,6 +115,12 @@ def mmd_loss(model, x):
     return F.mse_loss(x_hat, x) + k(z, z) + k(p, p) - 2 * k(z, p)
 
 
+def hidden_patches_loss(model, x):
+    """The same, on what was hidden, selected by its mask."""
+    pred, mask = model(x)
+    return F.mse_loss(pred[mask.bool()], x[mask.bool()])
+
+
 def monte_carlo_loss(model, x):
     """The KL estimated from the drawn sample."""
     x_hat, q = model(x)
