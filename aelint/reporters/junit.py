@@ -1,4 +1,8 @@
-"""JUnit XML: a test suite per file, a failed test per finding."""
+"""JUnit XML: a test suite per file, a failed test per finding.
+
+There is one format and several schemas. This is what Ant's and Jenkins' agree on, and no more than two attributes
+beside them: `file` and `line` of a test, by which GitLab, CircleCI and others link to the source.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,14 @@ def render(diagnostics: Sequence[Diagnostic], presentation: Presentation) -> Ite
         by_file[presentation.relative(each.filename)].append(each)
     count = len(diagnostics)
     yield '<?xml version="1.0" encoding="UTF-8"?>'
-    yield f'<testsuites name="aelint" tests="{max(count, 1)}" failures="{count}" errors="0">'
+    yield f'<testsuites name="aelint" tests="{max(count, 1)}" failures="{count}" errors="0" time="0">'
     if not by_file:
-        yield '  <testsuite name="aelint" tests="1" failures="0" errors="0">'
-        yield '    <testcase name="no faults found" classname="aelint"/>'
+        yield '  <testsuite name="aelint" tests="1" failures="0" errors="0" time="0">'
+        yield '    <testcase name="no faults found" classname="aelint" time="0"/>'
         yield "  </testsuite>"
     for path, found in by_file.items():
-        yield f'  <testsuite name={_quoted(path)} tests="{len(found)}" failures="{len(found)}" errors="0">'
+        counts = f'tests="{len(found)}" failures="{len(found)}" errors="0" time="0"'
+        yield f"  <testsuite name={_quoted(path)} {counts}>"
         for each in found:
             yield from _case(path, each)
         yield "  </testsuite>"
@@ -36,7 +41,8 @@ def _case(path: str, found: Diagnostic) -> Iterator[str]:
     cell = "" if found.cell is None else f"cell {found.cell}, "
     place = f"{cell}line {found.span.start.row}, column {found.span.start.column}"
     row = "" if found.cell is not None else f' line="{found.span.start.row}"'
-    yield f"    <testcase name={_quoted(f'{found.code} {found.name}')} classname={_quoted(path)} file={_quoted(path)}{row}>"
+    name, file = _quoted(f"{found.code} {found.name}"), _quoted(path)
+    yield f'    <testcase name={name} classname={file} time="0" file={file}{row}>'
     yield f"      <failure type={_quoted(str(found.severity))} message={_quoted(found.message)}>"
     yield escape(printable(f"{path}: {place}: {found.message}"))
     yield "      </failure>"

@@ -122,6 +122,43 @@ def test_junit(report):
     assert [suite.attrib["name"] for suite in root] == ["a b/é.py", "c.py", "n.ipynb"]
 
 
+COUNT, SECONDS, WORDS = r"\d+", r"\d+(\.\d+)?", r"(?s).+"
+COUNTS = {"tests": COUNT, "failures": COUNT, "errors": COUNT, "time": SECONDS}
+JUNIT = {
+    "testsuites": ({"testsuite"}, {"name": WORDS, **COUNTS}, {}),
+    "testsuite": ({"testcase"}, {"name": WORDS, **COUNTS}, {}),
+    "testcase": (
+        {"failure"},
+        {"name": WORDS, "classname": WORDS, "time": SECONDS},
+        {"file": WORDS, "line": r"[1-9]\d*"},
+    ),
+    "failure": (set(), {"type": WORDS, "message": WORDS}, {}),
+}
+"""By element: what may stand in it, the attributes that some schema requires, and the two that tools read beside them."""
+
+
+def assert_junit(node):
+    children, required, optional = JUNIT[node.tag]
+    assert {child.tag for child in node} <= children
+    assert required.keys() <= node.attrib.keys() <= required.keys() | optional.keys()
+    for name, value in node.attrib.items():
+        assert re.fullmatch({**required, **optional}[name], value), (node.tag, name, value)
+    for child in node:
+        assert_junit(child)
+    if "tests" in node.attrib:
+        cases, failed = node.findall(".//testcase"), node.findall(".//failure")
+        assert (node.get("tests"), node.get("failures")) == (str(len(cases)), str(len(failed)))
+
+
+@pytest.mark.parametrize("selection", [(), ("--select", "AEL001")])
+def test_junit_keeps_to_what_the_schemas_agree_on(report, selection):
+    root = ET.fromstring(report("junit", *selection))
+    assert root.tag == "testsuites"
+    assert_junit(root)
+    assert root.findall(".//testcase")
+    assert all(len(case) <= 1 for case in root.iter("testcase"))
+
+
 def test_junit_without_findings_is_a_test_that_passed(aelint, files):
     files({"a.py": ""})
     root = ET.fromstring(aelint("--output-format", "junit").out)
