@@ -31,6 +31,7 @@ PAUSE = 0.3
 STACK = 64 * 1024 * 1024
 """Bytes of stack for the thread that lints; the main thread's default is more than a thread's on some systems."""
 CODE = re.compile(r"AEL\d{3}")
+Saved = types.DidSaveTextDocumentParams | types.DidSaveNotebookDocumentParams
 NOTEBOOKS = types.NotebookDocumentSyncOptions(
     notebook_selector=[
         types.NotebookDocumentFilterWithCells(cells=[types.NotebookCellLanguage(language="python")]),
@@ -121,6 +122,7 @@ def _connected(server: Server) -> Server:
     """The server with its answers to everything that an editor sends."""
     _follow_files(server)
     _follow_notebooks(server)
+    _follow_disk(server)
     _answer(server)
     return server
 
@@ -134,17 +136,9 @@ def _follow_files(server: Server) -> None:
     async def changed(params: types.DidChangeTextDocumentParams) -> None:
         server.refresh(params.text_document.uri, PAUSE)
 
-    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
-    async def saved(_: types.DidSaveTextDocumentParams) -> None:
-        server.refresh_all()
-
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     async def closed(params: types.DidCloseTextDocumentParams) -> None:
         server.forget(params.text_document.uri, [params.text_document.uri])
-
-    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
-    async def elsewhere(_: types.DidChangeWatchedFilesParams) -> None:
-        server.refresh_all()
 
 
 def _follow_notebooks(server: Server) -> None:
@@ -156,13 +150,19 @@ def _follow_notebooks(server: Server) -> None:
     async def changed(params: types.DidChangeNotebookDocumentParams) -> None:
         server.refresh(params.notebook_document.uri, PAUSE)
 
-    @server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
-    async def saved(_: types.DidSaveNotebookDocumentParams) -> None:
-        server.refresh_all()
-
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
     async def closed(params: types.DidCloseNotebookDocumentParams) -> None:
         server.forget(params.notebook_document.uri, [cell.uri for cell in params.cell_text_documents])
+
+
+def _follow_disk(server: Server) -> None:
+    """What is saved or changed elsewhere may be imported, or configure, what is open."""
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    async def changed(_: Saved | types.DidChangeWatchedFilesParams) -> None:
+        server.refresh_all()
 
 
 def _answer(server: Server) -> None:
