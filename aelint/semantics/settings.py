@@ -174,5 +174,7 @@ def ignored_weights(program: Program) -> Iterator[Setting]:
             continue
         for dead in dead_stores(node):
             name = dead.target.id
-            if _STEERS.search(name) and not name.startswith("_") and not isinstance(dead.value, ast.Constant):
+            # `best_kl = kl` keeps a score.
+            computed = not isinstance(dead.value, (ast.Constant, ast.Name))
+            if computed and _STEERS.search(name) and not name.startswith("_"):
                 yield Setting(name, Site(program.unit, dead.target), node.name)

@@ -37,7 +37,10 @@ def linear_stacks(program: Program) -> Iterator[LinearStack]:
     inner = {before.id for n in linear if (before := _linear_before(program, n)) is not None}
     for last in linear:
         if last.id not in inner:
-            yield from _collapsing(_chain(program, last))
+            chain = _chain(program, last)
+            # Without a bias it is a matrix that somebody asked for: an operator on the code, a projection.
+            if all(layer.bound.get("bias") is not False for layer in chain):
+                yield from _collapsing(chain)
 
 
 def _is_activated(program: Program, node: Sym) -> bool:

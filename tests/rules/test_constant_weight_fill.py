@@ -239,7 +239,25 @@ def test_silent_on_zeros_beside_weights_of_the_network_itself():
                 nn.init.zeros_(self.neg.weight)
 
             def forward(self, x):
-                return (self.pos(x) - self.neg(x)) @ self.local
+                return self.neg(self.pos(x)) @ self.local
         """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("nn.Parameter(torch.randn(8, 8))", "torch.eye(8)")) == [10, 11]
+
+
+def test_silent_on_zeros_in_layers_that_stand_side_by_side():
+    source = """
+        import torch.nn as nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.pos, self.neg = nn.Linear(8, 8), nn.Linear(8, 8)
+                nn.init.zeros_(self.pos.weight)
+                nn.init.zeros_(self.neg.weight)
+
+            def forward(self, x):
+                return {result}
+        """
+    assert rows(rule, source.format(result="self.pos(x) - self.neg(x)")) == []
+    assert rows(rule, source.format(result="self.pos(self.neg(x))")) == [8, 9]

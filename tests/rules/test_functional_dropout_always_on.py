@@ -90,3 +90,20 @@ def test_silent_on_layers_made_in_a_pass(line):
 )
 def test_layers_made_in_a_pass(line):
     assert rows(rule, TEXT.format(line=line)) == [14]
+
+
+def test_silent_on_a_rate_that_the_caller_gives():
+    source = """
+import torch.nn.functional as F
+from torch import nn
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 4)
+
+    def forward(self, x, rate):
+        return self.last(F.dropout(self.first(x), {rate}))
+"""
+    assert rows(rule, source.format(rate="rate")) == []
+    assert rows(rule, source.format(rate="0.3")) == [11]

@@ -65,3 +65,16 @@ class D(nn.Module):
         return self.d(self.c(self.b(F.relu(self.a(z)))))
 """
     assert rows(rule, source) == [9]
+
+
+def test_silent_around_a_matrix_without_a_bias():
+    source = """
+import torch
+from torch import nn
+
+first, operator, last = nn.Linear(8, 8), nn.Linear(8, 8, bias={bias}), nn.Linear(8, 8)
+other = nn.Sequential(nn.Linear(8, 8), nn.Tanh())
+y = last(operator(first(other(torch.rand(2, 8)))))
+"""
+    assert rows(rule, source.format(bias=False)) == []
+    assert rows(rule, source.format(bias=True)) == [5]

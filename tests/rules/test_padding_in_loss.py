@@ -134,3 +134,18 @@ def test_tokens_that_never_are_padding():
     assert (
         rows(rule, source.format(padding=PAD, loss="y = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())")) == []
     )
+
+
+def test_silent_on_one_label_for_each_sample():
+    source = """
+import torch
+from torch import nn
+
+embedding, head = nn.Embedding(5, 8, padding_idx=0), nn.Linear(8, 5)
+criterion = nn.CrossEntropyLoss()
+
+def loss(z, labels):
+    return embedding(labels).sum() + criterion(head(z), labels)
+"""
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("head(z), labels", "head(z).transpose(1, 2), labels")) == [9]

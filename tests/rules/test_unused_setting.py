@@ -282,3 +282,19 @@ def test_silent_where_all_arguments_are_saved_at_once():
                 self.head = Head()
         """
     assert rows(rule, text.format(line="self.save_hyperparameters()")) == []
+
+
+def test_silent_on_a_score_that_is_kept_beside_the_best_loss():
+    source = """
+def train(net, opt, loader):
+    best, best_kl = 1e9, 0
+    for x in loader:
+        loss, kl = net(x)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        if loss < best:
+            best = loss.item()
+            best_kl = kl
+"""
+    assert rows(rule, source) == []

@@ -55,3 +55,20 @@ def test_silent(sample: str, kl: str) -> None:
 )
 def test_fires(sample: str) -> None:
     assert rows(rule, MODEL.format(sample=sample, kl=KL)) == [14]
+
+
+def test_silent_on_a_sample_that_is_only_shown():
+    source = """
+import torch
+from torch import nn
+
+head = nn.Linear(8, 4)
+
+def step(x):
+    mu, logvar = head(x).chunk(2, dim=1)
+    kl = -0.5 * torch.sum(1 + logvar - mu**2 - logvar.exp())
+    shown = mu + 0.5 * torch.exp(0.5 * logvar) * torch.randn_like(mu)
+    return {result}, kl
+"""
+    assert rows(rule, source.format(result="shown")) == []
+    assert rows(rule, source.format(result="nn.functional.relu(shown)")) == [10]

@@ -112,7 +112,19 @@ def _is_always_on(call: Call, node: ast.Call) -> bool:
     )
     given = len(node.args) > 2 or any(k.arg in {"training", None} for k in node.keywords)
     rate = call.bound.get("p")
+    if _is_callers_choice(call, node):
+        return False
     return functional and not given and not any(isinstance(a, ast.Starred) for a in node.args) and rate != 0
+
+
+def _is_callers_choice(call: Call, node: ast.Call) -> bool:
+    """Whether the rate is an argument of the function: who evaluates gives 0."""
+    written = node.args[1] if len(node.args) > 1 else next((k.value for k in node.keywords if k.arg == "p"), None)
+    function = call.context.function
+    if function is None or not isinstance(written, ast.Name):
+        return False
+    arguments = function.node.args
+    return any(a.arg == written.id for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
 
 
 def _is_inner(call: Call) -> bool:

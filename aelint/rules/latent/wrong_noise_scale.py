@@ -69,6 +69,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics.algebra import close
+from aelint.semantics.graph import consumers
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.posteriors import Posterior, draw_of, posteriors
 from aelint.semantics.program import Program
@@ -91,7 +92,7 @@ def check(program: Program) -> Iterator[Finding]:
     read = {r.law.head.id: r for r in readings(program) if r.law is not None and r.how == "formula"}
     for one in posteriors(program):
         reading = read.get(one.law.head.id) if one.law is not None and one.noise is not None else None
-        if reading is None or _is_optional(program, one):
+        if reading is None or _is_optional(program, one) or not _is_used(program, one):
             continue
         noise = one.noise
         assert noise is not None
@@ -108,6 +109,11 @@ def check(program: Program) -> Iterator[Finding]:
 def _is_optional(program: Program, one: Posterior) -> bool:
     call = draw_of(program, one)
     return call is not None and (call.context.no_grad or bool(call.context.guards))
+
+
+def _is_used(program: Program, one: Posterior) -> bool:
+    """Whether something is computed from the sample: one that is only shown may be drawn closer to the mean."""
+    return one.sample.id in consumers(program)
 
 
 def _wrong(one: Posterior, noise: Sym, reading: Reading) -> str:

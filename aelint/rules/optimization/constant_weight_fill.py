@@ -70,6 +70,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
 from aelint.semantics.initialization import Filling, fillings, is_frozen, is_weighted
+from aelint.semantics.lineage import ancestors
 from aelint.semantics.modules import submodules
 from aelint.semantics.values import Instance, Object, Sym
 from aelint.semantics.wording import layers_place
@@ -115,7 +116,7 @@ def _lasting(program: Program, constant: list[Filling]) -> list[Filling]:
     # Zeros in one layer are a way to start a branch at nothing; in all of a network they leave no gradient.
     parts = {id(one) for network in program.networks for path, one in submodules(network) if path}
     whole = (network for network in program.networks if id(network) not in parts)
-    dead = {id(one) for network in whole for one in _all_zero(network, zeroed)}
+    dead = {id(one) for network in whole for one in _all_zero(network, zeroed) if _stand_in_a_row(program, zeroed)}
     return [f for f in kept if f.constant or id(f.weight.layer) in dead]
 
 
@@ -138,6 +139,13 @@ def _all_zero(network: Instance, zeroed: set[int]) -> list[Object]:
     if any(isinstance(a, Sym) and a.op == "parameter" for a in attributes):
         return []  # layers of the project's own making have weights too
     return weighted if len(weighted) > 1 and all(id(one) in zeroed for one in weighted) else []
+
+
+def _stand_in_a_row(program: Program, zeroed: set[int]) -> bool:
+    """Whether one of the layers gets what another one gives: side by side, zeros are a sound start of a linear model."""
+    given = [c.result for c in program.calls if id(c.receiver) in zeroed and isinstance(c.result, Sym)]
+    passed = ({id(one.layer) for one in ancestors(value)} & zeroed for value in given)
+    return not given or any(len(layers) > 1 for layers in passed)
 
 
 def _message(together: Sequence[Filling]) -> str:

@@ -108,7 +108,9 @@ def _without_ignoring(program: Program) -> Iterator[Finding]:
         settings = {**getattr(call.receiver, "bound", {}), **{k: v for k, v in call.bound.items() if v is not None}}
         tokens = _tokens(settings.get("target"))
         known = padded.get(tokens.id) if isinstance(tokens, Sym) else None
-        if known is None or settings.get("ignore_index") not in {-100, None} or settings.get("weight") is not None:
+        if known is None or not _is_of_steps(call, settings, tokens):
+            continue
+        if settings.get("ignore_index") not in {-100, None} or settings.get("weight") is not None:
             continue
         layer = known.receiver
         if isinstance(layer, Object) and layer.site is not None and reduction_word(call) in {"mean", "sum"}:
@@ -117,6 +119,18 @@ def _without_ignoring(program: Program) -> Iterator[Finding]:
                 continue
             message = f"the embedding of these tokens takes {index} for padding, but the loss counts it: pass `ignore_index={index}`"
             yield Finding(call.site, message, (Note(layer.site, "the padding index"),))
+
+
+def _is_of_steps(call: Call, settings: dict[str, Value], tokens: Value) -> bool:
+    """Whether the loss is taken over the steps of a sequence: one label for each sample has no padding."""
+    given, target = settings.get("input"), settings.get("target")
+    if isinstance(tokens, Sym) and len(tokens.shape or ()) > 1:
+        return True
+    listed = isinstance(given, Sym) and (given.op in _LAID_OUT or len(given.shape or ()) > 2)
+    return listed or target is not tokens or bool(call.context.loops)
+
+
+_LAID_OUT = RESHAPES | {"transpose", "permute", "getitem", "pack"}
 
 
 def _unused_masks(program: Program) -> Iterator[Finding]:
