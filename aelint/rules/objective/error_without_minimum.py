@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a loss in which the reconstruction and the data are subtracted without a square or absolute value, or in
-which only one of them is squared: `(recon - x).mean()`, `0.5 * x - recon ** 2`.
+which only one of them is squared: `(recon - x).mean()`, `0.5 * x - recon ** 2`; a squared error that is subtracted; and
+a similarity, of cosines or of structure (SSIM), that is added.
 
 ## Why is this bad?
 
@@ -54,10 +55,10 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
 from aelint.semantics.comparisons import is_data, is_output
-from aelint.semantics.dims import product
-from aelint.semantics.lineage import depends_on, source, through_reshapes
+from aelint.semantics.lineage import source, through_reshapes
 from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.operators.api import to_number
+from aelint.semantics.rewards import is_reconstruction_of, rewarded_errors, rewarded_unlikeness
 from aelint.semantics.values import Sym, Value
 
 RULE = Rule(
@@ -91,6 +92,18 @@ def check(program: Program) -> Iterator[Finding]:
                     "Square the difference: (recon - x) ** 2"
                 )
                 yield Finding(node.site, message)
+    for one in rewarded_unlikeness(program):
+        message = (
+            f"{one.measure} of the reconstruction and the data is largest where they are equal, and is added to a loss that is "
+            "minimised: training makes them differ. Use 1 minus the similarity"
+        )
+        yield Finding(one.site, message)
+    for one in rewarded_errors(program):
+        message = (
+            "this error of the reconstruction enters the loss with a minus sign, so that training makes it larger, and no "
+            "other term holds the reconstruction to the data. Mind the parentheses of a negated sum"
+        )
+        yield Finding(one.site, message)
 
 
 def _summed(objective: Objective) -> list[Sym]:
@@ -106,7 +119,7 @@ def _slip(node: Sym) -> str | None:
     if first is None or second is None or first.factor * second.factor <= 0:
         return None
     output, data = (first, second) if is_output(first.base) else (second, first)
-    if not is_output(output.base) or not is_data(data.base) or not _is_reconstruction(output.base, data.base):
+    if not is_output(output.base) or not is_data(data.base) or not is_reconstruction_of(output.base, data.base):
         return None
     match output.power, data.power:
         case 1, 1:
@@ -133,13 +146,3 @@ def _operand(value: Value) -> _Operand | None:
             case _:
                 return None
     return None
-
-
-def _is_reconstruction(made: Sym, given: Sym) -> bool:
-    """Whether a network made it of the data, in the data's own size."""
-    if made.shape is None or given.shape is None or len(given.shape) < 2 or made.op in _PICKED:
-        return False
-    return product(made.shape) == product(given.shape) and depends_on(made, given)
-
-
-_PICKED = frozenset({"getitem", "sum", "mean", "max", "gather"})
