@@ -1,0 +1,124 @@
+"""A condition has the same outcome whatever the data: a bare string joined by `or`, or a test that its branch decides.
+
+## What it does
+
+Reports `if "conv" or "head" in name:`, where the first string is not compared with anything, and a test like
+`index % n == 0` inside of a branch that holds for `index == 0` only.
+
+## Why is this bad?
+
+A string that is not empty is true, and zero is a multiple of every number. One of the two branches never runs: every
+layer gets the first initialisation, every batch an update that was meant for each n-th.
+
+## Example
+
+```python
+from torch import nn
+
+
+def init_weights(model):
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            if "blocks" or "head" in name:
+                nn.init.kaiming_normal_(module.weight)
+            else:
+                nn.init.xavier_uniform_(module.weight)
+```
+
+## Use instead
+
+```python
+from torch import nn
+
+
+def init_weights(model):
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            if "blocks" in name or "head" in name:
+                nn.init.kaiming_normal_(module.weight)
+            else:
+                nn.init.xavier_uniform_(module.weight)
+```
+
+## Known limits
+
+Only these two forms are looked for; other constants in conditions are mostly switches for development.
+
+## References
+
+- https://docs.python.org/3/reference/expressions.html#boolean-operations
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule, Site
+from aelint.semantics import Program
+from aelint.syntax.walk import walk
+
+RULE = Rule(
+    code="AEL137",
+    name="constant-condition",
+    summary="a condition has the same outcome whatever the data: a bare string joined by `or`, or a test its branch decides",
+    severity=Severity.WARNING,
+    triggers=(("torch",), (" or ", "%")),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each condition that its own text decides."""
+    for node in walk(program.tree):
+        match node:
+            case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+                yield from _bare_strings(program, test)
+        if isinstance(node, ast.If):
+            yield from _multiples_of_zero(program, node)
+
+
+def _bare_strings(program: Program, test: ast.expr) -> Iterator[Finding]:
+    for part in (n for n in walk(test) if isinstance(n, ast.BoolOp) and isinstance(n.op, ast.Or)):
+        compared = next((v for v in part.values if isinstance(v, ast.Compare) and _is_membership(v)), None)
+        for value in part.values:
+            if (
+                isinstance(value, ast.Constant)
+                and isinstance(value.value, str)
+                and value.value
+                and compared is not None
+            ):
+                right = ast.unparse(compared.comparators[0])
+                message = (
+                    f"`{ast.unparse(value)}` is compared with nothing and a string is true, so this holds always; write "
+                    f"`{ast.unparse(value)} {_operator(compared)} {right}`"
+                )
+                yield Finding(Site(program.unit, part), message)
+                break
+
+
+def _is_membership(node: ast.Compare) -> bool:
+    return len(node.ops) == 1 and isinstance(node.ops[0], (ast.In, ast.Eq, ast.NotIn))
+
+
+def _operator(node: ast.Compare) -> str:
+    return {ast.In: "in", ast.NotIn: "not in"}.get(type(node.ops[0]), "==")
+
+
+def _multiples_of_zero(program: Program, branch: ast.If) -> Iterator[Finding]:
+    match branch.test:
+        case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq()], comparators=[ast.Constant(value=0)]):
+            pass
+        case _:
+            return
+    body = [n for s in branch.body for n in walk(s)]
+    if any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in body):
+        return
+    for node in body:
+        match node:
+            case ast.BinOp(left=ast.Name(id=left), op=ast.Mod()) if left == name:
+                message = (
+                    f"`{name}` is 0 in this branch, and `{ast.unparse(node)}` is 0 for every interval: the test decides nothing; count "
+                    "the batches instead"
+                )
+                yield Finding(Site(program.unit, node), message, (Note(Site(program.unit, branch.test), "the branch"),))
