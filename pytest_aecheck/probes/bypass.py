@@ -16,7 +16,7 @@ from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import decoder_execution, find_code
 from pytest_aecheck.probes.objective import comparisons
 from pytest_aecheck.probes.ranges import through_views
-from pytest_aecheck.probes.runs import record
+from pytest_aecheck.probes.runs import Run, record
 from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.trace import Flow
 
@@ -41,6 +41,7 @@ def observe_bypass(bench: Bench) -> Bypass:
         if not any(Flow.INPUT in value.flow for value in code.values):
             raise Unavailable("what the model draws is not made from the input")
         decoder = decoder_execution(whole)
+    with bench.ready(training=True) as model:  # once more from the same state: a codebook may have moved
         cut = record(
             bench,
             model,
@@ -49,12 +50,19 @@ def observe_bypass(bench: Bench) -> Bypass:
             with_loss=False,
             override={key: lambda tensor: tensor.detach().clone() for key in code.keys},
         )
+        if any(_called(whole, index) != _called(cut, index) for index, _ in code.keys):
+            raise Unavailable("the model does not make the same calls twice, so that its code cannot be held")
         x_hat = cut.maybe_reconstruction()
         if x_hat is None:
             raise Unavailable("no output has the shape of the input")
         given = 0 if decoder is None else sum(v.tensor.is_floating_point() for v in decoder.inputs)
         found = _followed(bench, x_hat.tensor, leaf, where=code.where, drawn=code.drawn, given=given)
     return replace(found, target_is_input=_compares_with_input(bench)) if found.identity else found
+
+
+def _called(run: Run, index: int) -> tuple[str, str]:
+    """Function and module of a call; empty beyond the last."""
+    return (run.trace.calls[index].name, run.trace.calls[index].module) if index < len(run.trace.calls) else ("", "")
 
 
 def _compares_with_input(bench: Bench) -> bool:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
-from tests.plugin.zoo import HEALTHY, MLP, VAE, VariableVAE, elbo, mse, reparameterize, series, vectors
+from tests.plugin.zoo import HEALTHY, MLP, VAE, VQ, VariableVAE, elbo, mse, reparameterize, series, vectors, vq_loss
 
 
 def verdict(model, batch=vectors, loss=None, **more):
@@ -156,3 +156,23 @@ def test_noise_wrapped_in_a_variable_is_still_the_posteriors():
     assert report["AEC203"].status == "passed"
     assert report["AEC109"].status == "passed"
     assert not report.failed
+
+
+class Restarted(VQ):
+    """Replaces entries that nothing chose: the second of two training passes makes other calls than the first."""
+
+    def __init__(self):
+        super().__init__(ema=True)
+
+    def quantize(self, z):
+        dead = self.counts < 0.95
+        if self.training and bool(dead.any()):
+            with torch.no_grad():
+                self.book[dead] = z[:1]
+                self.counts[dead] = 1.0
+        return super().quantize(z)
+
+
+def test_a_codebook_that_replaces_entries_is_no_way_around_the_code():
+    found = run_checks(AESpec(Restarted, vectors, loss=vq_loss), only=["AEC109"])["AEC109"]
+    assert found.status == "passed", str(found)
