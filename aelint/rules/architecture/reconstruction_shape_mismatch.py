@@ -81,7 +81,7 @@ def check(program: Program) -> Iterator[Finding]:
         axis = _wrong_axis(prediction.shape, target.shape)
         if axis is None or not _is_reconstruction(prediction, target):
             continue
-        if _where_sizes_part(prediction, axis) is None and 1 in {prediction.shape[axis], target.shape[axis]}:
+        if _where_sizes_part(prediction, axis) is None and _stretches_one(prediction.shape, target.shape):
             continue  # one is stretched over the other: the rule about broadcasting losses says so, at the same place
         yield _finding(program, comparison, prediction, target, axis)
 
@@ -91,6 +91,12 @@ def _wrong_axis(shape: Shape, wanted: Shape) -> int | None:
         return None
     wrong = [i for i, (a, b) in enumerate(zip(shape, wanted, strict=True)) if differ(a, b)]
     return wrong[0] if wrong else None
+
+
+def _stretches_one(shape: Shape, wanted: Shape) -> bool:
+    """Whether the sizes differ only where one and the same of the two has a single element."""
+    parting = [(a, b) for a, b in zip(shape, wanted, strict=True) if differ(a, b)]
+    return all(a == 1 for a, _ in parting) or all(b == 1 for _, b in parting)
 
 
 def _is_reconstruction(prediction: Sym, target: Sym) -> bool:
