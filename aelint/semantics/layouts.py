@@ -55,6 +55,7 @@ def moved_axes(program: Program) -> Iterator[MovedAxis]:
     """Reshapes where `permute` was meant: the sizes change places, the elements do not."""
     for call, shape, target in _reshapes(program):
         moved = _is_permutation(shape, target) or _regroups_positions(shape, target)
+        moved = moved or _joins_windows(call, shape, target) or _lays_patches_in_rows(shape, target)
         if moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target):
             yield MovedAxis(call, shape, target)
 
@@ -104,6 +105,40 @@ def _breaks_rows(shape: Shape, target: Shape) -> bool:
     if not isinstance(channels, int) or not isinstance(height, int) or not isinstance(width, int):
         return False
     return target[1] == channels * width and channels > 1 and height >= _SMALLEST_ROW and width % height != 0
+
+
+def _joins_windows(call: Call, shape: Shape, target: Shape) -> bool:
+    """Whether the windows of two `unfold`s are joined while the channels still stand before them: (N, C, A, B, p, q)."""
+    given = call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None
+    while isinstance(given, Sym) and given.op in {"contiguous", "clone"}:
+        given = source(given)
+    twice = (
+        isinstance(given, Sym)
+        and given.op == "unfold"
+        and isinstance(inner := source(given), Sym)
+        and inner.op == "unfold"
+    )
+    if (
+        not twice
+        or len(shape) != 6
+        or len(target) != 3
+        or shape[0] != target[0]
+        or not all(isinstance(d, int) for d in shape[1:])
+    ):
+        return False
+    channels, rows, columns, *window = shape[1:]
+    return channels != 1 and target[1:] == (dims.product((rows, columns)), dims.product((channels, *window)))
+
+
+def _lays_patches_in_rows(shape: Shape, target: Shape) -> bool:
+    """Whether square patches are laid out one behind the other as if that were a map: (N, g*g, p*p, C) as (N, g*p, g*p, C)."""
+    if len(shape) != 4 or len(target) != 4 or shape[0] != target[0] or shape[3] != target[3] or target[1] != target[2]:
+        return False
+    grid, patch, side = shape[1], shape[2], target[1]
+    if not isinstance(grid, int) or not isinstance(patch, int) or not isinstance(side, int) or min(grid, patch) < 4:
+        return False
+    square = math.isqrt(grid) ** 2 == grid and math.isqrt(patch) ** 2 == patch
+    return square and side == math.isqrt(grid) * math.isqrt(patch)
 
 
 def _moves_unknown_size(shape: Shape, target: Shape) -> bool:

@@ -120,3 +120,35 @@ def test_a_batch_that_is_one_sequence():
 def test_a_state_of_a_single_sequence():
     assert rows(rule, HEAD + "y = nn.GRU(8, 16)(torch.randn(20, 8), torch.zeros(1, 16))") == []
     assert rows(rule, HEAD + "y = nn.GRU(8, 16)(torch.randn(20, 8), torch.zeros(2, 16))") == [4]
+
+
+TRANSFORMER = """import torch
+from torch import nn
+
+x = torch.rand(16, 30, 48)
+layer = nn.TransformerEncoderLayer(48, 4{first})
+encoder = nn.TransformerEncoder(layer, 2)
+out = encoder({given})
+code = {pool}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "given", "pool"),
+    [
+        (", batch_first=True", "x", "out.mean(dim=1)"),
+        (", batch_first=True", "x", "out[:, 0]"),
+        ("", "x.transpose(0, 1)", "out.mean(dim=0)"),
+        ("", "x.transpose(0, 1)", "out[0]"),
+        ("", "x.transpose(0, 1)", "out.transpose(0, 1).mean(dim=1)"),
+        ("", "x", "out.mean()"),
+    ],
+    ids=["samples-first", "first-token", "time-first", "first-step", "turned-back", "everything"],
+)
+def test_silent_on_transformers(first, given, pool):
+    assert rows(rule, TRANSFORMER.format(first=first, given=given, pool=pool)) == []
+
+
+@pytest.mark.parametrize("pool", ["out.mean(dim=1)", "torch.tanh(out)[:, 0]", "nn.LayerNorm(48)(out).mean(1)"])
+def test_fires_on_transformers_whose_samples_are_pooled(pool):
+    assert rows(rule, TRANSFORMER.format(first="", given="x", pool=pool)) == [7]

@@ -69,3 +69,42 @@ def test_sizes_for_axes(axes):
 )
 def test_weights_that_are_sound(body):
     assert not rows(rule, HEAD + body + "\n")
+
+
+FOCAL = """import torch
+import torch.nn.functional as F
+
+def focal(values, gamma=2.0):
+    p = torch.exp(-values)
+    return ((1 - p) ** gamma * values).mean()
+
+def loss(logits=torch.rand(8, 4), target=torch.rand(8, 4)):
+    return {call}
+
+loss()
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'focal(F.binary_cross_entropy_with_logits(logits, target, reduction="none"))',
+        "F.binary_cross_entropy_with_logits(logits, target) ** 2 * 0.5",
+        "torch.exp(-F.mse_loss(logits, target)) * 0.1 + F.mse_loss(logits, target)",
+    ],
+    ids=["per-element", "no-focal-weight", "a-term-of-its-own"],
+)
+def test_silent_on_focal_weights(call):
+    assert rows(rule, FOCAL.format(call=call)) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "focal(F.binary_cross_entropy_with_logits(logits, target))",
+        "focal(torch.nn.BCEWithLogitsLoss()(logits, target), gamma=1.5)",
+        "(lambda ce: (1 - torch.exp(-ce)).pow(2) * ce)(F.cross_entropy(logits, target))",
+    ],
+)
+def test_fires_on_the_focal_weight_of_a_mean(call):
+    assert rows(rule, FOCAL.format(call=call)) == [9]

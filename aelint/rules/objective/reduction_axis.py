@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a loss that was already averaged to one number and is then multiplied by a map of weights or a mask
-and averaged again; and `sum`, `mean` over axes that are the *sizes* of a tensor (`dim=list(x.shape)[1:]`).
+and averaged again, or weighted by its own size, as in a focal loss; and `sum`, `mean` over axes that are the *sizes* of a tensor (`dim=list(x.shape)[1:]`).
 
 ## Why is this bad?
 
@@ -65,6 +65,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.comparisons import is_output
 from aelint.semantics.graph import consumers, nodes
+from aelint.semantics.lineage import ancestors, depends_on
 from aelint.semantics.objectives import LOSSES, reduction_word
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import shape_text
@@ -83,6 +84,7 @@ _REDUCTIONS = frozenset({"sum", "mean"})
 def check(program: Program) -> Iterator[Finding]:
     """Yield losses that are averaged before they are weighted, and reductions over sizes."""
     yield from _early(program)
+    yield from _focal(program)
     yield from _sizes(program)
 
 
@@ -98,6 +100,27 @@ def _early(program: Program) -> Iterator[Finding]:
                     'only their average counts. Compute it with reduction="none", weigh it, then average'
                 )
                 notes = (Note(node.site, "the weights are applied here"),) if node.site is not None else ()
+                yield Finding(loss.site, message, notes)
+
+
+def _focal(program: Program) -> Iterator[Finding]:
+    """A focal weight, `(1 - exp(-loss)) ** gamma`, of a loss that is one number already."""
+    for node in nodes(program):
+        if node.op != "mul" or len(node.inputs) != 2:
+            continue
+        for loss, weight in (node.inputs, node.inputs[::-1]):
+            weighs = (
+                isinstance(weight, Sym) and weight.op == "pow" and isinstance(loss, Sym) and depends_on(weight, loss)
+            )
+            if not weighs or not _is_averaged(loss) or not any(a.op == "exp" for a in ancestors(weight)):
+                continue
+            assert isinstance(loss, Sym)
+            if loss.site is not None:
+                message = (
+                    "This loss is already one number when its focal weight is made of it: easy and hard samples get the same "
+                    'weight. Compute it with reduction="none", weigh it, then average'
+                )
+                notes = (Note(node.site, "the weight is applied here"),) if node.site is not None else ()
                 yield Finding(loss.site, message, notes)
 
 

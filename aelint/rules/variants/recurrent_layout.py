@@ -9,7 +9,8 @@ Reports
   without, and `h[:, -1]` of a state, whose first axis is always the layers,
 - codes made of final states that fold layers or directions with samples (`h.view(-1, 2 * hidden)`), join the same
   direction with itself, or keep the first of several layers alone,
-- batches of a loader, samples first, that go into a layer or attention built without `batch_first=True`.
+- batches of a loader, samples first, that go into a layer or attention built without `batch_first=True`,
+- the output of a transformer built without it that is averaged over axis 1, or of which element 0 of axis 1 is kept.
 
 ## Why is this bad?
 
@@ -102,7 +103,7 @@ _ATTENTION = frozenset(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for initial states, for steps taken from results, and for inputs."""
     reported: set[int] = set()
-    for finding in chain(_states(program), _steps(program), _codes(program), _inputs(program)):
+    for finding in chain(_states(program), _steps(program), _codes(program), _inputs(program), _pooled(program)):
         if id(finding.site.node) not in reported:
             reported.add(id(finding.site.node))
             yield finding
@@ -275,6 +276,45 @@ def _inputs(program: Program) -> Iterator[Finding]:
             where = f" ({place(layer.site, call.site)})" if isinstance(layer, Object) and layer.site is not None else ""
             message = f"the samples of a batch lie along axis 0 of {shape_text(shape)}, but this layer{where} takes axis 0 for time: "
             yield Finding(call.site, message + "build it with `batch_first=True`")
+
+
+def _pooled(program: Program) -> Iterator[Finding]:
+    """Transformers that take axis 0 for time, whose outputs are summed up over axis 1: their samples."""
+    users = consumers(program)
+    for call in program.calls_to(*(_ATTENTION - {"multihead_attention"})):
+        shape, layer, result = _input_of_transformer(call), call.receiver, call.result
+        first = _batch_first(layer) if isinstance(layer, Object) else None
+        if first is not False or shape is None or len(shape) != 3 or not isinstance(result, Sym):
+            continue
+        pool = _pool(result, users)
+        if pool is not None and pool.site is not None:
+            message = (
+                f"this layer takes axis 0 of {shape_text(shape)} for time and axis 1 for samples, but axis 1 of its output is "
+                f"summed up as time ({place(pool.site, call.site)}): attention mixes the samples. Build it with `batch_first=True`"
+            )
+            yield Finding(call.site, message, (Note(pool.site, "axis 1 is taken for time here"),))
+
+
+def _input_of_transformer(call: Call) -> Shape | None:
+    given = call.bound.get("src", call.bound.get("tgt", call.args[0] if call.args else None))
+    return given.shape if isinstance(given, Sym) else None
+
+
+def _pool(output: Sym, users: dict[int, list[Sym]]) -> Sym | None:
+    """The mean over axis 1, or its first element, that an output goes into in its own layout."""
+    pending = [output]
+    for one in pending:
+        for user in users.get(one.id, ()):
+            match user:
+                case Sym(op="mean", attrs={"dim": 1 | -2}):
+                    return user
+                case Sym(op="getitem", attrs={"index": (slice(start=None, stop=None, step=None), 0, *_)}):
+                    return user
+                case Sym(op="dropout" | "layer_norm" | "relu" | "gelu" | "tanh"):
+                    pending.append(user)
+                case _:
+                    pass
+    return None
 
 
 def _batch_first(layer: Object) -> bool | None:
