@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,9 +19,10 @@ from aelint.semantics.posteriors import noise_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context
 from aelint.semantics.training import Kind, actions
-from aelint.semantics.values import Object, Value
+from aelint.semantics.values import Function, Instance, Object, Value
+from aelint.syntax.walk import walk
 
-__all__ = ["LeftInEval", "ScoredInTrain", "has_two_modes", "left_in_eval", "scored_in_train"]
+__all__ = ["LeftInEval", "ScoredInTrain", "has_two_modes", "left_in_eval", "scored_in_train", "thawed"]
 
 _TWO_MODES = (
     "torch.nn.BatchNorm",
@@ -205,4 +207,45 @@ def _is_part_of_training(program: Program, call: Call) -> bool:
         shared = [a for a, b in zip(ours, theirs, strict=False) if a is b]
         if shared or action.context.stack[-1:] == call.context.stack[-1:]:
             return True
+    return False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thawed:
+    """A frozen part that was put into evaluation mode once, and the `train()` of the whole that undoes it."""
+
+    switch: Call
+    frozen: Call
+    layer: Object
+
+
+def thawed(program: Program) -> Iterator[Thawed]:
+    """Batch norms of a part without gradients that a later `train()` in a loop sets back to training mode."""
+    switches = [c for c in program.calls if c.method in {"train", "eval"} and is_module(c.receiver)]
+    used = {id(u.layer): u for u in _timeline(program).values() if u.training is True and not u.call.context.no_grad}
+    for frozen in (c for c in switches if c.method == "eval" and not c.context.loops and _freezes(c)):
+        inside = {id(one): one for _, one in submodules(frozen.receiver)}
+        for switch in (c for c in switches if c.order > frozen.order and c.context.loops and _wanted(c) is True):
+            whole = [one for _, one in submodules(switch.receiver)]
+            if switch.receiver is frozen.receiver or not any(one is frozen.receiver for one in whole):
+                continue
+            layer = next((o for k, o in inside.items() if k in used and used[k].switch is switch), None)
+            if isinstance(layer, Object) and "BatchNorm" in layer.name and not any(map(_has_own_train, whole)):
+                yield Thawed(switch, frozen, layer)
+                break
+
+
+def _has_own_train(module: Value) -> bool:
+    return isinstance(module, Instance) and isinstance(module.cls.find("train"), Function)
+
+
+def _freezes(switch: Call) -> bool:
+    """Whether the function that switches to evaluation mode also takes gradients away."""
+    function = switch.context.function
+    for node in walk(function.node if function is not None else switch.site.unit.tree):
+        match node:
+            case ast.Assign(targets=[ast.Attribute(attr="requires_grad")], value=ast.Constant(value=False)):
+                return True
+            case ast.Call(func=ast.Attribute(attr="requires_grad_"), args=[ast.Constant(value=False)]):
+                return True
     return False

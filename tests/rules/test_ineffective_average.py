@@ -143,3 +143,51 @@ def test_silent_on_averages_that_are_taken_out(inside, after):
 )
 def test_averages_that_stay_in_the_network(inside):
     assert rows(rule, SWAPPED.format(inside=inside, after="pass")) == [26 + ("\n" in inside)]
+
+
+MOVED = """
+import torch
+from torch import nn
+
+class Codes(nn.Module):
+    def __init__(self, decay=0.99):
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("mean", torch.zeros(8))
+
+    def forward(self, z):
+        {update}
+        return z - self.mean
+
+model = Codes()
+model(torch.randn(4, 8))
+{end}
+print(model(torch.randn(4, 8)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("update", "end"),
+    [
+        ("if self.training: self.mean.mul_(self.decay).add_(z.detach().mean(0), alpha=1 - self.decay)", "model.eval()"),
+        ("self.mean.mul_(self.decay).add_(z.detach().mean(0), alpha=1 - self.decay)", "pass"),
+        ("self.mean.copy_(z.mean(0))", "model.eval()"),
+        ("mean = self.decay * self.mean + (1 - self.decay) * z.mean(0)", "model.eval()"),
+    ],
+    ids=["in training only", "never evaluated", "no average", "kept nowhere"],
+)
+def test_silent_on_averages_that_training_moves(update, end):
+    assert rows(rule, MOVED.format(update=update, end=end)) == []
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        "self.mean.mul_(self.decay).add_(z.detach().mean(0), alpha=1 - self.decay)",
+        "self.mean.data.mul_(self.decay).add_(z.detach().mean(0) * (1 - self.decay))",
+        "self.mean = self.decay * self.mean + (1 - self.decay) * z.detach().mean(0)",
+        "self.mean.lerp_(z.detach().mean(0), 1 - self.decay)",
+    ],
+)
+def test_averages_that_evaluation_moves(update):
+    assert rows(rule, MOVED.format(update=update, end="model.eval()")) == [12]

@@ -330,3 +330,55 @@ for epoch in range(9):
 """
     assert rows(rule, source.format(switch="net.eval()")) == []
     assert rows(rule, source.format(switch="pass")) == [13]
+
+
+FROZEN = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(8, 8), {norm})
+        self.decoder = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+{own}
+model = Net()
+for p in model.encoder.parameters():
+    p.requires_grad = {gradients}
+model.encoder.eval()
+optimizer = torch.optim.Adam(model.decoder.parameters())
+for epoch in range(5):
+    {mode}
+    for x in torch.randn(100, 16, 8):
+        optimizer.zero_grad()
+        (model(x) - x).pow(2).mean().backward()
+        optimizer.step()
+"""
+FREEZES = {"norm": "nn.BatchNorm1d(8)", "own": "", "gradients": "False", "mode": "model.train()"}
+OWN = (
+    "\n    def train(self, mode=True):\n        super().train(mode)\n        self.encoder.eval()\n        return self\n"
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mode": "model.train(); model.encoder.eval()"},
+        {"mode": "model.decoder.train()"},
+        {"mode": "pass"},
+        {"norm": "nn.LayerNorm(8)"},
+        {"gradients": "True"},
+        {"own": OWN},
+    ],
+    ids=["put back", "only the rest", "never switched", "another norm", "not frozen", "its own train"],
+)
+def test_silent_on_frozen_parts_that_stay(changes):
+    assert rows(rule, FROZEN.format(**{**FREEZES, **changes})) == []
+
+
+@pytest.mark.parametrize("changes", [{}, {"mode": "model.train(True)"}, {"norm": "nn.BatchNorm1d(8), nn.ReLU()"}])
+def test_frozen_parts_that_are_set_back(changes):
+    assert rows(rule, FROZEN.format(**{**FREEZES, **changes})) == [20]

@@ -55,3 +55,47 @@ def test_no_distributed_sampler():
     source = source.replace("from torch.utils.data.distributed import DistributedSampler\n", "")
     assert rows(rule, source) == [9]
     assert rows(rule, source.replace("DistributedDataParallel", "DataParallel")) == []
+
+
+WRAPPED = """
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+def train(loader, net, optimizer):
+    model = DDP(net)
+    for x in loader:
+        {passed}
+        optimizer.zero_grad()
+        loss = (y - x).pow(2).mean()
+        loss.backward()
+        {after}
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("passed", "after"),
+    [
+        pytest.param("y = model(x)", "pass", id="the wrapper"),
+        pytest.param("y = model(x) + model.module.bias(x)", "pass", id="the wrapper and a part"),
+        pytest.param("y = net(x)", "pass", id="nothing of the wrapper"),
+        pytest.param("model.module.train(True); y = model(x)", "pass", id="the mode"),
+        pytest.param("y = model.module(x)", "torch.distributed.all_reduce(net.weight.grad)", id="averaged by hand"),
+    ],
+)
+def test_silent_on_passes_through_the_wrapper(passed, after):
+    assert rows(rule, WRAPPED.format(passed=passed, after=after)) == []
+
+
+def test_silent_on_looks_past_the_wrapper():
+    text = WRAPPED.format(passed="y = model(x)", after="pass") + "    with torch.no_grad():\n        model.module(x)\n"
+    assert rows(rule, text) == []
+
+
+@pytest.mark.parametrize(
+    "passed",
+    ["y = model.module(x)", "y = model.module.decode(model.module.encode(x))", "y, kl = model.module.forward(x)"],
+)
+def test_passes_that_go_past_the_wrapper(passed):
+    assert rows(rule, WRAPPED.format(passed=passed, after="pass")) == [9]

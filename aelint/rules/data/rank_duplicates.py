@@ -7,12 +7,14 @@ Reports
 - a `DistributedSampler` whose `set_epoch` is never called, in a program that trains for several epochs,
 - a `DataLoader` that gets a sampler together with `shuffle=True`,
 - a training loader without a `DistributedSampler` in a program that wraps its model in
-  `DistributedDataParallel`.
+  `DistributedDataParallel`,
+- a training loop that only ever calls the module inside of that wrapper (`model.module(x)`, `model.module.encode(x)`).
 
 ## Why is this bad?
 
 Without a distributed sampler each process trains on all data, and a batch is a batch of near-duplicates.
 Without `set_epoch` the order is shuffled once. A sampler together with `shuffle=True` raises.
+The wrapper averages gradients when it is called itself: past it, every process trains a model of its own.
 
 ## Example
 
@@ -62,6 +64,7 @@ Frameworks that replace the sampler themselves (Lightning, Accelerate) keep the 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from itertools import chain
 
@@ -69,15 +72,16 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.batches import loaders, training_loaders
+from aelint.semantics.bypasses import bypasses
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.values import Object, Sym
 
 RULE = Rule(
     code="AEL510",
     name="rank-duplicates",
-    summary="Processes of a distributed training see the same data, or the same order in every epoch",
+    summary="Processes of a distributed training see the same data or order, or train past the wrapper that keeps them alike",
     severity=Severity.WARNING,
-    triggers=(("dataloader",), ("sampler", "distributeddataparallel")),
+    triggers=(("dataloader", "backward"), ("sampler", "distributeddataparallel")),
 )
 
 _FRAMEWORKS = ("lightning", "accelerat", "prepare_data_loader", "ignite", "deepspeed", "fabric")
@@ -86,7 +90,7 @@ _FRAMEWORKS = ("lightning", "accelerat", "prepare_data_loader", "ignite", "deeps
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for samplers and for loaders."""
     reported: set[int] = set()
-    for finding in chain(_with_shuffle(program), _fixed_order(program), _shared(program)):
+    for finding in chain(_with_shuffle(program), _fixed_order(program), _shared(program), _unsynchronized(program)):
         if id(finding.site.node) not in reported:
             reported.add(id(finding.site.node))
             yield finding
@@ -128,6 +132,15 @@ def _shared(program: Program) -> Iterator[Finding]:
             notes = (Note(wrapped[0].site, "the model is replicated here"),) if wrapped else ()
             message = "every process goes through all of the data: a model in `DistributedDataParallel` needs a `DistributedSampler`"
             yield Finding(loader.site, message, notes)
+
+
+def _unsynchronized(program: Program) -> Iterator[Finding]:
+    for one in bypasses(program):
+        message = (
+            f"`{ast.unparse(getattr(one.call.node, 'func', one.call.node))}` goes past `DistributedDataParallel`, and nothing else in the loop calls it: "
+            "gradients are not averaged, and each process trains a model of its own. Call the wrapped model"
+        )
+        yield Finding(one.call, message, (Note(one.wrapped, "wrapped here"), Note(one.backward, "the backward pass")))
 
 
 def _wraps(program: Program) -> bool:

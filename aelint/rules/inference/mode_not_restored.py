@@ -6,8 +6,9 @@ Follows `train()` and `eval()` through loops and functions, for models with batc
 Reports
 
 - an `eval()` inside of the training loop (a validation every few batches, say) that no `train()`
-  undoes before the next training step, and
-- a trained network that is applied under `no_grad` and was never put into evaluation mode.
+  undoes before the next training step,
+- a trained network that is applied under `no_grad` and was never put into evaluation mode, and
+- a frozen part that is put into evaluation mode once, before the loop, where `train()` of the whole undoes it.
 
 ## Why is this bad?
 
@@ -73,7 +74,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.modes import left_in_eval, scored_in_train
+from aelint.semantics.modes import left_in_eval, scored_in_train, thawed
 from aelint.semantics.values import Object
 from aelint.semantics.wording import place
 
@@ -107,6 +108,14 @@ def check(program: Program) -> Iterator[Finding]:
             "depend on their neighbours and change the model; call `eval()` first"
         )
         yield Finding(scored.call.site, message)
+    for one in thawed(program):
+        if id(one.switch.site.node) not in seen:
+            seen.add(id(one.switch.site.node))
+            message = (
+                f"this sets the frozen part back to training mode too, which is put into evaluation mode only once ({place(one.frozen.site, one.switch.site)}): "
+                f"the statistics of its {_kind(one.layer, one.switch.site)} move on; call its `eval()` again behind this"
+            )
+            yield Finding(one.switch.site, message, (Note(one.frozen.site, "frozen here"),))
 
 
 def _kind(layer: Object, seen_from: Site) -> str:

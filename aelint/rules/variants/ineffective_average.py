@@ -8,6 +8,7 @@ Reports
   with a decay near one,
 - a quotient of averaged buffers (the sums and counts of a codebook) that is assigned to an attribute which
   occurs nowhere else, so that the codebook itself is never changed,
+- a moving average in `forward` of a class that never asks for `self.training`, in a program that calls `eval()`,
 - averaged weights that a training loop copies into the network for an evaluation (`store`, `copy_to`) and never takes
   out again (`restore`).
 
@@ -75,6 +76,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.evaluated_updates import ungated_averages
 from aelint.semantics.lost_states import averages_left_in
 from aelint.semantics.moving_averages import forgetful_averages, unread_results
 
@@ -110,4 +112,11 @@ def check(program: Program) -> Iterator[Finding]:
             f"the averaged weights are copied into the network, and `{lost.name}.restore(...)` is never called: training goes on from the "
             "average; put the network's own weights back behind the evaluation",
             (Note(lost.other, "training goes on here"),),
+        )
+    for moved in ungated_averages(program):
+        yield Finding(
+            moved.site,
+            f"`{moved.name}` moves on in every pass, after `eval()` too: what is evaluated changes what was learned; do this under "
+            "`if self.training:`",
+            (Note(moved.switch, "evaluation mode"),),
         )
