@@ -6,7 +6,7 @@ real ones belong, as the generator's own loss would, nobody learns from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -28,12 +28,16 @@ def observe_players(bench: Bench) -> Players:
     if bench.spec.loss is None:
         raise Unavailable("no loss was declared")
     run = training_pass(bench).run
-    cuts = [call for call in run.trace.named("detach", "data") if _generated(call)]
+    cuts = [call for call in run.trace.named("detach", "data") if _generated(call) or _reconstructed(call, run.x)]
     if not cuts or not run.loss.requires_grad:
         raise Unavailable("the loss is given no generated sample that is detached")
-    followed = {id(value): value for cut in cuts for value in _descendants(cut)}
-    to_prior = any(_pulled_to_zero(run.loss, value) for value in list(followed.values())[:_MOST_VALUES])
-    return Players(len(cuts), cuts[0].module.strip(".") or "the loss", to_prior, _same_label(run.trace, followed))
+    from_noise = [value for cut in cuts if _generated(cut) for value in _descendants(cut.outputs)]
+    return Players(
+        cuts=len(cuts),
+        where=cuts[0].module.strip(".") or "the loss",
+        pulled_to_prior=any(_pulled_to_zero(run.loss, value) for value in from_noise[:_MOST_VALUES]),
+        labelled_real=_same_label(run.trace, cuts),
+    )
 
 
 def _generated(call: Call) -> bool:
@@ -42,8 +46,16 @@ def _generated(call: Call) -> bool:
     return Flow.NOISE in flow and Flow.PARAMETER in flow and Flow.INPUT not in flow
 
 
-def _descendants(call: Call) -> Iterator[Value]:
-    stack, seen = list(call.outputs), set()
+def _reconstructed(call: Call, x: Any) -> bool:
+    """Whether a call cuts off what trained layers made of the batch, in the shape of the batch."""
+    if not call.inputs:
+        return False
+    made = call.inputs[0]
+    return Flow.INPUT in made.flow and Flow.PARAMETER in made.flow and made.tensor.shape == x.shape
+
+
+def _descendants(values: Iterable[Value]) -> Iterator[Value]:
+    stack, seen = list(values), set()
     while stack:
         value = stack.pop()
         if id(value) in seen:
@@ -69,8 +81,10 @@ def _pulled_to_zero(loss: Any, value: Value) -> bool:
     return c > 0 and float((g - c * v).norm()) / size < _FITS
 
 
-def _same_label(trace: Trace, followed: dict[int, Value]) -> bool:
+def _same_label(trace: Trace, cuts: list[Call]) -> bool:
     """Whether scores of detached samples and scores of real ones are compared with one and the same label."""
+    followed = {id(value) for cut in cuts for value in _descendants(cut.outputs)}
+    attached = {id(value) for cut in cuts for value in _descendants(cut.inputs[:1])} - followed
     labels: dict[bool, set[float]] = {True: set(), False: set()}
     for call in trace.calls:
         if call.name not in _SCORED or len(call.inputs) < 2:
@@ -78,6 +92,6 @@ def _same_label(trace: Trace, followed: dict[int, Value]) -> bool:
         score, label = call.inputs[0], call.inputs[1].tensor
         if bool((label == label.reshape(-1)[:1]).all()) and Flow.INPUT not in call.inputs[1].flow:
             fake = id(score) in followed
-            if fake or (Flow.INPUT in score.flow and Flow.NOISE not in score.flow):
+            if fake or (Flow.INPUT in score.flow and Flow.NOISE not in score.flow and id(score) not in attached):
                 labels[fake].add(float(label.reshape(-1)[0]))
     return bool(labels[True] & labels[False])

@@ -67,3 +67,28 @@ def test_labels_of_real_and_generated_samples_differ():
     found = verdict(lambda m, x: critics_loss(m, x, 1.0), WithCritic)
     assert found.status == "failed"
     assert "label" in found.message
+
+
+def of_reconstructions(generators, fakes):
+    """Both players' losses on reconstructions, with the label that each compares their scores with, and the generator's sign."""
+
+    def loss(model, x):
+        y = model.decoder(model.encode(x)[0])
+        score = model.critic(y)
+        label, sign = generators
+        critic = F.binary_cross_entropy_with_logits(model.critic(x), torch.ones(len(x), 1))
+        critic = critic + F.binary_cross_entropy_with_logits(model.critic(y.detach()), torch.full((len(x), 1), fakes))
+        fool = F.binary_cross_entropy_with_logits(score, torch.full((len(x), 1), label))
+        return F.mse_loss(y, x) + sign * 0.1 * fool + critic
+
+    return loss
+
+
+@pytest.mark.parametrize("generators", [(1.0, 1), (0.0, -1)], ids=["non-saturating", "saturating"])
+def test_reconstructions_with_a_label_of_their_own_are_left_alone(generators):
+    assert verdict(of_reconstructions(generators, 0.0), WithCritic).status == "passed"
+
+
+@pytest.mark.parametrize("generators", [(1.0, 1), (0.0, -1)], ids=["non-saturating", "saturating"])
+def test_reconstructions_that_are_labelled_real_fail(generators):
+    assert verdict(of_reconstructions(generators, 1.0), WithCritic).status == "failed"

@@ -2,7 +2,7 @@
 
 ## What it does
 
-Follows samples that were decoded from noise and then detached, and reads from the loss's gradient what becomes of them.
+Follows samples that were decoded (from noise, or from the batch) and then detached, and reads from the loss's gradient what becomes of them.
 
 ## Why is this bad?
 
@@ -17,7 +17,7 @@ same constant label as the scores of real samples.
 
 ## Exemptions
 
-Samples that are not made from noise alone (reconstructions); losses without a detached sample. The critic's own loss, which
+Losses without a detached sample; of reconstructions, only the labels of their scores are read. The critic's own loss, which
 pushes detached samples away, has c < 0 or another label.
 
 ## References
