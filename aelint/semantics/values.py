@@ -146,12 +146,10 @@ class ClassValue:
     ancestry: list[ClassValue] = field(default_factory=list)
 
     def mro(self) -> list[ClassValue]:
-        """The class and its ancestors in the project, nearest first (depth first, good enough for look-ups)."""
+        """The class and its ancestors in the project, in Python's own order (C3, without what lies outside)."""
         if not self.ancestry:
-            self.ancestry = [self]
-            for base in self.bases:
-                if isinstance(base, ClassValue):
-                    self.ancestry.extend(c for c in base.mro() if c not in self.ancestry)
+            own = [b for b in self.bases if isinstance(b, ClassValue)]
+            self.ancestry = [self, *_merged([*(b.mro() for b in own), own])]
         return self.ancestry
 
     def external_bases(self) -> list[str]:
@@ -172,6 +170,18 @@ class ClassValue:
 
     def __repr__(self) -> str:
         return f"<class {self.name}>"
+
+
+def _merged(orders: list[list[ClassValue]]) -> list[ClassValue]:
+    """One order that keeps each given one: https://docs.python.org/3/howto/mro.html; depth first where there is none."""
+    found: list[ClassValue] = []
+    pending = [list(order) for order in orders if order]
+    while pending:
+        heads = [order[0] for order in pending]
+        good = next((h for h in heads if not any(h in order[1:] for order in pending)), heads[0])
+        found.append(good)
+        pending = [rest for order in pending if (rest := [c for c in order if c is not good])]
+    return found
 
 
 @dataclass(slots=True, eq=False)

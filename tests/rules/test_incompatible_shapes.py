@@ -154,3 +154,28 @@ def test_silent_on_counts_that_an_initialiser_takes_of_a_weight():
         "        return x * self.weight\n"
     )
     assert rows(rule, source) == []
+
+
+def test_silent_where_the_second_parent_replaces_what_the_first_inherits():
+    # Python asks Mean before Base, although Gain comes first and inherits from Base alone.
+    source = HEAD + (
+        "class Base(nn.Module):\n"
+        "    def __init__(self, n):\n"
+        "        super().__init__()\n"
+        "        self.head = nn.Linear(n, n)\n"
+        "class Gain(Base):\n"
+        "    def __init__(self, n):\n"
+        "        super().__init__(n)\n"
+        "        self.gain = nn.Linear(n, n)\n"
+        "class Mean(Base):\n"
+        "    def __init__(self, n):\n"
+        "        super().__init__(n)\n"
+        "        self.head = nn.Linear(n, 2 * n)\n"
+        "class Both(Gain, {second}):\n"
+        "    def forward(self, x):\n"
+        "        scale, mean = self.head(x).chunk(2, dim=1)\n"
+        "        return self.gain(x) * scale + mean\n"
+        "Both(8)(torch.rand(2, 8))\n"
+    )
+    assert rows(rule, source.format(second="Mean")) == []
+    assert rows(rule, source.format(second="nn.Module")) == [19]
