@@ -167,3 +167,28 @@ def test_a_forward_that_is_replaced_runs_in_the_place_of_the_first():
     )
     assert rows(rule, source.format(size=12)) == []
     assert rows(rule, source.format(size=13)) == [13]
+
+
+BLOCKS = HEAD + (
+    "class Block(nn.Module):\n"
+    "    def __init__(self, before, after):\n"
+    "        super().__init__()\n"
+    "        self.fc = nn.Linear(before, after)\n"
+    "    def forward(self, x):\n"
+    "        return self.fc(x).relu()\n"
+    "first = Block(40, 32)\n"
+    "second = Block({sizes})\n"
+    "y = second(first(torch.rand(4, 40)))\n"
+)
+
+
+def test_points_to_the_block_that_is_built_with_the_wrong_sizes():
+    assert rows(rule, BLOCKS.format(sizes="32, 8")) == []
+    start = BLOCKS.splitlines().index("second = Block({sizes})") + 1
+    assert rows(rule, BLOCKS.format(sizes="8, 32")) == [start]
+
+
+def test_points_to_the_layer_where_its_class_names_the_size():
+    source = BLOCKS.replace("nn.Linear(before, after)", "nn.Linear(40, after)")
+    start = BLOCKS.splitlines().index("        self.fc = nn.Linear(before, after)") + 1
+    assert rows(rule, source.format(sizes="32, 8")) == [start]

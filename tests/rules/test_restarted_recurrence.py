@@ -48,3 +48,30 @@ def test_fires(step):
 def test_fires_on_a_state_that_was_brought_into_shape_before_the_loop():
     source = DECODER.replace("    for t", "    h0 = code.unsqueeze(0)\n    for t")
     assert rows(rule, source.format(step="o, new = layer(y[:, None], h0); y = out(o[:, 0])")) == [11]
+
+
+def test_fires_where_nothing_moves_on_inside_of_a_training_loop():
+    source = """
+        import torch
+        from torch import nn
+
+        class Prior(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.cell = nn.GRUCell(4, 16)
+
+            def forward(self, state, belief):
+                return self.cell(state, belief)
+
+        prior, head = Prior(), nn.Linear(16 + 6, 4)
+        for batch in range(3):
+            x = torch.randn(8, 12, 6)
+            state, belief = x.new_zeros(8, 4), x.new_zeros(8, 16)
+            for t in range(12):
+                following = prior(state, belief)
+                z = head(torch.cat([following, x[:, t]], -1))
+                {step}
+    """
+    assert rows(rule, source.replace("{step}", "print(z)")) == [18]
+    assert rows(rule, source.replace("{step}", "state, belief = z, following")) == []
+    assert rows(rule, source.replace("{step}", "state = z")) == [18]

@@ -53,14 +53,16 @@ batch that reaches a linear layer unflattened is `unflattened-input-to-linear`.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.contradictions import Contradiction, contradictions, misuse, owner_of, source_of_size, unflattened
-from aelint.semantics.values import Object, Sym
+from aelint.semantics.values import Instance, Object, Sym, Value
 from aelint.semantics.wording import layer_title, place, shape_text, size_text
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL103",
@@ -101,9 +103,31 @@ def _finding(program: Program, found: Contradiction) -> Finding:
         )
         return Finding(giver.site, message, (Note(found.written, reached),))
     origin, notes = _origin(program, found, source)
+    handed = _handed_sizes(program, found.conflict.layer)
+    if handed is not None:
+        message = f"{reached}: the tensor has the shape {shape}{origin}. The sizes are given here; other `{handed.cls.name}`s get others."
+        assert handed.site is not None
+        return Finding(handed.site, message, (Note(found.written, "the layer is built of them here"), *notes))
     return Finding(
         found.written, f"{reached}: the tensor has the shape {shape}{origin}. Make both sizes the same.", notes
     )
+
+
+def _handed_sizes(program: Program, layer: Value) -> Instance | None:
+    """The block whose call gives the layer its sizes, where the class is built with other sizes elsewhere."""
+    owner = owner_of(program, layer) if isinstance(layer, Object) else None
+    if owner is None or owner.site is None or not isinstance(layer, Object) or layer.site is None:
+        return None
+    names = {n.id for n in walk(layer.site.node) if isinstance(n, ast.Name)}
+    given = {name: value for name, value in owner.arguments.items() if name in names}
+    others = [
+        i for i in program.networks if i.cls is owner.cls and i.site is not None and i.site.node is not owner.site.node
+    ]
+    numbers = any(
+        isinstance(a, ast.Constant) and isinstance(a.value, int) for a in getattr(layer.site.node, "args", [])[:2]
+    )
+    differ = any(any(i.arguments.get(name) != value for name, value in given.items()) for i in others)
+    return owner if given and differ and not numbers else None
 
 
 def _origin(program: Program, found: Contradiction, source: Sym | None) -> tuple[str, tuple[Note, ...]]:

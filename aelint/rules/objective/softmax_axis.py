@@ -205,7 +205,9 @@ def _over_queries(call: Call, users: dict[int, list[Sym]]) -> Finding | None:
         f"the weights of this attention sum to one along axis {axis}, but the values are added up along axis "
         f"{summed.axis % len(weights.shape)}: some queries get next to nothing. Use `dim={summed.axis % len(weights.shape)}`"
     )
-    return Finding(call.site, message, (Note(summed.site, "the weighted sum of the values"),))
+    layer = weights.layer
+    site = layer.site if isinstance(layer, Object) and layer.site is not None else call.site
+    return Finding(site, message, (Note(summed.site, "the weighted sum of the values"),))
 
 
 _PIXELS = {"conv2d": 2, "conv3d": 3}

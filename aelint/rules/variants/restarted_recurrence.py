@@ -54,7 +54,7 @@ decode(torch.randn(8, 16), 12)
 
 ## Known limits
 
-A cell whose input does not come from itself may serve several sequences with one start, and is not reported.
+A cell whose input is another one in each round may serve several sequences with one start, and is not reported.
 
 ## References
 
@@ -67,13 +67,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule
+from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import parts
 from aelint.semantics.lineage import depends_on
 from aelint.semantics.trace import Call
 from aelint.semantics.training import following_round
 from aelint.semantics.values import Sym
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL715",
@@ -93,17 +94,29 @@ def check(program: Program) -> Iterator[Finding]:
         if call.context.loops:
             by_place.setdefault(id(call.site.node), []).append(call)
     for calls in by_place.values():
-        pairs = [(a, b) for a, b in pairwise(calls) if following_round(a.context, b.context) is not None]
+        # Steps follow each other in the innermost loop; the loops around it are batches and epochs.
+        steps = len(calls[0].context.loops) - 1
+        pairs = [(a, b) for a, b in pairwise(calls) if following_round(a.context, b.context) == steps]
         if pairs and all(_restarts(a, b) for a, b in pairs):
             yield Finding(
-                calls[0].site,
+                _in_loop(calls[0]),
                 "each round starts from the same state: what was computed for it in the round before is thrown away; pass the new "
                 "state on",
             )
 
 
+def _in_loop(call: Call) -> Site:
+    """What stands in the body of the loop: the call of the cell, or of the network that holds it."""
+    inside = {id(node) for node in walk(call.context.loops[-1].node)}
+    sites = [call.site, *(a.site for a in reversed(call.context.stack) if a.site is not None)]
+    return next((site for site in sites if id(site.node) in inside), call.site)
+
+
 def _restarts(before: Call, after: Call) -> bool:
+    """Whether the next round starts from the same state, and from an input that is fed back or the same as well."""
     state = list(parts(after.bound.get("hx")))
     same = bool(state) and [s.id for s in state] == [s.id for s in parts(before.bound.get("hx"))]
     given = after.bound.get("input")
-    return same and isinstance(given, Sym) and any(depends_on(given, one) for one in parts(before.result))
+    if not same or not isinstance(given, Sym) or before.callee is not after.callee:
+        return False
+    return given is before.bound.get("input") or any(depends_on(given, one) for one in parts(before.result))
