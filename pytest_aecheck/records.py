@@ -59,7 +59,6 @@ class Attempts:
 class Output:
     """The forward pass in evaluation mode."""
 
-    input_shape: tuple[int, ...]
     input_dtype: str
     input_device: str
     input_floating: bool
@@ -76,7 +75,6 @@ class Output:
     epsilon: float
     distinct_error: float
     """FVU of the reconstruction against the input; 0 means that the input is returned."""
-    mixing_leaf: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,6 @@ class Mixing:
     noise: float
     """The same, between two calls that should be equal."""
     scale: float
-    rows_checked: tuple[int, ...]
     where: str = ""
     alone: float = 0.0
     """Deviation between a sample alone and the same sample in the batch, relative to the outputs' scale."""
@@ -186,7 +183,6 @@ class Objective:
     pairs: tuple[OperandPair, ...]
     weighted_after_reduction: str = ""
     softmax_lengths: tuple[str, ...] = ()
-    duplicate_ratio: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +226,6 @@ class Posterior:
     decoder_gradient: float
     kl_connected: bool
     """The loss has a path to mean or scale that does not pass the latent."""
-    kl_gradient: float
     kl_weight: float
     """c of `c · mean`, the gradient that a KL to N(0, I) leaves at the mean; NaN if the gradient has another form."""
     mean_residual: float
@@ -252,7 +247,6 @@ class Forecast:
     kappa: float
     """Implied noise variance over the largest variance of the data in any direction."""
     kl_weight: float
-    reconstruction_weight: float
     largest_variance: float
     predicted_units: int
 
@@ -266,8 +260,6 @@ class Fitted:
     """Fraction of variance unexplained: squared error over the data's variance."""
     fvu_error: float
     """Its standard error."""
-    active_units: int
-    units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +315,6 @@ class Hygiene:
     repeatable: bool
     repeat_gap: float
     draws: tuple[str, ...]
-    input_modified_in_training: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,8 +368,6 @@ class LoaderFacts:
     """Which stored array of the data set changed while the loader was read, if one did."""
     items_change: bool
     """Whether the same item, read twice under one seed, differs."""
-    value_low: float
-    value_high: float
     non_finite: int
     has_batch_norm: bool
     items_equal: bool = False
@@ -400,7 +389,6 @@ class StepFacts:
     gradients_edited_after_step: bool
     stepped_without_gradient: bool
     mode_left: bool
-    frozen_moved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,7 +420,6 @@ class Ranks:
 
     kind: str
     ranks: int
-    built_for_each_rank: bool
     samples: int
     read: int
     """By all ranks together, in one epoch."""

@@ -11,15 +11,12 @@ from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import find_code
 from pytest_aecheck.probes.estimates import Estimate, mean_of, ratio_of_means
 from pytest_aecheck.probes.forward import rows
-from pytest_aecheck.probes.posterior import latent_draws
 from pytest_aecheck.probes.quantizers import searches
-from pytest_aecheck.probes.runs import Run, record, zeros
+from pytest_aecheck.probes.runs import record, zeros
 from pytest_aecheck.probes.trained import SAMPLES, TrainedPass, comparable, trained_pass
 
 __all__ = ["observe_baselines", "observe_fitted"]
 
-_ACTIVE = 0.01
-"""Variance of a unit's mean over the data above which Burda et al. (2016) call it active."""
 _MOST_FEATURES = 4096
 """A covariance of more features would take longer than the model."""
 
@@ -27,14 +24,11 @@ _MOST_FEATURES = 4096
 def observe_fitted(bench: Bench) -> Fitted:
     """Reconstruct 256 samples in evaluation mode without noise."""
     made = trained_pass(bench)
-    active, units = _active_units(made.run)
     found = unexplained(made.data, made.again)
     return Fitted(
         samples=len(made.data),
         fvu=found.value,
         fvu_error=found.error * (len(made.data) / made.distinct) ** 0.5,
-        active_units=active,
-        units=units,
     )
 
 
@@ -46,16 +40,6 @@ def unexplained(data: Any, again: Any) -> Estimate:
     centred = (data - data.mean(0)).pow(2).mean(1)
     n = len(data)
     return ratio_of_means((again - data).pow(2).mean(1), centred * n / (n - 1))
-
-
-def _active_units(run: Run) -> tuple[int, int]:
-    """(active, all) units of the first latent, (0, 0) where none is drawn in evaluation mode."""
-    draws: list[Any] = latent_draws(run.trace)
-    if not draws:
-        return 0, 0
-    mean = draws[0].mean.tensor.detach()
-    variance = mean.reshape(mean.shape[0], -1).double().var(0)
-    return int((variance > _ACTIVE).sum()), int(variance.numel())
 
 
 def observe_baselines(bench: Bench) -> Baselines:

@@ -40,7 +40,7 @@ def observe_forecast(bench: Bench) -> Forecast:
     largest = float(eigenvalues[0])
     if not largest:
         raise Unavailable("the data are constant")
-    return Forecast(noise / largest, weights[0], scale, largest, int((eigenvalues > noise).sum()))
+    return Forecast(noise / largest, weights[0], largest, int((eigenvalues > noise).sum()))
 
 
 def _distinct(flat: Any) -> int:

@@ -36,7 +36,6 @@ def observe_output(bench: Bench) -> Output:
     largest = float(flat.abs().max()) if flat.numel() else 0.0
     spread = float((flat - flat[:1]).abs().max()) if flat.numel() else 0.0
     return Output(
-        input_shape=tuple(x.shape),
         input_dtype=str(x.dtype),
         input_device=str(x.device),
         input_floating=x.is_floating_point(),

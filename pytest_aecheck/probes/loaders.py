@@ -46,7 +46,7 @@ def observe_loader(bench: Bench) -> LoaderFacts:
             loader = spec.loader()
             dataset = getattr(loader, "dataset", None)
             stored = _stored(dataset)
-            first, low, high, bad, aliased, levels = _epoch(loader)
+            first, bad, aliased, levels = _epoch(loader)
             second, *_ = _epoch(loader)
             changed = _changed(stored, dataset)
             items_change, items_equal = _items(dataset)
@@ -72,8 +72,6 @@ def observe_loader(bench: Bench) -> LoaderFacts:
         stored_data_changed=changed,
         items_change=items_change,
         items_equal=items_equal,
-        value_low=low,
-        value_high=high,
         non_finite=bad,
         has_batch_norm=_has_batch_norm(bench),
         shared_with_eval=shared,
@@ -81,17 +79,16 @@ def observe_loader(bench: Bench) -> LoaderFacts:
 
 
 def _raised(error: str) -> LoaderFacts:
-    nan = float("nan")
     return LoaderFacts(
         kind="", error=error, batches=0, distinct_batches=0, samples=0, duplicate_share=0.0, same_order=False, sortedness=0.0,
-        aliased=False, last_batch=0, constant_data=False, stored_data_changed="", items_change=False, value_low=nan,
-        value_high=nan, non_finite=0, has_batch_norm=False,
+        aliased=False, last_batch=0, constant_data=False, stored_data_changed="", items_change=False,
+        non_finite=0, has_batch_norm=False,
     )  # fmt: skip
 
 
-def _epoch(loader: Iterable[Any]) -> tuple[tuple[tuple[int, ...], ...], float, float, int, bool, list[float]]:
+def _epoch(loader: Iterable[Any]) -> tuple[tuple[tuple[int, ...], ...], int, bool, list[float]]:
     prints: list[tuple[int, ...]] = []
-    low, high, bad, aliased = float("inf"), float("-inf"), 0, False
+    bad, aliased = 0, False
     previous: tuple[Any, tuple[int, ...]] | None = None
     levels: list[float] = []
     for batch in itertools.islice(iter(loader), _MOST_BATCHES):
@@ -104,9 +101,8 @@ def _epoch(loader: Iterable[Any]) -> tuple[tuple[tuple[int, ...], ...], float, f
             levels.extend(
                 values.detach().double().reshape(values.shape[0], -1).mean(1).tolist() if values.dim() else []
             )
-            low, high = min(low, float(values.min())), max(high, float(values.max()))
             bad += int(torch.isinf(values).sum()) if values.is_floating_point() else 0
-    return tuple(prints), low, high, bad, aliased, levels
+    return tuple(prints), bad, aliased, levels
 
 
 def epoch_fingerprints(loader: Iterable[Any]) -> tuple[tuple[int, ...], ...]:

@@ -48,7 +48,6 @@ def observe_mixing(bench: Bench) -> Mixing:
         change=change.size if change else 0.0,
         noise=change.noise if change else 0.0,
         scale=max(float(base[path].detach().abs().nan_to_num().max()) for path in axes),
-        rows_checked=(0, n // 2, max(n - 2, 1)),
         where=change.where if change else "",
         alone=alone,
         alone_comparable=comparable,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ from pytest_aecheck.probes.shared import second_training_pass, training_pass
 from pytest_aecheck.probes.sites import Root, Site, find_sites, root_of, scale_chain
 from pytest_aecheck.probes.trace import Flow, Trace
 
-__all__ = ["latent_draws", "observe_posteriors"]
+__all__ = ["observe_posteriors"]
 
 _NAN = float("nan")
 _FITS = 2e-3
@@ -68,11 +68,6 @@ def _observe(bench: Bench) -> tuple[Posterior, ...]:
         return tuple(_observed(bench, model, batch, run, site, repeats) for site in sites[:4])
 
 
-def latent_draws(trace: Trace) -> list[Site]:
-    """The places at which a trace draws a latent."""
-    return find_sites(trace)
-
-
 def _draws_again(bench: Bench, first: Run) -> Callable[[Site], bool]:
     """Whether a site's noise is the same under another random state."""
     try:
@@ -95,7 +90,6 @@ class _Pull:
     """What arrives at mean and scale head when the latent is cut off."""
 
     connected: bool = False
-    gradient: float = 0.0
     weight: float = _NAN
     residual: float = _NAN
     meaning: str = ""
@@ -125,7 +119,6 @@ def _observed(bench: Bench, model: Any, batch: Any, run: Run, site: Site, repeat
         decoder_connected=pull.decoder_connected,
         decoder_gradient=pull.decoder_gradient,
         kl_connected=pull.connected,
-        kl_gradient=pull.gradient,
         kl_weight=pull.weight,
         mean_residual=pull.residual,
         kl_scale_meaning=pull.meaning,
@@ -155,51 +148,51 @@ def _leaf(values: Callable[[Any], Any], into: dict[str, Any], key: str) -> Calla
     return make
 
 
-def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site, *, spread_wide: bool = False) -> _Pull:
-    """Cut the latent off, set mean and head to known values, and read the gradients."""
-    chain = scale_chain(site.scale)
-    mean_root, head_root = root_of(site.mean), root_of(chain[-1])
-    if mean_root is None or head_root is None or mean_root.key == head_root.key or not site.reparameterized:
-        return _Pull(decoder_gradient=_NAN)
-    leaves: dict[str, Any] = {}
-    generator = torch.Generator().manual_seed(7)
-    width = _WIDE if spread_wide else 1.0
-    override = {
-        mean_root.key: _leaf(lambda t: width * torch.randn(t.shape, generator=generator).to(t), leaves, "mean"),
-        head_root.key: _leaf(lambda t: _head_values(t, generator, positive=len(chain) == 1), leaves, "head"),
-        (site.latent.index, 0): _leaf(lambda t: t, leaves, "latent"),
-    }
-    try:
-        run = record(bench, model, batch, seed=bench.spec.seed, override=override)
-    except Unavailable:
+def _pull(bench: Bench, model: Any, batch: Any, trace: Trace, site: Site, *, width: float = 1.0) -> _Pull:
+    """Cut the latent off, set mean (of standard deviation `width`) and head to known values, and read the gradients."""
+    cut = _cut_off(bench, model, batch, site, width)
+    if cut is None:
         return _Pull()
-    if len(leaves) < 3 or site.latent.index >= len(run.trace.calls):
-        return _Pull()
+    run, leaves, roots = cut
     target = run.loss if run.loss is not None else _summed(run)
     if target is None or not target.requires_grad:
         return _Pull()
     wanted = [leaves["latent"], leaves["mean"], leaves["head"]]
     at_latent, at_mean, at_head = torch.autograd.grad(target, wanted, allow_unused=True, retain_graph=True)
-    decoder = (at_latent is not None, 0.0 if at_latent is None else float(at_latent.abs().max()))
     if run.loss is None:
-        return _Pull(decoder_connected=decoder[0], decoder_gradient=decoder[1])
-    if at_mean is None and at_head is None:
-        reads = (
-            _loss_reads(run, mean_root, head_root, site)
-            or _acts_elsewhere(trace, target, mean_root)
-            or _acts_on_sample(run, site)
-        )
-        return _Pull(
-            connected=reads,
-            gradient=0.0 if not reads else _NAN,
-            decoder_connected=decoder[0],
-            decoder_gradient=decoder[1],
-        )
-    fitted = _fit(run, site, leaves, at_mean, at_head)
-    if fitted[1] < 0 and not spread_wide and _pull(bench, model, batch, trace, site, spread_wide=True).weight >= 0:
-        # |KL - C| pushes outwards only while the KL is below the capacity C
-        fitted = (fitted[0], _NAN, _NAN, "", False, _NAN, _NAN, _FITS)
-    return _Pull(True, *fitted, decoder_connected=decoder[0], decoder_gradient=decoder[1])
+        found = _Pull()
+    elif at_mean is None and at_head is None:
+        read = _loss_reads(run, *roots, site) or _acts_elsewhere(trace, target, roots[0]) or _acts_on_sample(run, site)
+        found = _Pull(connected=read)
+    else:
+        found = _fit(run, site, leaves, at_mean, at_head)
+        if found.weight < 0 and width < _WIDE and _pull(bench, model, batch, trace, site, width=_WIDE).weight >= 0:
+            # |KL - C| pushes outwards only while the KL is below the capacity C
+            found = _Pull(connected=True)
+    decoder = 0.0 if at_latent is None else float(at_latent.abs().max())
+    return replace(found, decoder_connected=at_latent is not None, decoder_gradient=decoder)
+
+
+def _cut_off(
+    bench: Bench, model: Any, batch: Any, site: Site, width: float
+) -> tuple[Run, dict[str, Any], tuple[Root, Root]] | None:
+    """The same run with leaves for mean, head and latent, and where the first two come from; None if they are not separate."""
+    chain = scale_chain(site.scale)
+    mean, head = root_of(site.mean), root_of(chain[-1])
+    if mean is None or head is None or mean.key == head.key or not site.reparameterized:
+        return None
+    leaves: dict[str, Any] = {}
+    generator = torch.Generator().manual_seed(7)
+    override = {
+        mean.key: _leaf(lambda t: width * torch.randn(t.shape, generator=generator).to(t), leaves, "mean"),
+        head.key: _leaf(lambda t: _head_values(t, generator, positive=len(chain) == 1), leaves, "head"),
+        (site.latent.index, 0): _leaf(lambda t: t, leaves, "latent"),
+    }
+    try:
+        run = record(bench, model, batch, seed=bench.spec.seed, override=override)
+    except Unavailable:
+        return None
+    return (run, leaves, (mean, head)) if len(leaves) == 3 and site.latent.index < len(run.trace.calls) else None
 
 
 def _head_values(tensor: Any, generator: Any, *, positive: bool) -> Any:
@@ -275,27 +268,26 @@ def _loss_reads(run: Run, mean: Root, head: Root, site: Site) -> bool:
     return False
 
 
-def _fit(
-    run: Run, site: Site, leaves: dict[str, Any], at_mean: Any, at_head: Any
-) -> tuple[float, float, float, str, bool, float, float, float]:
-    """(largest gradient, c, its residual, what the KL takes the head for, does that agree, σ² weight, log weight, tolerance)."""
+def _fit(run: Run, site: Site, leaves: dict[str, Any], at_mean: Any, at_head: Any) -> _Pull:
+    """What the gradients that arrive at mean and head say of the KL."""
     largest = max(float(g.abs().max()) for g in (at_mean, at_head) if g is not None)
     weight = residual = _NAN
     if at_mean is not None and largest > 0:
         weight, residual = _proportional(at_mean, leaves["mean"])
     fits = _tolerance(leaves["mean"], leaves["head"])
+    found = _Pull(True, weight, residual, tolerance=fits)
     if at_head is None or not largest or not math.isfinite(weight) or residual > fits or weight == 0:
-        return largest, weight, residual, "", False, _NAN, _NAN, fits
+        return found
     latent = run.trace.calls[site.latent.index]
     again = [s for s in find_sites(run.trace) if s.latent is latent]
     if not again:
-        return largest, weight, residual, "", False, _NAN, _NAN, fits
+        return found
     scale = again[0].scale
     chain = scale_chain(scale)
     fits = _tolerance(leaves["mean"], leaves["head"], *(value.tensor for value in chain))
     variance, log = _two_parts(at_head, leaves["head"], scale.tensor, weight, fits)
     meaning, agrees = _meaning(at_head, leaves["head"], chain, scale.tensor, weight, fits)
-    return largest, weight, residual, meaning, agrees, variance, log, fits
+    return replace(found, meaning=meaning, agrees=agrees, variance=variance, log=log, tolerance=fits)
 
 
 def _proportional(gradient: Any, direction: Any) -> tuple[float, float]:

@@ -25,7 +25,7 @@ def observe_ranks(bench: Bench) -> Ranks:
         raise Unavailable("no loader was declared")
     with preserved():
         try:
-            samplers, takes_rank = _samplers(declared)
+            samplers = _samplers(declared)
             shares = [_indices(sampler, 0) for sampler in samplers]
             again = [_indices(sampler, 1) for sampler in samplers]
         except Unavailable:
@@ -38,7 +38,6 @@ def observe_ranks(bench: Bench) -> Ranks:
     return Ranks(
         kind=type(samplers[0]).__name__,
         ranks=len(samplers),
-        built_for_each_rank=takes_rank,
         samples=size,
         read=read,
         repeated=read - len(covered),
@@ -50,7 +49,7 @@ def observe_ranks(bench: Bench) -> Ranks:
     )
 
 
-def _samplers(declared: Callable[..., Any]) -> tuple[list[Any], bool]:
+def _samplers(declared: Callable[..., Any]) -> list[Any]:
     """One sampler per rank: from a loader built for each, or copies of one that are told their rank."""
     parameters = inspect.signature(declared).parameters
     size_name = next((name for name in _SIZE_NAMES if name in parameters), None)
@@ -59,14 +58,14 @@ def _samplers(declared: Callable[..., Any]) -> tuple[list[Any], bool]:
         for rank in range(_TRIED):
             with seeded(rank):
                 samplers.append(_distributed(declared(**{"rank": rank, size_name: _TRIED})))
-        return samplers, True
+        return samplers
     sampler = _distributed(declared())
     if sampler.num_replicas < _TRIED:
         raise Unavailable("the sampler is built for one process")
     samplers = [copy.copy(sampler) for _ in range(sampler.num_replicas)]
     for rank, one in enumerate(samplers):
         one.rank = rank
-    return samplers, False
+    return samplers
 
 
 def _distributed(loader: Any) -> Any:

@@ -78,7 +78,6 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         return _facts(missing=missing)
     batch = bench.batch(spec.batch_size, 0)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     with _watching() as watch:
         try:
             make_step(bench, model, optimizer, batch, 0)
@@ -101,7 +100,6 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         edited=_edited(model, watch),
         without=watch.without_gradient,
         mode_left=not model.training,
-        frozen=tuple(sorted(frozen & moved)),
     )
 
 
@@ -116,7 +114,6 @@ def _facts(
     edited: bool = False,
     without: bool = False,
     mode_left: bool = False,
-    frozen: tuple[str, ...] = (),
 ) -> StepFacts:
     return StepFacts(
         error=error,
@@ -128,7 +125,6 @@ def _facts(
         gradients_edited_after_step=edited,
         stepped_without_gradient=without,
         mode_left=mode_left,
-        frozen_moved=frozen,
     )
 
 

@@ -48,8 +48,6 @@ class Flow(Flag):
     NOISE = auto()
     NOISE_INDEX = auto()
     """Only the choice of elements is random (a shuffle, a mask of kept patches)."""
-    REDUCTION = auto()
-    """A scalar that was averaged or summed from many values."""
 
 
 @dataclass(slots=True, eq=False)
@@ -121,13 +119,6 @@ class Trace:
     def named(self, *names: str) -> Iterator[Call]:
         """The calls of functions called one of `names`."""
         return (call for call in self.calls if call.name in names)
-
-    def outputs_of(self, module: str) -> tuple[Value, ...]:
-        """What the last call of a module gave."""
-        for execution in reversed(self.executions):
-            if execution.name == module:
-                return execution.outputs
-        return ()
 
 
 _RECENT = 64

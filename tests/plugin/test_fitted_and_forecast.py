@@ -57,7 +57,7 @@ def test_fitted_checks_are_skipped_before_training():
 
 @pytest.mark.parametrize(("fvu", "status"), [(0.5, "passed"), (0.975, "skipped"), (0.99, "skipped"), (1.01, "failed")])
 def test_a_small_sample_yields_no_verdict(fvu, status):
-    assert judge(Observations.of(fitted=Fitted(256, fvu, 0.01, 0, 0))).status == status
+    assert judge(Observations.of(fitted=Fitted(256, fvu, 0.01))).status == status
 
 
 @pytest.mark.parametrize("draw", [torch.randn, lambda *size: torch.distributions.Laplace(0.0, 0.7).sample(size)])
@@ -68,7 +68,7 @@ def test_at_the_threshold_a_verdict_is_as_rare_as_the_page_says(draw):
     for _ in range(runs):
         known, rest = 0.02**0.5 * draw(256, 5).double(), 0.98**0.5 * draw(256, 5).double()
         found = unexplained(known + rest, known)
-        failures += judge(Observations.of(fitted=Fitted(256, found.value, found.error, 0, 0))).status == "failed"
+        failures += judge(Observations.of(fitted=Fitted(256, found.value, found.error))).status == "failed"
     assert failures / runs <= 0.05 + 2 * (0.05 * 0.95 / runs) ** 0.5
 
 
@@ -77,4 +77,4 @@ def test_the_mean_itself_is_always_recognised():
     for _ in range(200):
         data = torch.randn(256, 5).double()
         found = unexplained(data, torch.zeros_like(data))
-        assert judge(Observations.of(fitted=Fitted(256, found.value, found.error, 0, 0))).status == "failed"
+        assert judge(Observations.of(fitted=Fitted(256, found.value, found.error))).status == "failed"
