@@ -100,3 +100,52 @@ def test_fires(source: str, row: int) -> None:
 )
 def test_games_that_are_played_right(source: str) -> None:
     assert rows(rule, source) == []
+
+
+SCORES = """
+import torch
+from torch import nn
+
+encoder = nn.Sequential(nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 4))
+critic = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
+opt, opt_critic = torch.optim.Adam(encoder.parameters()), torch.optim.Adam(critic.parameters())
+one = torch.tensor(1.0)
+minus = one * -1
+for x in torch.rand(100, 8, 32):
+    opt_critic.zero_grad()
+    {critic}
+    opt_critic.step()
+    opt.zero_grad()
+    {encoder}
+    opt.step()
+"""
+PLAIN = "(critic(encoder(x).detach()).mean() - critic(torch.randn(8, 4)).mean()).backward()"
+IN_PARTS = "critic(torch.randn(8, 4)).mean().backward(minus); critic(encoder(x).detach()).mean().backward(one)"
+TURNED = "(critic(torch.randn(8, 4)).mean() - critic(encoder(x).detach()).mean()).backward()"
+
+
+@pytest.mark.parametrize(
+    ("trained", "other"),
+    [
+        (PLAIN, "(-critic(encoder(x)).mean()).backward()"),
+        (PLAIN, "critic(encoder(x)).mean().backward(minus)"),
+        (IN_PARTS, "(-1.0 * critic(encoder(x)).mean()).backward()"),
+        (TURNED, "critic(encoder(x)).mean().backward()"),
+        (PLAIN, "critic(encoder(x)).mean().backward(torch.randn(()))"),
+        (PLAIN, "critic(encoder(x)).pow(2).mean().backward()"),
+    ],
+)
+def test_silent_on_scores_that_are_fought_over(trained, other):
+    assert rows(rule, SCORES.format(critic=trained, encoder=other)) == []
+
+
+@pytest.mark.parametrize(
+    ("trained", "other"),
+    [
+        (PLAIN, "critic(encoder(x)).mean().backward()"),
+        (IN_PARTS, "critic(encoder(x)).mean().backward(one)"),
+        (TURNED, "(-critic(encoder(x)).mean()).backward()"),
+    ],
+)
+def test_scores_that_both_move_alike(trained, other):
+    assert rows(rule, SCORES.format(critic=trained, encoder=other)) == [15]

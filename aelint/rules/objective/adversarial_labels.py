@@ -4,7 +4,8 @@
 
 Looks at updates of a critic and of the part whose outputs it judges, by the losses against constant labels. Reports
 a generator that is trained towards the label that the critic learns for generated samples, and a critic that
-learns one label for everything.
+learns one label for everything. Of critics whose plain score is raised or lowered (Wasserstein), it reports a
+generator that moves the score of its samples in the direction of the critic.
 
 ## Why is this bad?
 
@@ -70,19 +71,20 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.formulas import Leaf
 from aelint.semantics.gradients import Update, reach, updates
 from aelint.semantics.initialization import is_weighted
 from aelint.semantics.lineage import ancestors
-from aelint.semantics.objectives import Objective
+from aelint.semantics.objectives import Objective, Summand
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL318",
     name="adversarial-labels",
-    summary="a generator is trained towards its critic's label for generated samples, or a critic towards one label",
+    summary="a generator is trained towards what its critic learns for generated samples, or a critic towards one label",
     severity=Severity.ERROR,
-    triggers=(("backward",), ("ones", "zeros", "full", "fill_"), ("entropy", "bce", "mse")),
+    triggers=(("backward",), ("ones", "zeros", "full", "fill_", "mean"), ("entropy", "bce", "mse", "mean")),
 )
 
 _JUDGEMENTS = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss"})
@@ -92,7 +94,8 @@ _JUDGEMENTS = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logi
 class Verdict:
     """One loss against a constant label: which layers it trains, and which only take part.
 
-    `by_critic` is True where the last layer before the loss is among those that are trained.
+    `by_critic` is True where the last layer before the loss is among those that are trained. A plain score that is
+    raised has the label 1, one that is lowered 0; `is_score` tells the two kinds apart.
     """
 
     site: Site
@@ -101,6 +104,7 @@ class Verdict:
     trained: frozenset[int]
     held_back: frozenset[int]
     update: Update
+    is_score: bool = False
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -115,6 +119,7 @@ def _verdicts(update: Update) -> Iterator[Verdict]:
     if not isinstance(update.backward.of, Sym) or not all(s.held.known for s in update.steps):
         return
     for summand in Objective(update.backward.of, called=True).summands:
+        yield from _scores(summand, update, held)
         for leaf in summand.leaves:
             if isinstance(leaf, Sym) and leaf.op in _JUDGEMENTS and leaf.site is not None and summand.factor > 0:
                 label = _label(leaf)
@@ -123,6 +128,35 @@ def _verdicts(update: Update) -> Iterator[Verdict]:
                     back = frozenset(judged.severed) | (judged.live - held)
                     trained = judged.live & held
                     yield Verdict(leaf.site, label, _judge(leaf) in trained, trained, back, update)
+
+
+def _scores(summand: Summand, update: Update, held: frozenset[int]) -> Iterator[Verdict]:
+    """A mean of what a layer gives, as Wasserstein critics are trained: raised or lowered as it is."""
+    up = _direction(update) * summand.factor
+    for generator, power in summand.product if len(summand.product) == 1 else ():
+        leaf = generator.key if isinstance(generator, Leaf) and power == 1 else None
+        if isinstance(leaf, Sym) and is_weighted(leaf.layer) and up and update.backward.event.site is not None:
+            judged = reach(leaf)
+            if not judged.everything:
+                back = frozenset(judged.severed) | (judged.live - held)
+                trained = judged.live & held
+                site = update.backward.event.site
+                yield Verdict(site, float(up < 0), id(leaf.layer) in trained, trained, back, update, True)
+
+
+def _direction(update: Update) -> float:
+    """The sign of the gradient that `loss.backward(gradient)` starts from; 0 where it is unknown."""
+    given = getattr(update.backward.event, "args", ())
+    match given:
+        case ():
+            return 1.0
+        case (int() | float() as number, *_):
+            return float(number)
+        case (Sym() as gradient, *_):
+            low, high = gradient.range.low, gradient.range.high
+            return low if low == high else 0.0
+        case _:
+            return 0.0
 
 
 def _judge(leaf: Sym) -> int:
@@ -154,7 +188,15 @@ def _agreeing(found: list[Verdict]) -> Iterator[Finding]:
                 continue  # that is the critic's fault
             # What the one trains the other holds back, and the other way round: two players of one game.
             opposed = generator.trained <= critic.held_back and critic.trained <= generator.held_back
-            if generator.trained and critic.trained and opposed and generator.label == critic.label:
+            alike = generator.label == critic.label and generator.is_score is critic.is_score
+            if generator.trained and critic.trained and opposed and alike and generator.is_score:
+                direction = "raises" if generator.label else "lowers"
+                message = (
+                    f"this {direction} the critic's score of generated samples, as the critic itself does ({place(critic.site, generator.site)}): both "
+                    "agree, and nothing is adversarial; give one of them the other sign"
+                )
+                yield Finding(generator.site, message, (Note(critic.site, "the critic's step"),))
+            elif generator.trained and critic.trained and opposed and alike:
                 message = (
                     f"this trains the generator towards the label {generator.label:g}, which is what the critic learns for its "
                     f"samples ({place(critic.site, generator.site)}): both agree, and nothing is adversarial; use the other label here"
@@ -164,7 +206,7 @@ def _agreeing(found: list[Verdict]) -> Iterator[Finding]:
 
 def _uniform(found: list[Verdict]) -> Iterator[Finding]:
     for update in {id(v.update): v.update for v in found}.values():
-        mine = [v for v in found if v.update is update and v.by_critic]
+        mine = [v for v in found if v.update is update and v.by_critic and not v.is_score]
         fakes = [v for v in mine if v.held_back]
         reals = [v for v in mine if not v.held_back]
         # The generator's own update, with the other label or not, shows that this is its critic.
