@@ -20,6 +20,8 @@ class Progress:
     """The second step of several that make one update leaves the gradient of the first, not their sum."""
     graph_sizes: tuple[int, ...]
     """Operations whose record is still held, after each step that made an update."""
+    mixed: int
+    """Parameters that an optimiser moved by a gradient to which the loss of another optimiser's was added."""
     kept_states: int
     """Results of `state_dict()` that are still held and share memory with the live parameters."""
 

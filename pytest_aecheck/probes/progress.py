@@ -20,6 +20,7 @@ from pytest_aecheck.observations import Progress, Schedule, Unavailable
 from pytest_aecheck.probes.bench import Bench, _said
 from pytest_aecheck.probes.determinism import preserved, seeded
 from pytest_aecheck.probes.steps import make_step, working_copy
+from pytest_aecheck.probes.turns import Turns, following_turns
 
 __all__ = ["observe_progress", "observe_schedule"]
 
@@ -164,11 +165,11 @@ def _rehearse(bench: Bench) -> _Rehearsal:
         raise Unavailable("no train_step was declared")
     work = working_copy(bench).train()
     seen = _Seen()
-    with _watching(seen), preserved():
-        return _steps(bench, work, seen)
+    with _watching(seen), preserved(), following_turns(work) as turns:
+        return _steps(bench, work, seen, turns)
 
 
-def _steps(bench: Bench, model: Any, seen: _Seen) -> _Rehearsal:
+def _steps(bench: Bench, model: Any, seen: _Seen, turns: Turns) -> _Rehearsal:
     spec = bench.spec
     with seeded(spec.seed):
         optimizer = spec.optimizer(model) if spec.optimizer is not None else None
@@ -203,6 +204,7 @@ def _steps(bench: Bench, model: Any, seen: _Seen) -> _Rehearsal:
         first_update=first,
         gradients_erased=bool(first) and _erased(gradients),
         graph_sizes=tuple(sizes),
+        mixed=len(turns.mixed),
         kept_states=_kept(model, seen),
     )
     return _Rehearsal(progress, *_rates(seen))

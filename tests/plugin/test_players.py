@@ -92,3 +92,62 @@ def test_reconstructions_with_a_label_of_their_own_are_left_alone(generators):
 @pytest.mark.parametrize("generators", [(1.0, 1), (0.0, -1)], ids=["non-saturating", "saturating"])
 def test_reconstructions_that_are_labelled_real_fail(generators):
     assert verdict(of_reconstructions(generators, 1.0), WithCritic).status == "failed"
+
+
+def both(model):
+    generator = [*model.encoder.parameters(), *model.fc_mu.parameters(), *model.decoder.parameters()]
+    return torch.optim.Adam(generator, lr=1e-3), torch.optim.Adam(model.critic.parameters(), lr=1e-3)
+
+
+def losses(model, x, cut):
+    y = model.decoder(model.encode(x)[0])
+    critic = F.relu(1 - model.critic(x)).mean() + F.relu(1 + model.critic(y.detach() if cut else y)).mean()
+    return F.mse_loss(y, x) - 0.1 * model.critic(y).mean(), critic
+
+
+def one_after_the_other(model, optimizers, x, cut=True):
+    generator, critic = optimizers
+    own, other = losses(model, x, cut)
+    generator.zero_grad()
+    own.backward(retain_graph=True)
+    critic.zero_grad()
+    other.backward()
+    generator.step()
+    critic.step()
+
+
+def stepping_before(model, optimizers, x):
+    generator, critic = optimizers
+    generator.zero_grad()
+    losses(model, x, True)[0].backward()
+    generator.step()
+    critic.zero_grad()
+    losses(model, x, False)[1].backward()
+    critic.step()
+
+
+def cleared_first(model, optimizers, x):
+    """One loss for both, in two backward passes."""
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    own, other = losses(model, x, True)
+    own.backward(retain_graph=True)
+    other.backward()
+    for optimizer in optimizers:
+        optimizer.step()
+
+
+def turns(step):
+    spec = AESpec(WithCritic, vectors, optimizer=both, train_step=step)
+    return run_checks(spec, only=["AEC425"])["AEC425"]
+
+
+@pytest.mark.parametrize("step", [one_after_the_other, stepping_before, cleared_first])
+def test_players_that_keep_to_their_own_gradients_are_left_alone(step):
+    assert turns(step).status == "passed", str(turns(step))
+
+
+def test_a_critics_loss_that_reaches_the_generator_before_it_steps_fails():
+    found = turns(lambda m, o, x: one_after_the_other(m, o, x, cut=False))
+    assert found.status == "failed"
+    assert found.numbers["parameters"] == 8

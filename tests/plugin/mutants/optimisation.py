@@ -172,3 +172,35 @@ MUTANTS.append(
 def generator_cut_from_its_sample(model, x):
     fake = model.decoder(torch.randn(len(x), 4)).detach()
     return zoo.elbo(model, x) + zoo.gaussian_kl(*model.encode(fake))
+
+
+class WithCritic(MLP):
+    def __init__(self):
+        super().__init__()
+        self.critic = nn.Linear(20, 1)
+
+
+def two_players(model):
+    generator = [*model.encoder.parameters(), *model.decoder.parameters()]
+    return torch.optim.Adam(generator, lr=1e-3), torch.optim.Adam(model.critic.parameters(), lr=1e-3)
+
+
+def critic_moves_generator(model, optimizers, x):
+    generator, critic = optimizers
+    y = model(x)
+    generator.zero_grad()
+    (F.mse_loss(y, x) - 0.1 * model.critic(y).mean()).backward(retain_graph=True)
+    critic.zero_grad()
+    (model.critic(y) - model.critic(x)).mean().backward()
+    generator.step()
+    critic.step()
+
+
+MUTANTS.append(
+    Mutant(
+        "critic_moves_generator",
+        "AEC425",
+        WithCritic,
+        more={"optimizer": two_players, "train_step": critic_moves_generator},
+    )
+)
