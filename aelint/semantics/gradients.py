@@ -19,6 +19,8 @@ _FLAT = frozenset(
     {"round", "floor", "ceil", "trunc", "sign", "argmax", "argmin", "heaviside", "gt", "ge", "lt", "le", "eq", "ne"}
 )
 """Operations whose derivative is zero wherever it exists."""
+_SHAPED_ALIKE = frozenset({"rand", "randn", "randint", "zeros", "ones", "empty", "full"})
+"""What is made anew: `randn_like(x)` takes nothing from x but its shape."""
 _SEVERING = frozenset({"detach", "numpy", "tolist", "tensor", "as_tensor", "from_numpy"})
 _REMADE = frozenset({"torch.tensor", "torch.as_tensor", "torch.from_numpy", "torch.Tensor", "torch.FloatTensor"})
 
@@ -99,7 +101,7 @@ def reach(tensor: Value) -> Reach:
             unread |= bool(given) or any(isinstance(m, Function) for m in value.inputs)
         behind = cut or (value if _is_cut(value) else None)
         # `x.type_as(y)` takes nothing from y but its type.
-        inputs = value.inputs[:1] if value.op == "to" else value.inputs
+        inputs = () if value.op in _SHAPED_ALIKE else value.inputs[:1] if value.op == "to" else value.inputs
         pending.extend((s, behind) for i in inputs for s in syms_in(i))
     return Reach(frozenset(live), {k: v for k, v in severed.items() if k not in live}, unread)
 

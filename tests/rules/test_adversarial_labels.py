@@ -149,3 +149,8 @@ def test_silent_on_scores_that_are_fought_over(trained, other):
 )
 def test_scores_that_both_move_alike(trained, other):
     assert rows(rule, SCORES.format(critic=trained, encoder=other)) == [15]
+
+
+def test_silent_where_the_prior_takes_the_shape_of_the_codes():
+    like = "code = encoder(x); (critic(torch.randn_like(code)).mean() - critic(code.detach()).mean()).backward()"
+    assert rows(rule, SCORES.format(critic=like, encoder="critic(encoder(x)).mean().backward()")) == []
