@@ -108,13 +108,6 @@ def _operands(call: Call) -> tuple[Value, Value] | None:
 
 
 def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair:
-    swapped = (
-        call.name in _ASYMMETRIC
-        and Flow.PARAMETER in target.flow
-        and Flow.PARAMETER not in prediction.flow
-        and Flow.INPUT in prediction.flow
-        and target.tensor.requires_grad
-    )
     interval = interval_of(prediction)
     values = target.tensor.detach()
     low, high = (float(values.min()), float(values.max())) if values.numel() else (0.0, 0.0)
@@ -129,7 +122,7 @@ def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair
         target_low=low,
         target_high=high,
         share_outside=_share_outside(values, interval.low, interval.high),
-        swapped=swapped,
+        swapped=call.name in _ASYMMETRIC and _swapped(prediction, target),
         same_shape=prediction.tensor.shape == target.tensor.shape,
         prediction_shape=tuple(prediction.tensor.shape),
         target_shape=tuple(target.tensor.shape),
@@ -142,6 +135,12 @@ def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair
         sum_gap=_sum_gap(prediction, target),
         prediction_trained=Flow.PARAMETER in prediction.flow and Flow.PARAMETER not in target.flow,
     )
+
+
+def _swapped(prediction: Value, target: Value) -> bool:
+    """Whether the network's output stands where the data belong, and the data where the output belongs."""
+    data_first = Flow.INPUT in prediction.flow and Flow.PARAMETER not in prediction.flow
+    return data_first and Flow.PARAMETER in target.flow and bool(target.tensor.requires_grad)
 
 
 def _share_outside(values: Any, low: float, high: float) -> float:

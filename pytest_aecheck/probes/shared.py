@@ -90,28 +90,27 @@ def _train(bench: Bench) -> TrainingPass:
             if _version(p) != version and not torch.equal(p.detach(), value)
         )
         tables = _changed_tables(model, {**buffers, **{name: value for name, (_, _, value) in before.items()}})
-        gradients: dict[str, Any] = dict.fromkeys(named)
-        trained = False
-        if run.loss is not None and run.loss.requires_grad:
-            trained = any(variable is not leaf for variable in graph_leaves(run.loss))
-            learning = {name: p for name, p in named.items() if p.requires_grad}
-            found = (
-                torch.autograd.grad(run.loss, list(learning.values()), allow_unused=True, retain_graph=True)
-                if learning
-                else ()
-            )
-            gradients.update(zip(learning, found, strict=True))
+        trains = run.loss is not None and run.loss.requires_grad
         return TrainingPass(
             run=run,
-            gradients=gradients,
+            gradients=dict.fromkeys(named) | (_gradients(run.loss, named) if trains else {}),
             pairs=operand_pairs(run),
             moved=moved,
             tables=tables,
-            trained=trained,
+            trained=trains and any(variable is not leaf for variable in graph_leaves(run.loss)),
             input_gradient=_input_gradient(bench, run, leaf),
             counted=_counted(run, leaf),
             cut=cut_from_reconstruction(run, model),
         )
+
+
+def _gradients(loss: Any, named: dict[str, Any]) -> dict[str, Any]:
+    """The gradient of the loss at each parameter that is trained, None where none arrives."""
+    learning = {name: p for name, p in named.items() if p.requires_grad}
+    if not learning:
+        return {}
+    found = torch.autograd.grad(loss, list(learning.values()), allow_unused=True, retain_graph=True)
+    return dict(zip(learning, found, strict=True))
 
 
 def _version(tensor: Any) -> int:

@@ -120,6 +120,7 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _averages(program)
     yield from _left_at_once(program)
     yield from _unjudged(program)
+    yield from _misjudged(program)
     yield from _rebuilt(program)
 
 
@@ -162,6 +163,17 @@ def _unjudged(program: Program) -> Iterator[Finding]:
             "of another loader; compute it from this loop's batch",
             notes,
         )
+    for metric in losses_without_the_model(program):
+        notes = (Note(metric.source, "the model that is to be evaluated"),) if metric.source is not None else ()
+        yield Finding(
+            metric.site,
+            f"this loss compares data with data: the model is never called in the loop ({place(metric.loop, metric.site)}), so the number says "
+            "nothing about it; compare the model's output with the target",
+            notes,
+        )
+
+
+def _misjudged(program: Program) -> Iterator[Finding]:
     for call in exchanged_scores(program):
         yield Finding(
             call.site,
@@ -179,14 +191,6 @@ def _unjudged(program: Program) -> Iterator[Finding]:
             call.site,
             "this loss compares a code with what is decoded from it, where training compares the output with data: the number "
             "says nothing about the reconstruction; compare the output with its target",
-        )
-    for metric in losses_without_the_model(program):
-        notes = (Note(metric.source, "the model that is to be evaluated"),) if metric.source is not None else ()
-        yield Finding(
-            metric.site,
-            f"this loss compares data with data: the model is never called in the loop ({place(metric.loop, metric.site)}), so the number says "
-            "nothing about it; compare the model's output with the target",
-            notes,
         )
 
 

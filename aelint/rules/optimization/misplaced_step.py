@@ -106,58 +106,60 @@ RULE = Rule(
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Report each misplaced call once."""
+    """Report each misplaced call."""
+    yield from _steps(program)
+    yield from _clips(program)
+    yield from _conditions(program)
+    yield from _schedules(program)
+
+
+def _steps(program: Program) -> Iterator[Finding]:
     for found in steps_behind_the_loop(program):
-        backward = found.backward.event.site
+        step, backward = found.step.event.site, found.backward.event.site
         message = (
-            f"{_said(found.step.event.site)} runs once behind the loop that computes ({place(backward, found.step.event.site)}) and clears gradients in "
+            f"{_said(step)} runs once behind the loop that computes ({place(backward, step)}) and clears gradients in "
             "every round: all batches but the last are lost; move the step into the loop, behind the backward pass"
         )
-        yield Finding(found.step.event.site, message, (Note(backward, "gradients are computed"),))
+        yield Finding(step, message, (Note(backward, "gradients are computed"),))
     for found in cleared_early(program):
         if not same_round(found.backward.context, found.step.context):
-            backward = found.backward.event.site
+            step, backward = found.step.event.site, found.backward.event.site
             message = (
-                f"{_said(found.step.event.site)} runs before the backward pass ({place(backward, found.step.event.site)}) and after the gradients are "
-                f"cleared ({place(found.action.event.site, found.step.event.site)}), so it moves nothing; move it behind the backward pass"
+                f"{_said(step)} runs before the backward pass ({place(backward, step)}) and after the gradients are "
+                f"cleared ({place(found.action.event.site, step)}), so it moves nothing; move it behind the backward pass"
             )
-            yield Finding(
-                found.step.event.site, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR
-            )
-    for found in late_clips(program):
-        message = (
-            f"gradients are clipped after {_said(found.step.event.site)} ({place(found.step.event.site, found.action.event.site)}) has used them, so the "
-            "update is not limited; clip between `backward` and `step`"
-        )
-        yield Finding(
-            found.action.event.site, message, (Note(found.step.event.site, "the step"),), severity=Severity.ERROR
-        )
-    for found in early_clips(program):
-        message = (
-            f"gradients are clipped before the backward pass ({place(found.backward.event.site, found.action.event.site)}) has computed them: nothing is "
-            "limited; clip between `backward` and `step`"
-        )
-        yield Finding(
-            found.action.event.site,
-            message,
-            (Note(found.backward.event.site, "gradients are computed"),),
-            severity=Severity.ERROR,
-        )
-    for scaled in scaled_clips(program):
-        message = (
-            f"gradients are clipped while they carry the scale of the loss ({place(scaled.backward.event.site, scaled.clip.event.site)}), so the limit is "
-            "tens of thousands of times too tight; call `unscale_` of the scaler with the optimiser first"
-        )
-        notes = (Note(scaled.backward.event.site, "the scaled loss"), Note(scaled.step.event.site, "the scaler's step"))
-        yield Finding(scaled.clip.event.site, message, notes, severity=Severity.ERROR)
+            yield Finding(step, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR)
     for found in idle_optimizers(program):
         message = (
             f"{_said(found.action.event.site)} clears the gradients of an optimiser that never takes a step: what it holds keeps "
             "its initial values; call its `step()` beside this one"
         )
         yield Finding(found.step.event.site, message, (Note(found.action.event.site, "the optimiser"),))
-    yield from _conditions(program)
-    yield from _schedules(program)
+
+
+def _clips(program: Program) -> Iterator[Finding]:
+    for found in late_clips(program):
+        clip, step = found.action.event.site, found.step.event.site
+        message = (
+            f"gradients are clipped after {_said(step)} ({place(step, clip)}) has used them, so the update is not limited; "
+            "clip between `backward` and `step`"
+        )
+        yield Finding(clip, message, (Note(step, "the step"),), severity=Severity.ERROR)
+    for found in early_clips(program):
+        clip, backward = found.action.event.site, found.backward.event.site
+        message = (
+            f"gradients are clipped before the backward pass ({place(backward, clip)}) has computed them: nothing is "
+            "limited; clip between `backward` and `step`"
+        )
+        yield Finding(clip, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR)
+    for scaled in scaled_clips(program):
+        clip, backward = scaled.clip.event.site, scaled.backward.event.site
+        message = (
+            f"gradients are clipped while they carry the scale of the loss ({place(backward, clip)}), so the limit is "
+            "tens of thousands of times too tight; call `unscale_` of the scaler with the optimiser first"
+        )
+        notes = (Note(backward, "the scaled loss"), Note(scaled.step.event.site, "the scaler's step"))
+        yield Finding(clip, message, notes, severity=Severity.ERROR)
 
 
 def _conditions(program: Program) -> Iterator[Finding]:
