@@ -172,6 +172,10 @@ _MOVES = frozenset(
 )
 
 
+_FILLED = frozenset({"zeros", "ones", "full"})
+"""Tensors that have nothing but their size from others."""
+
+
 def is_noise(value: Sym) -> bool:
     """Whether a node draws numbers from a law that no tensor shapes."""
     if value.op in {"distributions.sample", "distributions.rsample"}:
@@ -179,7 +183,7 @@ def is_noise(value: Sym) -> bool:
         return (
             isinstance(drawn, Object)
             and drawn.name in _DRAWN_FROM
-            and not any(_is_learned(p) for p in graph.parts(drawn))
+            and not any(_is_learned(p) for p in graph.parts(drawn) if p.op not in _FILLED)
         )
     if value.op not in NOISE:
         return False

@@ -16,12 +16,12 @@ from aelint.semantics.algebra import Algebra, algebra_of, close, dominant
 from aelint.semantics.formulas import Exp, Form, Generator, Leaf, Log, Monomial
 from aelint.semantics.memo import per_program
 from aelint.semantics.operators.distributions import constructor_arguments
-from aelint.semantics.posteriors import Law, law_of
+from aelint.semantics.posteriors import Law, law_of, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Sym
 
-__all__ = ["Reading", "readings"]
+__all__ = ["PlainScale", "Reading", "plain_scales", "readings"]
 
 _SUMS = frozenset({"add", "sub", "addcmul"})
 _OF_DISTRIBUTIONS = frozenset({"distributions.kl_divergence", "distributions.log_prob", "distributions.entropy"})
@@ -54,6 +54,59 @@ class Reading:
     def exponentiated_twice(self) -> bool:
         """Whether what the formula takes for a logarithm is already an exponential."""
         return self.how == "formula" and any(isinstance(g, Exp) for g, _ in self.inner)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainScale:
+    """A Gaussian density with the scale, or the variance, where its logarithm belongs; `name` says which tensor that is."""
+
+    site: Site
+    name: str
+
+
+@per_program
+def plain_scales(program: Program) -> tuple[PlainScale, ...]:
+    """Sums `s + d^2 / (2 s^2)`, and with variances `v + d^2 / v`, up to a common factor; each scale once, in the smallest sum."""
+    algebra = algebra_of(program)
+    # The density of a sample at itself holds the square of its noise: what the scale divides, it has multiplied.
+    noises = {p.noise.id: p.law.head for p in posteriors(program) if p.noise is not None and p.law is not None}
+    found: dict[int, PlainScale] = {}
+    for node in graph.nodes(program):
+        if node.op not in _SUMS or node.site is None:
+            continue
+        form = algebra.form(node) or {}
+        for term, coefficient in form.items() if len(form) <= formulas.LARGEST_FORM else ():
+            match list(term):
+                case [(Leaf(key=Sym() as scale), 1)] if _is_plain(form, scale, coefficient, noises):
+                    found.setdefault(scale.id, PlainScale(node.site, f"`{scale.name}`" if scale.name else "the scale"))
+                case _:
+                    pass
+    return tuple(found.values())
+
+
+def _is_plain(form: Form, scale: Sym, coefficient: float, noises: dict[int, Sym]) -> bool:
+    """Whether the form holds a square over the scale, with the weight that a density gives it, and not its logarithm."""
+    leaf = Leaf(scale)
+    if scale.op not in _SCALES or any(g == Log(leaf) for term in form for g, _ in term):
+        return False
+    for term, weight in form.items():
+        power = next((-exponent for g, exponent in term if g == leaf), 0.0)
+        rest = [(g, e) for g, e in term if g != leaf]
+        squared = len(rest) == 1 and isinstance(rest[0][0], Leaf) and _is_square(rest[0][0].key, rest[0][1])
+        key = rest[0][0].key if squared and isinstance(rest[0][0], Leaf) else None
+        if isinstance(key, Sym) and noises.get(key.id) is scale and power == 0:
+            power = 2.0
+        if power in {1.0, 2.0} and squared and close(coefficient, power * weight):
+            return True
+    return False
+
+
+def _is_square(key: object, exponent: float) -> bool:
+    return exponent == 2 or (exponent == 1 and isinstance(key, Sym) and key.op in {"pow", "square"})
+
+
+_SCALES = frozenset({"softplus", "log1p", "exp", "sqrt", "clamp", "add", "abs", "elu"})
+"""Operations that make a positive number."""
 
 
 @per_program

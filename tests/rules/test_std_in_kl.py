@@ -155,3 +155,46 @@ def test_silent_where_a_sample_is_written_out_in_its_own_density():
         (out.pow(2).sum() + kl).backward()
     """
     assert rows(rule, source) == []
+
+
+DENSITY = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+net, scale = nn.Linear(8, 8), nn.Linear(8, 8)
+x = torch.rand(4, 8)
+out, sigma = net(x), F.softplus(scale(x))
+eps = torch.randn_like(out)
+w = out + sigma * eps
+value = {density}
+value.sum().backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        "torch.log(sigma) + (x - out) ** 2 / (2 * sigma**2)",
+        "0.1 * sigma + (x - out) ** 2 / (2 * sigma**2)",
+        "sigma + (x - out) ** 2",
+        "sigma + torch.log(sigma) + (x - out) ** 2 / (2 * sigma**2)",
+        "-torch.log(sigma) - (w - out) ** 2 / (2 * sigma**2)",
+    ],
+    ids=["log-std", "a-penalty", "no-variance", "both", "own-sample"],
+)
+def test_silent_on_densities(density):
+    assert rows(rule, DENSITY.format(density=density)) == []
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        "sigma + (x - out) ** 2 / (2 * sigma**2)",
+        "-0.9 - sigma - 0.5 * ((x - out) / sigma) ** 2",
+        "0.5 * (sigma + (x - out) ** 2 / sigma)",
+        "-sigma - (w - out) ** 2 / (2 * sigma**2)",
+    ],
+)
+def test_fires_on_a_scale_in_place_of_its_logarithm(density):
+    assert rows(rule, DENSITY.format(density=density)) == [11]

@@ -72,3 +72,48 @@ def step(x):
 """
     assert rows(rule, source.format(result="shown")) == []
     assert rows(rule, source.format(result="nn.functional.relu(shown)")) == [10]
+
+
+SCALED = """
+import torch
+from torch import nn
+from torch.distributions import Normal
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.log_std = nn.Linear(8, 2), nn.Linear(8, 2)
+        self.decoder = nn.Linear(2, 8)
+
+    def forward(self, x):
+        mu, log_std = self.mean(x), self.log_std(x)
+        sigma = torch.exp(log_std)
+        kl = 0.5 * (sigma**2 + mu**2 - 1 - 2 * log_std).sum()
+        noise = Normal(torch.zeros_like(mu), torch.ones_like(mu))
+        z = {sample}
+        return self.decoder(z), kl
+
+VAE()(torch.rand(4, 8))
+"""
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "mu + sigma * torch.randn_like(mu)",
+        "noise.sample() * sigma + mu",
+        "(torch.randn_like(mu) + 0.1) * sigma + mu",
+        "(mu + sigma * torch.randn_like(mu)) * torch.sigmoid(mu)",
+    ],
+    ids=["sum", "distribution", "shifted-noise", "gated-afterwards"],
+)
+def test_silent_on_means_that_are_left_alone(sample):
+    assert rows(rule, SCALED.format(sample=sample)) == []
+
+
+@pytest.mark.parametrize(
+    "sample",
+    ["(torch.randn_like(mu) + mu) * sigma", "(noise.sample() + mu) * sigma", "sigma * (mu + torch.randn_like(sigma))"],
+)
+def test_fires_on_a_mean_that_is_scaled_with_the_noise(sample):
+    assert rows(rule, SCALED.format(sample=sample)) == [17]

@@ -77,7 +77,7 @@ from aelint.semantics.formulas import Exp
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.posteriors import Posterior, posteriors
 from aelint.semantics.program import Program
-from aelint.semantics.readings import Reading, readings
+from aelint.semantics.readings import Reading, plain_scales, readings
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym, Value
 from aelint.semantics.wording import place
@@ -99,6 +99,12 @@ def check(program: Program) -> Iterator[Finding]:
     algebra = algebra_of(program)
     for site, message, notes in (*_twice(program, algebra), *_contradicting(program, algebra)):
         yield Finding(site, message, notes)
+    for plain in plain_scales(program):
+        message = (
+            f"this density holds {plain.name} itself where its logarithm belongs: beside the squared difference over the variance "
+            "stands the logarithm of the scale"
+        )
+        yield Finding(plain.site, message)
 
 
 def _twice(program: Program, algebra: Algebra) -> Iterator[tuple[Site, str, tuple[Note, ...]]]:

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports `mean + scale * noise` whose noise is drawn with a fixed standard deviation or mean other than 1 and 0, or is
-multiplied by a number, where a KL formula in the program says what the standard deviation of the sample is.
+multiplied by a number, where a KL formula in the program says what the standard deviation of the sample is. Also
+`(noise + mean) * scale`, which scales the mean as well.
 
 ## Why is this bad?
 
@@ -68,10 +69,11 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
-from aelint.semantics.algebra import close
+from aelint.semantics.algebra import algebra_of, close
+from aelint.semantics.formulas import Leaf
 from aelint.semantics.graph import consumers
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.posteriors import Posterior, draw_of, posteriors
+from aelint.semantics.posteriors import Posterior, draw_of, law_of, posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.readings import Reading, readings
 from aelint.semantics.values import Sym
@@ -104,6 +106,28 @@ def check(program: Program) -> Iterator[Finding]:
                 "draw the noise with `torch.randn_like` and leave it as it is"
             )
             yield Finding(site, message, (Note(reading.site, "the divergence"),))
+    yield from _scaled_means(program, read)
+
+
+def _scaled_means(program: Program, read: dict[int, Reading]) -> Iterator[Finding]:
+    """`(noise + mean) * scale`, where a divergence holds the square of the mean alone."""
+    algebra, users = algebra_of(program), consumers(program)
+    for one in posteriors(program):
+        if one.scale is not None or one.law is not None or one.mean is None:
+            continue
+        for product in (u for u in users.get(one.sample.id, ()) if u.op == "mul" and u.site is not None):
+            scale = next((i for i in product.inputs if isinstance(i, Sym) and i is not one.sample), None)
+            law = law_of(algebra, scale)
+            reading = read.get(law.head.id) if law is not None else None
+            if reading is None or reading.node is None or product.site is None:
+                continue
+            squared = frozenset({(Leaf(algebra.leaf(one.mean)), 2.0)})
+            if squared in (algebra.form(reading.node) or {}):
+                message = (
+                    "this scales the mean together with the noise, while the divergence on "
+                    f"{place(reading.site, product.site)} takes the mean as it is: the sample is `mean + scale * noise`"
+                )
+                yield Finding(product.site, message, (Note(reading.site, "the divergence"),))
 
 
 def _is_optional(program: Program, one: Posterior) -> bool:
