@@ -76,3 +76,13 @@ def test_silent_on_the_filters_of_a_layer_with_a_group_for_each_channel():
     )
     assert rows(rule, source.format(groups="width")) == []
     assert rows(rule, source.format(groups="x.groups")) == []
+
+
+def test_silent_on_sizes_that_are_too_long_to_compare():
+    source = HEAD + (
+        "def fold(x, a, b, c, d, e):\n"
+        "    n, g, k = x.shape[0], x.shape[1] // a, 64 // (x.shape[1] // a)\n"
+        "    h, w = (x.shape[2] + a + b + c + d + e), (x.shape[3] + a + b + c + d - e)\n"
+        "    return torch.zeros(n, g, k, h, w).reshape(n, 64, h, w)\n"
+    )
+    assert rows(rule, source) == []

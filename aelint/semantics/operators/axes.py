@@ -59,8 +59,8 @@ def differ(left: Dim, right: Dim) -> bool:
 
 
 def _plain(key: object) -> bool:
-    # The floor of a quotient can be zero; the number of samples or of channels cannot.
-    return not (isinstance(key, tuple) and key and key[0] == "floor")
+    # The floor of a quotient can be zero, and so can a difference too long to write; a number of channels cannot.
+    return not (isinstance(key, tuple) and key and key[0] in {"floor", "expression"})
 
 
 _COUNTABLE: tuple[type, ...] = (
