@@ -54,6 +54,8 @@ def _reshapes(program: Program) -> Iterator[tuple[Call, Shape, Shape]]:
 def moved_axes(program: Program) -> Iterator[MovedAxis]:
     """Reshapes where `permute` was meant: the sizes change places, the elements do not."""
     for call, shape, target in _reshapes(program):
+        if [d for d in shape if d != 1] == [d for d in target if d != 1]:
+            continue  # axes of one element move nothing
         moved = _is_permutation(shape, target) or _regroups_positions(shape, target)
         moved = moved or _joins_windows(call, shape, target) or _lays_patches_in_rows(shape, target)
         if moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target):

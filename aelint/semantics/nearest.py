@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aelint.semantics.dims import Dim
+from aelint.semantics.dims import Dim, Poly
 from aelint.semantics.lineage import RESHAPES, ancestors, source
 from aelint.semantics.operators.api import to_dim, to_number
 from aelint.semantics.quantizers import Lookup
@@ -158,7 +158,12 @@ def is_normalized(lookup: Lookup) -> bool:
 
 
 def codes_in(lookup: Lookup) -> Dim | None:
-    """The number of codes."""
+    """The number of codes; None where the table is made of the batch's own vectors, as it is when it starts."""
+    found = _rows_of_table(lookup)
+    return None if isinstance(found, Poly) and found.has_batch else found
+
+
+def _rows_of_table(lookup: Lookup) -> Dim | None:
     match lookup:
         case Lookup(table=Object(bound=bound)):
             return to_dim(bound.get("num_embeddings"))

@@ -136,3 +136,8 @@ def test_silent_on_other_reshapes(line):
 )
 def test_inner_axis_that_becomes_the_last(shape, target, found):
     assert rows(rule, f"import torch\ntorch.rand({shape}).view({target})\n") == found
+
+
+def test_silent_where_an_axis_of_one_element_is_left_out():
+    assert rows(rule, "import torch\ny = torch.rand(196, 6, 263, {}).reshape(196, 6 * {}, 263)\n".format(1, 1)) == []
+    assert rows(rule, "import torch\ny = torch.rand(196, 6, 263, {}).reshape(196, 6 * {}, 263)\n".format(4, 4)) == [2]

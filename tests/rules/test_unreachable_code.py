@@ -145,3 +145,27 @@ def test_the_hardest_negative_of_a_bank_that_is_no_codebook():
         return bank[index]
     """
     assert rows(rule, source) == []
+
+
+def test_silent_on_a_codebook_that_starts_with_vectors_of_the_batch():
+    source = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Quantizer(nn.Module):
+    def __init__(self, size, dim):
+        super().__init__()
+        self.size, self.started = size, False
+        self.register_buffer("table", torch.zeros(size, dim))
+
+    def forward(self, z):
+        z = nn.Linear(8, 4)(z)
+        if not self.started:
+            self.table = z[: self.size] if len(z) > self.size else z
+        keys = self.table.t()
+        distance = (z**2).sum(-1, keepdim=True) - 2 * z @ keys + (keys**2).sum(0, keepdim=True)
+        index = distance.argmin(dim={axis})
+        return F.embedding(index, self.table)
+"""
+    assert rows(rule, source.format(axis=-1)) == []
