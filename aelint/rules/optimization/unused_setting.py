@@ -77,6 +77,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.crossed_options import crossed_options
 from aelint.semantics.objectives import objectives
 from aelint.semantics.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
 from aelint.semantics.terms import divergences
@@ -117,6 +118,13 @@ def _withheld(program: Program) -> Iterator[Finding]:
     for one in overwritten_parameters(program):
         text = f"`{one.name}` is given other values before anything has read what was passed"
         yield _not_used(one, f"{text}; use another name for these")
+
+    for crossed in crossed_options(program):
+        message = (
+            f"`{crossed.owner}` reads `{crossed.read}`, the option of the other side, and nothing reads `{crossed.meant}` "
+            f"({place(crossed.declared, crossed.site)}): every value of it gives the same result; read `{crossed.meant}` here"
+        )
+        yield Finding(crossed.site, message, (Note(crossed.declared, "declared here"),))
 
 
 def _not_used(one: Withheld, message: str) -> Finding:
