@@ -62,3 +62,39 @@ def test_silent_on_a_formula_that_approximates_what_the_option_is_called():
         """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("x * torch.sigmoid(1.702 * x)", "torch.sigmoid(x)")) == [6]
+
+
+NAMESAKES = """import torch.nn as nn
+
+class EdgeLoss(nn.Module):
+    pass
+
+class DiceLoss(nn.Module):
+    pass
+
+class Both(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.edge = EdgeLoss()
+        self.{name} = {built}()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "built", "rest"),
+    [
+        ("dice", "DiceLoss", ""),
+        ("other", "EdgeLoss", ""),
+        ("dice", "EdgeLoss", "DiceLoss()"),
+        ("dice", "EdgeLoss", "losses = {'dice': 'DiceLoss'}"),
+        ("dice", "nn.MSELoss", ""),
+    ],
+    ids=["what-it-is-called", "no-namesake", "built-elsewhere", "found-by-name", "of-torch"],
+)
+def test_silent_on_parts_with_other_names(name, built, rest):
+    assert rows(rule, NAMESAKES.format(name=name, built=built) + rest + "\n") == []
+
+
+@pytest.mark.parametrize("name", ["dice", "dice_loss", "DiceLoss"])
+def test_fires_on_a_part_whose_namesake_is_never_built(name):
+    assert rows(rule, NAMESAKES.format(name=name, built="EdgeLoss")) == [13]

@@ -122,6 +122,45 @@ def check(program: Program) -> Iterator[Finding]:
                 reference, name, text = found
                 message = f'the option "{name}" builds `{text}` here; build what it is called, or rename the option'
                 yield Finding(Site(program.unit, reference), message)
+    yield from _namesakes(program)
+
+
+def _namesakes(program: Program) -> Iterator[Finding]:
+    """`self.dice = BCELoss()` beside `self.bce = BCELoss()`, where a class `DiceLoss` of the same file is never built."""
+    named = {c.name: _plain(c.name) for c in program.own_classes}
+    built = {n.id for n in walk(program.tree) if isinstance(n, ast.Name)}
+    built |= {n.value for n in walk(program.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    for cls in program.own_classes:
+        parts = [part for part in (_part(n) for n in walk(cls.node)) if part is not None and part[1] in named]
+        for attribute, name, call in parts:
+            meant = [c for c, plain in named.items() if _plain(attribute) in plain and c not in built]
+            rightly = [a for a, other, _ in parts if other == name and _plain(a) in named[name]]
+            if len(_plain(attribute)) >= _SHORTEST and meant and rightly and _plain(attribute) not in named[name]:
+                message = (
+                    f"`self.{attribute}` is built as `{name}`, as `self.{rightly[0]}` is, and nothing builds `{meant[0]}`: "
+                    "build what it is called"
+                )
+                yield Finding(Site(program.unit, call), message)
+
+
+_SHORTEST = 4
+"""Shorter names stand in longer ones by chance."""
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _part(node: ast.AST) -> tuple[str, str, ast.Call] | None:
+    """The attribute, the class and the call of `self.part = Class(...)`."""
+    match node:
+        case ast.Assign(
+            targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)],
+            value=ast.Call(func=ast.Name(id=name)) as call,
+        ):
+            return attribute, name, call
+        case _:
+            return None
 
 
 def _choices(node: ast.AST) -> Iterator[tuple[list[str], ast.AST]]:
