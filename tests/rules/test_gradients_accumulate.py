@@ -220,3 +220,21 @@ def test_silent_where_a_setting_chooses_between_accumulating_and_stepping_at_onc
             optimizer.step()
     """
     assert rows(rule, source) == []
+
+
+def test_silent_where_the_output_for_random_numbers_is_summed_to_show_the_machinery():
+    source = """
+import torch
+from torch import nn
+from parallel import spread
+
+net = spread(nn.Linear(4, 4))
+opt = torch.optim.AdamW(net.parameters())
+for i in range(10):
+    x = torch.rand(8, 4)
+    out = net(x)
+    {loss}.backward()
+    opt.step()
+"""
+    assert rows(rule, source.format(loss="out.sum()")) == []
+    assert rows(rule, source.format(loss="(out - x).pow(2).sum()")) == [11]
