@@ -58,11 +58,12 @@ def _root(machine: Machine, run: Callable[[], object], *, guess: bool = False) -
 def _run_unreached(machine: Machine, module: Module) -> None:
     """Enter every class and function of the file that nothing entered so far, with unknown arguments."""
     own_classes = [c for c in machine.classes if c.module is module]
-    # A class that another one inherits from or builds is better seen there.
-    for cls in own_classes:
+    # A class that another one inherits from or builds is better seen there, with the sizes that it gets:
+    # files define the parts before the whole.
+    for cls in reversed(own_classes):
         if not any(i.cls is cls for i in machine.instances) and not _is_abstract(cls, own_classes):
             _root(machine, partial(_build, machine, module, cls), guess=_is_configured(cls))
-    for cls in own_classes:
+    for cls in reversed(own_classes):
         instance = next((i for i in machine.instances if i.cls is cls), None)
         if instance is not None:
             _run_methods(machine, module, instance)
