@@ -63,6 +63,9 @@ def get(frame: Frame, value: Value, name: str, node: ast.AST, *, calling: bool =
             return _of_super(value, name)
         case DictValue() if not calling and name in value.items and value.site is None:
             return value.items[name]
+        case (Sym() as values, Sym() as indices) if name in {"values", "indices"} and not calling:
+            # What `topk`, `sort`, `max(dim=...)` and their like give is a named tuple.
+            return values if name == "values" else indices
         case Function() | Bound() | Partial() if not calling:
             return frame.unknown("attr", value, node=node, name=name)
         case _:

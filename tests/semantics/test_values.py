@@ -174,3 +174,11 @@ def test_a_query_for_a_known_name_runs_nothing():
     entry = understood("import settings\n").entry
     entry.scope.resolver = lambda name: (_ for _ in ()).throw(AssertionError(name))
     assert entry.scope.known("absent") is MISSING
+
+
+@pytest.mark.parametrize("call", ["x.topk(3, dim=-1)", "torch.sort(x, dim=-1)", "x.max(dim=1)"])
+def test_parts_of_a_named_tuple_are_found_by_name(call):
+    source = f"x = torch.rand(4, 8)\nfound = {call}\na, b = found\ny = (found.values, found.indices, a, b)\n"
+    values, indices, first, second = read(source)
+    assert values is first
+    assert indices is second
