@@ -31,6 +31,7 @@ def test_fires_on_sizes_in_the_place_of_axes(axes):
     found = run(rule, HEAD + f"y = x.sum(dim={axes})\nz = torch.mean(x, {axes})\n")
     assert [f.site.row for f in found] == [5, 6]
     assert "holds sizes" in found[0].message
+    assert rows(rule, HEAD + f"y = torch.sum(x, axis=tuple({axes}))\n") == [5]
 
 
 def test_fires_on_an_axis_beyond_the_last():

@@ -1,14 +1,13 @@
-"""A loss is reduced too early for the weights that multiply it, or over axes that were taken for their sizes.
+"""A loss is reduced too early for the weights that multiply it.
 
 ## What it does
 
 Reports a loss that was already averaged to one number and is then multiplied by a map of weights or a mask
-and averaged again, or weighted by its own size, as in a focal loss; and `sum`, `mean` over axes that are the *sizes* of a tensor (`dim=list(x.shape)[1:]`).
+and averaged again, or weighted by its own size, as in a focal loss.
 
 ## Why is this bad?
 
 A number times a map, averaged, is the number times the average weight: which pixel weighs what has no effect.
-Sizes in place of axis numbers reduce over whatever axes happen to have these numbers, or raise.
 
 ## Example
 
@@ -22,14 +21,6 @@ def loss(recon: torch.Tensor, x=torch.rand(8, 1, 16, 16)):
     return (F.mse_loss(recon, x) * weight).mean()
 ```
 
-```python
-import torch
-
-
-def kl_loss(mu, logvar):
-    return 0.5 * torch.sum(mu ** 2 + logvar.exp() - 1 - logvar, dim=list(mu.shape)[1:])
-```
-
 ## Use instead
 
 ```python
@@ -40,10 +31,6 @@ import torch.nn.functional as F
 def loss(recon: torch.Tensor, x=torch.rand(8, 1, 16, 16)):
     weight = torch.where(x > 0.5, 10.0, 1.0)
     return (F.mse_loss(recon, x, reduction="none") * weight).mean()
-
-
-def kl_loss(mu, logvar):
-    return 0.5 * torch.sum(mu ** 2 + logvar.exp() - 1 - logvar, dim=list(range(1, mu.dim())))
 ```
 
 ## Known limits
@@ -57,11 +44,10 @@ The shape of the weights must be known.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule, Site
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.comparisons import is_output
 from aelint.semantics.graph import consumers, nodes
@@ -73,7 +59,7 @@ from aelint.semantics.wording import shape_text
 RULE = Rule(
     code="AEL316",
     name="reduction-axis",
-    summary="a loss is reduced before its weights apply, or over sizes in place of axes",
+    summary="a loss is reduced before its weights apply",
     severity=Severity.WARNING,
     triggers=(("mean", "sum", "loss"),),
 )
@@ -82,10 +68,9 @@ _REDUCTIONS = frozenset({"sum", "mean"})
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield losses that are averaged before they are weighted, and reductions over sizes."""
+    """Yield losses that are averaged before they are weighted."""
     yield from _early(program)
     yield from _focal(program)
-    yield from _sizes(program)
 
 
 def _early(program: Program) -> Iterator[Finding]:
@@ -130,40 +115,3 @@ def _is_averaged(loss: object) -> bool:
 
 def _is_map(weight: object) -> bool:
     return isinstance(weight, Sym) and any(size != 1 for size in weight.shape or ()) and not is_output(weight)
-
-
-def _sizes(program: Program) -> Iterator[Finding]:
-    for call in program.calls_to(*_REDUCTIONS):
-        node = call.site.node
-        if not isinstance(node, ast.Call):
-            continue
-        axes = [k.value for k in node.keywords if k.arg in {"dim", "axis"}]
-        axes += node.args[1:2] if call.receiver is None else node.args[:1]
-        for axis in filter(_is_slice_of_shape, axes):
-            message = (
-                f"`{call.name}` is given the sizes of axes where it needs their numbers. "
-                "Use dim=list(range(1, x.dim())), or flatten(1) and dim=1"
-            )
-            yield Finding(Site(call.site.unit, axis), message, severity=Severity.ERROR)
-
-
-def _is_slice_of_shape(node: ast.expr) -> bool:
-    match node:
-        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner]):
-            return _is_slice_of_shape(inner)
-        case ast.Subscript(value=inner, slice=ast.Slice()):
-            return _is_shape(inner)
-        case _:
-            return False
-
-
-def _is_shape(node: ast.expr) -> bool:
-    match node:
-        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner]):
-            return _is_shape(inner)
-        case ast.Attribute(attr="shape"):
-            return True
-        case ast.Call(func=ast.Attribute(attr="size"), args=[]):
-            return True
-        case _:
-            return False
