@@ -181,6 +181,35 @@ class Assertions:
         __tracebackhide__ = True
         return self._answer("AEC305", AESpec(model, batch, loss=loss, **declared), _unless_warned)
 
+    def decoder_uses_units(self, model: Any, batch: Any, **declared: Any) -> Verdict:
+        """Every unit of the trained code that varies over the data moves the reconstruction, too."""
+        __tracebackhide__ = True
+        return self._answer("AEC237", AESpec(model, batch, stage=Stage.FITTED, **declared), _unless_warned)
+
+    def padding_without_effect(self, model: Any, batch: Any, **declared: Any) -> Verdict:
+        """More padding at the end of token sequences changes nothing of what the others are decoded to."""
+        __tracebackhide__ = True
+        return self._answer("AEC717", AESpec(model, batch, **declared), _unless_warned)
+
+    def restored_from_state(self, model: Any, batch: Any, **declared: Any) -> Report:
+        """The state comes back into a second instance, in memory and from a file, and training goes on from it."""
+        __tracebackhide__ = True
+        return self._ask("AEC623", "AEC628", spec=AESpec(model, batch, **declared), demand=_unless_warned)
+
+    def steps_repeatable(self, model: Any, batch: Any, *, train_step: Callable[..., Any], **declared: Any) -> Report:
+        """Training steps go on, keep no graphs and no live states, clear gradients in time, and do not use up the learning rate."""
+        __tracebackhide__ = True
+        codes = ("AEC403", "AEC404", "AEC405", "AEC412", "AEC423", "AEC424", "AEC425", "AEC602")
+        return self._ask(*codes, spec=AESpec(model, batch, train_step=train_step, **declared), demand=_unless_warned)
+
+    def learning_rate_lasts(
+        self, model: Any, *, optimizer: Callable[..., Any], scheduler: Callable[..., Any], steps: int
+    ) -> Verdict:
+        """The schedule changes the learning rate within `steps` of its steps, and does not bring it to nothing halfway."""
+        __tracebackhide__ = True
+        spec = AESpec(model, 0, optimizer=optimizer, scheduler=scheduler, steps=steps)
+        return self._answer("AEC424", spec, _unless_warned)
+
     def samples_distinct(self, loader: Any, *, most: float = 0.9) -> Verdict:
         """At most a share `most` of the samples of any batch are repetitions."""
         __tracebackhide__ = True

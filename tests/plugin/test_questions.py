@@ -132,3 +132,42 @@ def test_a_loader_is_asked_what_it_covers(aecheck):
     assert (
         aecheck.processes_disjoint(lambda: DataLoader(DATA, 8, sampler=DistributedSampler(DATA))).numbers["shared"] == 0
     )
+
+
+def adam(model):
+    return torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+def step(model, optimizer, x):
+    optimizer.zero_grad()
+    (model(x) - x).pow(2).mean().backward()
+    optimizer.step()
+
+
+def keeping(model, optimizer, x):
+    step(model, optimizer, x)
+    model.best = model.state_dict()
+
+
+def test_training_can_be_asked_about(aecheck):
+    aecheck.steps_repeatable(MLP, vectors, optimizer=adam, train_step=step)
+    aecheck.restored_from_state(MLP, vectors)
+    schedule = torch.optim.lr_scheduler.ExponentialLR
+    assert (
+        aecheck.learning_rate_lasts(MLP, optimizer=adam, scheduler=lambda o: schedule(o, 0.99), steps=200).numbers[
+            "last"
+        ]
+        < 1e-3
+    )
+    with pytest.raises(CheckFailure, match="after half of the 200 declared steps"):
+        aecheck.learning_rate_lasts(MLP, optimizer=adam, scheduler=lambda o: schedule(o, 0.9), steps=200)
+    with pytest.raises(AssertionError, match="never changes"):
+        aecheck.learning_rate_lasts(MLP, optimizer=adam, scheduler=lambda o: schedule(o, 1.0), steps=200)
+    with pytest.raises(CheckFailure, match="state_dict"):
+        aecheck.steps_repeatable(MLP, vectors, optimizer=adam, train_step=keeping)
+
+
+def test_units_and_padding_can_be_asked_about(aecheck, fitted):
+    assert aecheck.decoder_uses_units(fitted, vectors).numbers["ignored"] == 0
+    with pytest.raises(pytest.skip.Exception, match="which token is padding"):
+        aecheck.padding_without_effect(MLP, vectors)
