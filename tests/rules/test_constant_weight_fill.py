@@ -261,3 +261,25 @@ def test_silent_on_zeros_in_layers_that_stand_side_by_side():
         """
     assert rows(rule, source.format(result="self.pos(x) - self.neg(x)")) == []
     assert rows(rule, source.format(result="self.pos(self.neg(x))")) == [8, 9]
+
+
+def test_silent_on_zeros_that_stand_side_by_side_in_each_of_several_networks():
+    source = """
+        import torch
+        import torch.nn as nn
+
+        class Affine(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.scale, self.shift = nn.Linear(8, 8), nn.Linear(8, 8)
+                nn.init.zeros_(self.scale.weight)
+                nn.init.zeros_(self.shift.weight)
+
+            def forward(self, x, c):
+                return self.scale(c) * x + self.shift(c)
+
+        first, second = Affine(), Affine()
+        x = torch.rand(2, 8)
+        y = second(first(x, x), first(x, x))
+        """
+    assert rows(rule, source) == []

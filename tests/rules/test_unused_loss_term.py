@@ -174,3 +174,27 @@ def test_silent_on_penalties_that_are_used(graph, more, after):
 @pytest.mark.parametrize("after", ["pass", "metric = penalty.detach()", "history = [penalty.item()]"])
 def test_penalties_that_are_only_shown(after):
     assert rows(rule, CRITIC.format(graph="True", more="", after=after)) == [15]
+
+
+def test_silent_on_a_penalty_that_is_scored_on_held_out_data():
+    source = """
+import torch
+from torch import nn
+
+net = nn.Linear(4, 1)
+opt = torch.optim.Adam(net.parameters())
+
+def penalty(x):
+    x = x.requires_grad_(True)
+    (g,) = torch.autograd.grad(net(x).sum(), x, create_graph=True)
+    return ((g.norm(2, dim=1) - 1) ** 2).mean()
+
+def step(x, held, writer):
+    loss = (net(x) - 1).pow(2).mean() + penalty(x)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+    {name} = penalty(held)
+    writer.add_scalar("shown", {name}, global_step=1)
+"""
+    assert rows(rule, source.format(name="test_loss")) == []

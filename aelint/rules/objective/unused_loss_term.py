@@ -118,7 +118,8 @@ def check(program: Program) -> Iterator[Finding]:
             seen.add(key)
             yield _finding(binding, value, [o for o in objectives(program) if o.called])
     for binding in left_out_penalties(program, reached):
-        if id(binding.site.node) not in seen and binding.site.unit is program.unit:
+        scored = re.search(r"(^|_)(val|valid|validation|test|eval)(_|$)", binding.name) is not None
+        if id(binding.site.node) not in seen and binding.site.unit is program.unit and not scored:
             seen.add(id(binding.site.node))
             message = (
                 f"`{binding.name}` is made of a gradient that can be differentiated (`create_graph=True`), and no loss that is "

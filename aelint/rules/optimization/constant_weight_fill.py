@@ -116,7 +116,8 @@ def _lasting(program: Program, constant: list[Filling]) -> list[Filling]:
     # Zeros in one layer are a way to start a branch at nothing; in all of a network they leave no gradient.
     parts = {id(one) for network in program.networks for path, one in submodules(network) if path}
     whole = (network for network in program.networks if id(network) not in parts)
-    dead = {id(one) for network in whole for one in _all_zero(network, zeroed) if _stand_in_a_row(program, zeroed)}
+    empty = (layers for network in whole if _stand_in_a_row(program, layers := _all_zero(network, zeroed)))
+    dead = {id(one) for layers in empty for one in layers}
     return [f for f in kept if f.constant or id(f.weight.layer) in dead]
 
 
@@ -141,8 +142,9 @@ def _all_zero(network: Instance, zeroed: set[int]) -> list[Object]:
     return weighted if len(weighted) > 1 and all(id(one) in zeroed for one in weighted) else []
 
 
-def _stand_in_a_row(program: Program, zeroed: set[int]) -> bool:
+def _stand_in_a_row(program: Program, layers: list[Object]) -> bool:
     """Whether one of the layers gets what another one gives: side by side, zeros are a sound start of a linear model."""
+    zeroed = {id(one) for one in layers}
     given = [c.result for c in program.calls if id(c.receiver) in zeroed and isinstance(c.result, Sym)]
     passed = ({id(one.layer) for one in ancestors(value)} & zeroed for value in given)
     return not given or any(len(layers) > 1 for layers in passed)
