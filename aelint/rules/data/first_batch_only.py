@@ -83,11 +83,10 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each `next(iter(loader))` that repeats the first batch."""
-    reported: set[int] = set()
     started = {id(c.result): c for c in program.calls_to("iter")}
     for call in program.calls_to("next"):
         loader, start = _restarted(call, started)
-        if loader is None or start is None or not keeps_order(loader) or id(call.site.node) in reported:
+        if loader is None or start is None or not keeps_order(loader):
             continue
         if _is_renewal(program, start) or _is_whole(loader):
             continue
@@ -95,7 +94,6 @@ def check(program: Program) -> Iterator[Finding]:
             _in_the_same_round(call, start, loss) and contributes(call.result, loss) and _is_trained(program, loss)
             for loss in losses(program)
         ):
-            reported.add(id(call.site.node))
             note = Note(loader.site, "the loader does not shuffle") if loader.site is not None else None
             message = (
                 "each round starts the loader anew, so that this is its first batch every time; make the iterator "

@@ -111,11 +111,8 @@ _DRAWS = ("rand", "normal", "choice", "shuffle", "uniform", "perm", "sample", "b
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each seed that repeats."""
-    reported: set[int] = set()
-    for finding in (*_in_samples(program), *_in_workers(program)):
-        if id(finding.site.node) not in reported:
-            reported.add(id(finding.site.node))
-            yield finding
+    yield from _in_samples(program)
+    yield from _in_workers(program)
 
 
 def _in_samples(program: Program) -> Iterator[Finding]:

@@ -86,11 +86,10 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each change that reaches the stored data."""
-    reported: set[int] = set()
-    for site, finding in (*_written(program), *_called(program), *_augmented(program), *_replaced(program)):
-        if id(site.node) not in reported:
-            reported.add(id(site.node))
-            yield finding
+    yield from _written(program)
+    yield from _called(program)
+    yield from _augmented(program)
+    yield from _replaced(program)
 
 
 def _visit(context: Context) -> Activation | None:
@@ -125,15 +124,15 @@ def _stored(program: Program, target: Value, context: Context) -> tuple[str, Sym
     return None
 
 
-def _finding(site: Site, name: str, taken: Sym) -> tuple[Site, Finding]:
+def _finding(site: Site, name: str, taken: Sym) -> Finding:
     notes: tuple[Note, ...] = ()
     if taken.site is not None and taken.site.node is not site.node:
         notes = (Note(taken.site, f"this shares the memory of `self.{name}`"),)
     message = f"this changes the sample that is stored in `self.{name}`, again at every visit: change a copy"
-    return site, Finding(site, message, notes)
+    return Finding(site, message, notes)
 
 
-def _written(program: Program) -> Iterator[tuple[Site, Finding]]:
+def _written(program: Program) -> Iterator[Finding]:
     for store in program.stores:
         if store.name or isinstance(store.index, str) or (is_fixed(store.index) and is_fixed(store.value)):
             continue
@@ -145,14 +144,14 @@ def _written(program: Program) -> Iterator[tuple[Site, Finding]]:
 _IDEMPOTENT = frozenset({"clamp_", "fill_", "zero_", "abs_", "squeeze_", "unsqueeze_", "resize_", "transpose_", "t_"})
 
 
-def _called(program: Program) -> Iterator[tuple[Site, Finding]]:
+def _called(program: Program) -> Iterator[Finding]:
     for call in changes(program).values():
         found = _stored(program, call.receiver, call.context) if call.method not in _IDEMPOTENT else None
         if found is not None:
             yield _finding(call.site, *found)
 
 
-def _augmented(program: Program) -> Iterator[tuple[Site, Finding]]:
+def _augmented(program: Program) -> Iterator[Finding]:
     """`image *= scale` on what is certainly an array: numbers are never changed in place."""
     for binding in program.bindings:
         function, value = binding.context.function, binding.value
@@ -175,7 +174,7 @@ def _is_array(program: Program, value: Sym) -> bool:
     return bool(value.shape) or (isinstance(root, Sym) and root.shape is not None and len(root.shape) > 1)
 
 
-def _replaced(program: Program) -> Iterator[tuple[Site, Finding]]:
+def _replaced(program: Program) -> Iterator[Finding]:
     """`self.images[index] = self.augment(self.images[index])`."""
     for store in program.stores:
         visit = _visit(store.context)
@@ -189,7 +188,7 @@ def _replaced(program: Program) -> Iterator[tuple[Site, Finding]]:
         same = any(a.attrs.get("index") is store.index for a in again)
         if name is not None and same and _is_handed_out(program, visit, root):
             message = f"the stored sample of `self.{name}` is replaced by its transformed version, which is transformed again next time"
-            yield store.site, Finding(store.site, message)
+            yield Finding(store.site, message)
 
 
 def _is_handed_out(program: Program, visit: Activation, root: Value) -> bool:

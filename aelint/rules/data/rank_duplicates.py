@@ -89,11 +89,7 @@ _FRAMEWORKS = ("lightning", "accelerat", "prepare_data_loader", "ignite", "deeps
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for samplers and for loaders."""
-    reported: set[int] = set()
-    for finding in chain(_with_shuffle(program), _fixed_order(program), _shared(program), _unsynchronized(program)):
-        if id(finding.site.node) not in reported:
-            reported.add(id(finding.site.node))
-            yield finding
+    yield from chain(_with_shuffle(program), _fixed_order(program), _shared(program), _unsynchronized(program))
 
 
 def _with_shuffle(program: Program) -> Iterator[Finding]:

@@ -103,7 +103,6 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings about parts of the data that overlap or are exchanged."""
-    reported: set[int] = set()
     checks = (
         _same_part(program),
         _exchanged(program),
@@ -115,10 +114,7 @@ def check(program: Program) -> Iterator[Finding]:
         _folds(program),
         _redrawn(program),
     )
-    for finding in chain(*checks):
-        if id(finding.site.node) not in reported:
-            reported.add(id(finding.site.node))
-            yield finding
+    yield from chain(*checks)
 
 
 def _same_part(program: Program) -> Iterator[Finding]:

@@ -72,13 +72,11 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each loader that is trained on in order."""
     used = {id(loader): loop for loader, _, loop in training_loaders(program)}
-    reported: set[int] = set()
     for loader in loaders(program):
         named = _for_training(program, loader)
-        if loader.site is None or not keeps_order(loader) or _is_stream(loader) or id(loader.site.node) in reported:
+        if loader.site is None or not keeps_order(loader) or _is_stream(loader):
             continue
         if id(loader) in used or named:
-            reported.add(id(loader.site.node))
             message = "the loader that is trained on gives the same batches in the same order in every epoch: pass `shuffle=True`"
             loop = used.get(id(loader))
             notes = () if loop is None else (Note(program.site(program.entry, loop.node), "it is trained on here"),)

@@ -101,18 +101,14 @@ _STATISTICS = (
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for pipelines, single transforms, applied transforms and divisions."""
-    reported: set[int] = set()
-    for finding in chain(
+    yield from chain(
         _pipelines(program),
         _numbers(program),
         _channels(program),
         _own_steps(program),
         _divided(program),
         _restored(program),
-    ):
-        if id(finding.site.node) not in reported:
-            reported.add(id(finding.site.node))
-            yield finding
+    )
 
 
 def _is(step: Value, *names: str) -> bool:

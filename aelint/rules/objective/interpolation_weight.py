@@ -84,10 +84,7 @@ def check(program: Program) -> Iterator[Finding]:
             "gradient from axis 1 on first"
         )
         yield Finding(call.site, message)
-    told: set[int] = set()
     for node, site in mixed_with_itself(program):
-        if id(site.node) not in told:
-            told.add(id(site.node))
-            notes = (Note(node.site, "the interpolation"),) if node.site is not None and node.site is not site else ()
-            message = "both ends of an interpolation are the same tensor, so every point on the way is it too; give it two ends"
-            yield Finding(site, message, notes)
+        notes = (Note(node.site, "the interpolation"),) if node.site is not None and node.site is not site else ()
+        message = "both ends of an interpolation are the same tensor, so every point on the way is it too; give it two ends"
+        yield Finding(site, message, notes)

@@ -99,12 +99,9 @@ class _Term:
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each term on the small side, and for each exchanged weight."""
     known = {d.node.id: d for d in differences(program)}
-    reported: set[int] = set()
     for objective in objectives(program) if known else ():
-        for leaf, finding in (*_reductions(objective, known), *_weights(objective, known)):
-            if leaf.site is not None and id(leaf.site.node) not in reported:
-                reported.add(id(leaf.site.node))
-                yield finding
+        yield from _reductions(objective, known)
+        yield from _weights(objective, known)
 
 
 def _terms(objective: Objective) -> Iterator[_Term]:
@@ -116,7 +113,7 @@ def _terms(objective: Objective) -> Iterator[_Term]:
         yield _Term(summand, leaves[0], spread[0].kind, spread[0].features)
 
 
-def _reductions(objective: Objective, known: dict[int, Difference]) -> Iterator[tuple[Sym, Finding]]:
+def _reductions(objective: Objective, known: dict[int, Difference]) -> Iterator[Finding]:
     terms = [t for t in _terms(objective) if not (isinstance(t.features, int) and t.features < FEW)]
     quantised = [t for t in terms if t.leaf.id in known]
     compared = [t for t in terms if t.leaf.id not in known and t.leaf.op in LOSSES | {"pow", "square", "abs"}]
@@ -130,17 +127,17 @@ def _reductions(objective: Objective, known: dict[int, Difference]) -> Iterator[
                 f"this term is averaged over {term.features} features, the reconstruction is summed over "
                 f"{reconstruction.features}: it is too weak to hold encoder and codebook together; reduce both alike"
             )
-            yield term.leaf, _finding(term.leaf, message, reconstruction.leaf, "the reconstruction")
+            yield _finding(term.leaf, message, reconstruction.leaf, "the reconstruction")
         elif term.kind == "sum" and reconstruction.kind == "mean" and ratio >= WEAK:
             message = (
                 f"the reconstruction is averaged over {reconstruction.features} features, the quantiser's terms are summed over "
                 f"{term.features}: they outweigh it, and few codes survive; reduce both alike"
             )
-            yield reconstruction.leaf, _finding(reconstruction.leaf, message, term.leaf, "a term of the quantiser")
+            yield _finding(reconstruction.leaf, message, term.leaf, "a term of the quantiser")
             return
 
 
-def _weights(objective: Objective, known: dict[int, Difference]) -> Iterator[tuple[Sym, Finding]]:
+def _weights(objective: Objective, known: dict[int, Difference]) -> Iterator[Finding]:
     """`commitment + beta * codebook`, with a beta below one."""
     terms = [(t, known[t.leaf.id]) for t in _terms(objective) if t.leaf.id in known]
     codebook = [t for t, d in terms if d.vectors.gradient and not d.latent.gradient]
@@ -152,14 +149,14 @@ def _weights(objective: Objective, known: dict[int, Difference]) -> Iterator[tup
         message = (
             f"the weight {weight:g} is on the codebook term; the commitment term, which it is meant for, has weight 1"
         )
-        yield codebook[0].leaf, _finding(codebook[0].leaf, message, commitment[0].leaf, "the commitment term")
+        yield _finding(codebook[0].leaf, message, commitment[0].leaf, "the commitment term")
 
 
 def _in_branch(leaf: Sym) -> bool:
     """Whether the term stands in a branch, so that the other order is on offer too."""
     if leaf.site is None:
         return False
-    branches = (n for n in walk(ast.parse(leaf.site.unit.text)) if isinstance(n, ast.If))
+    branches = (n for n in walk(leaf.site.unit.tree) if isinstance(n, ast.If))
     row = getattr(leaf.site.node, "lineno", 0)
     return any(b.lineno <= row <= (b.end_lineno or b.lineno) for b in branches if not _is_main(b))
 

@@ -94,7 +94,6 @@ _RESTARTS = ("kmeans", "k_means", "init_embed", "expire", "dead", "restart", "re
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each count that starts at zero beside a sum that does not."""
     buffers = {c.args[1].id: c for c in program.calls if c.method == "register_buffer" and _is_named_tensor(c)}
-    reported: set[int] = set()
     if any(word in function.name.lower() for function in program.functions for word in _RESTARTS):
         return
     for target, value in _updates(program) if buffers else ():
@@ -103,9 +102,7 @@ def check(program: Program) -> Iterator[Finding]:
         counts = [a for a in ancestors(value.attrs.get("other")) if a.id in buffers and a.op == "zeros"]
         for count in counts[:1] if sums else ():
             registered, total = buffers[count.id], buffers[sums[0].id]
-            if id(registered.site.node) not in reported:
-                reported.add(id(registered.site.node))
-                yield _finding(registered, total, count)
+            yield _finding(registered, total, count)
 
 
 def _is_named_tensor(call: Call) -> bool:

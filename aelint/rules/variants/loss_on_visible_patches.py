@@ -88,11 +88,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for losses, orders and counts."""
-    reported: set[int] = set()
-    for finding in chain(_losses(program), _orders(program), _counts(program)):
-        if id(finding.site.node) not in reported:
-            reported.add(id(finding.site.node))
-            yield finding
+    yield from chain(_losses(program), _orders(program), _counts(program))
 
 
 def _losses(program: Program) -> Iterator[Finding]:

@@ -84,14 +84,8 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for terms that go the wrong way, else for codebooks that nothing moves."""
     terms = [t for t in differences(program) if t.node.site is not None]
-    reported: set[int] = set()
-    for term in terms:
-        fault = _direction(term)
-        if fault is not None and term.node.site is not None and id(term.node.site.node) not in reported:
-            reported.add(id(term.node.site.node))
-            yield Finding(term.node.site, fault, _notes(term))
-    if not reported:
-        yield from _unmoved(program, terms)
+    wrong = [Finding(t.node.site, fault, _notes(t)) for t in terms if t.node.site and (fault := _direction(t))]
+    yield from wrong or _unmoved(program, terms)
 
 
 def _direction(term: Difference) -> str | None:

@@ -81,11 +81,7 @@ _COMPARISONS = frozenset({"ne", "eq", "lt", "gt", "le", "ge"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for losses that know of padding, and for unused masks."""
-    reported: set[int] = set()
-    for finding in chain(_without_ignoring(program), _unused_masks(program), _masks_left_out(program)):
-        if id(finding.site.node) not in reported:
-            reported.add(id(finding.site.node))
-            yield finding
+    yield from chain(_without_ignoring(program), _unused_masks(program), _masks_left_out(program))
 
 
 def _tokens(value: Value) -> Value:

@@ -102,11 +102,7 @@ _ATTENTION = frozenset(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for initial states, for steps taken from results, and for inputs."""
-    reported: set[int] = set()
-    for finding in chain(_states(program), _steps(program), _codes(program), _inputs(program), _pooled(program)):
-        if id(finding.site.node) not in reported:
-            reported.add(id(finding.site.node))
-            yield finding
+    yield from chain(_states(program), _steps(program), _codes(program), _inputs(program), _pooled(program))
 
 
 def _input(call: Call) -> Shape | None:

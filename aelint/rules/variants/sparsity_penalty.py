@@ -107,11 +107,7 @@ _ELEMENTWISE = frozenset(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for norms, for average activations, and for signed sums."""
-    reported: set[int] = set()
-    for finding in chain(_norms(program), _averages(program), _signed(program), _rewarded(program), _atoms(program)):
-        if id(finding.site.node) not in reported:
-            reported.add(id(finding.site.node))
-            yield finding
+    yield from chain(_norms(program), _averages(program), _signed(program), _rewarded(program), _atoms(program))
 
 
 def _units_axis(value: Value) -> int | None:

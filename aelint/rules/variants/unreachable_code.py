@@ -106,14 +106,12 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for choices of codes, then for choices of codebooks."""
-    reported: set[int] = set()
     for lookup in lookups(program):
         if not _is_codebook(program, lookup):
             continue
         site = lookup.chosen.site
         fault = _axis(lookup) or _nearness(lookup)
-        if fault is not None and site is not None and id(site.node) not in reported:
-            reported.add(id(site.node))
+        if fault is not None and site is not None:
             place = (
                 lookup.measure.site if fault.startswith("the distance") and lookup.measure.site is not None else site
             )
@@ -191,14 +189,14 @@ _EXCLUSIVE = frozenset({"random.randrange", "numpy.random.randint", "torch.randi
 
 def _levels(program: Program) -> Iterator[Finding]:
     """`for i in range(random.randrange(1, n))` over `n` codebooks."""
-    reported: set[int] = set()
+    looked_at: set[ast.AST] = set()
     for call in program.calls:
         loop = call.context.loops[-1] if call.context.loops else None
         if loop is None or not isinstance(loop.node, ast.For) or not isinstance(loop.node.target, ast.Name):
             continue
-        if id(loop.node) in reported:
+        if loop.node in looked_at:
             continue
-        reported.add(id(loop.node))
+        looked_at.add(loop.node)
         for drawn in _drawn(program, loop.iterable):
             high, last = _bounds(drawn)
             owner = call.context.stack[-1].receiver if call.context.stack else None
