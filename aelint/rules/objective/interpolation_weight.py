@@ -86,5 +86,7 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(call.site, message)
     for node, site in mixed_with_itself(program):
         notes = (Note(node.site, "the interpolation"),) if node.site is not None and node.site is not site else ()
-        message = "both ends of an interpolation are the same tensor, so every point on the way is it too; give it two ends"
+        message = (
+            "both ends of an interpolation are the same tensor, so every point on the way is it too; give it two ends"
+        )
         yield Finding(site, message, notes)
