@@ -1,0 +1,130 @@
+"""Normalising flows: what a step does to its input, and the logarithm of the determinant that it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.algebra import Algebra, algebra_of
+from aelint.semantics.formulas import Exp, Leaf, Log
+from aelint.semantics.lineage import ancestors, source
+from aelint.semantics.memo import per_program
+from aelint.semantics.objectives import Objective, objectives, summands
+from aelint.semantics.program import Program
+from aelint.semantics.trace import Return
+from aelint.semantics.values import ListValue, Sym, Value
+
+__all__ = ["WrongSign", "reversed_determinants", "rewarded_determinants"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrongSign:
+    """A log-determinant of the wrong sign; `scaled` is where the tensor is scaled, or its density is taken."""
+
+    site: Site
+    name: str
+    scaled: Site
+
+
+@per_program
+def reversed_determinants(program: Program) -> list[WrongSign]:
+    """Functions that return `x * exp(s)` with minus the sum of `s`, or `x * exp(-s)` with plus; each place once."""
+    algebra = algebra_of(program)
+    found: dict[int, WrongSign] = {}
+    for ended in program.returns:
+        for one in _disagreements(algebra, ended):
+            found.setdefault(id(one.site.node), one)
+    return list(found.values())
+
+
+def _disagreements(algebra: Algebra, ended: Return) -> Iterator[WrongSign]:
+    match ended.value:
+        case (Sym() as moved, Sym(op="sum" | "neg" | "mul" | "sub" | "add") as determinant):
+            pass
+        case _:
+            return
+    terms = summands(determinant)
+    if any(len(t.product) != 1 for t in terms) or any(e != 1 for t in terms for _, e in t.product):
+        # With noise and constants beside the scale it is the density of a sample.
+        return
+    powers = _powers(algebra, moved)
+    for summand in terms:
+        match list(summand.product):
+            case [(Leaf(key=Sym() as scale), 1)] if scale.id in powers:
+                power, place = powers[scale.id]
+                if power * summand.factor < 0 and determinant.site is not None:
+                    yield WrongSign(determinant.site, f"`{scale.name}`" if scale.name else "the scale", place)
+            case _:
+                pass
+
+
+def _powers(algebra: Algebra, moved: Sym) -> dict[int, tuple[float, Site]]:
+    """The power of `exp(s)` that multiplies a tensor, by the id of `s`, where it is one alone."""
+    found: dict[int, tuple[float, Site]] = {}
+    for part in _joined(moved):
+        form = algebra.form(part) or {}
+        met: dict[int, set[float]] = {}
+        for term in form:
+            for generator, power in term:
+                match generator:
+                    case Exp(of=inner) if len(term) > 1:
+                        for leaf, exponent in inner:
+                            if isinstance(leaf, Leaf) and isinstance(leaf.key, Sym):
+                                met.setdefault(leaf.key.id, set()).add(power * exponent)
+                    case _:
+                        pass
+        for key, powers in met.items():
+            if len(powers) == 1 and part.site is not None:
+                found[key] = (powers.pop(), part.site)
+    return found
+
+
+def _joined(value: Sym) -> list[Sym]:
+    """The tensors that a tensor is joined from, itself where it is not."""
+    tensors: Value = value.attrs.get("tensors") if value.op in {"cat", "stack"} else None
+    listed = tensors.items if isinstance(tensors, ListValue) else tensors if isinstance(tensors, tuple) else ()
+    return [t for t in listed if isinstance(t, Sym)] or [value]
+
+
+@per_program
+def rewarded_determinants(program: Program) -> list[WrongSign]:
+    """Losses that hold `z ** 2` of a flow's output and plus the logarithm of its determinant; each place once."""
+    found: dict[int, WrongSign] = {}
+    for objective in objectives(program):
+        determinants = list(_determinants(objective)) if objective.called else []
+        if not determinants or any(factor < 0 for factor, _, _ in determinants):
+            continue
+        for _, held, site in determinants:
+            square = _square_of_output(objective, held)
+            if square is not None and square.site is not None:
+                found.setdefault(id(site.node), WrongSign(site, "the determinant", square.site))
+    return list(found.values())
+
+
+def _determinants(objective: Objective) -> Iterator[tuple[float, Sym, Site]]:
+    """The logarithms of absolute values in a loss: factor, what the value is of, and where it is added."""
+    for summand in objective.summands:
+        match list(summand.product):
+            case [(Log(of=Leaf(key=Sym(op="abs") as held)), 1)]:
+                sums = [one for one in summand.path if one.op in {"add", "sub"} and one.site is not None]
+                site = sums[-1].site if sums else held.site
+                if site is not None:
+                    yield summand.factor, held, site
+            case _:
+                pass
+
+
+_MOVED = frozenset({"tanh", "matmul", "linear", "sigmoid", "softplus"})
+
+
+def _square_of_output(objective: Objective, held: Sym) -> Sym | None:
+    """A square in the loss of something that was computed with what the determinant is of."""
+    own = {one.id for one in ancestors(held) if one.op in _MOVED}
+    for summand in objective.summands:
+        last = summand.path[-1] if summand.path else None
+        if summand.factor > 0 and last is not None and last.op in {"pow", "square"} and len(summand.product) == 1:
+            base = source(last)
+            if isinstance(base, Sym) and any(one.id in own for one in ancestors(base)):
+                return last
+    return None
