@@ -110,7 +110,12 @@ _PICKING = frozenset({"getitem", "index_select", "gather", "take_along_dim"})
 
 def is_data(value: Sym) -> bool:
     """Whether everything that the value was computed from is in sight, and no weights are among it."""
-    return all(not _is_learned(one) and one.op not in _OPAQUE for one in ancestors(value))
+    return all(not _is_learned(one) and one.op not in _OPAQUE and not _is_of_unknown(one) for one in ancestors(value))
+
+
+def _is_of_unknown(one: Sym) -> bool:
+    """Whether the value was taken out of a list of which nothing is in sight."""
+    return one.op in {"item", "element"} and bool(one.inputs) and not any(isinstance(i, (Sym, str)) for i in one.inputs)
 
 
 _OPAQUE = frozenset({"attr", "name", "hook"})
@@ -121,6 +126,8 @@ def _is_learned(one: Sym) -> bool:
         return True
     # A call of something unknown may hold weights, a call of an external function does not.
     callee = one.attrs.get("callee")
+    if isinstance(callee, Object) and callee.name.startswith("torchvision.transforms."):
+        return False
     return one.op == "call" and isinstance(callee, (Object, Instance, Sym))
 
 

@@ -13,7 +13,14 @@ from aelint.semantics.program import Program
 from aelint.semantics.scores import contest
 from aelint.syntax.walk import walk
 
-__all__ = ["IgnoredValidation", "Patience", "ignored_validations", "patiences", "restarts_waiting"]
+__all__ = [
+    "IgnoredValidation",
+    "Patience",
+    "ignored_validations",
+    "lenient_improvements",
+    "patiences",
+    "restarts_waiting",
+]
 
 _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -195,3 +202,36 @@ def ignored_validations(program: Program) -> Iterator[IgnoredValidation]:
                 unit = function.module.unit
                 loss = Site(unit, dead.target)
                 yield IgnoredValidation(Site(unit, branch.test), loss, dead.target.id, compared.score.id)
+
+
+def lenient_improvements(program: Program) -> Iterator[tuple[Site, str]]:
+    """Branches that count only scores below the best one *less* a tolerance, and keep every other as the best."""
+    for scope in _scopes(program):
+        for node in _branches(scope):
+            match node.test:
+                case ast.Compare(
+                    left=score,
+                    ops=[ast.Lt() | ast.LtE()],
+                    comparators=[ast.BinOp(left=best, op=ast.Sub(), right=tolerance)],
+                ):
+                    pass
+                case ast.Compare(
+                    left=score,
+                    ops=[ast.Gt() | ast.GtE()],
+                    comparators=[ast.BinOp(left=best, op=ast.Add(), right=tolerance)],
+                ):
+                    pass
+                case _:
+                    continue
+            counts = any(_counted(s) for s in node.body)
+            kept = any(_stores(s, best, score) for s in node.orelse)
+            if counts and kept and not isinstance(tolerance, ast.UnaryOp):
+                yield Site(program.unit, node.test), ast.unparse(tolerance)
+
+
+def _stores(statement: ast.stmt, target: ast.expr, value: ast.expr) -> bool:
+    match statement:
+        case ast.Assign(targets=[to], value=given):
+            return ast.unparse(to) == ast.unparse(target) and ast.unparse(given) == ast.unparse(value)
+        case _:
+            return False

@@ -232,3 +232,43 @@ def test_silent_on_losses_that_are_counted_once(loss, term):
 )
 def test_sums_times_the_number_of_samples(loss, term):
     assert rows(rule, SUMMED.format(loss=loss, term=term)) == [12]
+
+
+CODED = """
+import numpy as np
+import torch
+from sklearn import metrics
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+encoder = nn.Linear(20, 2)
+inputs, labels = torch.randn(900, 20), torch.randint(0, 3, (900,))
+others = torch.randint(0, 3, (900,))
+data = TensorDataset(inputs, labels)
+loader = DataLoader(data, batch_size=50{order})
+codes, seen = [], []
+with torch.no_grad():
+    for x, y in loader:
+        codes.append(encoder(x))
+        seen.append(y)
+loss = 0.0
+print(metrics.{score})
+"""
+
+
+@pytest.mark.parametrize(
+    ("order", "score", "found"),
+    [
+        ("", "silhouette_score(torch.cat(codes), labels)", []),
+        (", shuffle=False", "silhouette_score(torch.cat(codes), labels)", []),
+        (", shuffle=unknown", "silhouette_score(torch.cat(codes), labels)", []),
+        (", shuffle=True", "silhouette_score(torch.cat(codes), torch.cat(seen))", []),
+        (", shuffle=True", "silhouette_score(torch.cat(codes), others)", []),
+        (", shuffle=True", "silhouette_score(inputs, labels)", []),
+        (", shuffle=True", "silhouette_score(torch.cat(codes), labels)", [19]),
+        (", shuffle=True", "silhouette_score(torch.cat(codes).cpu().numpy(), labels.numpy())", [19]),
+        (", shuffle=True", "adjusted_rand_score(labels, torch.cat(codes).argmax(1))", [19]),
+    ],
+)
+def test_fires_on_codes_in_the_order_of_a_shuffling_loader_beside_ordered_labels(order, score, found):
+    assert rows(rule, CODED.format(order=order, score=score)) == found

@@ -80,3 +80,41 @@ def test_a_counter_that_nothing_sets_back(source, row):
 @pytest.mark.parametrize("save", [SAVE, "save_checkpoint(model, epoch)", "trainer.save(model)"])
 def test_a_worse_model_that_is_saved_over_the_best(save):
     assert rows(rule, LOOP.format(better=f"waited = 0; {save}", worse=save, stop="break")) == [15]
+
+
+TOLERANT = """
+class Stop:
+    def __init__(self, patience=5, delta=0.01):
+        self.patience, self.delta, self.counter, self.best = patience, delta, 0, None
+
+    def __call__(self, score):
+        if self.best is None:
+            self.best = score
+        elif {test}:
+            self.counter += 1
+        else:
+            {better}
+            self.counter = 0
+        return self.counter >= self.patience
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "better"),
+    [
+        ("score < self.best + self.delta", "self.best = score"),
+        ("score > self.best - self.delta", "self.best = score"),
+        ("score < self.best", "self.best = score"),
+        ("score < self.best - self.delta", "self.best = max(self.best, score)"),
+        ("score < self.best - -0.1", "self.best = score"),
+    ],
+)
+def test_silent_on_tolerances_that_ask_for_more(test, better):
+    assert rows(rule, TOLERANT.format(test=test, better=better)) == []
+
+
+@pytest.mark.parametrize(
+    "test", ["score < self.best - self.delta", "score <= self.best - self.delta", "score > self.best + self.delta"]
+)
+def test_tolerances_that_let_scores_sink(test):
+    assert rows(rule, TOLERANT.format(test=test, better="self.best = score")) == [9]

@@ -10,6 +10,7 @@ samples that its sampler never draws, or by a sum of the rounds' numbers (`n += 
 batches it reports what is added up although it comes from another loop, and a validation loss whose model is
 never called, or that compares a code with its own reconstruction, and one that is never read while another number
 decides which model is the best. `roc_auc_score` and its like are reported where the scores come before the labels,
+and a `sklearn` score where outputs from a loader that shuffles meet labels in the order of its data set. So are
 a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that its last entry alone is left, and a loss that
 is a sum over the batch already, times the number of its samples.
 
@@ -77,6 +78,7 @@ from aelint.semantics.evaluations import (
     losses_without_the_model,
     metrics_of_another_loop,
 )
+from aelint.semantics.orders import misordered_rows
 from aelint.semantics.patience import ignored_validations
 from aelint.semantics.rebuilt_tables import rebuilt_tables
 from aelint.semantics.schedules import is_over_batches
@@ -92,7 +94,7 @@ RULE = Rule(
     summary="the loss reported for an epoch is its last batch's, or is averaged by the wrong count",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
-    triggers=(("loss", "error", "mse", "entropy", "cost"), ("for ",)),
+    triggers=(("loss", "error", "mse", "entropy", "cost", "metrics"), ("for ",)),
 )
 
 _CLAIMS = re.compile(r"^(epoch|mean|avg|average|val|valid|validation|test|eval)_?(\w*_)?(loss|error|mse|bce)(_\w*)?$")
@@ -174,6 +176,14 @@ def _unjudged(program: Program) -> Iterator[Finding]:
 
 
 def _misjudged(program: Program) -> Iterator[Finding]:
+    for rows in misordered_rows(program):
+        notes = (Note(rows.loader.site, "the loader shuffles"),) if rows.loader.site is not None else ()
+        yield Finding(
+            rows.call.site,
+            f"`{rows.call.name.rpartition('.')[2]}` compares outputs in the order of a loader that shuffles with what the data set holds in "
+            "its own order: rows do not belong together; take the labels from the loader too, or do not shuffle",
+            notes,
+        )
     for call in exchanged_scores(program):
         yield Finding(
             call.site,

@@ -4,7 +4,8 @@
 
 Looks at early stopping that is written by hand: a branch that keeps the best score, and another that increases
 a counter up to a limit. Reports a counter that nothing sets back when the score improves, and a branch that
-saves the model where the counter grows, with the very call that saves the best one.
+saves the model where the counter grows, with the very call that saves the best one. Also reports a comparison whose
+tolerance lets a worse score take the place of the best (`if score < best - delta: counter += 1`).
 
 ## Why is this bad?
 
@@ -67,7 +68,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.patience import Patience, patiences
+from aelint.semantics.patience import Patience, lenient_improvements, patiences
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
@@ -92,6 +93,12 @@ def check(program: Program) -> Iterator[Finding]:
                 "bad rounds in total; set it to 0 where the score improves",
             )
         yield from _saved_when_worse(one)
+    for test, tolerance in lenient_improvements(program):
+        yield Finding(
+            test,
+            f"a score that is worse by less than `{tolerance}` takes the place of the best one here, and the counter is set back: scores may sink "
+            "slowly for ever; put the tolerance on the other side",
+        )
 
 
 def _saved_when_worse(one: Patience) -> Iterator[Finding]:

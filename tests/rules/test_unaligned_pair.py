@@ -1,0 +1,78 @@
+"""AEL513: inputs and targets that are moved apart at random."""
+
+import pytest
+
+from aelint.rules.data import unaligned_pair as rule
+from tests.rules.harness import rows
+
+TEXT = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+class Pairs(Dataset):
+    def __init__(self):
+        self.noisy, self.clean = torch.rand(64, 3, 32, 32), torch.rand(64, 3, 32, 32)
+        self.step = {step}
+
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, i):
+        a, b = self.noisy[i], self.clean[i]
+        {first}
+        {second}
+        return a, b
+
+net = nn.Conv2d(3, 3, 3, padding=1)
+for x, y in DataLoader(Pairs(), batch_size=8):
+    {loss}.backward()
+"""
+
+MOVED = {
+    "step": "transforms.RandomHorizontalFlip()",
+    "first": "a = self.step(a)",
+    "second": "b = self.step(b)",
+    "loss": "nn.functional.mse_loss(net(x), y)",
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": "transforms.Resize(16)"},
+        {"step": "transforms.ColorJitter(0.5)"},
+        {"first": "b = a; a = self.step(a)"},
+        {"second": "pass"},
+        {"loss": "nn.functional.mse_loss(net(x), x)"},
+        {"loss": "(net(x).mean() - net(y).mean())"},
+        {"first": "torch.manual_seed(i); a = self.step(a)", "second": "torch.manual_seed(i); b = self.step(b)"},
+        {"first": "a, b = self.step(torch.stack([a, b]))", "second": "pass"},
+    ],
+    ids=[
+        "no chance",
+        "only colours",
+        "two views",
+        "one part",
+        "another target",
+        "not compared",
+        "one draw",
+        "both at once",
+    ],
+)
+def test_silent_on(changes):
+    assert rows(rule, TEXT.format(**{**MOVED, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"step": "transforms.Compose([transforms.Resize(40), transforms.RandomCrop(32)])"},
+        {"loss": "nn.functional.l1_loss(y, net(x))"},
+        {"step": "transforms.RandomRotation(10)", "loss": "nn.L1Loss()(net(y), x)"},
+    ],
+)
+def test_pairs_with_two_draws(changes):
+    assert rows(rule, TEXT.format(**{**MOVED, **changes})) == [18]
