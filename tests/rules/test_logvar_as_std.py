@@ -60,6 +60,11 @@ def source(sample: str, kl: str) -> str:
         pytest.param("m + torch.exp(0.5 * h).clamp(1e-3) * torch.randn_like(m)", KL_LOGVAR, id="clamped"),
         pytest.param("m + 0.7 * torch.exp(0.5 * h) * torch.randn_like(m)", KL_LOGVAR, id="temperature"),
         pytest.param("x[:, :4] + 0.1 * torch.randn(4)", KL_LOGVAR, id="corruption"),
+        pytest.param("Normal(m, h ** 2).rsample()", "(m ** 2).sum()", id="squared-for-normal"),
+        pytest.param("Normal(m, F.softplus(h)).rsample()", "(m ** 2).sum()", id="softplus-for-normal"),
+        pytest.param("Normal(m, h.abs()).rsample()", "(m ** 2).sum()", id="absolute-for-normal"),
+        pytest.param("Normal(m, h.clamp(min=1e-3)).rsample()", "(m ** 2).sum()", id="clamped-for-normal"),
+        pytest.param("Normal(m, h, validate_args=False).rsample()", "(m ** 2).sum()", id="unchecked-by-normal"),
     ],
 )
 def test_silent(sample: str, kl: str) -> None:
@@ -82,6 +87,25 @@ def test_silent(sample: str, kl: str) -> None:
 )
 def test_fires(sample: str, kl: str) -> None:
     assert rows(rule, source(sample, kl)) == [27]
+
+
+@pytest.mark.parametrize(
+    ("sample", "used"),
+    [
+        ("m + 0.5 * torch.exp(h) * torch.randn_like(m)", "`0.5 * exp(h)`"),
+        ("m + torch.exp(h) * torch.randn_like(m)", "`exp(h)`"),
+        ("m + F.softplus(h) * torch.randn_like(m)", "`softplus(h)`"),
+        ("m + h * torch.randn_like(m)", "`h`"),
+    ],
+)
+def test_says_how_the_head_is_used(sample: str, used: str) -> None:
+    (finding,) = run(rule, source(sample, KL_LOGVAR))
+    assert f"scales its noise by {used}" in finding.message
+
+
+def test_offers_no_fix_where_a_factor_stands_before_the_exponential() -> None:
+    (finding,) = run(rule, source("m + 0.5 * torch.exp(h) * torch.randn_like(m)", KL_LOGVAR))
+    assert finding.rewrite is None
 
 
 def test_the_scale_may_be_made_elsewhere() -> None:

@@ -72,7 +72,6 @@ from collections.abc import Iterator
 from aelint.diagnostics import Applicability, Confidence, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics.consistency import Contradiction, contradictions, spoken
-from aelint.semantics.intervals import ANY
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.posteriors import Posterior, exponential_of, posteriors
 from aelint.semantics.program import Program
@@ -113,9 +112,8 @@ def _is_unconstrained(one: Posterior) -> bool:
     checked = one.distribution is not None and one.distribution.kwargs.get("validate_args") is not False
     head = one.head
     plain = one.law is not None and not one.law.exponential and one.law.power == 1 and one.law.factor == 1
-    return (
-        checked and plain and head is not None and head.op in _LAYERS and head.layer is not None and head.range == ANY
-    )
+    of_layer = head is not None and head.op in _LAYERS and head.layer is not None
+    return checked and plain and of_layer and one.scale is not None and one.scale.range.low < 0
 
 
 def _finding(one: Contradiction, site: Site) -> Finding:
