@@ -14,6 +14,13 @@ HEALTHY = {
     "an axis inserted by indexing": "((score(x) - y[None, :]) ** 2).mean()",
     "a constant target": "F.mse_loss(score(x), torch.zeros(1))",
     "distances to a codebook": "((net(x).unsqueeze(1) - nn.Parameter(torch.rand(64, 16))) ** 2).sum(-1)",
+    "class labels": "F.cross_entropy(net(x), y.long())",
+    "sizes that raise": "F.mse_loss(net(x), y)",
+    "sizes that raise beside an axis of one": "F.mse_loss(net(x), torch.rand(1, 7))",
+    "a batch of one": "F.mse_loss(score(x[:1]), y[:1])",
+    "an axis of one in front": "F.mse_loss(net(x).view(1, 32, 16), x)",
+    "an axis of a target added on purpose": "F.mse_loss(score(x), y.unsqueeze(0))",
+    "an axis of a prediction added on purpose": "F.mse_loss(score(x).squeeze(1).unsqueeze(1), y)",
     "a residual that is no loss": "((net(x) - y.mean()) ** 2)",
 }
 
@@ -29,6 +36,18 @@ def test_column_against_vector():
 
 def test_vector_against_column_in_a_written_out_loss():
     assert rows(rule, HEAD + "loss = ((score(x).squeeze(1) - y.view(-1, 1)) ** 2).mean()\n") == [7]
+
+
+@pytest.mark.parametrize(
+    ("body", "row"),
+    [
+        pytest.param("F.mse_loss(net(x), torch.rand(16))", 7, id="one target for all samples"),
+        pytest.param("F.mse_loss(score(x)[:, :], y)", 7, id="a slice is no new axis"),
+        pytest.param("z = x.unsqueeze(1)\nF.mse_loss(score(z).squeeze(1), y)", 8, id="an axis that a network saw"),
+    ],
+)
+def test_stretched_by_mistake(body, row):
+    assert rows(rule, HEAD + body + "\n") == [row]
 
 
 def test_one_value_per_sequence_against_the_sequence():

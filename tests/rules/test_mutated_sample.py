@@ -30,6 +30,11 @@ SILENT = {
     "a constant at a fixed place": "x = self.images[index]\n        x[0] = 0\n        return x",
     "a cache": "if index not in self.cache:\n            self.cache[index] = load(self.images[index])\n        return self.cache[index]",
     "an entry by name": "s = self.images[index]\n        s['x'] = noisy(s['x'])\n        return s",
+    "a part of an entry": "x = self.images[index]['x']\n        x[np.random.randint(9)] = 0\n        return x",
+    "all samples at once": "self.tensors.mul_(0.9)\n        return self.tensors[index]",
+    "an array made on the spot": "x = torch.rand(9, 9)[index]\n        x[np.random.randint(9)] = 0\n        return x",
+    "an attribute is set": "self.last = self.tensors[index]\n        return self.last",
+    "made from another sample": "self.images[index] = self.images[index - 1] + 1\n        return self.images[index]",
     "a number": "y = self.labels[index]\n        y -= 1\n        return y",
     "filled when it is first read": "if isinstance(self.images[index], str):\n            self.images[index] = load(self.images[index])\n"
     "        return self.images[index]",
@@ -37,6 +42,7 @@ SILENT = {
 }
 LOUD = {
     "written": ("x = self.images[index]\n        x[np.random.randint(9)] = 0\n        return x", 18),
+    "at a fixed place": ("x = self.images[index]\n        x[0] = np.random.randn()\n        return x", 18),
     "in a helper": ("return self.hole(self.images[index])", 14),
     "in place": ("x = self.tensors[index]\n        return x.mul_(torch.rand(1))", 18),
     "through a view": ("x = self.tensors[index][0].view(-1)\n        x.add_(torch.randn(8))\n        return x", 18),
@@ -54,6 +60,12 @@ def test_silent(body):
 @pytest.mark.parametrize(("body", "row"), LOUD.values(), ids=LOUD)
 def test_stored_data_changes(body, row):
     assert rows(rule, DATA.replace("{body}", body)) == [row]
+
+
+def test_silent_where_no_sample_is_read():
+    source = DATA.replace("def hole(self, x):", "def warp(self, index):\n        x = self.tensors[index]")
+    source = source.replace("{body}", "return self.tensors[index]")
+    assert rows(rule, source + "data = Data(1)\ndata.warp(3)\n") == []
 
 
 def test_only_data_sets():
