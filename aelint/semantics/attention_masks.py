@@ -140,15 +140,32 @@ def _before(call: Call, users: dict[int, list[Sym]]) -> Iterator[Unhidden]:
         number = _filled(step)
         if number is not None and abs(number) <= _SMALL and step.site is not None:
             yield Unhidden(step.site, "small", call.site, number)
-        axis = _missing_axis(call, step)
-        if axis is not None and len(filled) == 1 and number is not None and number <= _HIDING and step.site is not None:
-            yield Unhidden(_shaped(step.attrs.get("mask")) or step.site, "row", call.site, axis)
+    masks = [(step, mask) for step in steps if (mask := _hiding(step)) is not None]
+    for step, mask in masks if len(masks) == 1 else ():
+        axis = _missing_axis(call, step, mask)
+        if axis is not None and step.site is not None:
+            yield Unhidden(_shaped(mask) or step.site, "row", call.site, axis)
     again = any(user.op in {"mul", "masked_fill", "where"} for user in users.get(call.result.id, ()))
     for step in steps:
         if step.op not in RESHAPES and step.op != "mul":
             break
         if step.op == "mul" and step.site is not None and not again and any(_is_mark(i) for i in step.inputs):
             yield Unhidden(step.site, "factor", call.site)
+
+
+def _hiding(step: Sym) -> Sym | None:
+    """The mask by which a step hides scores: filled with a large negative number, or added with one as its factor."""
+    mask: Value = None
+    match step:
+        case Sym(op="masked_fill", attrs={"mask": marks}) if (
+            number := _filled(step)
+        ) is not None and number <= _HIDING:
+            mask = marks
+        case Sym(op="add" | "sub", inputs=(_, Sym(op="mul") as added)):
+            sign = 1 if step.op == "add" else -1
+            numbers = [to_number(i) for i in (*added.inputs, *added.attrs.values())]
+            mask = added if any(n is not None and sign * n <= _HIDING for n in numbers) else None
+    return mask if isinstance(mask, Sym) else None
 
 
 def scores_of(weights: Value) -> Sym | None:
@@ -182,15 +199,15 @@ def _scores(value: Sym) -> Value:
     return ranked[0] if ranked else source(value)
 
 
-def _missing_axis(call: Call, step: Sym) -> int | None:
+def _missing_axis(call: Call, step: Sym, mask: Sym) -> int | None:
     """The axis, from the back, along which the softmax runs and the mask holds one number."""
-    mask, layer = step.attrs.get("mask"), call.result.layer if isinstance(call.result, Sym) else None
+    layer = call.result.layer if isinstance(call.result, Sym) else None
     axis = layer.bound.get("dim") if isinstance(layer, Object) else call.bound.get("dim")
     scores = step.shape
-    if not isinstance(mask, Sym) or mask.shape is None or scores is None or not isinstance(axis, int):
+    if mask.shape is None or scores is None or not isinstance(axis, int):
         return None
     axis = axis - len(scores) if axis >= 0 else axis
-    if not -len(mask.shape) <= axis < 0 or step.op != "masked_fill":
+    if not -len(mask.shape) <= axis < 0:
         return None
     others = [size for i, size in enumerate(mask.shape, -len(mask.shape)) if i != axis and i >= -2]
     return axis if mask.shape[axis] == 1 and scores[axis] != 1 and any(size != 1 for size in others) else None
@@ -201,9 +218,9 @@ def _shaped(mask: Value) -> Site | None:
     for _ in range(6):
         if not isinstance(mask, Sym):
             return None
-        if mask.op in RESHAPES | {"getitem"}:
+        if mask.op in RESHAPES - {"float", "to"} | {"getitem"}:
             return mask.site
-        mask = source(mask)
+        mask = next((i for i in mask.inputs if isinstance(i, Sym)), None)
     return None
 
 

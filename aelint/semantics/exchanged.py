@@ -12,7 +12,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
-from aelint.semantics.values import External, Function, Instance, Object, Value
+from aelint.semantics.values import ClassValue, External, Function, Instance, Object, Value
 from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["Exchange", "exchanged_arguments", "exchanged_results"]
@@ -103,6 +103,9 @@ def _parameters(call: Call) -> Names:
         case Instance(cls=cls):
             forward = cls.find("forward")
             return _without_self(forward) if isinstance(forward, Function) else []
+        case ClassValue() as cls:
+            start = cls.find("__init__")
+            return _without_self(start) if isinstance(start, Function) else []
         case _:
             return []
 
@@ -188,5 +191,7 @@ def _place(callee: Value) -> Site | None:
             return Site(module.unit, node)
         case Instance(cls=cls) if isinstance(forward := cls.find("forward"), Function):
             return Site(forward.module.unit, forward.node)
+        case ClassValue() as cls if isinstance(start := cls.find("__init__"), Function):
+            return Site(start.module.unit, start.node)
         case Object() | _:
             return None

@@ -40,6 +40,8 @@ future = torch.ones(10, 10, dtype=torch.bool).triu(1)
         pytest.param(
             "F.softmax(scores.masked_fill(future, -1e9), -1).masked_fill(future, -1e9).topk(3)", id="chosen-from"
         ),
+        pytest.param("F.softmax(scores + -1e9 * pad.float()[:, None], dim=-1)", id="added"),
+        pytest.param("F.softmax(scores + -0.5 * pad.float()[:, :, None], dim=-1)", id="a-bias"),
         pytest.param("F.softmax(scores * 0.5, dim=-1)", id="a-temperature"),
         pytest.param("F.softmax(torch.rand(4, 10).masked_fill(pad, 0.0), dim=-1)", id="no-scores"),
         pytest.param("(scores * ~pad[:, None]) @ v.transpose(1, 2)", id="no-softmax"),
@@ -60,6 +62,8 @@ def test_silent(body: str) -> None:
         pytest.param("F.softmax(scores, dim=-1).masked_fill(future, float('-inf'))", id="after-the-softmax"),
         pytest.param("F.dropout(F.softmax(scores, dim=-1), 0.1).masked_fill(pad[:, None], -1e9)", id="after-dropout"),
         pytest.param("F.softmax(scores.masked_fill(pad.unsqueeze(2), -1e9), dim=-1)", id="rows-hidden"),
+        pytest.param("F.softmax(scores + -1e10 * (1 - (tokens != 0).float()[:, :, None]), dim=-1)", id="rows-added"),
+        pytest.param("F.softmax(scores - pad.float().unsqueeze(-1) * 1e4, dim=-1)", id="rows-subtracted"),
         pytest.param(
             "F.softmax(scores.masked_fill((tokens != 0)[:, :, None] == 0, -10000), dim=-1)", id="rows-compared"
         ),

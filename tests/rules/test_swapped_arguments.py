@@ -23,6 +23,10 @@ def stats(x):
     prior, post = x + 1, x + 2
     return prior, post
 
+class Part:
+    def __init__(self, width, depth):
+        self.width, self.depth = width, depth
+
 class Net(nn.Module):
     def forward(self, feats, mask):
         return feats * mask
@@ -65,11 +69,12 @@ def test_silent(body: str) -> None:
         pytest.param("draw(logvar, mu)", id="function"),
         pytest.param("mask = mu; feats = logvar; Net()(mask, feats)", id="network"),
         pytest.param("post, prior = stats(mu)", id="results"),
+        pytest.param("width, depth = 8, 2; Part(depth, width)", id="constructor"),
         pytest.param("groups, dilation = 1, 2; F.conv2d(mu, mu, None, 1, 0, groups, dilation)", id="torch"),
     ],
 )
 def test_fires(body: str) -> None:
-    assert rows(rule, HEAD + body + "\n") == [20]
+    assert rows(rule, HEAD + body + "\n") == [24]
 
 
 def test_fires_in_a_method_and_across_files() -> None:
