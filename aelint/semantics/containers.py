@@ -99,6 +99,9 @@ def _of_dict(
             return ListValue(list(items.items()), receiver.complete, frame.site(node))
         case "get" | "pop" | "setdefault", (str() | int() as key, *default):
             if key in items:
+                if name == "pop":
+                    frame.machine.heap.touch(receiver)
+                    receiver.items = {k: v for k, v in items.items() if k != key}
                 return items[key]
             if receiver.complete:
                 value = default[0] if default else None

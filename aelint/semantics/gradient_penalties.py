@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import ancestors
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call
 from aelint.semantics.values import External, ListValue, Sym, Value
@@ -95,7 +94,16 @@ def left_out_penalties(program: Program, reached: set[int]) -> Iterator[Binding]
 
 
 def _behind(value: Sym) -> set[int]:
-    return {one.id for one in ancestors(value)} | {value.id}
+    """What the value was computed from, but for numbers that are only read off, `loss.item()`."""
+    found: set[int] = set()
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if one.id not in found:
+            found.add(one.id)
+            read_off = one.op in {"item", "item_value"} and "index" not in one.attrs
+            pending.extend(i for i in one.inputs if isinstance(i, Sym) and not (read_off or one.op == "detach"))
+    return found
 
 
 def mixed_with_itself(program: Program) -> Iterator[tuple[Sym, Site]]:

@@ -18,7 +18,7 @@ from aelint.semantics.parameters import held_by
 from aelint.semantics.posteriors import noise_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context
-from aelint.semantics.training import Kind, actions
+from aelint.semantics.training import Action, Kind, actions
 from aelint.semantics.values import Function, Instance, Object, Value
 from aelint.syntax.walk import walk
 
@@ -143,21 +143,26 @@ def _leading_to(switch: Call, training: Context) -> Site:
 
 def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
     """Networks applied under `no_grad` after training, without `eval()`."""
-    trained: dict[int, list[int]] = {}
+    trained: dict[int, list[Action]] = {}
     for update in updates(program):
         for used in _trained_with(program, update):
-            trained.setdefault(id(used.layer), []).append(update.backward.order)
+            trained.setdefault(id(used.layer), []).append(update.backward)
     for used in _timeline(program).values():
         if used.training is not True or not used.call.context.no_grad or id(used.layer) not in trained:
             continue
         call = _network_call(program, used.call)
         if not (call.context.stack or call.context.loops):
             continue  # a last look at the end of a script
-        before = [order for order in trained[id(used.layer)] if order < call.order]
+        before = [a.order for a in trained[id(used.layer)] if a.order < call.order and _in_one_run(call, a)]
         chosen = used.switch is not None and bool(before) and used.switch.order > before[-1]
         excused = _is_on_purpose(call) or _is_part_of_training(program, call) or _is_generator(program, call.receiver)
         if before and not chosen and not excused:
             yield ScoredInTrain(call, used.layer)
+
+
+def _in_one_run(call: Call, training: Action) -> bool:
+    """Whether what ran the training ran the call, too: who calls a function that nobody calls here may set the mode."""
+    return call.context.is_run or call.context.stack[:1] == training.context.stack[:1]
 
 
 def _network_call(program: Program, inner: Call) -> Call:

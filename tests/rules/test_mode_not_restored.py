@@ -382,3 +382,32 @@ def test_silent_on_frozen_parts_that_stay(changes):
 @pytest.mark.parametrize("changes", [{}, {"mode": "model.train(True)"}, {"norm": "nn.BatchNorm1d(8), nn.ReLU()"}])
 def test_frozen_parts_that_are_set_back(changes):
     assert rows(rule, FROZEN.format(**{**FREEZES, **changes})) == [20]
+
+
+def test_silent_on_a_function_that_a_handler_calls_in_evaluation_mode():
+    source = """
+import torch
+from torch import nn
+from engine import Trainer
+
+net = nn.Sequential(nn.Linear(20, 20), nn.Dropout(0.1))
+opt = torch.optim.Adam(net.parameters())
+trainer = Trainer(net)
+
+def score(loader):
+    with torch.no_grad():
+        return sum(nn.functional.mse_loss(net(x), x) for x in loader)
+
+def at_end_of_epoch(trainer):
+    net.eval()
+    score(trainer.loader)
+    net.train()
+
+trainer.call_back(at_end_of_epoch)
+for x in trainer.loader:
+    opt.zero_grad()
+    nn.functional.mse_loss(net(x), x).backward()
+    opt.step()
+"""
+    assert rows(rule, source) == []
+    assert rows(rule, source + "    if x.mean() > 0:\n        score(trainer.loader)\n") == [12]

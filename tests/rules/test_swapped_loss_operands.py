@@ -90,3 +90,35 @@ def loss(predicted, y):
     return cross_entropy(predicted, y[order(y)])
 """
     assert rows(rule, source) == []
+
+
+def test_silent_on_labels_that_a_teacher_gives():
+    source = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Distillation(nn.Module):
+    def __init__(self, teacher):
+        super().__init__()
+        self.teacher = teacher
+
+    def forward(self, inputs, outputs):
+        _, student = outputs
+        return F.cross_entropy(student, self.teacher(inputs){label})
+"""
+    assert rows(rule, source.format(label=".argmax(dim=1)")) == []
+
+
+def test_silent_on_halves_of_an_output_beside_targets_that_something_mixed():
+    source = """
+import torch
+import torch.nn.functional as F
+
+def train(model, samples, targets, mix):
+    samples, targets = mix(samples, targets)
+    outputs = model(samples)
+    halves = torch.split(outputs, outputs.shape[0] // 2, dim=0)
+    return F.binary_cross_entropy_with_logits(halves[0], targets)
+"""
+    assert rows(rule, source) == []

@@ -138,3 +138,23 @@ def test_reported_once_where_two_networks_are_built():
 def test_silent_on_a_tuple_of_one_that_keeps_a_module_out_on_purpose():
     assert rows(rule, net("inner = nn.Linear(2, 2)", "self.proxy = (inner,)")) == []
     assert rows(rule, net("inner = nn.Linear(2, 2)", "self.proxy = [inner]")) == [7]
+
+
+def test_silent_on_a_dict_from_which_the_network_itself_was_taken():
+    source = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.given = locals()
+        {take}
+        self.fc = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.fc(x)
+
+Net()(torch.rand(2, 4))
+"""
+    assert rows(rule, source.format(take="self.given.pop('self', None)")) == []

@@ -198,3 +198,8 @@ def step(x, held, writer):
     writer.add_scalar("shown", {name}, global_step=1)
 """
     assert rows(rule, source.format(name="test_loss")) == []
+
+
+def test_silent_on_a_running_sum_for_the_reader():
+    more = " + penalty\n    total = 0\n    total += (loss + penalty).item()"
+    assert rows(rule, CRITIC.format(graph="True", more=more, after="print(total)")) == []

@@ -58,7 +58,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rewrite, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.comparisons import Comparison, comparisons, is_output
-from aelint.semantics.lineage import origins
+from aelint.semantics.lineage import origins, source
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Sym, Value
 
@@ -88,13 +88,23 @@ def check(program: Program) -> Iterator[Finding]:
     for one in comparisons(program):
         if one.kind not in _ASYMMETRIC:
             continue
-        proven = one.prediction is one.second and one.prediction is not None
+        proven = one.prediction is one.second and one.prediction is not None and not _is_label(one.second)
         if proven or _named(one):
             yield _finding(one, proven=proven)
     for call in program.calls_to("kl_div", "distributions.kl_divergence"):
         message = _probabilities_first(call) if call.name == "kl_div" else _prior_first(call)
         if message:
             yield Finding(call.site, message)
+
+
+def _is_label(value: Sym) -> bool:
+    """Whether no gradient passes: what a teacher or another branch gives is a target."""
+    one: Value = value
+    while isinstance(one, Sym):
+        if one.op in {"argmax", "argmin", "detach", "round", "gt", "ge", "lt", "le", "long", "one_hot"}:
+            return True
+        one = source(one)
+    return False
 
 
 def _probabilities_first(call: Call) -> str:
