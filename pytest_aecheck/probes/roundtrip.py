@@ -29,7 +29,8 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
     if not bench.has_factory:
         raise Unavailable("the model was given built; a callable that builds it is needed for a second instance")
     batch = bench.batch(bench.spec.batch_size, 0)
-    error, missing = "", ()
+    error = ""
+    missing: tuple[str, ...] = ()
     with bench.ready(training=False) as model:
         state = {
             name: tensor.detach().clone()
