@@ -13,7 +13,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL105', 'reconstruction-shape-mismatch', 'aelint.rules.architecture.reconstruction_shape_mismatch', 'the reconstruction has another size than its target', 'error', 'high', (('loss', '**', 'pow', 'abs'),), {}),
     ('AEL106', 'unflattened-input-to-linear', 'aelint.rules.architecture.unflattened_input_to_linear', 'an image batch reaches a linear layer without being flattened', 'error', 'high', (('linear',),), {}),
     ('AEL107', 'batch-mixing-reshape', 'aelint.rules.architecture.batch_mixing_reshape', 'values of different samples are put together', 'error', 'high', (('torch',),), {}),
-    ('AEL108', 'layout-reinterpreted', 'aelint.rules.architecture.layout_reinterpreted', 'a reshape is used where the axes have to be permuted', 'warning', 'high', (('view', 'reshape'),), {}),
+    ('AEL108', 'layout-reinterpreted', 'aelint.rules.architecture.layout_reinterpreted', 'a reshape is used where the axes have to be permuted', 'warning', 'high', (('view', 'reshape', 'cat'),), {}),
     ('AEL109', 'latent-bypass', 'aelint.rules.architecture.latent_bypass', 'the reconstruction holds its target without passing the code', 'warning', 'high', (('loss', '**', 'pow'),), {}),
     ('AEL110', 'bottleneck-too-wide', 'aelint.rules.architecture.bottleneck_too_wide', 'the code is not smaller than the data, and nothing else limits it', 'advice', 'medium', (('loss', '**', 'pow'),), {}),
     ('AEL111', 'bottleneck-too-narrow', 'aelint.rules.architecture.bottleneck_too_narrow', 'the code holds far less than the data', 'advice', 'medium', (('loss', '**', 'pow'),), {'smallest-share': 0.0002}),

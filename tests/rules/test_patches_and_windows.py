@@ -40,3 +40,38 @@ def test_silent(body: str) -> None:
 )
 def test_fires(body: str) -> None:
     assert rows(rule, HEAD + body + "\n") == [4]
+
+
+FLOW = """import torch
+
+class Flow(torch.nn.Module):
+    def forward(self, x):
+        a, b = {split_x}
+        return torch.cat([a, b * 2], dim=1)
+
+    def inverse(self, z):
+        a, b = {split_z}
+        return torch.cat([a, b / 2], dim=1)
+
+flow = Flow()
+y = flow(torch.rand(16, {width}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("split_x", "split_z", "width"),
+    [
+        ("x[:, :4], x[:, 4:]", "z[:, :4], z[:, 4:]", 8),
+        ("x[:, ::2], x[:, 1::2]", "z[:, :4], z[:, 4:]", 8),
+        ("x[:, ::2], x[:, 1::2]", "z[:, ::2], z[:, 1::2]", 2),
+    ],
+    ids=["at-the-middle", "a-permutation-that-is-undone", "two-columns"],
+)
+def test_silent_on_halves(split_x: str, split_z: str, width: int) -> None:
+    assert rows(rule, FLOW.format(split_x=split_x, split_z=split_z, width=width)) == []
+
+
+def test_fires_on_halves_that_are_not_put_back() -> None:
+    source = FLOW.format(split_x="x[:, ::2], x[:, 1::2]", split_z="z[:, 0::2], z[:, 1::2]", width=8)
+    assert rows(rule, source) == [6]
+    assert rows(rule, source.replace("torch.cat([a, b * 2], dim=1)", "torch.cat((b + a, a), 1)")) == [6]

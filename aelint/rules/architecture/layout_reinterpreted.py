@@ -49,6 +49,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.halves import separated_halves
 from aelint.semantics.layouts import moved_axes, reordered_parts
 from aelint.semantics.wording import place, shape_text
 
@@ -57,7 +58,7 @@ RULE = Rule(
     name="layout-reinterpreted",
     summary="a reshape is used where the axes have to be permuted",
     severity=Severity.WARNING,
-    triggers=(("view", "reshape"),),
+    triggers=(("view", "reshape", "cat"),),
 )
 
 
@@ -78,3 +79,9 @@ def check(program: Program) -> Iterator[Finding]:
             f"was joined from {shape_text(parts.parts)} ({where}). Split it in the same order and permute afterwards."
         )
         yield Finding(parts.split.site, message, (Note(parts.joined.site, "the target's parts are joined here"),))
+    for halves in separated_halves(program):
+        message = (
+            f"the two halves were taken by every second column ({place(halves.taken, halves.site)}) and are put side by side here, and "
+            f"`{halves.inverse}` takes every second column again: the one does not undo the other. Split at the middle, or interleave"
+        )
+        yield Finding(halves.site, message, (Note(halves.taken, "taken by every second column"),))
