@@ -36,6 +36,16 @@ class Site:
         return self.unit.row_of(self.node)
 
     @property
+    def unit_row(self) -> int:
+        """The row in the unit's own text, by which the places of one unit are ordered: the cells of a notebook count on."""
+        return getattr(self.node, "lineno", 1)
+
+    def lies_in(self, other: Site) -> bool:
+        """Whether the node starts in the rows of another node of the same unit."""
+        first = other.unit_row
+        return self.unit is other.unit and first <= self.unit_row <= (getattr(other.node, "end_lineno", None) or first)
+
+    @property
     def cell(self) -> int | None:
         """The notebook's code cell in which the node starts, counted from 1; None outside of notebooks."""
         return self.unit.cell_of(self.node)

@@ -48,9 +48,8 @@ def _is_size(value: Value) -> bool:
 
 def _identifiers(site: Site) -> Iterator[str]:
     """The names in the class, function or statement of the file in which a place lies."""
-    row = getattr(site.node, "lineno", 0)
     for statement in site.unit.tree.body:
-        if statement.lineno <= row <= (statement.end_lineno or row):
+        if site.lies_in(Site(site.unit, statement)):
             for node in walk(statement):
                 match node:
                     case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):

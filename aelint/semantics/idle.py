@@ -60,7 +60,7 @@ def idle_outputs(program: Program) -> Iterator[Idle]:
         if found is not None:
             before = chosen.get(frozenset(found[1]))
             # A value that is handed on is named several times: the last function is where it gets lost.
-            if before is None or before[0].site.row != found[0].site.row:
+            if before is None or before[0].site.unit_row != found[0].site.unit_row:
                 chosen[frozenset(found[1])] = found
     for binding, made in chosen.values():
         yield Idle(binding.site, binding.name, tuple(made.values()), known[0][0].backward.event.site)

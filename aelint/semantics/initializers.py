@@ -215,7 +215,11 @@ def written_twice(program: Program) -> Iterator[Idle]:
 
 
 def _is_built_between(layer: Object, first: Site, second: Site) -> bool:
-    return layer.site is not None and layer.site.unit is first.unit and first.row < layer.site.row < second.row
+    return (
+        layer.site is not None
+        and layer.site.unit is first.unit
+        and first.unit_row < layer.site.unit_row < second.unit_row
+    )
 
 
 _FILLING = re.compile(r"^(uniform|normal|zeros|ones|constant|xavier_\w+|kaiming_\w+|orthogonal|trunc_normal)_$")

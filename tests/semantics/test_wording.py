@@ -81,3 +81,17 @@ train(torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(64,
 """
     (found,) = misreported_metric.check(understand(cells(SETUP, body)))
     assert "(line 3)" in found.message
+
+
+def test_what_lies_in_a_function_lies_in_its_rows_of_the_whole_notebook():
+    unit = cells("first\n\n\n\n", "def f():\n    second\n", "third\n")
+    function = Site(unit, next(n for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)))
+    assert named(unit, "second").lies_in(function)
+    assert not named(unit, "first").lies_in(function)
+    assert not named(unit, "third").lies_in(function)
+    assert not named(cells("def f():\n    second\n"), "second").lies_in(function)
+
+
+def test_cells_follow_each_other():
+    unit = cells("first\n\n\n", "second")
+    assert named(unit, "first").unit_row < named(unit, "second").unit_row

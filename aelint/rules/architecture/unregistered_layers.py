@@ -145,12 +145,8 @@ def _modules_in(value: Value) -> list[Object | Instance]:
 
 def _is_own(network: Instance, one: Object | Instance) -> bool:
     """Whether the network's own class builds the layer."""
-    if one.site is None:
-        return False
-    row = getattr(one.site.node, "lineno", 0)
-    return any(
-        c.module.unit is one.site.unit and c.node.lineno <= row <= (c.node.end_lineno or 0) for c in network.cls.mro()
-    )
+    site = one.site
+    return site is not None and any(site.lies_in(Site(c.module.unit, c.node)) for c in network.cls.mro())
 
 
 def _is_kept_apart(value: Value) -> bool:

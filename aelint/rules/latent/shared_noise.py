@@ -116,7 +116,7 @@ def _encodes_one(program: Program, site: Site) -> bool:
     """Whether the function that draws the noise encodes a list of one: `self.encode([molecule])` is a batch of one."""
     for function in program.functions:
         node = function.node
-        if function.module.unit is site.unit and node.lineno <= site.row <= (node.end_lineno or 0):
+        if site.lies_in(Site(function.module.unit, node)):
             calls = (n for n in walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
             if any(
                 isinstance(a, ast.List) and len(a.elts) == 1 for n in calls if is_own_attribute(n.func) for a in n.args

@@ -66,7 +66,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dims import Dim
 from aelint.semantics.objectives import LOSSES, Objective, Summand, objectives
@@ -154,11 +154,11 @@ def _weights(objective: Objective, known: dict[int, Difference]) -> Iterator[Fin
 
 def _in_branch(leaf: Sym) -> bool:
     """Whether the term stands in a branch, so that the other order is on offer too."""
-    if leaf.site is None:
+    site = leaf.site
+    if site is None:
         return False
-    branches = (n for n in walk(leaf.site.unit.tree) if isinstance(n, ast.If))
-    row = getattr(leaf.site.node, "lineno", 0)
-    return any(b.lineno <= row <= (b.end_lineno or b.lineno) for b in branches if not _is_main(b))
+    branches = (n for n in walk(site.unit.tree) if isinstance(n, ast.If) and not _is_main(n))
+    return any(site.lies_in(Site(site.unit, branch)) for branch in branches)
 
 
 def _is_main(branch: ast.If) -> bool:

@@ -191,7 +191,12 @@ def _counts(program: Program) -> Iterator[Finding]:
     for store in program.stores:
         hidden = _marked(store.target, store.index, store.value) if isinstance(store.target, Sym) else None
         for node, count in counts if hidden is not None else ():
-            same = store.context.function is not None and _inside(node, store.context.function.node)
+            function = store.context.function
+            same = (
+                function is not None
+                and node.site is not None
+                and node.site.lies_in(Site(function.module.unit, function.node))
+            )
             if same and isinstance(count, int) and hidden is not None and abs(hidden - count) == 1:
                 assert node.site is not None
                 message = (
@@ -200,15 +205,6 @@ def _counts(program: Program) -> Iterator[Finding]:
                 yield Finding(
                     store.site, message + "the class token was counted", (Note(node.site, "the mask tokens"),)
                 )
-
-
-def _inside(node: Sym, function: object) -> bool:
-    row, first, last = (
-        node.site.row if node.site else 0,
-        getattr(function, "lineno", 0),
-        getattr(function, "end_lineno", 0),
-    )
-    return first <= row <= last
 
 
 def _marked(target: Sym, index: Value, value: Value) -> int | None:
