@@ -147,10 +147,6 @@ _SHORTEST = 4
 """Shorter names stand in longer ones by chance."""
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
 def _part(node: ast.AST) -> tuple[str, str, ast.Call] | None:
     """The attribute, the class and the call of `self.part = Class(...)`."""
     match node:
