@@ -179,7 +179,8 @@ def _repeated(values: tuple[Value, ...]) -> Sym | None:
 
 
 def _alike(left: Sym, right: Sym) -> bool:
-    return left.op == right.op and (left.shape is None or right.shape is None or left.shape == right.shape)
+    sizes = (left.shape, right.shape) if left.shape and right.shape else (left.last[-1:], right.last[-1:])
+    return left.op == right.op and (sizes[0] == sizes[1] or not all(sizes))
 
 
 def _handed_out(program: Program) -> set[int]:
