@@ -42,8 +42,21 @@ GOOD = {
         {"start": "torch.zeros(n, t)", "value": "1", "loss": "(error * (1 - mask)).sum() / (1 - mask).sum()"},
         {"loss": "error.mean()"},
         {"loss": "(error * weights(mask)).sum()"},
+        {"loss": "(error + (1 - mask)).sum()"},
+        {"loss": "(self.dec(z).mean(-1) * (1 - mask)).sum()"},
+        {"start": "torch.rand(n, t)", "loss": "(error * (1 - mask)).sum()"},
+        {"value": "0.5", "loss": "(error * (1 - mask)).sum()"},
     ],
-    ids=["hidden patches", "mask of the visible ones, inverted", "all patches", "unknown weights"],
+    ids=[
+        "hidden patches",
+        "mask of the visible ones, inverted",
+        "all patches",
+        "unknown weights",
+        "added",
+        "no error",
+        "a mask of random weights",
+        "a mask of halves",
+    ],
 )
 def test_silent(changes):
     assert rows(rule, MODEL.format(**{**GOOD, **changes})) == []
@@ -106,6 +119,17 @@ out = dec(torch.gather(z, 1, restore.unsqueeze(-1).repeat(1, 1, 8)))
     ],
 )
 def test_silent_on_inverse_orders(orders):
+    assert rows(rule, SHUFFLED.format(orders=orders)) == []
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        "shuffle = noise.argsort(1); restore = torch.rand(2, 16).argsort(1)",
+        "shuffle = noise.argsort(1, descending=True); restore = noise.argsort(1)",
+    ],
+)
+def test_silent_on_another_order(orders):
     assert rows(rule, SHUFFLED.format(orders=orders)) == []
 
 

@@ -68,6 +68,10 @@ code = {code}
         (2, False, 32, "h[0] + h[1]"),
         (2, True, 32, "h.view(2, 2, -1, 16)[-1, 0]"),
         (1, True, 32, "torch.cat([h[-1], c[-1]], 1)"),
+        (2, False, 32, "h.view(-1, 8)"),
+        (2, False, 32, "h.view(2, -1, 16)"),
+        (2, False, 1, "h.view(-1, 32)"),
+        (2, True, 32, "h[0]"),
     ],
 )
 def test_silent_on_codes_of_final_states(layers, both, samples, code):
@@ -101,6 +105,10 @@ def test_codes_that_leave_out_or_mix_states(layers, both, code):
             id="layers and directions as axes",
         ),
         pytest.param("_, h = nn.GRU(8, 16, 2, batch_first=True)(x)\ny = h.view(-1, 16)", id="one row per state"),
+        pytest.param("y = nn.GRU(8, 16, 2)(x, torch.zeros(2, 20, size))", id="a size that nobody knows"),
+        pytest.param(
+            "y = nn.GRU(8, 16)(torch.randn(4, 32, 20, 8), torch.zeros(1, 20, 16))", id="an input of four axes"
+        ),
         pytest.param("_, h = nn.GRU(8, 16, 2, batch_first=True)(x)\ny = h[0] + h[1]", id="every layer counts"),
         pytest.param(
             "y = nn.LSTM(8, 16, proj_size=4)(x, (torch.zeros(1, 20, 4), torch.zeros(1, 20, 16)))", id="projected"
