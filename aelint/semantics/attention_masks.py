@@ -113,7 +113,18 @@ def _padding(program: Program) -> dict[int, tuple[int, Site | None]]:
 _SMALL = 1e-3
 """Up to here a score is as good as zero."""
 _PRODUCTS = frozenset({"matmul", "einsum", "linear"})
-_BETWEEN = RESHAPES | {"dropout", "mul", "truediv", "masked_fill", "add", "sub", "where", "leaky_relu", "tanh"}
+_BETWEEN = RESHAPES | {
+    "dropout",
+    "mul",
+    "truediv",
+    "masked_fill",
+    "add",
+    "sub",
+    "where",
+    "setitem",
+    "leaky_relu",
+    "tanh",
+}
 _MARKS = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "logical_or", "invert", "tril", "triu"}
 )
@@ -135,7 +146,7 @@ def _before(call: Call, users: dict[int, list[Sym]]) -> Iterator[Unhidden]:
     steps = list(_steps(call.bound.get("input")))
     if not any(step.op in _PRODUCTS for step in steps):
         return
-    filled = [step for step in steps if step.op == "masked_fill"]
+    filled = [step for step in steps if step.op in _FILLS and _filled(step) is not None]
     for step in filled[:1]:
         number = _filled(step)
         if number is not None and abs(number) <= _SMALL and step.site is not None:
@@ -176,9 +187,21 @@ def scores_of(weights: Value) -> Sym | None:
     return None
 
 
+_FILLS = frozenset({"masked_fill", "where", "setitem"})
+"""Operations that put a number in the place of some elements."""
+
+
 def _filled(fill: Sym) -> float | None:
-    """The number that is filled in, infinite ones included."""
-    value = fill.attrs.get("value")
+    """The number that is filled in, infinite ones included; for an item that is set, where a mask says which."""
+    match fill:
+        case Sym(op="masked_fill", attrs={"value": value}) | Sym(op="where", attrs={"input": value, "other": Sym()}):
+            pass
+        case Sym(op="where", attrs={"input": Sym(), "other": value}):
+            pass
+        case Sym(op="setitem", inputs=(_, value), attrs={"index": Sym()}):
+            pass
+        case _:
+            return None
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
@@ -240,8 +263,8 @@ def _behind(call: Call, users: dict[int, list[Sym]]) -> Iterator[Unhidden]:
         for user in users.get(one.id, ()):
             if user.op in RESHAPES | {"dropout"}:
                 pending.append(user)
-            number = _filled(user) if user.op == "masked_fill" else None
-            hides = number is not None and number <= _HIDING and user.attrs.get("input") is one
+            number = _filled(user)
+            hides = number is not None and number <= _HIDING and any(i is one for i in user.inputs)
             again = any(
                 u.op in {"softmax", "log_softmax", "topk", "argmax", "max", "sort"} for u in users.get(user.id, ())
             )

@@ -42,6 +42,8 @@ future = torch.ones(10, 10, dtype=torch.bool).triu(1)
         ),
         pytest.param("F.softmax(scores + -1e9 * pad.float()[:, None], dim=-1)", id="added"),
         pytest.param("F.softmax(scores + -0.5 * pad.float()[:, :, None], dim=-1)", id="a-bias"),
+        pytest.param("torch.where(future, float('-inf'), scores).softmax(-1)", id="where"),
+        pytest.param("scores[:, 0] = 0.0; w = scores.softmax(-1)", id="a-column-set"),
         pytest.param("F.softmax(scores * 0.5, dim=-1)", id="a-temperature"),
         pytest.param("F.softmax(torch.rand(4, 10).masked_fill(pad, 0.0), dim=-1)", id="no-scores"),
         pytest.param("(scores * ~pad[:, None]) @ v.transpose(1, 2)", id="no-softmax"),
@@ -56,6 +58,9 @@ def test_silent(body: str) -> None:
     [
         pytest.param("F.softmax(scores.masked_fill(pad[:, None], 1e-9), dim=-1)", id="reciprocal"),
         pytest.param("torch.softmax(scores.masked_fill(future, 0), -1)", id="zero"),
+        pytest.param("torch.where(future, 0.0, scores).softmax(-1)", id="where"),
+        pytest.param("scores[future.expand(4, 10, 10)] = 1e-9; w = scores.softmax(-1)", id="items-set"),
+        pytest.param("scores.masked_fill_(future, 1e-9); w = F.softmax(scores, -1)", id="in-place"),
         pytest.param("scores.masked_fill(future, -1e-12).softmax(dim=-1)", id="tiny-negative"),
         pytest.param("nn.Softmax(dim=-1)(scores * (tokens != 0).unsqueeze(1))", id="multiplied"),
         pytest.param("F.softmax(scores * (tokens != 0).float()[:, None], dim=-1)", id="multiplied-by-numbers"),
