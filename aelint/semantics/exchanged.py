@@ -149,14 +149,22 @@ _SIDES = (
 )
 
 
+_COMPARES = re.compile(r"pair|dist|similar|match|compare|chamfer|emd")
+"""Functions of two sets of one kind: which of them gives the rows is a choice."""
+
+
 def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
     """Whether both orders are taken: the same function is called with them in their own order too, or they were exchanged before."""
     function = call.context.function
     if function is None:
         return False
     text = ast.unparse(node.func)
+    if first.rsplit("_", 1)[-1] == second.rsplit("_", 1)[-1] and _COMPARES.search(text.lower()):
+        return True
     for other in walk(function.node):
         match other:
+            case ast.For(iter=given) if any(n is node for n in walk(other)) and "reversed(" in ast.unparse(given):
+                return True  # the way back: what came out goes in
             case ast.Call() if other is not node and ast.unparse(other.func) == text:
                 if {first, second} <= set(_given(other)):
                     return True

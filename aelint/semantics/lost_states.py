@@ -36,6 +36,8 @@ def loads_thrown_away(program: Program) -> Iterator[Lost]:
         if name is None or later is None or not _is_new_twin(later.value, load.receiver):
             continue
         between = [c for c in program.calls if load.order < c.order < later.order]
+        if not any(c.result is later.value for c in between):
+            continue  # another network that was there before, in the next round of a loop over several
         if not later.context.guards and not any(_touches(c, load.receiver) for c in between):
             yield Lost(later.site, load.site, name.name)
 

@@ -211,10 +211,16 @@ def _unread_parameters(function: Function) -> list[ast.arg]:
     if function.decorators or not body or all(isinstance(s, (ast.Pass, ast.Raise)) for s in body):
         return []
     read = set[str]().union(*(names_read(s) for s in body))
-    if {"locals", "vars", "super"} & read:
+    if {"locals", "vars", "super"} & read or _is_prescribed(function):
         return []
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs][1:]
     return [a for a in parameters if a.arg not in read and not _may_be_meant(a.arg)]
+
+
+def _is_prescribed(function: Function) -> bool:
+    """Whether a base class that leaves the method to its children says what it takes, so that some child may not need it."""
+    bases = function.owner.mro()[1:] if function.owner is not None else []
+    return any("abstractmethod" in d for c in bases for d in getattr(c.namespace.get(function.name), "decorators", ()))
 
 
 def _lost_layers(function: Function, name: str, call: Call) -> tuple[Object, ...]:

@@ -178,3 +178,27 @@ model.load_state_dict(torch.load("net.pt"))
 optimizer = torch.optim.Adam(model.parameters())
 """
     assert rows(rule, text.format(again=again)) == expected
+
+
+def test_silent_on_a_loop_that_loads_several_networks_of_one_class():
+    source = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+    def forward(self, x):
+        return self.fc(x)
+
+def restart(path, **parts):
+    state = torch.load(path)
+    for key, value in parts.items():
+        value.load_state_dict(state[key])
+
+student, teacher = Net(), Net()
+restart("last.pt", student=student, teacher=teacher)
+y = student(torch.rand(2, 4)) - teacher(torch.rand(2, 4))
+"""
+    assert rows(rule, source) == []

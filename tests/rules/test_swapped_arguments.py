@@ -92,3 +92,32 @@ def test_fires_in_a_method_and_across_files() -> None:
     found = run(rule, files)
     assert [f.site.row for f in found] == [13]
     assert found[0].notes[0].site.row == 9
+
+
+def test_silent_on_the_way_back_through_a_list():
+    source = """
+def block(given, asked):
+    return given - asked
+
+sizes = [(3, 8), (8, 16)]
+blocks = []
+def build():
+    for given, asked in {order}:
+        blocks.append(block(asked, given))
+build()
+"""
+    assert rows(rule, source.format(order="reversed(sizes)")) == []
+    assert rows(rule, source.format(order="sizes")) == [9]
+
+
+def test_silent_on_two_sets_of_one_kind_in_a_comparison():
+    source = """
+def {name}(drawn_sets, real_sets):
+    return drawn_sets - real_sets
+
+def score(drawn_sets, real_sets):
+    return {name}(real_sets, drawn_sets)
+score(1, 2)
+"""
+    assert rows(rule, source.format(name="pairwise_distance")) == []
+    assert rows(rule, source.format(name="improvement")) == [6]

@@ -276,3 +276,29 @@ def test_a_variable_of_the_same_name_does_not_read_a_layer():
 
 def test_an_underscore_that_is_read_is_a_name_like_any_other():
     assert rows(rule, net("_ = self.a(x)", "_ = self.b(x)", "return _ + x")) == [13]
+
+
+def test_silent_on_an_argument_that_an_abstract_method_prescribes():
+    source = (
+        HEAD
+        + """
+from abc import abstractmethod
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.size, self.out = nn.Linear(4, 1), nn.Linear(4, 4)
+    {decorator}
+    def normalize(self, x, size):
+        raise NotImplementedError
+    def forward(self, x):
+        return self.out(self.normalize(x, self.size(x)))
+
+class Plain(Encoder):
+    def normalize(self, x, size):
+        return x.log1p()
+
+Plain()(torch.rand(2, 4))
+"""
+    )
+    assert rows(rule, source.format(decorator="@abstractmethod")) == []
