@@ -6,7 +6,10 @@ Reports `view` and `reshape` that
 
 - give the sizes of a tensor in another order, `(N, 28, 32, 3)` as `(N, 3, 28, 32)`, or put an axis such as
   the sequence behind one that was split off (heads),
-- split patches of a prediction in another order than the target's patches were joined in.
+- split patches of a prediction in another order than the target's patches were joined in,
+- join the windows of two `unfold`s with the channels still in front, or lay square patches out one behind the other,
+
+and halves taken by every second column that are put side by side, although the inverse takes every second column again.
 
 ## Why is this bad?
 

@@ -4,7 +4,8 @@
 
 Reports a KL divergence that exponentiates what is an exponential already, or that reads a head as a log-variance
 although the sample uses it as a standard deviation or its logarithm. The formula is recognised by its terms,
-also inside of a function that is called; the finding stands where the wrong tensor is passed.
+also inside of a function that is called; the finding stands where the wrong tensor is passed. Also a Gaussian density
+with the scale itself beside the squared difference, where its logarithm belongs.
 
 ## Why is this bad?
 
