@@ -12,6 +12,13 @@ HEALTHY = {
     "similarities between samples": "F.softmax(head(x) @ head(x).t(), dim=0)",
     "one softmax per variable": "F.softmax(head(x).view(-1, 5, 4), dim=-1)",
     "attention over positions": "F.softmax(head(x).view(-1, 5, 4), dim=1)",
+    "a vector": "F.softmax(torch.rand(5), dim=0)",
+    "one class": "F.softmax(nn.Linear(16, 1)(x), dim=1)",
+    "an axis of one that nobody wrote": "F.softmax(stored(x).view(8, 20, width), dim=2)",
+    "an axis of two": "F.softmax(head(x).view(-1, 10, 2), dim=2)",
+    "attention over pixels": "F.softmax(nn.Conv2d(3, 8, 1)(torch.rand(2, 3, 4, 4)), dim=-1)",
+    "a choice among channels": "F.gumbel_softmax(nn.Conv2d(3, 8, 1)(torch.rand(2, 3, 4, 4)), dim=1)",
+    "several variables of another layer": "F.softmax(head(x), dim=-1), F.softmax(nn.Linear(16, 20)(x).view(-1, 5, 4) + 1, -1)",
     "a mixture beside a class head": "F.softmax(head(x), dim=1), F.softmax(nn.Linear(16, 20)(x).view(-1, 5, 4), dim=-1)",
 }
 
