@@ -18,7 +18,8 @@ Any exception counts; its text and the line of your code that raised it are repo
 
 A batch of one in training mode is not tried, because batch normalisation cannot normalise it; in evaluation mode a model
 may refuse it with an error of its own (`ValueError`, `ZeroDivisionError`), as estimates over the batch do. Other sizes
-are tried only if `batch(n, seed)` can make them.
+are tried only if `batch(n, seed)` can make them; where the batch is a tensor, whose rows may belong together as the nodes of a
+graph do, what raises on a part of it warns.
 
 ## References
 
@@ -51,7 +52,9 @@ def judge(observations: Observations) -> Verdict:
                     attempt.error if attempt.samples else f"{attempt.what} raised {attempt.error}{where}"
                 )
             others = "" if attempt in attempts.declared else ", although it runs on the declared batch size"
-            return CHECK.failed(
+            # who gives a tensor gives one batch, whose rows may belong together, as the nodes of a graph do
+            say = CHECK.warned if others and not callable(observations.spec.batch) else CHECK.failed
+            return say(
                 f"{attempt.what} raised on {attempt.samples} samples in {mode} mode{others}: {attempt.error}{where}",
                 samples=attempt.samples,
             )
