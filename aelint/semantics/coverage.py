@@ -43,7 +43,9 @@ def missed_layers(program: Program) -> Iterator[Missed]:
     if not built or not all(h.known for h in held) or any(c.method == "add_param_group" for c in program.calls):
         return
     owned = frozenset[int]().union(*(h.owners for h in held))
-    layers = {id(o): o for o in program.layers}
+    # What runs under `no_grad` alone, as the target networks of reinforcement learning do, gets no gradient.
+    ran = {id(c.receiver) for c in program.calls if isinstance(c.receiver, Object) and not c.context.no_grad}
+    layers = {id(o): o for o in program.layers if id(o) in ran}
     reported: set[int] = set()
     for update in updates(program):
         reached = reach(update.backward.of)

@@ -304,3 +304,30 @@ for x in loader:
 """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("(MessagePassing)", "")) != []
+
+
+def test_silent_on_target_networks_that_run_without_gradients():
+    source = """
+import copy
+import torch
+from torch import nn
+
+class Agent:
+    def __init__(self):
+        self.critic = nn.Linear(4, 1)
+        self.target = copy.deepcopy(self.critic)
+        self.opt = torch.optim.Adam(self.critic.parameters())
+
+    def train(self, x, y):
+        {guard}
+            wanted = y + self.target(x)
+        loss = nn.functional.mse_loss(self.critic(x), wanted)
+        self.opt.zero_grad()
+        loss.backward()
+        self.opt.step()
+
+agent = Agent()
+agent.train(torch.rand(2, 4), torch.rand(2, 1))
+"""
+    assert rows(rule, source.format(guard="with torch.no_grad():")) == []
+    assert rows(rule, source.format(guard="if True:")) == [10]
