@@ -7,7 +7,7 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -20,6 +20,8 @@ from pytest_aecheck.probes.determinism import preserved, seeded
 from pytest_aecheck.spec import AESpec, is_strategy
 
 __all__ = ["Bench", "ModelRaised", "tensors_of", "unwrapped"]
+
+Made = TypeVar("Made")
 
 
 class ModelRaised(Unavailable):
@@ -56,9 +58,25 @@ class Bench:
 
     def __init__(self, spec: AESpec) -> None:
         self.declared = spec
-        self.memory: dict[str, Any] = {}
-        """Passes that several probes share."""
+        self._made: dict[str, Any] = {}
         self._snapshot: _Snapshot | None = None
+
+    def once(self, key: str, make: Callable[[], Made]) -> Made:
+        """What several probes share: made at the first call and kept, or the reason why it cannot be made.
+
+        Raises:
+            Unavailable: What `make` raised.
+        """
+        if key not in self._made:
+            try:
+                self._made[key] = make()
+            except Unavailable as reason:
+                self._made[key] = reason
+        found = self._made[key]
+        if isinstance(found, Unavailable):
+            raise found
+        made: Made = found
+        return made
 
     @cached_property
     def spec(self) -> AESpec:

@@ -51,10 +51,7 @@ _SCALES: dict[str, Callable[[Any], Any]] = {
 
 def observe_posteriors(bench: Bench) -> tuple[Posterior, ...]:
     """Every draw of a latent in a training forward."""
-    if "posteriors" not in bench.memory:
-        bench.memory["posteriors"] = _observe(bench)
-    made: tuple[Posterior, ...] = bench.memory["posteriors"]
-    return made
+    return bench.once("posteriors", lambda: _observe(bench))
 
 
 def _observe(bench: Bench) -> tuple[Posterior, ...]:

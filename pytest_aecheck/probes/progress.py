@@ -148,16 +148,7 @@ def _followed(schedule: Any, steps: int) -> tuple[tuple[float, ...], ...]:
 
 
 def _rehearsed(bench: Bench) -> _Rehearsal:
-    if "rehearsal" not in bench.memory:
-        try:
-            bench.memory["rehearsal"] = _rehearse(bench)
-        except Unavailable as reason:
-            bench.memory["rehearsal"] = reason
-    made = bench.memory["rehearsal"]
-    if isinstance(made, Unavailable):
-        raise made
-    found: _Rehearsal = made
-    return found
+    return bench.once("rehearsal", lambda: _rehearse(bench))
 
 
 def _rehearse(bench: Bench) -> _Rehearsal:

@@ -7,7 +7,7 @@ graph is read at once, because a later probe may move the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,23 +58,9 @@ class TrainingPass:
     """Weights that the reconstruction is computed with and has no gradient for."""
 
 
-def _once(bench: Bench, key: str, make: Callable[[], Any]) -> Any:
-    """A shared pass, or the reason why it cannot be made."""
-    if key not in bench.memory:
-        try:
-            bench.memory[key] = make()
-        except Unavailable as reason:
-            bench.memory[key] = reason
-    made = bench.memory[key]
-    if isinstance(made, Unavailable):
-        raise made
-    return made
-
-
 def training_pass(bench: Bench) -> TrainingPass:
     """Forward, loss and backward on the declared batch, in training mode."""
-    made: TrainingPass = _once(bench, "training", lambda: _train(bench))
-    return made
+    return bench.once("training", lambda: _train(bench))
 
 
 def _train(bench: Bench) -> TrainingPass:
@@ -163,8 +149,7 @@ def second_training_pass(bench: Bench) -> Run:
         with bench.ready(training=True) as model:
             return record(bench, model, bench.batch(bench.spec.batch_size, 1), seed=bench.spec.seed + 1)
 
-    made: Run = _once(bench, "second training", make)
-    return made
+    return bench.once("second training", make)
 
 
 @dataclass(slots=True, eq=False)
@@ -183,8 +168,7 @@ class EvaluationPass:
 
 def evaluation_pass(bench: Bench) -> EvaluationPass:
     """Forward of the declared batch in evaluation mode."""
-    made: EvaluationPass = _once(bench, "evaluation", lambda: _evaluate(bench))
-    return made
+    return bench.once("evaluation", lambda: _evaluate(bench))
 
 
 def _evaluate(bench: Bench) -> EvaluationPass:
@@ -244,5 +228,4 @@ def odd_pass(bench: Bench) -> OddPass:
             run, leaf = record_opened(bench, model, batch, seed=bench.spec.seed, noise=ones, with_loss=False)
         return OddPass(run, batch, leaf)
 
-    made: OddPass = _once(bench, "odd", make)
-    return made
+    return bench.once("odd", make)

@@ -49,16 +49,7 @@ class TrainedPass:
 
 def trained_pass(bench: Bench) -> TrainedPass:
     """Reconstruct 256 samples in evaluation mode; made once."""
-    if "trained" not in bench.memory:
-        try:
-            bench.memory["trained"] = _observed(bench)
-        except Unavailable as reason:
-            bench.memory["trained"] = reason
-    made = bench.memory["trained"]
-    if isinstance(made, Unavailable):
-        raise made
-    found: TrainedPass = made
-    return found
+    return bench.once("trained", lambda: _observed(bench))
 
 
 def _observed(bench: Bench) -> TrainedPass:
