@@ -153,7 +153,7 @@ def _of_class(frame: Frame, value: ClassValue, name: str, node: ast.AST) -> Valu
 
 def _of_super(value: calls.Super, name: str) -> Value:
     order = value.instance.cls.mro() if isinstance(value.instance, Instance) else value.owner.mro()
-    after = order[order.index(value.owner) + 1 :] if value.owner in order else order
+    after = order[order.index(value.owner) + 1 :] if value.owner in order else []
     for cls in after:
         if name in cls.namespace:
             member = cls.namespace[name]

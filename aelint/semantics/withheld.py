@@ -42,10 +42,14 @@ def settings_withheld(program: Program) -> Iterator[Withheld]:
         if inside.owner is not None and taken.owner is inside.owner:
             unread |= kept.get(id(inside.owner), {})
         for name, default in _left_out(call, taken).items():
-            if name in unread:
+            if name in unread and name not in _TOLERANCES:
                 seen.add(id(call.site.node))
                 yield Withheld(name, call.site, Site(program.unit, unread[name]), default)
                 break
+
+
+_TOLERANCES = frozenset({"eps", "epsilon"})
+"""Guards against a division by zero: which one it is makes no difference worth a word."""
 
 
 def _called(call: Call) -> Function | None:

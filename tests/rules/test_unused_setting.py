@@ -298,3 +298,80 @@ def train(net, opt, loader):
             best_kl = kl
 """
     assert rows(rule, source) == []
+
+
+def test_silent_on_tolerances_and_on_the_constructor_of_a_stranger():
+    source = """
+import torch
+from torch import nn
+
+def log(p, {name}=1e-6):
+    return torch.log(p + {name})
+
+def entropy(p, {name}=1e-6):
+    return -(p * log(p)).sum()
+
+entropy(torch.rand(3))
+"""
+    assert rows(rule, source.format(name="eps")) == []
+    assert rows(rule, source.format(name="shift")) == [9]
+    strange = """
+from torch import nn
+
+class First(nn.Module):
+    def __init__(self, width, constant=0):
+        super().__init__()
+        self.fc, self.constant = nn.Linear(width, width), constant
+    def forward(self, x):
+        return self.fc(x) + self.constant
+
+class Second(nn.Module):
+    def __init__(self, width, constant=0):
+        super(First, self).__init__(width)
+        self.fc = nn.Linear(width, width)
+
+First(4)
+Second(4)
+"""
+    assert rows(rule, strange) == []
+
+
+PARTIES = """
+import argparse
+import torch
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr_g", type=float, default=1e-3)
+parser.add_argument("--lr_d", type=float, default=1e-3)
+parser.add_argument("--train-batch", type=int, default=8)
+parser.add_argument("--val-batch", type=int, default=8)
+args = parser.parse_args()
+G, D = nn.Linear(8, 8), nn.Linear(8, 1)
+train_set, val_set = torch.randn(90, 8), torch.randn(90, 8)
+opt_g = torch.optim.Adam(G.parameters(), lr=args.lr_g)
+opt_d = torch.optim.Adam(D.parameters(), lr={rate})
+train_loader = torch.utils.data.DataLoader(train_set, batch_size=args.train_batch)
+val_loader = torch.utils.data.DataLoader(val_set, batch_size={batch})
+"""
+
+
+@pytest.mark.parametrize(
+    ("rate", "batch", "found"),
+    [
+        ("args.lr_d", "args.val_batch", []),
+        ("vars(args)['lr_d']", "args.val_batch", []),
+        ("args.lr_g; print(args.lr_d)", "args.val_batch", []),
+        ("args.lr_g", "args.val_batch", [15]),
+        ("args.lr_d", "args.train_batch", [17]),
+        ("args.lr_g / 2", "args.train_batch", [15, 17]),
+    ],
+)
+def test_fires_on_an_option_of_the_other_party(rate, batch, found):
+    text = PARTIES.format(rate=rate, batch=batch).replace("; print(args.lr_d))", ")\nprint(args.lr_d)")
+    assert rows(rule, text) == found
+
+
+def test_silent_on_one_optimizer_for_both():
+    text = PARTIES.format(rate="args.lr_g", batch="args.val_batch").replace("opt_d =", "opt =")
+    assert rows(rule, text.replace("D.parameters()", "[*G.parameters(), *D.parameters()]")) == []
