@@ -58,17 +58,16 @@ def exchanged_results(program: Program) -> list[Exchange]:
     """Assignments that unpack two results of a function under each other's names; each once."""
     called = {id(c.site.node): c for c in program.calls}
     found: dict[int, Exchange] = {}
-    for module in program.own_modules:
-        for node in walk(module.tree):
-            match node:
-                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as value) if id(value) in called:
-                    call = called[id(value)]
-                    results = _results(call.callee)
-                    for first, second in _crossed([_name(t) for t in targets], results):
-                        if not _is_meant(call, value, first, second):
-                            site = Site(module.unit, node.targets[0])
-                            text = ast.unparse(value.func)
-                            found.setdefault(id(node), Exchange(site, first, second, text, _place(call.callee)))
+    for node in walk(program.tree):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as value) if id(value) in called:
+                call = called[id(value)]
+                results = _results(call.callee)
+                for first, second in _crossed([_name(t) for t in targets], results):
+                    if not _is_meant(call, value, first, second):
+                        site = Site(program.unit, node.targets[0])
+                        text = ast.unparse(value.func)
+                        found.setdefault(id(node), Exchange(site, first, second, text, _place(call.callee)))
     return list(found.values())
 
 

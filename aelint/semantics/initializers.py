@@ -227,19 +227,18 @@ _FILLING = re.compile(r"^(uniform|normal|zeros|ones|constant|xavier_\w+|kaiming_
 
 def overwritten(program: Program) -> Iterator[Idle]:
     """A weight that is filled and filled again at once, of a layer whose bias no statement fills."""
-    for module in program.own_modules:
-        for function in (n for n in walk(module.tree) if isinstance(n, ast.FunctionDef)):
-            filled: dict[str, ast.Call] = {}
-            texts = {ast.unparse(n) for n in walk(function) if isinstance(n, ast.Attribute)}
-            for statement in function.body:
-                target = _filled_weight(statement)
-                if target is None:
-                    continue
-                name, call = target
-                first = filled.get(name)
-                if first is not None and f"{name}.bias" not in texts:
-                    yield Idle(Site(module.unit, first), (), name)
-                filled[name] = call
+    for function in (n for n in walk(program.tree) if isinstance(n, ast.FunctionDef)):
+        filled: dict[str, ast.Call] = {}
+        texts = {ast.unparse(n) for n in walk(function) if isinstance(n, ast.Attribute)}
+        for statement in function.body:
+            target = _filled_weight(statement)
+            if target is None:
+                continue
+            name, call = target
+            first = filled.get(name)
+            if first is not None and f"{name}.bias" not in texts:
+                yield Idle(Site(program.unit, first), (), name)
+            filled[name] = call
 
 
 def _filled_weight(statement: ast.stmt) -> tuple[str, ast.Call] | None:

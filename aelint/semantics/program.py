@@ -25,6 +25,7 @@ class Program:
 
     unit: SourceUnit
     tree: ast.Module
+    """Of the entry file: what only a text can show is looked for in each file when it is the entry."""
     machine: Machine
     entry: Module
     notes: list[str] = field(default_factory=list)
@@ -134,11 +135,6 @@ class Program:
     def functions(self) -> list[Function]:
         """Every function of the project that was defined."""
         return self.machine.functions
-
-    @property
-    def own_modules(self) -> tuple[Module]:
-        """The entry file alone: what only its text can show is looked for in each file when it is the entry."""
-        return (self.entry,)
 
     @property
     def own_classes(self) -> list[ClassValue]:

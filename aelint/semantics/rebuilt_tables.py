@@ -24,16 +24,15 @@ class RebuiltTable:
 
 def rebuilt_tables(program: Program) -> Iterator[RebuiltTable]:
     """Tables of which only the entry of the last round is left when they are read."""
-    for module in program.own_modules:
-        functions = [n for n in walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-        for root in (module.tree, *functions):
-            nodes = list(own_nodes(root))
-            for loop in nodes:
-                if isinstance(loop, ast.For) and not any(isinstance(n, (ast.Break, ast.Return)) for n in walk(loop)):
-                    for name, made in _made_in(loop):
-                        read = _read_behind(root, loop, name)
-                        if read is not None:
-                            yield RebuiltTable(Site(module.unit, made), name, Site(module.unit, read))
+    functions = [n for n in walk(program.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    for root in (program.tree, *functions):
+        nodes = list(own_nodes(root))
+        for loop in nodes:
+            if isinstance(loop, ast.For) and not any(isinstance(n, (ast.Break, ast.Return)) for n in walk(loop)):
+                for name, made in _made_in(loop):
+                    read = _read_behind(root, loop, name)
+                    if read is not None:
+                        yield RebuiltTable(Site(program.unit, made), name, Site(program.unit, read))
 
 
 def _made_in(loop: ast.For) -> Iterator[tuple[str, ast.stmt]]:

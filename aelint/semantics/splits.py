@@ -93,24 +93,21 @@ def _kind(name: str) -> str | None:
 
 def exchanged_names(program: Program) -> Iterator[tuple[Site, str, str]]:
     """Places where two parts are stored under each other's name: in a dictionary, or by unpacking sizes."""
-    for module in program.own_modules:
-        for node in walk(module.tree):
-            match node:
-                case ast.Dict(keys=keys, values=values):
-                    pairs = [(k.value, v) for k, v in zip(keys, values, strict=True) if isinstance(k, ast.Constant)]
-                    named = [(key, value) for key, value in pairs if isinstance(key, str)]
-                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as call):
-                    sizes = next((a.elts for a in call.args if isinstance(a, (ast.List, ast.Tuple))), [])
-                    # `random_split(data, [n_train, n_test])`: the sizes say which part is which.
-                    named = (
-                        [(_text(t), s) for t, s in zip(targets, sizes, strict=False)]
-                        if len(sizes) == len(targets)
-                        else []
-                    )
-                case _:
-                    continue
-            for key, value in _crossed(named):
-                yield Site(module.unit, value), key, _text(value)
+    for node in walk(program.tree):
+        match node:
+            case ast.Dict(keys=keys, values=values):
+                pairs = [(k.value, v) for k, v in zip(keys, values, strict=True) if isinstance(k, ast.Constant)]
+                named = [(key, value) for key, value in pairs if isinstance(key, str)]
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as call):
+                sizes = next((a.elts for a in call.args if isinstance(a, (ast.List, ast.Tuple))), [])
+                # `random_split(data, [n_train, n_test])`: the sizes say which part is which.
+                named = (
+                    [(_text(t), s) for t, s in zip(targets, sizes, strict=False)] if len(sizes) == len(targets) else []
+                )
+            case _:
+                continue
+        for key, value in _crossed(named):
+            yield Site(program.unit, value), key, _text(value)
 
 
 def _crossed(named: list[tuple[str, ast.expr]]) -> Iterator[tuple[str, ast.expr]]:

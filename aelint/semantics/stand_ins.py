@@ -30,9 +30,8 @@ class StandIn:
 def stand_ins(program: Program) -> Iterator[StandIn]:
     """`test_loader = DataLoader(train_set)` and `batches = iter(self.train_loader)` beside an unread `test_...`."""
     candidates = [
-        StandIn(Site(module.unit, source), target, given, other)
-        for module in program.own_modules
-        for node in walk(module.tree)
+        StandIn(Site(program.unit, source), target, given, other)
+        for node in walk(program.tree)
         if isinstance(node, ast.Assign) and len(node.targets) == 1
         for target, source in _made_from(node)
         if is_held_out_name(target) and is_training_name(given := last_name(source))

@@ -19,10 +19,10 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.modules import children_of, submodules
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
-from aelint.semantics.scopes import Module
 from aelint.semantics.skeletons import hands_on
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
+from aelint.sources.unit import SourceUnit
 from aelint.syntax.walk import once_per_node, walk
 
 __all__ = [
@@ -371,9 +371,8 @@ def _initializes(call: ast.Call) -> bool:
 def discarded_calls(program: Program) -> list[Call]:
     """Calls that are a whole statement, so that nothing can use what they return; each place once."""
     statements: set[int] = set()
-    for module in program.own_modules:
-        _collect_statements(module.tree, statements)
-        statements -= _displayed(module)
+    _collect_statements(program.tree, statements)
+    statements -= _displayed(program.unit)
     found: dict[int, Call] = {}
     for call in program.calls:
         if id(call.site.node) in statements:
@@ -381,10 +380,10 @@ def discarded_calls(program: Program) -> list[Call]:
     return list(found.values())
 
 
-def _displayed(module: Module) -> set[int]:
+def _displayed(unit: SourceUnit) -> set[int]:
     """The last expression of each cell of a notebook: its value is shown."""
-    body = module.tree.body
-    cells = [module.unit.origin(statement.lineno).cell for statement in body]
+    body = unit.tree.body
+    cells = [unit.origin(statement.lineno).cell for statement in body]
     return {
         id(statement.value)
         for statement, cell, following in zip(body, cells, [*cells[1:], None], strict=False)

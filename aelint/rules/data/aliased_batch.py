@@ -89,17 +89,18 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for buffers that are collected, and for repeated lists."""
     yield from _collected(program)
-    for module in program.own_modules:
-        roots = [module.tree, *(n for n in walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))]
-        for root in roots:
-            for node, name in _own_items(root):
-                message = f"each round makes the list `{name}` an item of itself; append the value of this round"
-                yield Finding(Site(module.unit, node), message)
-            for node, use in _repeated(root):
-                message = f"`{ast.unparse(node)}` holds one object many times, and its items are changed one by one: all change"
-                yield Finding(
-                    Site(module.unit, node), message, (Note(Site(module.unit, use), "an item is changed here"),)
-                )
+    roots = [program.tree, *(n for n in walk(program.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))]
+    for root in roots:
+        for node, name in _own_items(root):
+            message = f"each round makes the list `{name}` an item of itself; append the value of this round"
+            yield Finding(Site(program.unit, node), message)
+        for node, use in _repeated(root):
+            message = (
+                f"`{ast.unparse(node)}` holds one object many times, and its items are changed one by one: all change"
+            )
+            yield Finding(
+                Site(program.unit, node), message, (Note(Site(program.unit, use), "an item is changed here"),)
+            )
 
 
 def _own_items(root: ast.AST) -> Iterator[tuple[ast.expr, str]]:

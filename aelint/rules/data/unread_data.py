@@ -63,7 +63,6 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.liveness import dead_stores, names_read
-from aelint.semantics.scopes import Module
 from aelint.semantics.subsets import unseen_settings
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
@@ -105,13 +104,12 @@ class _Seen:
 def check(program: Program) -> Iterator[Finding]:
     """Yield each loop whose data is not what it computes with."""
     loops = _loops(program)
-    for module in program.own_modules:
-        for node in walk(module.tree):
-            seen = loops.get(id(node))
-            if not isinstance(node, ast.For) or seen is None or not (seen.is_over_data and seen.runs_network):
-                continue
-            if _unread(module, node):
-                yield _finding(Site(module.unit, node.target))
+    for node in walk(program.tree):
+        seen = loops.get(id(node))
+        if not isinstance(node, ast.For) or seen is None or not (seen.is_over_data and seen.runs_network):
+            continue
+        if _unread(program.tree, node):
+            yield _finding(Site(program.unit, node.target))
     yield from _replaced(program, list(loops.values()))
     for site, name, subset in unseen_settings(program):
         message = (
@@ -145,13 +143,13 @@ def _is_loader(value: Value) -> bool:
     return isinstance(value, Object) and value.name == "torch.utils.data.DataLoader"
 
 
-def _unread(module: Module, node: ast.For) -> bool:
+def _unread(tree: ast.Module, node: ast.For) -> bool:
     """Whether the loop binds a single name that nothing in its function reads."""
     if not isinstance(node.target, ast.Name) or node.target.id.startswith("_"):
         return False
-    functions = [n for n in walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    functions = [n for n in walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
     around = [f for f in functions if any(one is node for one in walk(f))]
-    return node.target.id not in names_read(around[-1] if around else module.tree)
+    return node.target.id not in names_read(around[-1] if around else tree)
 
 
 def _replaced(program: Program, loops: list[_Seen]) -> Iterator[Finding]:

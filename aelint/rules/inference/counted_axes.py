@@ -64,15 +64,14 @@ def check(program: Program) -> Iterator[Finding]:
     tuples = {id(c.site.node): c for c in program.calls if _gives_indices(c)}
     if not tuples:
         return
-    for module in program.own_modules:
-        functions = [n for n in walk(module.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-        for root in (module.tree, *functions):
-            for length, found in _lengths(list(own_nodes(root)), tuples):
-                message = (
-                    f"`{found.site.text}` is a tuple with one array of indices per axis: its length is the number of axes, "
-                    f"however many elements match; use `len(...[0])`, or `count_nonzero` of the condition"
-                )
-                yield Finding(Site(module.unit, length), message)
+    functions = [n for n in walk(program.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    for root in (program.tree, *functions):
+        for length, found in _lengths(list(own_nodes(root)), tuples):
+            message = (
+                f"`{found.site.text}` is a tuple with one array of indices per axis: its length is the number of axes, "
+                f"however many elements match; use `len(...[0])`, or `count_nonzero` of the condition"
+            )
+            yield Finding(Site(program.unit, length), message)
 
 
 def _gives_indices(call: Call) -> bool:

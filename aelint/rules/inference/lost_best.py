@@ -95,16 +95,15 @@ _KEEPS = ("save", "state_dict", "deepcopy")
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each best score that does not hold the best."""
-    for module in program.own_modules:
-        for block in _blocks(module.tree):
-            for place, statement in enumerate(block):
-                if isinstance(statement, ast.If) and _keeps_model(statement):
-                    later = block[place + 1 :]
-                    forgotten = _forgotten(statement, later)
-                    if forgotten is not None:
-                        yield _overwritten(Site(module.unit, forgotten), Site(module.unit, statement.test))
-                    else:
-                        yield from _unreachable(program, Site(module.unit, statement.test))
+    for block in _blocks(program.tree):
+        for place, statement in enumerate(block):
+            if isinstance(statement, ast.If) and _keeps_model(statement):
+                later = block[place + 1 :]
+                forgotten = _forgotten(statement, later)
+                if forgotten is not None:
+                    yield _overwritten(Site(program.unit, forgotten), Site(program.unit, statement.test))
+                else:
+                    yield from _unreachable(program, Site(program.unit, statement.test))
     for lost in kept_in_vain(program):
         message = (
             f"`{lost.name}` is kept and never read, so what runs afterwards has the weights of the last round; load it with "

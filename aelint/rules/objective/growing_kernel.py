@@ -65,17 +65,16 @@ _POOLED = frozenset({"sum", "mean"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each exponential of a squared difference over a squared scale."""
-    for module in program.own_modules:
-        for node in walk(program.tree):
-            argument = _exponent(node)
-            if argument is not None and _is_scaled_square(argument):
-                site = Site(module.unit, argument)
-                message = (
-                    f"`{ast.unparse(argument)}` grows with the distance, and so does its exponential: a Gaussian kernel "
-                    "is exp(-distance^2 / (2 * sigma^2))"
-                )
-                rewrite = Rewrite("Add the minus sign", ((site, f"-({site.text})"),), Applicability.UNSAFE)
-                yield Finding(site, message, rewrite=rewrite)
+    for node in walk(program.tree):
+        argument = _exponent(node)
+        if argument is not None and _is_scaled_square(argument):
+            site = Site(program.unit, argument)
+            message = (
+                f"`{ast.unparse(argument)}` grows with the distance, and so does its exponential: a Gaussian kernel "
+                "is exp(-distance^2 / (2 * sigma^2))"
+            )
+            rewrite = Rewrite("Add the minus sign", ((site, f"-({site.text})"),), Applicability.UNSAFE)
+            yield Finding(site, message, rewrite=rewrite)
 
 
 def _exponent(node: ast.AST) -> ast.expr | None:

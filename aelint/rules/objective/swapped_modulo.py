@@ -70,22 +70,21 @@ _COUNTER = re.compile(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each remainder of a setting divided by a counter."""
-    for module in program.own_modules:
-        for node in walk(program.tree):
-            match node:
-                case ast.Compare(
-                    left=ast.BinOp(left=divided, op=ast.Mod(), right=ast.Name(id=counter)) as remainder,
-                    ops=[ast.Eq() | ast.NotEq()],
-                    comparators=[ast.Constant(value=0)],
-                ) if _COUNTER.match(counter.lower()) and _is_setting(divided):
-                    site = Site(module.unit, remainder)
-                    right = f"{counter} % {ast.unparse(divided)}"
-                    message = (
-                        f"`{ast.unparse(remainder)}` is zero only while `{counter}` is a divisor of "
-                        f"`{ast.unparse(divided)}`, and raises at 0; for every so many steps write `{right}`"
-                    )
-                    rewrite = Rewrite("Exchange the operands", ((site, right),), Applicability.UNSAFE)
-                    yield Finding(site, message, rewrite=rewrite)
+    for node in walk(program.tree):
+        match node:
+            case ast.Compare(
+                left=ast.BinOp(left=divided, op=ast.Mod(), right=ast.Name(id=counter)) as remainder,
+                ops=[ast.Eq() | ast.NotEq()],
+                comparators=[ast.Constant(value=0)],
+            ) if _COUNTER.match(counter.lower()) and _is_setting(divided):
+                site = Site(program.unit, remainder)
+                right = f"{counter} % {ast.unparse(divided)}"
+                message = (
+                    f"`{ast.unparse(remainder)}` is zero only while `{counter}` is a divisor of "
+                    f"`{ast.unparse(divided)}`, and raises at 0; for every so many steps write `{right}`"
+                )
+                rewrite = Rewrite("Exchange the operands", ((site, right),), Applicability.UNSAFE)
+                yield Finding(site, message, rewrite=rewrite)
 
 
 def _is_setting(node: ast.expr) -> bool:

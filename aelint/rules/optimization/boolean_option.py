@@ -64,17 +64,16 @@ _MACHINE = re.compile(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each option that every text switches on, and that is on already."""
-    for module in program.own_modules:
-        for node in walk(module.tree):
-            if isinstance(node, ast.Call) and _is_stuck(node) and "bool" not in module.scope.names:
-                name = max((str(a.value) for a in node.args if isinstance(a, ast.Constant)), key=len, default="option")
-                if _MACHINE.search(name):
-                    continue
-                message = (
-                    f"`{name} False` gives True: `bool` of any text but the empty one is True, and the default is True as well. "
-                    "Use `action=argparse.BooleanOptionalAction`, or an option that switches off"
-                )
-                yield Finding(Site(module.unit, node), message)
+    for node in walk(program.tree):
+        if isinstance(node, ast.Call) and _is_stuck(node) and "bool" not in program.entry.scope.names:
+            name = max((str(a.value) for a in node.args if isinstance(a, ast.Constant)), key=len, default="option")
+            if _MACHINE.search(name):
+                continue
+            message = (
+                f"`{name} False` gives True: `bool` of any text but the empty one is True, and the default is True as well. "
+                "Use `action=argparse.BooleanOptionalAction`, or an option that switches off"
+            )
+            yield Finding(Site(program.unit, node), message)
 
 
 def _is_stuck(node: ast.Call) -> bool:

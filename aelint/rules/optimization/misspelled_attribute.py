@@ -127,17 +127,16 @@ def _has_own(target: Value, name: str) -> bool:
 
 
 def _uncalled(program: Program) -> Iterator[Finding]:
-    for module in program.own_modules:
-        for node in walk(module.tree):
-            match node:
-                case ast.Expr(value=ast.Attribute() as named) if _is_called_elsewhere(program, named):
-                    site = Site(module.unit, named)
-                    rewrite = Rewrite("call it", ((site, f"{ast.unparse(named)}()"),), Applicability.UNSAFE)
-                    yield Finding(
-                        site, f"`{ast.unparse(named)}` names the method and does not call it; add `()`", rewrite=rewrite
-                    )
-                case ast.Call(func=ast.Attribute(attr="save"), args=[saved, *_]):
-                    yield from _unsaved(module.unit, saved)
+    for node in walk(program.tree):
+        match node:
+            case ast.Expr(value=ast.Attribute() as named) if _is_called_elsewhere(program, named):
+                site = Site(program.unit, named)
+                rewrite = Rewrite("call it", ((site, f"{ast.unparse(named)}()"),), Applicability.UNSAFE)
+                yield Finding(
+                    site, f"`{ast.unparse(named)}` names the method and does not call it; add `()`", rewrite=rewrite
+                )
+            case ast.Call(func=ast.Attribute(attr="save"), args=[saved, *_]):
+                yield from _unsaved(program.unit, saved)
 
 
 def _is_called_elsewhere(program: Program, named: ast.Attribute) -> bool:
