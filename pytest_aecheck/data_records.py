@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Coverage", "MorePadding", "Padding", "Processes", "Stream"]
+__all__ = ["Coverage", "Judged", "MorePadding", "Padding", "Processes", "Stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +68,13 @@ class MorePadding:
     """Largest change, over the largest output; in evaluation mode, without noise."""
     steps: int
     """Steps that were compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Elements of a reconstructed sample, and those of them that the loss judges in some sample of two batches."""
+
+    elements: int
+    judged: int
+    first: str
+    """Index of the first that it never judges; empty if there is none."""

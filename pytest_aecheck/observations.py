@@ -20,7 +20,7 @@ from pytest_aecheck.code_records import (
     Teacher,
     UnitUse,
 )
-from pytest_aecheck.data_records import Coverage, MorePadding, Padding, Processes, Stream
+from pytest_aecheck.data_records import Coverage, Judged, MorePadding, Padding, Processes, Stream
 from pytest_aecheck.records import (
     Attempt,
     Attempts,
@@ -68,6 +68,7 @@ __all__ = [
     "Generation",
     "Hygiene",
     "Inverses",
+    "Judged",
     "LatentUse",
     "LoaderFacts",
     "Masking",
@@ -303,6 +304,11 @@ class Observations:
     def more_padding(self) -> MorePadding:
         """Longer padding and the outputs."""
         return cast("MorePadding", self.get("more_padding"))
+
+    @property
+    def judged(self) -> Judged:
+        """Elements of the reconstruction that count."""
+        return cast("Judged", self.get("judged"))
 
     @property
     def stream(self) -> Stream:

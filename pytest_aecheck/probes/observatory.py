@@ -42,6 +42,7 @@ _PROBES = {
     "processes": "processes:observe_processes",
     "padding": "padding:observe_padding",
     "more_padding": "padding:observe_more_padding",
+    "judged": "judged:observe_judged",
     "stream": "coverage:observe_stream",
     "step": "steps:observe_step",
     "progress": "progress:observe_progress",

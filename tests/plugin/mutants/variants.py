@@ -82,6 +82,12 @@ def codebook_summed(model, x):
     return F.mse_loss(y, x) + summed
 
 
+@bad_loss("AEC332", model=MLP)
+def last_columns_only(model, x):
+    y = model(x)
+    return sum((y[:, end - 1] - x[:, end - 1]).pow(2).mean() for end in range(4, 24, 4))
+
+
 @bad_loss("AEC305")
 def kl_summed_over_the_batch(model, x):
     y, mu, logvar = model(x)
