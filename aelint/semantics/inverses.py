@@ -45,7 +45,9 @@ def wrong_inverses(program: Program) -> Iterator[WrongInverse]:
 def _fits(mean: ast.expr, std: ast.expr) -> bool:
     """Whether both are names or numbers, and the mean is not the number that makes the order irrelevant."""
     kinds = (ast.Name, ast.Attribute, ast.Constant, ast.Subscript)
-    return isinstance(mean, kinds) and isinstance(std, kinds) and ast.unparse(std) != "1"
+    # `(n - 1) / size` counts chunks, and `(i + 1) * size` is where one of them ends.
+    alike = isinstance(mean, ast.Constant) == isinstance(std, ast.Constant)
+    return alike and isinstance(mean, kinds) and isinstance(std, kinds) and ast.unparse(std) != "1"
 
 
 def _added_then_scaled(node: ast.BinOp) -> Iterator[tuple[ast.expr, ast.expr]]:

@@ -45,6 +45,7 @@ future = torch.ones(10, 10, dtype=torch.bool).triu(1)
         pytest.param("torch.where(future, float('-inf'), scores).softmax(-1)", id="where"),
         pytest.param("scores[:, 0] = 0.0; w = scores.softmax(-1)", id="a-column-set"),
         pytest.param("F.softmax(scores * 0.5, dim=-1)", id="a-temperature"),
+        pytest.param("F.softmax(nn.Linear(16, 3)(v) * (tokens != 0).float()[:, :, None], dim=-1)", id="classes"),
         pytest.param("F.softmax(torch.rand(4, 10).masked_fill(pad, 0.0), dim=-1)", id="no-scores"),
         pytest.param("(scores * ~pad[:, None]) @ v.transpose(1, 2)", id="no-softmax"),
     ],

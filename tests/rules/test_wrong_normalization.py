@@ -192,3 +192,16 @@ def test_silent_on_inverses(forward, inverse):
 )
 def test_sums_before_products(forward, inverse):
     assert rows(rule, SCALER.format(forward=forward, inverse=inverse)) == [10]
+
+
+def test_silent_on_the_arithmetic_of_chunks():
+    source = """
+import torch
+
+def run(net, x, size):
+    n = len(x)
+    for chunk in range(int((n - {one}) / size) + 1):
+        yield net(x[chunk * size : (chunk + {one}) * size])
+"""
+    assert rows(rule, source.format(one="1")) == []
+    assert rows(rule, source.format(one="mean")) == [7]
