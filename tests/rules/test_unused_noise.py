@@ -16,7 +16,7 @@ import torch.nn.functional as F
 class Model(nn.Module):
     def __init__(self):
         super().__init__()
-        self.mean, self.scale, self.label = nn.Linear(30, 4), nn.Linear(30, 4), nn.Embedding(3, 2)
+        self.mean, self.scale = nn.Linear(30, 4), nn.Linear(30, 4); self.label, self.decoder = nn.Embedding(3, 2), nn.Linear(4, 30)
 
     def forward(self, x, c):
         m, s = self.mean(x), F.softplus(self.scale(x))
@@ -67,6 +67,7 @@ def test_fires(body: str) -> None:
         pytest.param("h = torch.cat([m, self.label(c)], 1); return h", id="returned"),
         pytest.param("h = torch.cat([m, self.label(c)], 1); return self.head(h)", id="given-to-an-unknown"),
         pytest.param("e = self.label(c); m = m + e.sum(); return m", id="used"),
+        pytest.param("h = torch.cat([m, self.label(c)], 1); return m", id="no-layer-goes-on-without-it"),
     ],
 )
 def test_a_condition_that_is_used(body: str) -> None:
@@ -76,7 +77,7 @@ def test_a_condition_that_is_used(body: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param("h = torch.cat([m, self.label(c)], 1); return m", id="concatenated"),
+        pytest.param("h = torch.cat([m, self.label(c)], 1); return self.decoder(m)", id="concatenated"),
         pytest.param("e = self.label(c); return m, s", id="embedded"),
         pytest.param("y = F.one_hot(c, 3); return m + s", id="encoded"),
     ],
