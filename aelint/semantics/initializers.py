@@ -173,15 +173,11 @@ def rebound_parameters(program: Program) -> Iterator[Idle]:
     for module in program.machine.modules.values():
         for loop in (n for n in walk(module.tree) if isinstance(n, ast.For)):
             name = _parameter_name(loop)
+            last = max((n.lineno for n in walk(loop) if isinstance(n, ast.Name) and n.id == name), default=0)
             for statement in loop.body:
                 match statement:
                     case ast.Assign(targets=[ast.Name(id=target)], value=ast.Call()) if target == name:
-                        after = [
-                            n
-                            for n in walk(loop)
-                            if isinstance(n, ast.Name) and n.id == name and n.lineno > statement.lineno
-                        ]
-                        if not after:
+                        if statement.lineno >= last:
                             yield Idle(Site(module.unit, statement), (), name)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.program import Program
+from aelint.syntax.names import scopes
 from aelint.syntax.walk import own_nodes, walk
 
 __all__ = ["RebuiltTable", "rebuilt_tables"]
@@ -24,15 +25,17 @@ class RebuiltTable:
 
 def rebuilt_tables(program: Program) -> Iterator[RebuiltTable]:
     """Tables of which only the entry of the last round is left when they are read."""
-    functions = [n for n in walk(program.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    for root in (program.tree, *functions):
-        nodes = list(own_nodes(root))
-        for loop in nodes:
-            if isinstance(loop, ast.For) and not any(isinstance(n, (ast.Break, ast.Return)) for n in walk(loop)):
-                for name, made in _made_in(loop):
-                    read = _read_behind(root, loop, name)
-                    if read is not None:
-                        yield RebuiltTable(Site(program.unit, made), name, Site(program.unit, read))
+    for scope in scopes(program.tree):
+        for loop in (n for n in own_nodes(scope) if isinstance(n, ast.For) and not _is_left(n)):
+            for name, made in _made_in(loop):
+                read = _read_behind(scope, loop, name)
+                if read is not None:
+                    yield RebuiltTable(Site(program.unit, made), name, Site(program.unit, read))
+
+
+def _is_left(loop: ast.For) -> bool:
+    """Whether the loop may end before its last round: then one entry may be all that is wanted."""
+    return any(isinstance(n, (ast.Break, ast.Return)) for n in walk(loop))
 
 
 def _made_in(loop: ast.For) -> Iterator[tuple[str, ast.stmt]]:

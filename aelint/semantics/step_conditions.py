@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.program import Program
+from aelint.syntax.names import scopes
 from aelint.syntax.walk import own_nodes, walk
 
 __all__ = ["Conditioned", "either_or_steps", "inverted_intervals"]
@@ -25,7 +26,7 @@ class Conditioned:
 
 def either_or_steps(program: Program) -> Iterator[Conditioned]:
     """An optimiser that steps only where its schedule does not: `if scheduler: scheduler.step()` `else: optimizer.step()`."""
-    for scope in _scopes(program):
+    for scope in scopes(program.tree):
         steps = [n for n in own_nodes(scope) if (owner := _stepped(n)) and "opt" in owner]
         for branch in (n for n in own_nodes(scope) if isinstance(n, ast.If)):
             first, second = _steps_in(branch.body), _steps_in(branch.orelse)
@@ -38,7 +39,7 @@ def either_or_steps(program: Program) -> Iterator[Conditioned]:
 
 def inverted_intervals(program: Program) -> Iterator[Conditioned]:
     """Steps and clearing under `if i % n:`, which holds for every round but each n-th, behind a backward pass."""
-    for scope in _scopes(program):
+    for scope in scopes(program.tree):
         for loop in (n for n in own_nodes(scope) if isinstance(n, _LOOPS)):
             computes = False
             for statement in loop.body:
@@ -48,11 +49,6 @@ def inverted_intervals(program: Program) -> Iterator[Conditioned]:
                     if step is not None and any(_is_method(n, "zero_grad") for n in called) and not statement.orelse:
                         yield Conditioned(Site(program.unit, statement.test), Site(program.unit, step))
                 computes = computes or any(_is_method(n, "backward") for n in walk(statement))
-
-
-def _scopes(program: Program) -> list[ast.AST]:
-    functions = [n for n in walk(program.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    return [program.tree, *functions]
 
 
 def _holds_between(test: ast.expr) -> bool:

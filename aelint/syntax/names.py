@@ -1,10 +1,14 @@
-"""Names as they are written."""
+"""Names as they are written, and the scopes that they live in."""
 
 from __future__ import annotations
 
 import ast
 
-__all__ = ["is_own_attribute", "last_name"]
+from aelint.syntax.walk import walk
+
+__all__ = ["is_own_attribute", "last_name", "scopes"]
+
+Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def last_name(node: ast.AST) -> str:
@@ -23,3 +27,8 @@ def is_own_attribute(node: ast.AST) -> bool:
             return True
         case _:
             return False
+
+
+def scopes(tree: ast.Module) -> list[Scope]:
+    """The file itself and each of its functions; `own_nodes` of them are what is bound and read in each."""
+    return [tree, *(node for node in walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))]

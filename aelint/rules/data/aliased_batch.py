@@ -75,6 +75,7 @@ from aelint.semantics import Program
 from aelint.semantics.storage import changes, owner
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
+from aelint.syntax.names import scopes
 from aelint.syntax.walk import own_nodes, walk
 
 RULE = Rule(
@@ -89,8 +90,7 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for buffers that are collected, and for repeated lists."""
     yield from _collected(program)
-    roots = [program.tree, *(n for n in walk(program.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))]
-    for root in roots:
+    for root in scopes(program.tree):
         for node, name in _own_items(root):
             message = f"each round makes the list `{name}` an item of itself; append the value of this round"
             yield Finding(Site(program.unit, node), message)

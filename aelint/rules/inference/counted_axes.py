@@ -48,7 +48,8 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.trace import Call
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.names import scopes
+from aelint.syntax.walk import own_nodes
 
 RULE = Rule(
     code="AEL611",
@@ -64,9 +65,8 @@ def check(program: Program) -> Iterator[Finding]:
     tuples = {id(c.site.node): c for c in program.calls if _gives_indices(c)}
     if not tuples:
         return
-    functions = [n for n in walk(program.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    for root in (program.tree, *functions):
-        for length, found in _lengths(list(own_nodes(root)), tuples):
+    for scope in scopes(program.tree):
+        for length, found in _lengths(own_nodes(scope), tuples):
             message = (
                 f"`{found.site.text}` is a tuple with one array of indices per axis: its length is the number of axes, "
                 f"however many elements match; use `len(...[0])`, or `count_nonzero` of the condition"

@@ -55,13 +55,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.values import ClassValue
 from aelint.semantics.wording import place
-from aelint.syntax.names import last_name
+from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -192,14 +193,11 @@ def _belongs(term: str, word: str | None) -> bool:
 
 def _multiplies(owner: ast.ClassDef, name: str) -> bool:
     """Whether a method multiplies something with the attribute and adds it up."""
-    for method in _methods(owner):
-        for node in walk(method):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
-                for one in walk(node):
-                    match one:
-                        case (
-                            ast.BinOp(left=ast.Attribute(value=ast.Name(id="self"), attr=attr), op=ast.Mult())
-                            | ast.BinOp(op=ast.Mult(), right=ast.Attribute(value=ast.Name(id="self"), attr=attr))
-                        ) if attr == name:
-                            return True
-    return False
+    operations = [n for method in _methods(owner) for n in walk(method) if isinstance(n, ast.BinOp)]
+    sums = [n for n in operations if isinstance(n.op, (ast.Add, ast.Sub))]
+    factors = (s for total in sums for n in walk(total) if _is_product(n) for s in (n.left, n.right))
+    return any(is_own_attribute(one) and last_name(one) == name for one in factors)
+
+
+def _is_product(node: ast.AST) -> TypeGuard[ast.BinOp]:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
