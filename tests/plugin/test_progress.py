@@ -121,6 +121,22 @@ def twice_through(model, optimizer, x):
     optimizer.step()
 
 
+def by_hand(model, optimizer, x):
+    """Gradient descent without an optimiser."""
+    model.zero_grad()
+    F.mse_loss(model(x), x).backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.sub_(0.01 * parameter.grad)
+
+
+def test_updates_by_hand_are_updates():
+    found = report(by_hand)
+    assert found["AEC412"].status == found["AEC423"].status == "passed"
+    assert found["AEC423"].numbers["steps"] == 6
+    assert found["AEC424"].status == "skipped"
+
+
 @pytest.mark.parametrize("step", [penalised, twice_through])
 def test_unusual_graphs_are_left_alone(step):
     assert failed(step) == set()
