@@ -38,6 +38,8 @@ def loads_thrown_away(program: Program) -> Iterator[Lost]:
         between = [c for c in program.calls if load.order < c.order < later.order]
         if not any(c.result is later.value for c in between):
             continue  # another network that was there before, in the next round of a loop over several
+        if any(one.receiver is later.value for one in loads):
+            continue  # each round builds its own and loads it
         if not later.context.guards and not any(_touches(c, load.receiver) for c in between):
             yield Lost(later.site, load.site, name.name)
 

@@ -202,3 +202,23 @@ restart("last.pt", student=student, teacher=teacher)
 y = student(torch.rand(2, 4)) - teacher(torch.rand(2, 4))
 """
     assert rows(rule, source) == []
+
+
+def test_silent_where_each_round_builds_a_network_and_loads_it():
+    source = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+    def forward(self, x):
+        return self.fc(x)
+
+for path in ("a.pt", "b.pt"):
+    net = Net()
+    net.load_state_dict(torch.load(path))
+    later = lambda x: net(x)
+"""
+    assert rows(rule, source) == []
