@@ -102,6 +102,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL416', 'stuck-schedule', 'aelint.rules.optimization.stuck_schedule', 'a schedule never advances, is set back in every batch, or has a period in other units than its steps', 'warning', 'high', (('backward', 'scheduler'), ('for ',)), {}),
     ('AEL417', 'repeated-term', 'aelint.rules.optimization.repeated_term', 'the same term is added to a loss twice', 'warning', 'high', (('loss', 'entropy', 'criterion', 'div'),), {}),
     ('AEL418', 'parameter-group-left-out', 'aelint.rules.optimization.parameter_group_left_out', 'a loop over the parameter groups of an optimiser sets the learning rate of one group only', 'warning', 'high', (('param_groups',),), {}),
+    ('AEL419', 'reused-loop-variable', 'aelint.rules.optimization.reused_loop_variable', 'a loop takes the name of a value that is still wanted behind it', 'warning', 'high', (('for ',),), {}),
     ('AEL420', 'boolean-option', 'aelint.rules.optimization.boolean_option', 'an option of the command line with `type=bool` can never be switched off', 'warning', 'high', (('argparse',), ('bool',)), {}),
     ('AEL501', 'repeated-batch', 'aelint.rules.data.repeated_batch', 'An iterator or a loop takes the same part of the data every time', 'error', 'high', (('__next__', 'yield', 'range('),), {}),
     ('AEL502', 'ignored-index', 'aelint.rules.data.ignored_index', "A data set's `__getitem__` gives the same sample for every index", 'error', 'high', (('__getitem__',),), {}),

@@ -1,4 +1,4 @@
-"""Options that come in pairs, for encoder and decoder, of which the one is read in the other's place."""
+"""Options that come in pairs, for encoder and decoder or for two networks, of which the one is read in the other's place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["CrossedOption", "crossed_options"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrossedOption:
-    """`read` stands in a class of the other side, and its counterpart `meant`, declared at `declared`, is read nowhere."""
+    """`read` stands in a class or an object of the other side, and its counterpart `meant`, declared at `declared`, is read nowhere."""
 
     site: Site
     read: str
@@ -47,7 +47,51 @@ def crossed_options(program: Program) -> list[CrossedOption]:
             if meant in declared and meant not in read and other in name and _SIDES[side] not in name:
                 site = Site(cls.module.unit, node)
                 found.append(CrossedOption(site, node.attr, meant, cls.name, declared[meant]))
-    return found
+    return [*found, *_crossed_arguments(program, declared, read)]
+
+
+_PARTIES = (
+    (("g", "gen", "generator", "netg"), ("d", "disc", "dis", "discriminator", "netd", "critic")),
+    (("train", "training"), ("val", "valid", "validation", "test", "eval")),
+)
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+def _crossed_arguments(program: Program, declared: dict[str, Site], read: set[str]) -> Iterator[CrossedOption]:
+    """`opt_d = Adam(d.parameters(), lr=args.lr_g)`, where nothing reads `lr_d`."""
+    named = {text for m in program.machine.modules.values() for n in walk(m.tree) for text in _texts(n)}
+    waiting = [name for name in declared if name not in read and name not in named]
+    for node in walk(program.tree) if waiting else ():
+        match node:
+            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=ast.Call() as call):
+                owner = ast.unparse(target)
+                told = {*_words(owner), *(w for a in call.args[:1] for w in _words(ast.unparse(a)))}
+                for keyword in call.keywords:
+                    for one in _reads(keyword.value):
+                        for meant in waiting:
+                            if _is_of_the_other(one.attr, meant, told):
+                                yield CrossedOption(Site(program.unit, one), one.attr, meant, owner, declared[meant])
+
+
+def _texts(node: ast.AST) -> list[str]:
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(text)]
+
+
+def _is_of_the_other(read: str, meant: str, told: set[str]) -> bool:
+    """Whether two names differ in the party alone, and what they are for is told to be of the second one's."""
+    ours, theirs = _words(read), _words(meant)
+    apart = [(a, b) for a, b in zip(ours, theirs, strict=False) if a != b]
+    if len(ours) != len(theirs) or len(apart) != 1 or len(ours) == 1:
+        return False
+    return any(
+        apart[0][0] in mine and apart[0][1] in other and told & {*other} and not told & {*mine}
+        for one, two in _PARTIES
+        for mine, other in ((one, two), (two, one))
+    )
 
 
 def _reads(tree: ast.AST) -> Iterator[ast.Attribute]:
@@ -72,12 +116,16 @@ def _counterpart(name: str) -> tuple[str, str]:
 
 
 def _declared(program: Program) -> dict[str, Site]:
-    """The options of command lines, `add_argument("--enc_layers")`, by the attribute that holds them."""
+    """The options of command lines, `add_argument("--enc_layers")`, and fields, by the attribute that holds them."""
     found: dict[str, Site] = {}
     for module in program.machine.modules.values():
         for node in walk(module.tree):
             for name in _added(node):
                 found.setdefault(name, Site(module.unit, node))
+            if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(d) for d in node.decorator_list):
+                for field in node.body:
+                    if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                        found.setdefault(field.target.id, Site(module.unit, field))
     return found
 
 

@@ -6,7 +6,8 @@ Looks at numbers whose names say that they steer something (`beta`, `kl_weight`,
 Reports one that a constructor keeps as an attribute which the program never reads, one that a function accepts
 and does not use, and one that a training function computes and does not use. Of any other number that is held and never
 read, it reports the call that should be given it and keeps its default, an optimiser that is built without the option of
-the command line, and an argument that is replaced by random numbers before anything has read it.
+the command line, and an argument that is replaced by random numbers before anything has read it. Of options in pairs
+(`lr_g` and `lr_d`, `train_batch` and `val_batch`) it reports one that is read in the place of the other, unread one.
 
 ## Why is this bad?
 
