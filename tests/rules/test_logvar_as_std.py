@@ -60,6 +60,8 @@ def source(sample: str, kl: str) -> str:
         pytest.param("m + torch.exp(0.5 * h).clamp(1e-3) * torch.randn_like(m)", KL_LOGVAR, id="clamped"),
         pytest.param("m + 0.7 * torch.exp(0.5 * h) * torch.randn_like(m)", KL_LOGVAR, id="temperature"),
         pytest.param("x[:, :4] + 0.1 * torch.randn(4)", KL_LOGVAR, id="corruption"),
+        pytest.param("m + (h := F.softplus(h)) * torch.randn_like(m)", KL_LOGVAR, id="the-divergence-is-at-fault"),
+        pytest.param("Normal(m, positive(h)).rsample()", "(m ** 2).sum()", id="an-unknown-function-for-normal"),
         pytest.param("Normal(m, h ** 2).rsample()", "(m ** 2).sum()", id="squared-for-normal"),
         pytest.param("Normal(m, F.softplus(h)).rsample()", "(m ** 2).sum()", id="softplus-for-normal"),
         pytest.param("Normal(m, h.abs()).rsample()", "(m ** 2).sum()", id="absolute-for-normal"),
