@@ -122,3 +122,17 @@ def train(model, samples, targets, mix):
     return F.binary_cross_entropy_with_logits(halves[0], targets)
 """
     assert rows(rule, source) == []
+
+
+def test_fires_on_an_output_that_was_computed_from_thresholded_data():
+    source = """
+import torch
+from torch import nn
+
+net, bce = nn.Linear(49, 49), nn.BCELoss()
+
+def step():
+    x = (torch.rand(16, 49) > 0.5).float()
+    return bce(x, torch.sigmoid(net(x)))
+"""
+    assert rows(rule, source) == [9]

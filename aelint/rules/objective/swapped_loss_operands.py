@@ -58,7 +58,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rewrite, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.comparisons import Comparison, comparisons, is_output
-from aelint.semantics.lineage import origins, source
+from aelint.semantics.lineage import RESHAPES, origins, source
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Sym, Value
 
@@ -101,8 +101,10 @@ def _is_label(value: Sym) -> bool:
     """Whether no gradient passes: what a teacher or another branch gives is a target."""
     one: Value = value
     while isinstance(one, Sym):
-        if one.op in {"argmax", "argmin", "detach", "round", "gt", "ge", "lt", "le", "long", "one_hot"}:
+        if one.op in {"argmax", "argmin", "detach", "round", "gt", "ge", "lt", "le", "one_hot"}:
             return True
+        if one.op not in RESHAPES and one.op not in {"to", "sigmoid", "softmax", "item"}:
+            return False
         one = source(one)
     return False
 
