@@ -63,7 +63,6 @@ def _star(frame: Frame, node: ast.ImportFrom, source: Module | None) -> None:
         frame.machine.heap.touch(frame.scope)
         frame.scope.names.update(exported)
         return
-    frame.module.star_unknown = True
     if node.module in _STARS:
         for name in _STARS[node.module]:
             frame.scope.names[name] = frame.machine.external(f"{node.module}.{name}")

@@ -69,8 +69,6 @@ class Module:
     """One site per node, made when first asked for."""
     pending: dict[str, list[ast.stmt]] = field(default_factory=dict)
     """Statements at module level that were not run yet, by the names that they bind."""
-    star_unknown: bool = False
-    """True after `from somewhere_unknown import *`."""
 
 
 Mutable: TypeAlias = "Scope | Instance | Object | ListValue | DictValue"
