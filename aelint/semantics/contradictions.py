@@ -53,10 +53,18 @@ def contradictions(program: Program, *kinds: str) -> Iterator[Contradiction]:
     seen: set[int] = set()
     for conflict, context in program.conflicts(*kinds):
         site = conflict.site
-        if site is None or id(site.node) in seen or _is_excluded(context):
+        if site is None or id(site.node) in seen or _is_excluded(context) or _is_of_unused_defaults(program, context):
             continue
         seen.add(id(site.node))
         yield Contradiction(conflict, site, context)
+
+
+def _is_of_unused_defaults(program: Program, context: Context) -> bool:
+    """Whether the defaults of a class do not fit each other, and the program builds it with arguments of its own."""
+    outermost = context.stack[0].receiver if context.stack else None
+    if not isinstance(outermost, Instance) or not outermost.symbolic:
+        return False
+    return any(one.cls is outermost.cls and not one.symbolic and one.arguments for one in program.networks)
 
 
 _TESTS_OF_SHAPE = frozenset(

@@ -192,3 +192,17 @@ def test_points_to_the_layer_where_its_class_names_the_size():
     source = BLOCKS.replace("nn.Linear(before, after)", "nn.Linear(40, after)")
     start = BLOCKS.splitlines().index("        self.fc = nn.Linear(before, after)") + 1
     assert rows(rule, source.format(sizes="32, 8")) == [start]
+
+
+def test_silent_on_defaults_that_the_program_replaces():
+    source = HEAD + (
+        "class Patches(nn.Module):\n"
+        "    def __init__(self, channels=3):\n"
+        "        super().__init__()\n"
+        "        self.proj = nn.Conv2d(channels, 8, 4)\n"
+        "        self.count = self.proj(torch.rand(1, 1, 16, 16)).shape[2]\n"
+        "    def forward(self, x):\n"
+        "        return self.proj(x)\n"
+    )
+    assert rows(rule, source) == [7]
+    assert rows(rule, source + "def main(args):\n    return Patches(channels=1)\n") == []
