@@ -20,6 +20,8 @@ _STEERS = re.compile(
     r"dropout|margin|momentum|penalty|warmup|commitment|pad_idx|padding_idx)(_|$)|anneal|^kl_|_kl$",
     re.IGNORECASE,
 )
+_AT_A_STEP = re.compile(r"_[a-z0-9]$")
+"""`gamma_t` is what a schedule gave for a step: the steps of a diffusion are handed all of them."""
 _PLAIN_BASES = frozenset({"Module", "object", "LightningModule"})
 _ALIKE = 3
 """How many arguments two constructors share that are built by one caller."""
@@ -121,6 +123,7 @@ def ignored_parameters(program: Program) -> Iterator[Setting]:
                 and _is_numeric(node, arg.arg)
                 and not arg.arg.startswith("_")
                 and _STEERS.search(arg.arg)
+                and not _AT_A_STEP.search(arg.arg)
             ):
                 yield Setting(arg.arg, Site(program.unit, arg), node.name)
 

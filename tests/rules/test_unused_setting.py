@@ -375,3 +375,13 @@ def test_fires_on_an_option_of_the_other_party(rate, batch, found):
 def test_silent_on_one_optimizer_for_both():
     text = PARTIES.format(rate="args.lr_g", batch="args.val_batch").replace("opt_d =", "opt =")
     assert rows(rule, text.replace("D.parameters()", "[*G.parameters(), *D.parameters()]")) == []
+
+
+def test_silent_on_the_value_of_a_schedule_at_a_step():
+    source = """
+class Diffusion:
+    def error(self, out, {name}, noise):
+        return (noise - out) ** 2
+"""
+    assert rows(rule, source.format(name="gamma_t")) == []
+    assert rows(rule, source.format(name="gamma")) == [3]
