@@ -49,6 +49,9 @@ def _disagreements(algebra: Algebra, ended: Return) -> Iterator[WrongSign]:
         # With noise and constants beside the scale it is the density of a sample.
         return
     powers = _powers(algebra, moved)
+    if any(not _counts_volume(generator, powers) for t in terms for generator, _ in t.product):
+        # `log p(x) - log|det|` is the density of what the step was given, in which the determinant is subtracted.
+        return
     for summand in terms:
         match list(summand.product):
             case [(Leaf(key=Sym() as scale), 1)] if scale.id in powers:
@@ -57,6 +60,15 @@ def _disagreements(algebra: Algebra, ended: Return) -> Iterator[WrongSign]:
                     yield WrongSign(determinant.site, f"`{scale.name}`" if scale.name else "the scale", place)
             case _:
                 pass
+
+
+def _counts_volume(generator: object, powers: dict[int, tuple[float, Site]]) -> bool:
+    """Whether a part of a sum is a scale of the step, or is handed on as a determinant by name."""
+    match generator:
+        case Leaf(key=Sym() as held):
+            return held.id in powers or any(word in (held.name or "").lower() for word in ("det", "jac", "ldj"))
+        case _:
+            return True
 
 
 def _powers(algebra: Algebra, moved: Sym) -> dict[int, tuple[float, Site]]:

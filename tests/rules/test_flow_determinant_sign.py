@@ -75,3 +75,12 @@ def test_silent_on_losses(loss: str) -> None:
 @pytest.mark.parametrize("loss", ["log_det - log_p", "-(log_p - log_det)", "0.5 * z.pow(2).sum(1) + log_det"])
 def test_fires_on_losses(loss: str) -> None:
     assert rows(rule, LOSS.format(loss=loss)) == [10]
+
+
+def test_silent_on_a_step_that_hands_on_the_density_of_what_it_was_given() -> None:
+    code = STEP.replace("def forward(self, x):", "def forward(self, x, {name}):").replace(
+        "{out}", "x1 * s.exp(), {name} - s.sum(1)"
+    )
+    code = code.replace("torch.rand(4, 8))", "torch.rand(4, 8), torch.zeros(4))")
+    assert rows(rule, code.format(name="logpx")) == []
+    assert rows(rule, code.format(name="logdet")) == [12]
