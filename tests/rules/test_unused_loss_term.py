@@ -203,3 +203,55 @@ def step(x, held, writer):
 def test_silent_on_a_running_sum_for_the_reader():
     more = " + penalty\n    total = 0\n    total += (loss + penalty).item()"
     assert rows(rule, CRITIC.format(graph="True", more=more, after="print(total)")) == []
+
+
+WEIGHED = """
+import argparse
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Trainer:
+    def __init__(self, latent_weight=0.1):
+        self.encoder, self.decoder = nn.Linear(9, 3), nn.Linear(3, 9)
+        self.{kept} = latent_weight
+
+    def run(self, loader):
+        for x in loader:
+            z = self.encoder(x)
+            rec_loss = F.mse_loss(self.decoder(z), x)
+            latent_loss = z.pow(2).mean()
+            loss = {loss}
+            loss.backward()
+            {after}
+
+Trainer().run(torch.randn(5, 4, 9))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kept", "loss", "after"),
+    [
+        ("latent_weight", "rec_loss + self.latent_weight * latent_loss", "print(latent_loss.item())"),
+        ("latent_weight", "rec_loss + latent_loss", "print(latent_loss.item())"),
+        ("latent_weight", "rec_loss", "print(latent_loss.item(), self.latent_weight)"),
+        ("noise_weight", "rec_loss", "print(latent_loss.item())"),
+        ("latent_weight", "rec_loss", "latent_loss.backward()"),
+        ("latent_weight", "rec_loss", "(2 * latent_loss).backward()"),
+        ("latent_weight", "rec_loss", "self.kept = latent_loss"),
+    ],
+)
+def test_silent_on_terms_that_count_or_have_no_weight(kept, loss, after):
+    assert rows(rule, WEIGHED.format(kept=kept, loss=loss, after=after)) == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "after"),
+    [
+        ("latent_weight", "print(latent_loss.item())"),
+        ("lambda_latent", "print(f'{latent_loss.item():.4f}')"),
+        ("latent_coef", "print(float(latent_loss), rec_loss.item())"),
+    ],
+)
+def test_fires_on_a_term_whose_weight_is_not_read_either(kept, after):
+    assert rows(rule, WEIGHED.format(kept=kept, loss="rec_loss", after=after)) == [16]

@@ -4,7 +4,7 @@
 
 Reports a value named as a loss, penalty or divergence that is computed with gradients in the function that
 calls `backward`, and is used nowhere. A penalty of a gradient that is made to be differentiated (`create_graph=True`) is
-also reported if it is only shown.
+also reported if it is only shown, and so is a term whose own weight (`latent_weight` of `latent_loss`) nothing reads.
 
 ## Why is this bad?
 
@@ -76,6 +76,7 @@ from aelint.semantics.lineage import ancestors
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.trace import Binding, Call
+from aelint.semantics.unweighed import unweighed_terms
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
 from aelint.syntax.walk import walk
@@ -117,6 +118,14 @@ def check(program: Program) -> Iterator[Finding]:
         if all(by_place[key]) and key not in seen and value.site is not None:
             seen.add(key)
             yield _finding(binding, value, [o for o in objectives(program) if o.called])
+    for binding, weight, held in unweighed_terms(program, reached):
+        if id(binding.site.node) not in seen and binding.site.unit is program.unit:
+            seen.add(id(binding.site.node))
+            message = (
+                f"`{binding.name}` is only written down, no loss that is backpropagated depends on it, and nothing reads its "
+                f"weight `{weight}` ({place(held, binding.site)}); add `{weight}` times `{binding.name}` to the loss"
+            )
+            yield Finding(binding.site, message, (Note(held, "the weight"),))
     for binding in left_out_penalties(program, reached):
         scored = re.search(r"(^|_)(val|valid|validation|test|eval)(_|$)", binding.name) is not None
         if id(binding.site.node) not in seen and binding.site.unit is program.unit and not scored:
