@@ -60,9 +60,9 @@ def contradictions(program: Program, *kinds: str) -> Iterator[Contradiction]:
 
 
 def _is_of_unused_defaults(program: Program, context: Context) -> bool:
-    """Whether the defaults of a class do not fit each other, and the program builds it with arguments of its own."""
+    """Whether the defaults of a constructor do not fit each other, and the program gives it arguments of its own."""
     outermost = context.stack[0].receiver if context.stack else None
-    if not isinstance(outermost, Instance) or not outermost.symbolic:
+    if not isinstance(outermost, Instance) or not outermost.symbolic or context.stack[0].function.name != "__init__":
         return False
     return any(one.cls is outermost.cls and not one.symbolic and one.arguments for one in program.networks)
 

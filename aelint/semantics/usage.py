@@ -250,16 +250,16 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
         kept = {**children_of(network), **{k: v for k, v in network.attrs.items() if _is_trained(v)}}
         idle = [(name, layer) for name, layer in kept.items() if _is_idle(name, layer, called)]
         # Reading the whole project for names is dear: only for a network that has an idle layer at all.
-        # Nobody forgets several: they are kept for a checkpoint, as the side heads of an inception network are.
-        if not 0 < len(idle) <= _MOST_FORGOTTEN or not _is_concrete(program, network):
+        if not idle or not _is_concrete(program, network):
             continue
         read = _attributes_read(program, network)
-        for name, layer in idle:
-            if read is not None and name not in read:
-                assert isinstance(layer, (Object, Sym))
-                assert layer.site is not None
-                twin = _called_twice(program, network, layer) if isinstance(layer, Object) else None
-                found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin))
+        forgotten = [(name, layer) for name, layer in idle if read is not None and name not in read]
+        # Nobody forgets several: they are kept for a checkpoint, as the side heads of an inception network are.
+        for name, layer in forgotten if len(forgotten) <= _MOST_FORGOTTEN else ():
+            assert isinstance(layer, (Object, Sym))
+            assert layer.site is not None
+            twin = _called_twice(program, network, layer) if isinstance(layer, Object) else None
+            found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin))
     return list(found.values())
 
 

@@ -86,3 +86,17 @@ def test_silent_on_sizes_that_are_too_long_to_compare():
         "    return torch.zeros(n, g, k, h, w).reshape(n, 64, h, w)\n"
     )
     assert rows(rule, source) == []
+
+
+def test_a_method_is_judged_by_the_defaults_although_a_function_builds_the_network_with_others():
+    source = HEAD + (
+        "class Net(nn.Module):\n"
+        "    def __init__(self, width=6):\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(4, width)\n"
+        "    def grid(self, x):\n"
+        "        return self.fc(x).view(len(x), 4, 4)\n"
+        "def small():\n"
+        "    return Net(width=12)\n"
+    )
+    assert rows(rule, source) == [8]

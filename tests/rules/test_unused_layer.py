@@ -309,3 +309,12 @@ def test_silent_on_side_heads_that_are_kept_for_a_checkpoint():
     source = NET.format(body="        return self.b(self.a(x))").replace("self.act = nn.ReLU(inplace=True)", "{heads}")
     assert rows(rule, source.replace("{heads}", heads)) == []
     assert rows(rule, source.replace("{heads}", heads.split("\n")[0])) == [10]
+
+
+def test_one_forgotten_layer_among_many_that_no_visible_call_reaches():
+    heads = "\n        ".join(f"self.side{i} = nn.Linear(4, 4)" for i in range(6))
+    source = NET.format(body="        return self.b(self.a(x))").replace("self.act = nn.ReLU(inplace=True)", heads)
+    source += "\n    def later(self, x):\n        if unknown(x):\n            return x\n" + "".join(
+        f"        x = unknown(self.side{i})(x)\n" for i in range(5)
+    )
+    assert rows(rule, source + "        return x\n") == [15]
