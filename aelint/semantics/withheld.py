@@ -38,18 +38,28 @@ def settings_withheld(program: Program) -> Iterator[Withheld]:
         inside, taken = call.context.function, _called(call)
         if inside is None or taken is None or id(call.site.node) in seen or call.site.unit is not program.unit:
             continue
-        unread = _unread_parameters(inside)
+        unread = {} if _is_one_of_several(program, inside, taken) else _unread_parameters(inside)
         if inside.owner is not None and taken.owner is inside.owner:
             unread |= kept.get(id(inside.owner), {})
         for name, default in _left_out(call, taken).items():
-            if name in unread and name not in _TOLERANCES:
+            if name in unread and name not in _TOLERANCES and len(name) > 1:
                 seen.add(id(call.site.node))
                 yield Withheld(name, call.site, Site(program.unit, unread[name]), default)
                 break
 
 
 _TOLERANCES = frozenset({"eps", "epsilon"})
-"""Guards against a division by zero: which one it is makes no difference worth a word."""
+"""Guards against a division by zero: which one it is makes no difference worth a word. Single letters are counts of many things."""
+
+
+def _is_one_of_several(program: Program, function: Function, called: Function) -> bool:
+    """Whether another function than the called one takes the same arguments, so that a caller can choose."""
+    node = function.node
+    if function.owner is not None or isinstance(node, ast.Lambda):
+        return False
+    taken = [a.arg for a in node.args.args]
+    others = (f for f in program.own_functions if f.owner is None and f.name not in {function.name, called.name})
+    return any([a.arg for a in f.node.args.args] == taken for f in others)
 
 
 def _called(call: Call) -> Function | None:

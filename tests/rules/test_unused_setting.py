@@ -385,3 +385,43 @@ class Diffusion:
 """
     assert rows(rule, source.format(name="gamma_t")) == []
     assert rows(rule, source.format(name="gamma")) == [3]
+
+
+OBJECTIVES = """
+import torch
+from torch import nn
+
+def divergence(p, q, {number}=100):
+    return torch.distributions.kl_divergence(p, q).sum() * {number}
+
+def {name}(model, x, {number}=1):
+    p = model(x)
+    return divergence(p, torch.distributions.Normal(torch.zeros(3), 1.0))
+
+def {other}(model, x, {more}=1):
+    return divergence(model(x), model(x), {more})
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Linear(9, 3)
+
+    def forward(self, x):
+        return torch.distributions.Normal(self.mean(x), 1.0)
+
+loss = {name}(Encoder(), torch.randn(5, 9), 3)
+loss.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "more", "found"),
+    [
+        pytest.param("samples", "samples", [], id="functions to choose from"),
+        pytest.param("K", "n", [], id="a letter"),
+        pytest.param("samples", "n", [10], id="a function of its own"),
+    ],
+)
+def test_arguments_that_several_functions_take(number, more, found):
+    text = OBJECTIVES.format(name="elbo", other="symmetric", number=number, more=more)
+    assert rows(rule, text) == found
