@@ -121,3 +121,26 @@ score(1, 2)
 """
     assert rows(rule, source.format(name="pairwise_distance")) == []
     assert rows(rule, source.format(name="improvement")) == [6]
+
+
+def test_silent_on_a_layer_up_beside_the_layer_down():
+    source = """
+from torch import nn
+
+class Down(nn.Module):
+    def __init__(self, dim, dim_out):
+        super().__init__()
+        self.conv = nn.Conv2d(dim, dim_out, 3)
+
+class Up(nn.Module):
+    def __init__(self, dim, dim_out):
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(dim, dim_out, 3)
+
+def build(dim, dim_out):
+    return {first}, Up(dim_out, dim)
+
+build(3, 8)
+"""
+    assert rows(rule, source.format(first="Down(dim, dim_out)")) == []
+    assert rows(rule, source.format(first="Down(dim, 8)")) == [15]
