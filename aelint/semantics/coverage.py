@@ -62,7 +62,7 @@ def missed_layers(program: Program) -> Iterator[Missed]:
 
 def _is_cared_for(program: Program, layer: Object) -> bool:
     """Whether the program deals with the layer's parameters in some other way."""
-    if is_frozen(program, layer) or _is_unregistered(program, layer):
+    if is_frozen(program, layer) or _is_unregistered(program, layer) or _gives_way(program, layer):
         return True
     for call in program.calls:
         cares = call.method in {
@@ -77,6 +77,16 @@ def _is_cared_for(program: Program, layer: Object) -> bool:
         if cares and is_module(module) and id(layer) in held_by(module).owners:
             return True
     return False
+
+
+def _gives_way(program: Program, layer: Object) -> bool:
+    """Whether the same statement puts another layer in its place later, as a head that is made anew for each evaluation."""
+    own = [s for s in program.stores if s.value is layer]
+    return any(
+        later.order > store.order and later.site.node is store.site.node
+        for store in own
+        for later in program.stores_to(store.target, store.name)
+    )
 
 
 _PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "property", "typing.override", "override"})

@@ -331,3 +331,32 @@ agent.train(torch.rand(2, 4), torch.rand(2, 1))
 """
     assert rows(rule, source.format(guard="with torch.no_grad():")) == []
     assert rows(rule, source.format(guard="if True:")) == [10]
+
+
+def test_silent_on_a_head_that_is_made_anew_for_each_evaluation():
+    source = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(8, 8), nn.Identity()
+    def reset(self, classes):
+        self.head = nn.Linear(8, classes)
+    def forward(self, x):
+        return self.head(self.body(x))
+
+net = Net()
+
+def evaluate(x, y):
+    net.reset(3)
+    opt = torch.optim.Adam({given})
+    opt.zero_grad()
+    nn.functional.cross_entropy(net(x), y).backward()
+    opt.step()
+
+for _ in range(3):
+    evaluate(torch.rand(4, 8), torch.randint(3, (4,)))
+"""
+    assert rows(rule, source.format(given="net.parameters()")) == []
