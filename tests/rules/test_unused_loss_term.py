@@ -255,3 +255,23 @@ def test_silent_on_terms_that_count_or_have_no_weight(kept, loss, after):
 )
 def test_fires_on_a_term_whose_weight_is_not_read_either(kept, after):
     assert rows(rule, WEIGHED.format(kept=kept, loss="rec_loss", after=after)) == [16]
+
+
+def test_silent_on_a_sum_that_is_read_off_by_its_index():
+    source = """
+import torch
+from torch import nn
+
+net = nn.Linear(4, 4)
+opt = torch.optim.Adam(net.parameters())
+
+def step(x):
+    loss = net(x).pow(2).mean()
+    loss_all = net(x).abs().mean() + loss
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+    print({shown})
+"""
+    assert rows(rule, source.format(shown="'{:.3f}'.format(loss_all[0])")) == []
+    assert rows(rule, source.format(shown="1")) == [10]

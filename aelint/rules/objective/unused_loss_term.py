@@ -178,6 +178,8 @@ def _is_looked_at(binding: Binding) -> bool:
     ):
         ends = (n.value for n in walk(root) if isinstance(n, ast.Attribute) and n.attr == "backward")
         places += [*(n for n in walk(root) if isinstance(n, ast.BinOp)), *ends]
+    # `loss[0]`, as it was once read off.
+    places += [n.value for n in walk(root) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
     return any(isinstance(n, ast.Name) and n.id == binding.name for place in places for n in walk(place))
 
 
