@@ -157,8 +157,8 @@ def _before(call: Call, users: dict[int, list[Sym]]) -> Iterator[Unhidden]:
         if axis is not None and step.site is not None:
             yield Unhidden(_shaped(mask) or step.site, "row", call.site, axis)
     again = any(user.op in {"mul", "masked_fill", "where"} for user in users.get(call.result.id, ()))
-    if not any(step.op in {"matmul", "einsum"} for step in steps):
-        return  # logits of a layer: the classes of a padded place are not read
+    if not any(step.op in {"matmul", "einsum", "squeeze"} for step in steps):
+        return  # more than one logit of a layer for each place: the classes of a padded place are not read
     for step in steps:
         if step.op not in RESHAPES and step.op != "mul":
             break

@@ -65,6 +65,9 @@ def test_silent(body: str) -> None:
         pytest.param("scores.masked_fill(future, -1e-12).softmax(dim=-1)", id="tiny-negative"),
         pytest.param("nn.Softmax(dim=-1)(scores * (tokens != 0).unsqueeze(1))", id="multiplied"),
         pytest.param("F.softmax(scores * (tokens != 0).float()[:, None], dim=-1)", id="multiplied-by-numbers"),
+        pytest.param(
+            "F.softmax(nn.Linear(16, 1)(v).squeeze(-1) * (tokens != 0), dim=-1)", id="one-score-for-each-place"
+        ),
         pytest.param("F.softmax(scores, dim=-1).masked_fill(future, float('-inf'))", id="after-the-softmax"),
         pytest.param("F.dropout(F.softmax(scores, dim=-1), 0.1).masked_fill(pad[:, None], -1e9)", id="after-dropout"),
         pytest.param("F.softmax(scores.masked_fill(pad.unsqueeze(2), -1e9), dim=-1)", id="rows-hidden"),
