@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from aelint.rule import Site
@@ -14,6 +15,8 @@ from aelint.semantics.values import Instance, Object, Value
 __all__ = ["layer_text", "layer_title", "layers_place", "place", "shape_text", "size_text"]
 
 LONGEST = 70
+_NAMELESS = re.compile(r"\?\d*")
+"""Sizes without a name are told apart by a number that is another one in each run."""
 
 
 def size_text(size: object) -> str:
@@ -30,7 +33,7 @@ def size_text(size: object) -> str:
 
 
 def _term(monomial: tuple[Atom, ...], factor: int) -> str:
-    names = [size_text(Poly((((atom,), 1),))) if atom.batch else atom.name.replace("?", "size") for atom in monomial]
+    names = [size_text(Poly((((atom,), 1),))) if atom.batch else _NAMELESS.sub("?", atom.name) for atom in monomial]
     if not names:
         return str(factor)
     return "*".join(names if factor == 1 else [str(factor), *names])

@@ -6,8 +6,9 @@ from aelint.rule import Site
 from aelint.rules.inference import misreported_metric
 from aelint.rules.optimization import gradients_accumulate
 from aelint.semantics import understand
+from aelint.semantics.dims import add, atom, mul
 from aelint.semantics.values import Object
-from aelint.semantics.wording import layers_place, place
+from aelint.semantics.wording import layers_place, place, shape_text
 from aelint.sources.load import load
 from aelint.sources.unit import SourceUnit
 from tests.linter.test_notebook import notebook
@@ -95,3 +96,12 @@ def test_what_lies_in_a_function_lies_in_its_rows_of_the_whole_notebook():
 def test_cells_follow_each_other():
     unit = cells("first\n\n\n", "second")
     assert named(unit, "first").unit_row < named(unit, "second").unit_row
+
+
+def test_a_size_without_a_name_reads_the_same_in_every_run():
+    rows, columns = atom(4711, "?4711"), atom(4712, "?4712")
+    assert shape_text((rows, add(mul(2, columns), 1), 16)) == "(?, 1 + 2*?, 16)"
+
+
+def test_a_named_size_keeps_its_name():
+    assert shape_text((atom("batch", "B", batch=True), atom("k", "k"))) == "(N, k)"
