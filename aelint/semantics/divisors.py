@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.averages import addends, is_weighted_mean
+from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.memo import per_program
@@ -29,6 +30,13 @@ class WrongDivisor:
 
 def wrong_divisors(program: Program) -> Iterator[WrongDivisor]:
     """Quotients whose denominator counts another loader, samples that a sampler leaves out, or the rounds' numbers."""
+    yield from _quotients_of_batches(program)
+    yield from _sums_of_indices(program)
+
+
+def _quotients_of_batches(program: Program) -> Iterator[WrongDivisor]:
+    if not any(node.op == "batch" for node in nodes(program)):
+        return
     for event in program.assignments:
         value = event.value
         if not isinstance(value, Sym) or value.op not in {"truediv", "div"} or len(value.inputs) != 2:
@@ -41,7 +49,6 @@ def wrong_divisors(program: Program) -> Iterator[WrongDivisor]:
         what = _wrong_count(program, next(iter(summed.values())), value, parts, _given(event.context.function))
         if what is not None:
             yield WrongDivisor(value.site, *what)
-    yield from _sums_of_indices(program)
 
 
 def loaders_behind(value: Value) -> list[Object]:

@@ -12,7 +12,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import MISSING, Function, Instance, Object
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["Withheld", "options_withheld", "overwritten_parameters", "settings_withheld"]
 
@@ -38,10 +38,13 @@ def settings_withheld(program: Program) -> Iterator[Withheld]:
         inside, taken = call.context.function, _called(call)
         if inside is None or taken is None or id(call.site.node) in seen or call.site.unit is not program.unit:
             continue
-        unread = {} if _is_one_of_several(program, inside, taken) else _unread_parameters(inside)
+        left_out = _left_out(call, taken)
+        if not left_out:
+            continue
+        unread = {} if _is_one_of_several(program, inside, taken) else _unread_parameters(inside.node)
         if inside.owner is not None and taken.owner is inside.owner:
-            unread |= kept.get(id(inside.owner), {})
-        for name, default in _left_out(call, taken).items():
+            unread = {**unread, **kept.get(id(inside.owner), {})}
+        for name, default in left_out.items():
             if name in unread and name not in _TOLERANCES and len(name) > 1:
                 seen.add(id(call.site.node))
                 yield Withheld(name, call.site, Site(program.unit, unread[name]), default)
@@ -93,14 +96,15 @@ def _numbers(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, object]:
     return {name: n for name, n in known if isinstance(n, (int, float)) and not isinstance(n, bool)}
 
 
-def _unread_parameters(function: Function) -> dict[str, ast.AST]:
-    if isinstance(function.node, ast.Lambda):
+@once_per_node
+def _unread_parameters(function: ast.AST) -> dict[str, ast.AST]:
+    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return {}
-    nodes = [n for s in function.node.body for n in walk(s)]
+    nodes = [n for s in function.body for n in walk(s)]
     if any(isinstance(n, (ast.Name, ast.Attribute)) and last_name(n) in _READS_ALL for n in nodes):
         return {}
     named = {n.id for n in nodes if isinstance(n, ast.Name)}
-    accepted = (*function.node.args.args, *function.node.args.kwonlyargs)
+    accepted = (*function.args.args, *function.args.kwonlyargs)
     return {a.arg: a for a in accepted if a.arg not in named}
 
 
