@@ -164,9 +164,7 @@ def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
         match other:
             case ast.For(iter=given) if any(n is node for n in walk(other)) and "reversed(" in ast.unparse(given):
                 return True  # the way back: what came out goes in
-            case ast.Call(func=ast.Name(id=name)) if name != text and _is_mirrored(
-                name, text, _given(other), first, second
-            ):
+            case ast.Call(func=built) if _is_mirrored(ast.unparse(built), text, _given(other), first, second):
                 return True
             case ast.Call() if other is not node and ast.unparse(other.func) == text:
                 if {first, second} <= set(_given(other)):
@@ -182,7 +180,7 @@ def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
 def _is_mirrored(name: str, text: str, given: Names, first: str, second: str) -> bool:
     """Whether a layer is built with the sizes in order beside another with the sizes the other way round: down, and up again."""
     sizes = _SIZE.search(first.lower()) is not None and _SIZE.search(second.lower()) is not None
-    built = name[:1].isupper() and text[:1].isupper()
+    built = name != text and all(one.rsplit(".", 1)[-1][:1].isupper() for one in (name, text))
     return sizes and built and given[:2] == [second, first]
 
 

@@ -225,3 +225,40 @@ def test_silent_on_tables_that_keep_their_entries(reason, body):
 @pytest.mark.parametrize("body", ['errors = {f"{name}_loss": loss}', "errors = {name: loss}"])
 def test_a_table_is_made_anew_in_each_round(body):
     assert rows(rule, TABLE.format(body="@").replace("@", body)) == [6]
+
+
+SUMMED = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+def train(loader, model, optimizer):
+    epoch_loss = 0
+    batches = iter(loader)
+    for i in range(len(loader)):
+        x = next(batches)
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), x)
+        {body}
+        loss.backward()
+        optimizer.step()
+    return epoch_loss
+
+model = nn.Linear(8, 8)
+optimizer = torch.optim.Adam(model.parameters())
+loader = DataLoader(torch.randn(80, 8), batch_size=8)
+for epoch in range(10):
+    epoch_loss = train(loader, model, optimizer)
+    print(epoch_loss)
+"""
+
+
+@pytest.mark.parametrize(
+    "body", ["epoch_loss += loss", "epoch_loss = epoch_loss + loss", "epoch_loss = loss + epoch_loss"]
+)
+def test_silent_on_a_sum_over_rounds_that_are_counted(body):
+    assert rows(rule, SUMMED.format(body=body)) == []
+
+
+def test_the_last_of_rounds_that_are_counted():
+    assert rows(rule, SUMMED.format(body="epoch_loss = loss")) == [22]

@@ -99,3 +99,43 @@ def test_silent_on_looks_past_the_wrapper():
 )
 def test_passes_that_go_past_the_wrapper(passed):
     assert rows(rule, WRAPPED.format(passed=passed, after="pass")) == [9]
+
+
+LIBRARY = """
+from torch.nn.parallel import DistributedDataParallel
+
+class Model:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer = net, optimizer
+
+    def train(self, x):
+        self.optimizer.zero_grad()
+        loss = (self.net(x) - x).pow(2).mean()
+        loss.backward()
+        self.optimizer.step()
+
+class Replicated:
+    def __init__(self, net):
+        self.net = DistributedDataParallel(net)
+"""
+CLIENT = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from torch.nn.parallel import DistributedDataParallel
+from library import Model
+
+data = TensorDataset(torch.randn(64, 8))
+loader = DataLoader(data, 16, shuffle=True)
+net = nn.Linear(8, 8)
+model = Model({net}, torch.optim.Adam(net.parameters()))
+for epoch in range(10):
+    for (x,) in loader:
+        model.train(x)
+"""
+
+
+def test_silent_on_a_wrapper_that_an_imported_library_only_offers():
+    assert rows(rule, {"main.py": CLIENT.format(net="net"), "library.py": LIBRARY}) == []
+    wrapped = CLIENT.format(net="DistributedDataParallel(net)")
+    assert rows(rule, {"main.py": wrapped, "library.py": LIBRARY}) == [9]

@@ -144,3 +144,25 @@ build(3, 8)
 """
     assert rows(rule, source.format(first="Down(dim, dim_out)")) == []
     assert rows(rule, source.format(first="Down(dim, 8)")) == [15]
+
+
+def test_silent_on_the_way_back_to_the_sizes_that_a_block_came_in_with():
+    source = """
+from torch import nn
+
+class Conv(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, out_channels, 3)
+
+class Block(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.filter = {first}
+        self.back = nn.Conv1d(out_channels, in_channels, 1)
+
+Block(3, 8)
+"""
+    assert rows(rule, source.format(first="Conv(in_channels, out_channels)")) == []
+    assert rows(rule, source.format(first="nn.Linear(in_channels, out_channels)")) == []
+    assert rows(rule, source.format(first="Conv(in_channels, 8)")) == [13]

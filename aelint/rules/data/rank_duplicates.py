@@ -119,15 +119,13 @@ def _fixed_order(program: Program) -> Iterator[Finding]:
 
 
 def _shared(program: Program) -> Iterator[Finding]:
-    wrapped = [c for c in program.calls if c.name.endswith("DistributedDataParallel")]
     if not _wraps(program) or _has_framework(program) or any("ampler" in u.text for u in program.files):
         return
     for loader, _, _ in training_loaders(program):
         data = loader_argument(loader, "dataset")
         if loader.site is not None and not isinstance(data, Sym):
-            notes = (Note(wrapped[0].site, "the model is replicated here"),) if wrapped else ()
             message = "every process goes through all of the data: a model in `DistributedDataParallel` needs a `DistributedSampler`"
-            yield Finding(loader.site, message, notes)
+            yield Finding(loader.site, message)
 
 
 def _unsynchronized(program: Program) -> Iterator[Finding]:
@@ -140,7 +138,8 @@ def _unsynchronized(program: Program) -> Iterator[Finding]:
 
 
 def _wraps(program: Program) -> bool:
-    return any("DistributedDataParallel(" in unit.text or "DDP(" in unit.text for unit in program.files)
+    """Whether the file at hand wraps a model; what a library offers in files that it imports is not used by that."""
+    return "DistributedDataParallel(" in program.unit.text or "DDP(" in program.unit.text
 
 
 def _has_framework(program: Program) -> bool:

@@ -241,6 +241,14 @@ def _left_loop(event: Binding | Store, losses: list[Sym], bound_in: dict[int, tu
     for loss in losses:
         loops = bound_in.get(loss.id, ())
         inside = len(loops) > len(here) and all(a is b for a, b in zip(here, loops, strict=False))
-        if not inside or not is_over_batches(loops[len(here)]):
+        if not inside or not is_over_batches(loops[len(here)]) or _is_running_sum(loss):
             return None
     return bound_in[losses[0].id][len(here)] if losses else None
+
+
+def _is_running_sum(loss: Sym) -> bool:
+    """Whether each round adds to what the name held before: to a number at first, then to the sum of the rounds so far."""
+    return loss.op == "add" and any(
+        loss.name in {one.name, *one.names} if isinstance(one, Sym) else isinstance(one, (int, float))
+        for one in loss.inputs
+    )
