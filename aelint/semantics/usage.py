@@ -253,7 +253,7 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
         if not idle or not _is_concrete(program, network):
             continue
         read = _attributes_read(program, network)
-        forgotten = [(name, layer) for name, layer in idle if read is not None and name not in read]
+        forgotten = [(n, layer) for n, layer in idle if read is not None and not _names_of(network, n, layer) & read]
         # Nobody forgets several: they are kept for a checkpoint, as the side heads of an inception network are.
         for name, layer in forgotten if len(forgotten) <= _MOST_FORGOTTEN else ():
             assert isinstance(layer, (Object, Sym))
@@ -264,6 +264,11 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
 
 
 _MOST_FORGOTTEN = 4
+
+
+def _names_of(network: Instance, name: str, layer: Value) -> set[str]:
+    """The attributes that hold the layer: a second name is read as well as the first."""
+    return {name, *(other for other, value in network.attrs.items() if value is layer)}
 
 
 def _is_trained(value: Value) -> bool:

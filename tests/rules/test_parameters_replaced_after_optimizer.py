@@ -82,3 +82,9 @@ def test_silent_where_the_part_is_exchanged_after_training():
 def test_silent_where_another_network_had_a_part_of_that_name():
     lines = "other = AE()\nother.probe = nn.Linear(4, 2)\nopt = torch.optim.Adam(model.parameters())\nmodel.probe = nn.Linear(4, 2)"
     assert rows(rule, SETUP.format(lines=lines)) == []
+
+
+def test_silent_on_a_second_name_of_what_the_optimiser_took():
+    lines = "model.last = nn.Linear(4, 2)\nopt = torch.optim.Adam(model.parameters())\nmodel.last = {value}"
+    assert rows(rule, SETUP.format(lines=lines.format(value="model.decoder"))) == []
+    assert rows(rule, SETUP.format(lines=lines.format(value="nn.Linear(4, 2)"))) == [19]

@@ -318,3 +318,24 @@ def test_one_forgotten_layer_among_many_that_no_visible_call_reaches():
         f"        x = unknown(self.side{i})(x)\n" for i in range(5)
     )
     assert rows(rule, source + "        return x\n") == [15]
+
+
+def test_silent_on_a_second_name_of_a_parameter_that_is_read():
+    source = """
+import torch
+from torch import nn
+
+class Topics(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = None
+        self.beta = nn.Parameter(torch.randn(5, 20))
+
+    def forward(self, x):
+        {keep}
+        return x @ {read}
+
+Topics()(torch.rand(3, 5))
+"""
+    assert rows(rule, source.format(keep="self.words = self.beta", read="self.beta")) == []
+    assert rows(rule, source.format(keep="pass", read="x.t()")) == [9]
