@@ -219,3 +219,17 @@ def test_silent_on_attention(body: str) -> None:
 )
 def test_fires_on_attention_over_another_axis(body: str) -> None:
     assert rows(rule, ATTENTION + body + "\n") == [7]
+
+
+def test_silent_on_a_layer_that_is_applied_to_weights():
+    source = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+def topics(words, theta):
+    rho, alpha = nn.Linear(300, words.size(0)), nn.Linear(300, 20)
+    return theta @ F.softmax(alpha({given}), dim=0).T
+"""
+    assert rows(rule, source.format(given="rho.weight")) == []
+    assert rows(rule, source.format(given="torch.rand(words.size(0), 300)")) == [8]

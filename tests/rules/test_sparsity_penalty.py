@@ -175,6 +175,7 @@ def test_no_rate_and_no_penalty(body):
         pytest.param("-F.mse_loss(dec(z), x) - 0.1 * z.abs().mean()", id="all of it is turned round"),
         pytest.param("F.mse_loss(dec(z), x) - 0.1 * (z - enc(x.flip(0))).abs().mean()", id="codes kept apart"),
         pytest.param("F.mse_loss(dec(z), x) - 0.1 * x.abs().mean()", id="a number of the data"),
+        pytest.param("F.mse_loss(dec(z), x) + 0.1 * (z.norm(dim=1) - 1).pow(2).mean()", id="lengths held at one"),
     ],
 )
 def test_penalties_that_are_not_rewarded(loss):

@@ -230,8 +230,10 @@ def _axis_of_samples(value: Sym, shape: Shape) -> int | None:
 
 
 def _is_linear(value: Sym) -> bool:
+    """Whether a linear layer gives one row for each sample; of weights it gives one for each of their own rows."""
     held = through_reshapes(value)
-    return isinstance(held, Sym) and held.op == "linear"
+    given = through_reshapes(source(held)) if isinstance(held, Sym) and held.op == "linear" else None
+    return isinstance(given, Sym) and given.op != "parameter"
 
 
 def _recurrent_before(value: Sym, shape: Shape) -> int | None:

@@ -268,11 +268,13 @@ def _rewarded(program: Program) -> Iterator[Finding]:
         losses = [t for t in reconstructions(objective) if not t.by_name]
         if not losses or not all(t.factor > 0 for t in losses):
             continue
+        # `(norm - 1) ** 2` written out holds `-2 * norm` beside the square, which keeps it in bounds.
+        bounded = frozenset[object]().union(*(s.leaves for s in objective.summands if s.factor > 0))
         for summand in objective.summands:
             leaf = next(iter(summand.leaves), None) if len(summand.leaves) == 1 else None
             if summand.factor >= 0 or not summand.reductions or not isinstance(leaf, Sym) or leaf.site is None:
                 continue
-            if leaf.op in {"abs", "norm", "relu"} and _is_activation(leaf):
+            if leaf.op in {"abs", "norm", "relu"} and leaf not in bounded and _is_activation(leaf):
                 turned = [one.site for one in summand.path if one.op in {"sub", "neg", "mul"} and one.site is not None]
                 yield Finding(
                     turned[0] if turned else leaf.site,
