@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from aelint.rule import Site
@@ -61,7 +62,7 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
         name in _MODULE
         or name in known
         or name.startswith("_")
-        or any(name in _declared(c.node) for c in cls.mro())
+        or any(name in _declared(c.node) or _fills_itself(c.node) for c in cls.mro())
         or (name in network.attrs and not _was_read_only(network, name))
     ):
         return False
@@ -76,7 +77,18 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
     )
     # A network that computes nothing yet is written to be inherited from, often in other files.
     computes = any(cls.find(entry) is not MISSING for entry in _ENTRIES)
+    inherited = inherited or _announces_subclasses(cls.node)
     return closed and free and computes and not (inherited or unfinished or named_as_base or cls.decorators)
+
+
+_TO_INHERIT = re.compile(r"subclass|overrid|base class|derived class", re.IGNORECASE)
+
+
+@once_per_node
+def _announces_subclasses(cls: ast.AST) -> bool:
+    """Whether the documentation of the class or of a method speaks of classes that complete it, in files not in sight."""
+    documented = (n for n in walk(cls) if isinstance(n, (ast.ClassDef, ast.FunctionDef)))
+    return any(_TO_INHERIT.search(ast.get_docstring(n, clean=False) or "") for n in documented)
 
 
 @once_per_node
@@ -87,6 +99,22 @@ def _declared(cls: ast.AST) -> frozenset[str]:
         for n in getattr(cls, "body", ())
         if isinstance(n, ast.AnnAssign) and n.value is None and isinstance(n.target, ast.Name)
     )
+
+
+@once_per_node
+def _fills_itself(cls: ast.AST) -> bool:
+    """Whether a method sets attributes under names it does not spell: `self.__dict__.update(locals())`, `vars(self)`."""
+    return any(_is_own_dictionary(node) for node in walk(cls))
+
+
+def _is_own_dictionary(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(value=ast.Name(id="self"), attr="__dict__"):
+            return True
+        case ast.Call(func=ast.Name(id="vars"), args=[ast.Name(id="self")]):
+            return True
+        case _:
+            return False
 
 
 def _was_read_only(network: Instance, name: str) -> bool:

@@ -112,3 +112,14 @@ class Model(nn.Module):
     )
     assert rows(rule, source) == []
     assert rows(rule, source.replace("    decode_image: nn.Module\n", "")) == [8]
+
+
+def test_silent_where_the_constructor_stores_all_of_its_names():
+    assert rows(rule, net("self.scale * self.fc(x)", "scale = 2; self.__dict__.update(locals())")) == []
+    assert rows(rule, net("self.scale * self.fc(x)", "vars(self).update(scale_of(self))")) == []
+
+
+def test_silent_where_the_documentation_speaks_of_subclasses():
+    documented = "    def tune(self):\n        '''Override in subclasses.'''\n"
+    assert rows(rule, net("self.head(x)", rest=documented)) == []
+    assert rows(rule, net("self.head(x)", rest=documented.replace("Override in subclasses", "Tune the net"))) != []
