@@ -124,8 +124,11 @@ def _ordered_dict(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value
     return python_builtins.call_builtin(frame, "dict", args, kwargs, node)
 
 
-def _deque(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
-    return python_builtins.call_builtin(frame, "list", args[:1], {}, node)
+def _deque(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
+    found = python_builtins.call_builtin(frame, "list", args[:1], {}, node)
+    if isinstance(found, ListValue) and (args[1:] or kwargs.get("maxlen") is not None):
+        found.complete = False  # a full one drops an item for each that comes
+    return found
 
 
 def _deepcopy(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:

@@ -206,3 +206,20 @@ def test_silent_on_defaults_that_the_program_replaces():
     )
     assert rows(rule, source) == [7]
     assert rows(rule, source + "def main(args):\n    return Patches(channels=1)\n") == []
+
+
+def test_silent_on_a_queue_that_drops_its_oldest():
+    source = (
+        "from collections import deque\n"
+        + HEAD
+        + """
+frames = deque([], {queue})
+for _ in range(4):
+    frames.append(torch.zeros(84, 84))
+frames.append(torch.rand(84, 84))
+nn.Conv2d(4, 32, 8)(torch.stack(list(frames), 0).unsqueeze(0))
+"""
+    )
+    assert rows(rule, source.format(queue="maxlen=4")) == []
+    assert rows(rule, source.format(queue="4")) == []
+    assert rows(rule, source.replace(", {queue}", "")) != []
