@@ -179,3 +179,9 @@ def test_silent_where_the_second_parent_replaces_what_the_first_inherits():
     )
     assert rows(rule, source.format(second="Mean")) == []
     assert rows(rule, source.format(second="nn.Module")) == [19]
+
+
+def test_silent_on_an_addmm_whose_weights_stand_in_front():
+    source = "import torch\nx, y = torch.rand(5, 3), torch.rand(7, 3)\ndist = torch.zeros(5, 7)\n"
+    assert rows(rule, source + "dist.addmm_(1, -2, x, y.t())\n") == []
+    assert rows(rule, source + "dist.addmm_(x, y)\n") != []

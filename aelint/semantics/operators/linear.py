@@ -206,6 +206,9 @@ def _mv(apply: Apply) -> Facts:
 @REGISTRY.operation("baddbmm", "input, batch1, batch2, beta=1, alpha=1", functions="baddbmm", methods="baddbmm")
 def _addmm(apply: Apply) -> Facts:
     names = ("mat1", "mat2") if "mat1" in apply.args else ("batch1", "batch2")
+    if isinstance(apply[names[0]], (int, float)):
+        # The weights in front, `addmm_(1, -2, x, y)`, as torch took them before version 1.5 and still takes them.
+        return Facts(apply.tensor().shape, kind=apply.tensor().kind)
     product = Apply(
         apply.name, {"input": apply[names[0]], "other": apply[names[1]]}, apply.site, apply.layer, apply.conflicts
     )
