@@ -100,3 +100,20 @@ def test_a_method_is_judged_by_the_defaults_although_a_function_builds_the_netwo
         "    return Net(width=12)\n"
     )
     assert rows(rule, source) == [8]
+
+
+def test_silent_on_a_default_that_holds_nothing_yet():
+    source = """
+import torch
+import torch.nn as nn
+class Detect(nn.Module):
+    def __init__(self, anchors=()):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+        self.n = len(anchors)
+        a = torch.tensor(anchors).float().view(self.n, -1, 2)
+        self.register_buffer("grid", a.clone().view(self.n, 1, -1, 1, 1, 2))
+    def forward(self, x):
+        return self.fc(x) + self.grid
+"""
+    assert rows(rule, source) == []

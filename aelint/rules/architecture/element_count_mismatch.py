@@ -72,6 +72,8 @@ def check(program: Program) -> Iterator[Finding]:
         if found.conflict.operation == "unflatten":
             continue
         facts = found.conflict.facts
+        if facts["have"] == 0:
+            continue  # a default that stands for nothing yet, `anchors=()`, and no real program keeps it
         message = (
             f"`{found.conflict.operation}` to {shape_text(facts['target'])} holds {size_text(facts['want'])} elements, the "
             f"tensor of shape {shape_text(facts['shape'])} has {size_text(facts['have'])}; torch raises. "
