@@ -107,3 +107,12 @@ def test_silent_on_functions_of_the_same_name_from_elsewhere():
         """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("scatter(x=a, y=a)", "torch.clamp(a, 0, 1)")) == [6]
+
+
+def test_silent_on_a_transfer_that_wakes_the_device():
+    assert rows(rule, "import torch\ntorch.zeros(1).to('cuda')\ntorch.rand(1).cuda()\n") == []
+    assert rows(rule, "import torch\nx = torch.zeros(1)\nx.to('cuda')\n") == [3]
+
+
+def test_silent_on_a_normalisation_that_runs_for_its_statistics():
+    assert rows(rule, "import torch\nbn = torch.nn.BatchNorm1d(3)\nbn(torch.rand(8, 3))\n") == []

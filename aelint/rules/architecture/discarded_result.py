@@ -70,7 +70,7 @@ _PURE = frozenset(
         "clone", "to", "cpu", "cuda", "cat", "stack", "add", "sub", "mul", "div", "pow", "exp", "log", "sqrt", "abs",
         "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh", "softmax", "log_softmax", "dropout",
         "normalize", "pad", "flip", "roll", "round", "floor", "ceil", "tril", "triu", "nan_to_num", "interpolate",
-        "max_pool2d", "avg_pool2d", "layer_norm", "batch_norm",
+        "max_pool2d", "avg_pool2d", "layer_norm",
     }
 )  # fmt: skip
 _SHARED_WITH_OTHERS = frozenset(
@@ -79,6 +79,9 @@ _SHARED_WITH_OTHERS = frozenset(
         "getitem", "element", "item",
     }
 )  # fmt: skip
+
+_MOVES = frozenset({"to", "cpu", "cuda"})
+_CREATED = frozenset({"zeros", "ones", "empty", "full", "rand", "randn", "tensor"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -96,6 +99,10 @@ def _computes_tensor(call: Call) -> bool:
     in_place = call.method.endswith("_") or call.bound.get("inplace") is True or "out" in call.kwargs
     layer = call.result.layer
     in_place |= getattr(layer, "bound", {}).get("inplace") is True
+    if call.name in _MOVES and isinstance(operand, Sym) and operand.op in _CREATED and operand.site is not None:
+        node = call.site.node
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.value is operand.site.node:
+            return False  # `torch.zeros(1).to(device)` wakes the device: there is no name that could have been meant
     is_function = not call.method and layer is None
     return not in_place and (is_function or (isinstance(operand, Sym) and _is_tensor(operand)))
 
