@@ -64,3 +64,20 @@ def reference(x):
     return w.grad
 """
     assert rows(rule, source) == []
+
+
+def test_silent_on_a_temperature_that_asks_for_its_gradient_afterwards():
+    source = """
+import torch
+import torch.nn as nn
+policy = nn.Linear(3, 1)
+log_alpha = torch.tensor(0.01)
+log_alpha.requires_grad = {asks}
+optimizer = torch.optim.Adam([log_alpha], lr=1e-3)
+for x in loader:
+    loss = -(log_alpha.exp() * (policy(x) - 1.0).detach()).mean()
+    loss.backward()
+    optimizer.step()
+"""
+    assert rows(rule, source.format(asks=True)) == []
+    assert rows(rule, source.format(asks=False)) != []

@@ -97,8 +97,8 @@ def _cut(loss: Sym) -> Sym | None:
         if one.id in seen:
             continue
         seen.add(one.id)
-        if one.attrs.get("requires_grad") is True and not _hides_weights(one):
-            # A tensor that is optimised itself.
+        if True in (one.attrs.get("requires_grad"), one.attrs.get(".requires_grad")) and not _hides_weights(one):
+            # A tensor that is optimised itself: so it was made, or `t.requires_grad = True` followed.
             return None
         if one.op == "requires_grad" and _is_copy_of_weight(one):
             return None
