@@ -49,3 +49,8 @@ def test_elements_of_numbers_are_one_finding_for_a_file():
     assert [f.site.row for f in found] == [7]
     assert [note.site.row for note in found[0].notes] == [8]
     assert [text for _, text in found[0].rewrite.replacements] == ["loss.item()", "x.sum().item()"]
+
+
+def test_silent_on_a_product_of_sizes_by_a_name_that_is_not_in_sight():
+    source = HEAD + "net = nn.Linear(3, 3)\nprint(sum(np.prod(p.size()) for p in net.parameters()))\n"
+    assert rows(rule, source) == []

@@ -52,6 +52,8 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.contradictions import contradictions, last_layer
+from aelint.semantics.trace import Call
+from aelint.semantics.values import Sym
 from aelint.semantics.wording import shape_text
 
 RULE = Rule(
@@ -73,7 +75,7 @@ def check(program: Program) -> Iterator[Finding]:
     for call in program.calls_to(*_REDUCTIONS):
         node = call.site.node
         argument = _axis_argument(node) if isinstance(node, ast.Call) else None
-        if argument is not None and _is_sizes(argument):
+        if argument is not None and _is_sizes(argument) and not _is_of_unbound(call):
             text = call.site.unit.text_of(argument)
             message = f"`{text}` holds sizes of a tensor, but `{call.name}` takes the numbers of axes. Use `range(1, x.ndim)` or write the axes."
             yield Finding(call.site, message)
@@ -90,6 +92,11 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(found.site, message)
     for places in indexed.values():
         yield _indexed_number(places)
+
+
+def _is_of_unbound(call: Call) -> bool:
+    """Whether the name before the dot is bound nowhere in sight: `np.prod(p.size())` behind a star import."""
+    return isinstance(call.receiver, Sym) and call.receiver.op == "name"
 
 
 def _indexed_number(places: list[Site]) -> Finding:
