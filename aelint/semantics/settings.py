@@ -151,6 +151,8 @@ def _has_prescribed_signature(program: Program, function: Function, name: str) -
             for m in program.machine.modules.values()
             for n in walk(m.tree)
         )
+    if _is_handed_out(owner.node, function.name):
+        return True
     taken = _parameters(node)
     beside = (n for c in program.classes if c is not owner for n in c.node.body)
     return any(
@@ -160,6 +162,12 @@ def _has_prescribed_signature(program: Program, function: Function, name: str) -
         and len(_parameters(n) & taken) >= _ALIKE
         for n in beside
     )
+
+
+def _is_handed_out(cls: ast.AST, name: str) -> bool:
+    """Whether another method reads the method without calling it: `return self.length_average`, one of several."""
+    called = {id(n.func) for n in walk(cls) if isinstance(n, ast.Call)}
+    return any(isinstance(n, ast.Attribute) and n.attr == name and id(n) not in called for n in walk(cls))
 
 
 def _parameters(node: ast.AST) -> set[str]:

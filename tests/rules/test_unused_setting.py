@@ -425,3 +425,20 @@ loss.backward()
 def test_arguments_that_several_functions_take(number, more, found):
     text = OBJECTIVES.format(name="elbo", other="symmetric", number=number, more=more)
     assert rows(rule, text) == found
+
+
+def test_silent_on_methods_that_one_method_chooses_from():
+    source = """
+import torch
+class Penalty:
+    def __init__(self, kind):
+        self.kind = kind
+    def choose(self):
+        return {one}
+    def by_length(self, scores, weight=0.5):
+        return scores * len(scores) ** weight
+    def by_mean(self, scores, weight=0.5):
+        return scores / len(scores)
+"""
+    assert rows(rule, source.format(one="self.by_length if self.kind else self.by_mean")) == []
+    assert rows(rule, source.format(one="self.by_mean(self.kind)")) != []
