@@ -163,13 +163,19 @@ def _unparsable(source: Source) -> Iterator[Diagnostic]:
 
 
 def _syntax_error(unit: SourceUnit, error: SyntaxError) -> Diagnostic:
-    """A file must parse; a fence of an article is often a sketch, so there it is advice only."""
+    """A file must parse; a fence of an article is often a sketch, so there it is advice only.
+
+    So it is in a file that a template tool has yet to fill in: `{{cookiecutter.name}}/model.py`.
+    """
     origin = unit.origin(error.lineno or 1)
     column = max(error.offset or 1, 1) + origin.indent
     if unit.fragment:
         problem = UnreadableError(f"not valid Python: {error.msg}", origin.row, column, origin.cell)
         return replace(unreadable(unit.path, problem), severity=Severity.ADVICE)
-    return unreadable(unit.path, UnreadableError(_why_invalid(unit.text, error.msg), origin.row, column))
+    problem = UnreadableError(_why_invalid(unit.text, error.msg), origin.row, column)
+    if "{{" in unit.path:
+        return replace(unreadable(unit.path, problem), severity=Severity.ADVICE)
+    return unreadable(unit.path, problem)
 
 
 def _why_invalid(text: str, message: str) -> str:

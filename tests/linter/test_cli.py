@@ -333,3 +333,9 @@ def test_help_and_version(aelint):
     assert aelint("--version").out.startswith("aelint ")
     assert "check" in aelint("--help").out
     assert "usage" in aelint().out
+
+
+def test_a_file_of_a_template_need_not_be_python_yet(aelint, files):
+    files({"{{cookiecutter.name}}/a.py": TORCH + "{% if x %}\n", "plain/a.py": TORCH + "{% if x %}\n"})
+    (line,) = aelint("-q", "--output-format", "concise").out.splitlines()
+    assert line.startswith("plain/a.py:")
