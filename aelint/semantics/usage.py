@@ -21,7 +21,7 @@ from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.skeletons import hands_on
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Function, Instance, Object, Sym, Value
+from aelint.semantics.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.sources.unit import SourceUnit
 from aelint.syntax.walk import once_per_node, walk
 
@@ -133,6 +133,7 @@ def _layers_of(value: Value) -> dict[int, Object]:
     return layers_behind(value) if isinstance(value, Sym) and value.tensor is not False else {}
 
 
+@per_program
 def _live_layers(program: Program) -> set[int]:
     """The layers whose work leaves the program: returned by what is entered first, stored, or handed to the unknown."""
     return set(_layers_behind_any(part for value in _leaving(program) for part in parts(value)))
@@ -189,7 +190,7 @@ def ignored_arguments(program: Program) -> list[IgnoredArgument]:
     for function in _methods(program):
         for arg in _unread_parameters(function):
             calls = by_function.get(id(function.node), [])
-            losses = [_lost_layers(function, arg.arg, call) for call in calls]
+            losses = [_lost_layers(program, function, arg.arg, call) for call in calls]
             if losses and all(losses):
                 found.append(IgnoredArgument(Site(function.module.unit, arg), arg.arg, function, calls[0], losses[0]))
     return found
@@ -223,14 +224,17 @@ def _is_prescribed(function: Function) -> bool:
     return any("abstractmethod" in d for c in bases for d in getattr(c.namespace.get(function.name), "decorators", ()))
 
 
-def _lost_layers(function: Function, name: str, call: Call) -> tuple[Object, ...]:
+def _lost_layers(program: Program, function: Function, name: str, call: Call) -> tuple[Object, ...]:
     """The layers behind the argument, if the other arguments depend on none of them."""
     names = [a.arg for a in function.node.args.args][1:]
     args = call.args[1:] if isinstance(call.callee, Function) else call.args
     given = {**dict(zip(names, args, strict=False)), **call.kwargs}
     lost = layers_behind(given.get(name))
     others = set[int]().union(*(layers_behind(v) for k, v in given.items() if k != name))
-    return () if set(lost) & others else tuple(lost.values())
+    # What is handed over as a whole need not be read by each that takes it, where others take its parts.
+    whole = isinstance(given.get(name), (DictValue, ListValue, tuple))
+    spent = whole and set(lost) <= _live_layers(program)
+    return () if spent or set(lost) & others else tuple(lost.values())
 
 
 _DYNAMIC = frozenset(

@@ -127,3 +127,33 @@ def test_decoders_that_depend_on_the_sample(width, decoded, target):
 )
 def test_features_that_pass_the_sample(width, decoded):
     assert rows(rule, UNET.format(width=width, decoded=decoded, target="x")) == [18]
+
+
+RESIDUAL = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("codes", torch.randn(8, 32))
+
+    def forward(self, z):
+        distance = z.pow(2).sum(1, keepdim=True) - 2 * z @ self.codes + self.codes.pow(2).sum(0, keepdim=True)
+        _, chosen = (-distance).max(1)
+        nearest = F.embedding(chosen, self.codes.t())
+        return z + (nearest - z).detach()
+
+layers = nn.ModuleList([Quantizer() for _ in range(2)])
+z = torch.randn(64, 8)
+rest, total = z, 0.0
+for layer in layers:
+    code = layer(rest)
+    rest = rest - code
+    total = total + code
+"""
+
+
+def test_silent_on_the_rest_that_a_residual_quantiser_looks_up():
+    assert rows(rule, RESIDUAL) == []

@@ -339,3 +339,26 @@ Topics()(torch.rand(3, 5))
 """
     assert rows(rule, source.format(keep="self.words = self.beta", read="self.beta")) == []
     assert rows(rule, source.format(keep="pass", read="x.t()")) == [9]
+
+
+def test_silent_on_a_whole_whose_parts_go_elsewhere():
+    source = (
+        HEAD
+        + """
+class Directions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.kl = nn.Linear(4, 4), torch.tensor([3.0])
+    def estimate(self, h):
+        mu = self.mean(h)
+        return {"mu": mu / mu.norm(dim=1, keepdim=True), "kappa": 50.0}
+    def divergence(self, stats, size):
+        return self.kl.expand(size)
+    def forward(self, h):
+        stats = self.estimate(h)
+        kl = self.divergence(stats, h.size(0))
+        return kl, stats["mu"] + torch.randn(2, 4)
+"""
+    )
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace('stats["mu"] + torch.randn(2, 4)', "h")) == [12]

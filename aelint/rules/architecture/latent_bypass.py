@@ -57,6 +57,7 @@ from aelint.semantics.comparisons import LEARNED, comparisons
 from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
 from aelint.semantics.posteriors import posteriors
+from aelint.semantics.quantizers import lookups
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import place
 
@@ -73,8 +74,10 @@ _ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "clamp", "dropout", "batch_
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each place where the target joins the way to the reconstruction."""
+    # What a quantiser chooses the nearest code by is no loss.
+    measured = {one.id for lookup in lookups(program) for one in ancestors(lookup.measure)}
     for comparison in comparisons(program):
-        if comparison.prediction is None:
+        if comparison.prediction is None or comparison.node.id in measured:
             continue
         target = through_reshapes(comparison.target)
         held = _joined(comparison.prediction, target)
