@@ -25,18 +25,6 @@ def walk(node: ast.AST) -> list[ast.AST]:
     return nodes[start:end]
 
 
-def own_nodes(node: ast.AST) -> list[ast.AST]:
-    """Everything below the node, without what stands inside functions, lambdas and classes below it."""
-    found: list[ast.AST] = []
-    nodes, position, end = _stretch(node)
-    position += 1
-    while position < end:
-        child = nodes[position]
-        found.append(child)
-        position = _stretch(child)[2] if isinstance(child, _SCOPES) else position + 1
-    return found
-
-
 Answer = TypeVar("Answer")
 
 
@@ -54,6 +42,19 @@ def once_per_node(question: Callable[[ast.AST], Answer]) -> Callable[[ast.AST], 
         return answer
 
     return ask
+
+
+@once_per_node
+def own_nodes(node: ast.AST) -> list[ast.AST]:
+    """Everything below the node, without what stands inside functions, lambdas and classes below it."""
+    found: list[ast.AST] = []
+    nodes, position, end = _stretch(node)
+    position += 1
+    while position < end:
+        child = nodes[position]
+        found.append(child)
+        position = _stretch(child)[2] if isinstance(child, _SCOPES) else position + 1
+    return found
 
 
 def dissolve(root: ast.AST) -> None:
