@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.graph import nodes
+from aelint.semantics.joins import alternatives
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call
 from aelint.semantics.values import External, ListValue, Sym, Value
@@ -84,13 +85,18 @@ def left_out_penalties(program: Program, reached: set[int]) -> Iterator[Binding]
         if c.method == "backward" and isinstance(c.receiver, Sym)
         for one in _behind(c.receiver)
     }
+    met, found = set[int](), list[Binding]()
     for binding in program.bindings if made else ():
         value = binding.value
         if id(binding.context.function) not in ending or binding.context.no_grad or not isinstance(value, Sym):
             continue
         plain = value.shape == () and value.op not in {"item", "item_value", "detach"}
-        if plain and value.id not in reached | used and made & _behind(value):
-            yield binding
+        if {one.id for one in (value, *alternatives(value)) if isinstance(one, Sym)} & (reached | used):
+            met.add(id(binding.site.node))
+        elif plain and made & _behind(value):
+            found.append(binding)
+    # Of a list that a loop fills, the interpreter keeps the losses of one round.
+    yield from (b for b in found if id(b.site.node) not in met)
 
 
 def _behind(value: Sym) -> set[int]:

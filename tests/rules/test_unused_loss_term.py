@@ -275,3 +275,51 @@ def step(x):
 """
     assert rows(rule, source.format(shown="'{:.3f}'.format(loss_all[0])")) == []
     assert rows(rule, source.format(shown="1")) == [10]
+
+
+def test_silent_on_the_sum_over_rounds_of_what_backward_sees():
+    source = """
+import torch
+from torch.nn import functional as F
+
+def train(model, loader, optimizer):
+    train_loss = 0
+    for x in loader:
+        optimizer.zero_grad()
+        loss, norm = F.mse_loss(model(x), x), model.weight.norm()
+        loss.backward()
+        optimizer.step()
+        train_loss += {term}
+    train_loss /= len(loader)
+"""
+    assert rows(rule, source.format(term="loss")) == []
+    assert rows(rule, source.format(term="F.l1_loss(model(x), x)")) == [13]
+
+
+def test_silent_on_a_penalty_that_comes_back_beside_the_sum_that_holds_it():
+    source = """
+import torch
+from torch.nn import functional as F
+
+def regularization(args, out, x, step):
+    total, penalty = out.norm() * args.decay, 0.0
+    if args.weight > 0.0 and step % args.every == 0:
+        slope = torch.autograd.grad([out.sum()], [x], create_graph=True)[0]
+        penalty = slope.pow(2).mean()
+        {add}
+    return total, penalty
+
+def train(args, model, optimizer, loader):
+    for step, x in enumerate(loader):
+        optimizer.zero_grad()
+        losses = []
+        for i, part in enumerate(model.split(x)):
+            part.requires_grad_(True)
+            out = model[i](part)
+            total, penalty = regularization(args, out, part, step)
+            losses.append(torch.mean((out - part) ** 2) + total)
+        sum(losses).backward()
+        optimizer.step()
+"""
+    assert rows(rule, source.format(add="total += args.weight * penalty")) == []
+    assert rows(rule, source.format(add="pass")) == [20]

@@ -152,6 +152,10 @@ def _is_in(value: Sym, reached: set[int]) -> bool:
             and ((named and inner.id in reached) or _is_in(inner, reached))
         ):
             return True
+        # The sum over rounds of what each round's backward sees.
+        operands = [i for i in one.inputs if isinstance(i, Sym)] if one.op == "add" else []
+        if operands and all(i.id in reached or _is_in(i, reached) for i in operands):
+            return True
     return False
 
 
