@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from aelint.semantics.dims import Poly
 from aelint.semantics.formulas import Leaf
+from aelint.semantics.joins import alternatives
 from aelint.semantics.objectives import Objective, Reduction
 from aelint.semantics.terms import Term, divergences, reconstructions
+from aelint.semantics.values import Instance
 
 __all__ = ["Balance", "Scale", "balances"]
 
@@ -92,8 +94,15 @@ def _is_batch(key: object) -> bool:
     return isinstance(key, tuple) and key[0] == "size" and isinstance(key[1], Poly) and key[1].has_batch
 
 
+def _is_of_own_family(term: Term) -> bool:
+    """Whether it is the divergence of a distribution that the program defines: one number for a vector, or for each entry."""
+    given = term.leaf.attrs.get("p") if term.leaf is not None else None
+    return any(isinstance(one, Instance) for one in alternatives(given))
+
+
 def _scale(term: Term) -> Scale:
-    factor, batch, averaged, known = abs(term.factor), _divisions(term), 1, not term.by_name
+    factor, batch, averaged = abs(term.factor), _divisions(term), 1
+    known = not (term.by_name or _is_of_own_family(term))
     unknown_mean = False
     weight, sized = factor, None
     added_up = False

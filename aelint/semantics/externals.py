@@ -131,6 +131,10 @@ def _deque(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node
     return found
 
 
+def _size(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
+    return python_builtins.call_builtin(frame, "tuple", args, kwargs, node)
+
+
 def _deepcopy(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
     return _duplicate(frame, args[0], node, {}) if args else None
 
@@ -242,6 +246,7 @@ _SPECIAL: dict[str, Special] = {
     "torch.utils.data.dataset.random_split": loaders.random_split,
     "math.prod": _prod,
     "numpy.prod": _prod,
+    "torch.Size": _size,
     "torch.nn.Parameter": _parameter,
     "torch.nn.parameter.Parameter": _parameter,
     **{f"math.{n}": _math_special(n) for n in "log log2 log10 exp sqrt ceil floor pow".split()},

@@ -382,6 +382,8 @@ def _is_external(value: Value, name: str) -> bool | None:
             if name in value.cls.external_bases():
                 return True
             return False if value.cls.fully_known and is_layer_class(name) and name != "torch.nn.Module" else None
+        case tuple() if name == "torch.Size":
+            return None  # sizes and plain tuples look alike here
         case None | int() | float() | str() | tuple() | ListValue() | DictValue():
             return False
         case _:

@@ -185,3 +185,29 @@ def test_silent_on_an_addmm_whose_weights_stand_in_front():
     source = "import torch\nx, y = torch.rand(5, 3), torch.rand(7, 3)\ndist = torch.zeros(5, 7)\n"
     assert rows(rule, source + "dist.addmm_(1, -2, x, y.t())\n") == []
     assert rows(rule, source + "dist.addmm_(x, y)\n") != []
+
+
+def test_silent_on_sizes_that_are_no_shape_by_default():
+    source = """
+import torch
+from torch import nn
+
+class Noise(torch.distributions.Distribution):
+    def __init__(self, loc):
+        self.loc = loc
+        super().__init__(loc.size())
+
+    def rsample(self, shape=torch.Size()):
+        shape = shape if isinstance(shape, torch.Size) else torch.Size([shape])
+        return self.loc + torch.randn(shape + torch.Size(self.loc.shape))
+
+enc, dec, x = nn.Linear(784, 8), nn.Linear(8, 784), torch.rand(4, 784)
+loss = nn.functional.binary_cross_entropy_with_logits(dec(Noise(enc(x)).rsample()), {target})
+"""
+    assert rows(rule, source.format(target="x")) == []
+
+
+def test_sizes_are_tuples():
+    source = "import torch\nx = torch.zeros(torch.Size({sizes})) + torch.zeros(3, 4)"
+    assert rows(rule, source.format(sizes="[3, 4]")) == []
+    assert rows(rule, source.format(sizes="[3, 5]")) == [2]

@@ -119,3 +119,33 @@ def test_silent_where_a_sum_over_channels_leaves_a_map_that_may_be_1_by_1():
             return F.mse_loss(y, x, reduction="sum") / x.size(0) + kl
         """
     assert rows(rule, source) == []
+
+
+def test_silent_on_one_number_for_each_direction_on_a_sphere():
+    source = """
+import torch
+from torch import nn
+from torch.distributions import Distribution, Normal, kl_divergence
+
+class Direction(Distribution):
+    def __init__(self, loc, scale):
+        self.loc, self.scale = loc, scale
+        super().__init__(loc.size()[:-1], loc.size()[-1:])
+
+    def rsample(self, shape=torch.Size()):
+        shape = shape if isinstance(shape, torch.Size) else torch.Size([shape])
+        return self.loc + torch.randn(shape + torch.Size(self.loc.shape))
+
+enc, dec = nn.Linear(784, 16), nn.Linear(16, 784)
+
+def train(x):
+    q = {family}(enc(x), torch.ones(64, 16))
+    logits = dec(q.rsample())
+    loss = nn.BCEWithLogitsLoss(reduction="none")(logits, x).sum(-1).mean()
+    loss = loss + kl_divergence(q, {family}(torch.zeros(64, 16), torch.ones(64, 16))).mean()
+    loss.backward()
+
+train(torch.rand(64, 784))
+"""
+    assert rows(rule, source.format(family="Direction")) == []
+    assert rows(rule, source.format(family="Normal")) == [21]
