@@ -72,3 +72,10 @@ def test_silent(body):
 )
 def test_a_model_that_was_only_built(body, row):
     assert rows(rule, PROGRAM.format(body=body.replace("; ", "\n"))) == [row]
+
+
+def test_silent_on_two_functions_that_nobody_in_sight_calls():
+    apart = "def test_training(): train(data)\ndef test_file(): torch.save(AE().state_dict(), 'm.pt')"
+    together = "def test_both():\n    train(data)\n    torch.save(AE().state_dict(), 'm.pt')"
+    assert rows(rule, PROGRAM.format(body=apart)) == []
+    assert rows(rule, PROGRAM.format(body=together)) == [27]

@@ -88,8 +88,8 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.kinds import is_network
-from aelint.semantics.trace import Call, Event
-from aelint.semantics.values import Instance, Object, Sym, Value
+from aelint.semantics.trace import Call, Context, Event
+from aelint.semantics.values import Function, Instance, Object, Sym, Value
 from aelint.semantics.wording import place
 
 RULE = Rule(
@@ -155,6 +155,12 @@ def _trained_twin(program: Program, model: Instance, save: Call) -> Call | None:
     for call in program.calls_to("network"):
         twin = call.callee
         is_twin = isinstance(twin, Instance) and twin is not model and twin.cls is model.cls
-        if is_twin and call.order < last and not (call.context.no_grad or call.context.speculative):
+        apart = _entry(call.context) is not _entry(save.context)
+        if is_twin and call.order < last and not (apart or call.context.no_grad or call.context.speculative):
             return call
     return None
+
+
+def _entry(context: Context) -> Function | None:
+    """The function that nobody in sight called, as a test of a suite, below which an event happens."""
+    return context.stack[0].function if context.stack and context.stack[0].is_entry else None
