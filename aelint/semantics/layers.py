@@ -341,6 +341,10 @@ def is_instance(value: Value, kind: Value) -> bool | None:
             if isinstance(value, Sym):
                 return True if value.tensor is True else None
             return False
+        case External(name="torch.nn.Parameter" | "torch.nn.parameter.Parameter") if isinstance(
+            value, (Instance, Object)
+        ):
+            return False
         case External(name=name) if name.startswith(_ABSTRACT):
             return _is_abstract(value, name.rpartition(".")[2])
         case External(name=name):

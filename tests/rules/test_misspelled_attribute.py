@@ -75,3 +75,11 @@ def test_a_state_that_is_saved_without_being_taken():
     assert rows(rule, head + "torch.save({'model': model.state_dict, 'epoch': 3}, 'a')\n") == [3]
     assert not rows(rule, head + "torch.save({'model': model.state_dict()}, 'a')\n")
     assert not rows(rule, head + "torch.save(model, 'a')\n")
+
+
+def test_silent_where_the_branch_is_for_parameters():
+    freeze = (
+        "for part in (model.encoder, weight):\n    if isinstance(part, nn.{kind}):\n        part.requires_grad = False"
+    )
+    assert rows(rule, SETUP + "weight = nn.Parameter(torch.zeros(3))\n" + freeze.format(kind="Parameter")) == []
+    assert rows(rule, SETUP + "weight = nn.Parameter(torch.zeros(3))\n" + freeze.format(kind="Linear")) != []
