@@ -10,6 +10,7 @@ from aelint.semantics import dims
 from aelint.semantics.comparisons import comparisons
 from aelint.semantics.contradictions import last_layer
 from aelint.semantics.dims import Dim, Poly
+from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
@@ -58,8 +59,25 @@ def moved_axes(program: Program) -> Iterator[MovedAxis]:
             continue  # axes of one element move nothing
         moved = _is_permutation(shape, target) or _regroups_positions(shape, target)
         moved = moved or _joins_windows(call, shape, target) or _lays_patches_in_rows(shape, target)
-        if moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target):
+        moved = moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target)
+        if moved and not _shifts_rows(program, call):
             yield MovedAxis(call, shape, target)
+
+
+def _shifts_rows(program: Program, call: Call) -> bool:
+    """Whether every row is to move by one place more, as relative positions do: a column is put on before, or cut off after."""
+    given, result = call.receiver if isinstance(call.receiver, Sym) else call.args[0], call.result
+    while isinstance(given, Sym) and given.op in {"contiguous", "clone"}:
+        given = source(given)
+    if isinstance(given, Sym) and (given.op == "pad" or (given.op == "getitem" and _is_view(source(given)))):
+        return True
+    users = consumers(program)
+    cut = [u for u in users.get(result.id, ()) if u.op == "getitem"] if isinstance(result, Sym) else []
+    return any(user.op == "view" for one in cut for user in users.get(one.id, ()))
+
+
+def _is_view(value: Value) -> bool:
+    return isinstance(value, Sym) and value.op == "view"
 
 
 def _is_permutation(shape: Shape, target: Shape) -> bool:

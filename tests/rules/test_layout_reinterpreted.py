@@ -141,3 +141,20 @@ def test_inner_axis_that_becomes_the_last(shape, target, found):
 def test_silent_where_an_axis_of_one_element_is_left_out():
     assert rows(rule, "import torch\ny = torch.rand(196, 6, 263, 1).reshape(196, 6, 263)\n") == []
     assert rows(rule, "import torch\ny = torch.rand(196, 6, 263, 4).reshape(196, 24, 263)\n") == [2]
+
+
+SHIFT = """
+import torch
+import torch.nn.functional as F
+def scores(q, k):
+    x = torch.matmul(q.view(2, 4, 7, 16), k.view(2, 4, 16, 9))
+    {lines}
+"""
+
+
+def test_silent_on_rows_that_are_shifted_by_their_number():
+    cut = "x = x.view(2, 4, 9, 7)\n    x = x[:, :, 1:]\n    return x.reshape(2, 4, 7, 8)"
+    assert rows(rule, SHIFT.format(lines=cut)) == []
+    padded = "x = F.pad(x, (0, 0, 0, 1))\n    return x.view(2, 4, 9, 8)"
+    assert rows(rule, SHIFT.format(lines=padded)) == []
+    assert rows(rule, SHIFT.format(lines="return x.view(2, 4, 9, 7)")) == [6]
