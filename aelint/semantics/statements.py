@@ -270,7 +270,8 @@ def _goes_over_modules(iterable: Value) -> bool:
     if not isinstance(iterable, ListValue):
         return _holds_modules(iterable)
     flat = [part for item in iterable.items for part in (item if isinstance(item, tuple) else (item,))]
-    return any(is_module(part) for part in flat)
+    # `[self.stem, self.layer1]`: a method that runs layers stands for one.
+    return any(is_module(part.receiver if isinstance(part, Bound) else part) for part in flat)
 
 
 def _holds_modules(iterable: Value) -> bool:

@@ -223,3 +223,25 @@ nn.Conv2d(4, 32, 8)(torch.stack(list(frames), 0).unsqueeze(0))
     assert rows(rule, source.format(queue="maxlen=4")) == []
     assert rows(rule, source.format(queue="4")) == []
     assert rows(rule, source.replace(", {queue}", "")) != []
+
+
+def test_silent_behind_blocks_of_which_some_may_be_left_out():
+    source = (
+        HEAD
+        + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3), nn.Linear(16, 10)
+
+    def stem(self, x):
+        return torch.relu(self.first(x))
+
+    def forward(self, x, last):
+        for i, block in enumerate({blocks}):
+            x = block(x)
+        return self.head(x.mean((2, 3)))
+"""
+    )
+    assert rows(rule, source.format(blocks="[self.stem, self.second][:last]")) == []
+    assert rows(rule, source.format(blocks="[self.stem]")) != []
