@@ -154,3 +154,35 @@ for x in loader:
     opt.step()
 """
     assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize("cut", ["torch.split(h, 4, dim=1)", "h.tensor_split(2, dim=1)", "h.view(-1, 2, 4).unbind(1)"])
+def test_silent_behind_parts_of_a_tensor_of_unknown_size(cut):
+    source = f"""
+import torch
+from torch import nn
+
+
+class Cell(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gates, self.left, self.right = nn.Linear(8, 8), nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, x):
+        h = torch.tanh(self.gates(prepare(x)))
+        a, b = {cut}
+        return self.left(a), self.right(b), h
+
+
+def train(net, x, y):
+    optimizer = torch.optim.Adam(net.parameters())
+    left, right, hidden = net(x)
+    loss = nn.functional.cross_entropy(left, y) + nn.functional.cross_entropy(right, y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+train(Cell(), data, labels)
+"""
+    assert rows(rule, source) == []

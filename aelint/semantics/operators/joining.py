@@ -105,11 +105,17 @@ def _piece(apply: Apply, place: int, size: Dim) -> Facts:
     return with_shape(apply, (*shape[:place], size, *shape[place + 1 :]))
 
 
+def _pieces(apply: Apply) -> Facts:
+    """Some number of parts of a tensor, each of which depends on it."""
+    x = apply.tensor()
+    return Facts(None, (), x.range, x.kind, tensor=None)
+
+
 @REGISTRY.operation("chunk", "input, chunks, dim=0", functions="chunk", methods="chunk")
 def _chunk(apply: Apply) -> tuple[Facts, ...] | Value:
     x, count = apply.tensor(), apply.int("chunks")
     if count is None or not 0 < count <= 64:
-        return None
+        return _pieces(apply)
     found = _axis_and_size(apply, x)
     if found is None:
         last = dims.divide(x.last[-1], count) if apply.int("dim") == -1 and x.last else None
@@ -141,13 +147,15 @@ def _split(apply: Apply) -> tuple[Facts, ...] | Value:
         return _sections(apply, found[0], found[1], sizes)
     step = apply.dim("split_size")
     if found is None or step is None or step == 0:
-        return None
+        return _pieces(apply)
     place, size = found
     count = dims.divide(size, step) or 0
     if isinstance(size, int) and isinstance(step, int) and step > 0 and size // step <= 64:
         return tuple(_piece(apply, place, min(step, size - i)) for i in range(0, size, step))
     return (
-        tuple(_piece(apply, place, step) for _ in range(count)) if isinstance(count, int) and 0 < count <= 64 else None
+        tuple(_piece(apply, place, step) for _ in range(count))
+        if isinstance(count, int) and 0 < count <= 64
+        else _pieces(apply)
     )
 
 
@@ -157,7 +165,7 @@ def _sections(apply: Apply, place: int, size: Dim, sizes: list[Dim]) -> tuple[Fa
         total = dims.add(total, part)
     if differ(total, size):
         apply.conflict("elements", shape=apply.tensor().shape, target=tuple(sizes), have=size, want=total)
-        return None
+        return _pieces(apply)
     return tuple(_piece(apply, place, d) for d in sizes)
 
 
@@ -169,8 +177,7 @@ def _renamed(apply: Apply, **args: Value) -> Apply:
     "tensor_split", "input, indices_or_sections, dim=0", functions="tensor_split", methods="tensor_split"
 )
 def _tensor_split(apply: Apply) -> Value:
-    del apply
-    return None
+    return _pieces(apply)
 
 
 @REGISTRY.operation("unbind", "input, dim=0", functions="unbind", methods="unbind")
@@ -178,10 +185,10 @@ def _unbind(apply: Apply) -> tuple[Facts, ...] | Value:
     x = apply.tensor()
     found = _axis_and_size(apply, x)
     if found is None or x.shape is None:
-        return None
+        return _pieces(apply)
     place, size = found
     if not isinstance(size, int) or size > 64:
-        return None
+        return _pieces(apply)
     return tuple(with_shape(apply, (*x.shape[:place], *x.shape[place + 1 :])) for _ in range(size))
 
 
