@@ -219,7 +219,9 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
     """`value[index]`."""
     match value, index:
         case Sym(op="phi"), _ if not value.tensor:
-            found = [item(frame, v, index, node) for v in alternatives(value) if v is not None]
+            # Which of them it is may hang together with what leads here: `loss, _ = self.loss_fn(...)` of one kind only.
+            with frame.machine.guessing():
+                found = [item(frame, v, index, node) for v in alternatives(value) if v is not None]
             return merge(found)
         case Sym(op="shape", inputs=(tensor,)), int() if isinstance(tensor, Sym):
             return size_of(tensor, index)

@@ -54,3 +54,23 @@ def test_elements_of_numbers_are_one_finding_for_a_file():
 def test_silent_on_a_product_of_sizes_by_a_name_that_is_not_in_sight():
     source = HEAD + "net = nn.Linear(3, 3)\nprint(sum(np.prod(p.size()) for p in net.parameters()))\n"
     assert rows(rule, source) == []
+
+
+def test_silent_on_a_loss_that_is_a_pair_in_one_setting():
+    source = """
+import torch
+import torch.nn as nn
+
+
+class Trainer:
+    def __init__(self, smoothing, smoothed):
+        self.smoothing = smoothing
+        self.loss_fn = nn.CrossEntropyLoss() if smoothing == 0 else smoothed
+
+    def loss(self, logits, labels):
+        if self.smoothing == 0:
+            return self.loss_fn(logits, labels)
+        loss, _ = self.loss_fn(logits, labels)
+        return loss
+"""
+    assert rows(rule, source) == []
