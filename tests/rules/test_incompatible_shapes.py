@@ -211,3 +211,8 @@ def test_sizes_are_tuples():
     source = "import torch\nx = torch.zeros(torch.Size({sizes})) + torch.zeros(3, 4)"
     assert rows(rule, source.format(sizes="[3, 4]")) == []
     assert rows(rule, source.format(sizes="[3, 5]")) == [2]
+
+
+def test_silent_on_an_array_whose_axes_are_all_named():
+    source = "import numpy as np\nimport torch\na = np.zeros((1, 3, 30, 20))\nx = torch.tensor(a.transpose(0, 1, 3, 2))\n"
+    assert rows(rule, source + "torch.cat([x, torch.zeros(1, 3, 20, 30)])\n") == []

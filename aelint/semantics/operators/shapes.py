@@ -212,10 +212,15 @@ def _permute(apply: Apply) -> Facts:
 
 
 @REGISTRY.operation(
-    "transpose", "input, dim0, dim1", functions="transpose swapaxes swapdims", methods="transpose swapaxes swapdims"
+    "transpose",
+    "input, dim0, dim1, *dims",
+    functions="transpose swapaxes swapdims",
+    methods="transpose swapaxes swapdims",
 )
 def _transpose(apply: Apply) -> Facts:
     x = apply.tensor()
+    if apply["dims"]:
+        return unknown(x.kind, x.range)  # an array's `transpose(0, 1, 3, 2)` names all axes
     if x.shape is None:
         swapped = {apply.int("dim0"), apply.int("dim1")} == {-1, -2} and len(x.last) >= 2
         return with_shape(apply, None, (*x.last[:-2], x.last[-1], x.last[-2]) if swapped else ())
