@@ -283,3 +283,28 @@ def test_silent_on_zeros_that_stand_side_by_side_in_each_of_several_networks():
         y = second(first(x, x), first(x, x))
         """
     assert rows(rule, source) == []
+
+
+LOCAL = """
+import torch
+import torch.nn as nn
+
+
+def test_what_a_logger_writes(logger):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+            self.first.weight.data.fill_(1.0)
+
+        def forward(self, x):
+            return self.second(self.first(x))
+
+    net = Net()
+    {rest}
+"""
+
+
+def test_silent_on_a_network_of_one_function_that_does_not_train_it():
+    assert rows(rule, LOCAL.format(rest="logger(net)")) == []
+    assert rows(rule, LOCAL.format(rest="logger(net(torch.rand(2, 4)).sum().backward())")) != []

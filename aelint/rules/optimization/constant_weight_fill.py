@@ -74,6 +74,7 @@ from aelint.semantics.lineage import ancestors
 from aelint.semantics.modules import submodules
 from aelint.semantics.values import Instance, Object, Sym
 from aelint.semantics.wording import layers_place
+from aelint.syntax.walk import walk
 
 RULE = Rule(
     code="AEL401",
@@ -94,9 +95,23 @@ def check(program: Program) -> Iterator[Finding]:
     for place, together in _by_place(lasting).items():
         if len({f.constant for f in tried[place]}) > 1:
             continue  # a lesson that compares what different constants do
+        if _is_a_fixture(program.tree, place):
+            continue
         # One layer among others that break the symmetry costs width; several in a row leave one unit in all.
         severity = Severity.ERROR if len(filled) > 1 else Severity.WARNING
         yield Finding(together[0].site, _message(together), severity=severity)
+
+
+def _is_a_fixture(tree: ast.Module, place: ast.AST) -> bool:
+    """Whether a network lives inside of one function, which does not train it: known weights give known numbers."""
+    for function in (n for n in walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
+        local = [n for n in walk(function) if isinstance(n, ast.ClassDef)]
+        if any(inner is place for cls in local for inner in walk(cls)):
+            return not any(isinstance(n, ast.Attribute) and n.attr in _TRAINING for n in walk(function))
+    return False
+
+
+_TRAINING = frozenset({"backward", "step", "fit", "run"})
 
 
 def _is_constant(filling: Filling) -> bool:
