@@ -133,7 +133,8 @@ def _is_conditioned(decoder: Call, sequence: Sym) -> bool:
         return True
     state = decoder.bound.get("hx")
     given = decoder.bound.get("input")
-    beside = list(parts(state))
+    # A state of unknown sizes was put together in a way that is not in sight: what it tells is not certain.
+    beside = [one for one in parts(state) if one.shape is not None]
     beside += [
         e for e in _ends(given) if e is not sequence and not (e.op == "getitem" and e.attrs.get("input") is sequence)
     ]

@@ -127,3 +127,8 @@ def test_causal_transformers():
     assert rows(rule, CAUSAL.format(n=12, given="tokens", target="tokens")) == [11]
     assert not rows(rule, CAUSAL.format(n=11, given="tokens[:, :-1]", target="tokens[:, 1:]"))
     assert not rows(rule, CAUSAL.format(n=12, given="tokens", target="tokens").replace("mask=mask", ""))
+
+
+def test_silent_where_the_state_was_put_together_out_of_sight():
+    hidden = "state = torch.stack(out(prepare(state[0])).split(16, -1)), state[1]\ny, _ ="
+    assert rows(rule, VALUES.format(given="x").replace("y, _ =", hidden)) == []
