@@ -56,15 +56,14 @@ class VectorCode:
 def vector_codes(program: Program) -> tuple[VectorCode, ...]:
     """Every vector code of the program, each layer once."""
     found: dict[int, VectorCode] = {}
-    pairs = list(_reconstructions(program))
     for node in graph.nodes(program):
         if node.op == "linear" and isinstance(node.layer, Object):
-            for one in _before(node, node.layer, pairs):
+            for one in _before(program, node, node.layer):
                 found.setdefault(one.narrowing.id, one)
     return tuple(found.values())
 
 
-def _before(node: Sym, widening: Object, pairs: list[tuple[Sym, Sym]]) -> Iterator[VectorCode]:
+def _before(program: Program, node: Sym, widening: Object) -> Iterator[VectorCode]:
     units, width = to_int(widening.bound.get("in_features")), to_int(widening.bound.get("out_features"))
     code = node.attrs.get("input")
     if units is None or width is None or not isinstance(code, Sym) or width <= units:
@@ -75,7 +74,7 @@ def _before(node: Sym, widening: Object, pairs: list[tuple[Sym, Sym]]) -> Iterat
     given, wide = to_int(made.layer.bound.get("out_features")), to_int(made.layer.bound.get("in_features"))
     if given != units or wide is None or wide <= units:
         return
-    for source, result in pairs:
+    for source, result in _reconstructions(program):
         if _only_through(result, made, source):
             yield VectorCode(code, units, made.layer, widening, activation, source, result)
             return
@@ -98,7 +97,12 @@ def _made_by(code: Sym) -> tuple[Sym | None, Sym | None]:
     return None, None
 
 
-def _reconstructions(program: Program) -> Iterator[tuple[Sym, Sym]]:
+@per_program
+def _reconstructions(program: Program) -> tuple[tuple[Sym, Sym], ...]:
+    return tuple(_rebuilt(program))
+
+
+def _rebuilt(program: Program) -> Iterator[tuple[Sym, Sym]]:
     """Pairs of an input and what is to equal it: compared by a loss, or of equal shape in and out of a network."""
     algebra = algebra_of(program)
     for call in program.calls_to(*LOSSES):
@@ -126,9 +130,13 @@ def _same_size(source: Sym, result: Sym) -> bool:
     last = result
     while last.op in _ACTIVATIONS | _SAME_FEATURES and isinstance(last.attrs.get("input"), Sym):
         last = last.attrs["input"]
-    return isinstance(last.layer, Object) and _first_size(source, result) == to_int(
-        last.layer.bound.get("out_features")
-    )
+    wide = _size(last.layer, "out") if isinstance(last.layer, Object) else None
+    return wide is not None and _first_size(source, result) == wide
+
+
+def _size(layer: Object, side: str) -> int | None:
+    """What a linear layer or a convolution takes (`side` is "in") or gives ("out"): features or channels."""
+    return to_int(layer.bound.get(f"{side}_features", layer.bound.get(f"{side}_channels")))
 
 
 def _first_size(source: Sym, result: Sym) -> int | None:
@@ -141,7 +149,7 @@ def _first_size(source: Sym, result: Sym) -> int | None:
         seen.add(node.id)
         argument = node.attrs.get("input")
         if isinstance(argument, Sym) and _plain(argument) is _plain(source) and isinstance(node.layer, Object):
-            return to_int(node.layer.bound.get("in_features"))
+            return _size(node.layer, "in")
         pending.extend(s for i in node.inputs for s in graph.parts(i))
     return None
 

@@ -18,9 +18,19 @@ def autoencoder(encoder: str, decoder: str = "nn.Linear(2, 64), nn.ReLU(), nn.Li
     )
 
 
+def convolutional(channels: int) -> str:
+    """A model of images, of unknown size, that gives `channels` for the three it takes."""
+    return autoencoder(
+        "nn.Conv2d(3, 8, 3, 2, 1), nn.Flatten(), nn.Linear(8 * 14 * 14, 2), nn.ReLU()",
+        "nn.Linear(2, 8 * 14 * 14), nn.Unflatten(1, (8, 14, 14)), "
+        f"nn.ConvTranspose2d(8, {channels}, 4, 2, 1), nn.Sigmoid()",
+    )
+
+
 @pytest.mark.parametrize(
     "source",
     [
+        pytest.param(convolutional(10), id="maps-of-classes"),
         pytest.param(autoencoder("nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 2)"), id="linear-code"),
         pytest.param(autoencoder("nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 2), nn.LeakyReLU()"), id="leaky"),
         pytest.param(
@@ -58,6 +68,10 @@ def test_silent(source: str) -> None:
 
 def test_two_units_in_a_sequential() -> None:
     assert rows(rule, autoencoder("nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 2), nn.ReLU()")) == [8]
+
+
+def test_convolutions_that_give_the_channels_they_take() -> None:
+    assert rows(rule, convolutional(3)) == [8]
 
 
 def test_functional_spelling_with_a_loss() -> None:
