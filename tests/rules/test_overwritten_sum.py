@@ -53,3 +53,78 @@ def test_silent_when(reason: str, lines: list[str]) -> None:
 )
 def test_fires(lines: list[str]) -> None:
     assert rows(rule, body(*lines)) == [6]
+
+
+EMPTIED = """def train(loader, model, log):
+    running = 0.0
+    for i, x in enumerate(loader):
+        running += model(x).item()
+        if i % 10 == 9:
+            print({shown})
+            {reset}
+    {behind}
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown", "reset", "behind"),
+    [
+        ("never emptied", "running / (i + 1)", "pass", "return running / len(loader)"),
+        ("only shown in the loop", "running / 10", "running = 0.0", "return model"),
+        ("a sum of its own", "running / 10", "running = 0.0", "running = sum(log); return running / len(loader)"),
+        ("divided by what is left", "running / 10", "running = 0.0", "return running / (len(loader) % 10)"),
+    ],
+)
+def test_silent_where_a_shown_sum_starts_again(reason: str, shown: str, reset: str, behind: str) -> None:
+    assert rows(rule, EMPTIED.format(shown=shown, reset=reset, behind=behind)) == [], reason
+
+
+@pytest.mark.parametrize(
+    ("shown", "behind"),
+    [
+        ("running / 10", "return running / len(loader)"),
+        ("running / (i + 1)", "print(f'{running / len(loader):.3f}')"),
+        ("running", "mean = running / len(loader); log.append(mean)"),
+    ],
+)
+def test_fires_on_an_emptied_sum(shown: str, behind: str) -> None:
+    assert rows(rule, EMPTIED.format(shown=shown, reset="running = 0.0", behind=behind)) == [7]
+
+
+TERMS = """def total(rec, kl, w, stage, self):
+    loss = 0.0
+    loss += rec
+    {between}
+    if {test}:
+        {term}
+    return loss
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "between", "test", "term"),
+    [
+        ("added", "pass", "w > 0", "loss += w * kl"),
+        ("added at length", "pass", "w > 0", "loss = loss + w * kl"),
+        ("weighed with what is there", "pass", "w > 0", "loss = w * (loss + kl)"),
+        ("another objective is chosen", "pass", "stage > 0", "loss = w * kl"),
+        ("used before", "loss.backward()", "w > 0", "loss = w * kl"),
+        ("started anew", "loss = 0.0", "w > 0", "loss = w * kl"),
+        ("used in the branch", "pass", "w > 0", "print(loss); loss = w * kl"),
+    ],
+)
+def test_silent_where_a_term(reason: str, between: str, test: str, term: str) -> None:
+    assert rows(rule, TERMS.format(between=between, test=test, term=term)) == [], reason
+
+
+@pytest.mark.parametrize(
+    ("between", "test", "term"),
+    [
+        ("pass", "w > 0", "loss = w * kl"),
+        ("pass", "self.w != 0", "loss = kl * self.w"),
+        ("kept = float(rec)", "w > 0.0", "loss = w * kl.mean()"),
+        ("if stage: loss += kl", "w > 0", "loss = kl * w"),
+    ],
+)
+def test_fires_on_a_replaced_total(between: str, test: str, term: str) -> None:
+    assert rows(rule, TERMS.format(between=between, test=test, term=term)) == [6]

@@ -1,14 +1,17 @@
-"""A sum over the rounds of a loop holds the last round alone, because each round overwrites it.
+"""A sum is overwritten, so that what was added to it before is lost.
 
 ## What it does
 
 Reports a name that is set to zero before a loop, set anew in every round without reading what it held, and divided by
-the number of rounds behind the loop.
+the number of rounds behind the loop. Reports a sum that some rounds set to zero, as for a message every ten batches,
+and that is divided by the number of all rounds behind the loop. And reports a total that a branch replaces by one more
+term: `if weight > 0: loss = weight * term` behind `loss += ...`.
 
 ## Why is this bad?
 
 The division says that a mean is meant. What is left is the last view, scale or batch, made smaller by the number of
-rounds; all others have no part in the loss, and their gradient is lost.
+rounds; all others have no part in the loss, and their gradient is lost. A term that replaces the total leaves a model
+that is trained on that term alone: a penalty without a reconstruction.
 
 ## Example
 
@@ -40,7 +43,8 @@ def consistency(codes):
 
 ## Known limits
 
-Loops that end early, and names that the loop reads, are left alone.
+Loops that end early, and names that the loop reads before they are set, are left alone. A branch that chooses another
+objective, and does not test the weight of its own term, is taken for a choice.
 
 ## References
 
@@ -54,23 +58,36 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.dropped_sums import emptied_sums, replaced_sums
 from aelint.semantics.lost_sums import lost_sums
 from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL329",
     name="overwritten-sum",
-    summary="a loop overwrites the sum that is divided by the number of its rounds",
+    summary="a sum is overwritten, and what was added to it before is lost",
     severity=Severity.WARNING,
-    triggers=(("for ",), ("/",)),
+    triggers=(("for ", "if "), ("/", "+=")),
 )
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield each sum of which only the last round is left."""
+    """Yield each sum of which only the last part is left."""
     for one in lost_sums(program):
         message = (
             f"each round overwrites `{one.name}`, so that only the last is divided by the number of rounds "
             f"({place(one.divided, one.site)}): add to it, `{one.name} = {one.name} + ...`"
         )
         yield Finding(one.site, message, (Note(one.divided, "divided by the number of rounds"),))
+    for emptied in emptied_sums(program):
+        message = (
+            f"`{emptied.name}` is set to zero in some rounds, and divided by the number of all rounds behind the loop "
+            f"({place(emptied.shown, emptied.site)}): it holds the last few batches alone; keep a sum of its own for the mean"
+        )
+        yield Finding(emptied.site, message, (Note(emptied.shown, "divided by the number of rounds"),))
+    for replaced in replaced_sums(program):
+        message = (
+            f"this term replaces `{replaced.name}` and all that was added to it ({place(replaced.shown, replaced.site)}): "
+            f"add it, `{replaced.name} += ...`"
+        )
+        yield Finding(replaced.site, message, (Note(replaced.shown, "the last term that was added"),))
