@@ -254,7 +254,7 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
         kept = {**children_of(network), **{k: v for k, v in network.attrs.items() if _is_trained(v)}}
         idle = [(name, layer) for name, layer in kept.items() if _is_idle(name, layer, called)]
         # Reading the whole project for names is dear: only for a network that has an idle layer at all.
-        if not idle or not _is_concrete(program, network):
+        if not idle or not _is_concrete(program, network) or any(_loads_weights(c.node) for c in network.cls.mro()):
             continue
         read = _attributes_read(program, network)
         forgotten = [(n, layer) for n, layer in idle if read is not None and not _names_of(network, n, layer) & read]
@@ -268,6 +268,12 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
 
 
 _MOST_FORGOTTEN = 4
+
+
+@once_per_node
+def _loads_weights(cls: ast.AST) -> bool:
+    """Whether a class reads a checkpoint itself: what is idle may be there for its sake."""
+    return any(isinstance(n, ast.Attribute) and n.attr == "load_state_dict" for n in walk(cls))
 
 
 def _names_of(network: Instance, name: str, layer: Value) -> set[str]:

@@ -362,3 +362,20 @@ class Directions(nn.Module):
     )
     assert rows(rule, source) == []
     assert rows(rule, source.replace('stats["mu"] + torch.randn(2, 4)', "h")) == [12]
+
+
+def test_silent_on_heads_of_a_network_that_reads_a_checkpoint_itself():
+    source = (
+        HEAD
+        + """
+class Net(nn.Module):
+    def __init__(self, path):
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
+        self.{load}(torch.load(path), strict=False)
+    def forward(self, x):
+        return self.body(x)
+"""
+    )
+    assert rows(rule, source.format(load="load_state_dict")) == []
+    assert rows(rule, source.format(load="read")) == [8]
