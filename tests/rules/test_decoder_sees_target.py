@@ -130,5 +130,5 @@ def test_causal_transformers():
 
 
 def test_silent_where_the_state_was_put_together_out_of_sight():
-    hidden = "state = torch.stack(out(prepare(state[0])).split(16, -1)), state[1]\ny, _ ="
+    hidden = "state = torch.stack(out(prepare(state[0])).split(16, -1)), torch.zeros(1, 8, 16)\ny, _ ="
     assert rows(rule, VALUES.format(given="x").replace("y, _ =", hidden)) == []
