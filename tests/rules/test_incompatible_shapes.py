@@ -214,5 +214,7 @@ def test_sizes_are_tuples():
 
 
 def test_silent_on_an_array_whose_axes_are_all_named():
-    source = "import numpy as np\nimport torch\na = np.zeros((1, 3, 30, 20))\nx = torch.tensor(a.transpose(0, 1, 3, 2))\n"
+    source = (
+        "import numpy as np\nimport torch\na = np.zeros((1, 3, 30, 20))\nx = torch.tensor(a.transpose(0, 1, 3, 2))\n"
+    )
     assert rows(rule, source + "torch.cat([x, torch.zeros(1, 3, 20, 30)])\n") == []
