@@ -262,3 +262,47 @@ def test_silent_on_a_sum_over_rounds_that_are_counted(body):
 
 def test_the_last_of_rounds_that_are_counted():
     assert rows(rule, SUMMED.format(body="epoch_loss = loss")) == [22]
+
+
+COLLECTED = """
+import math
+import numpy as np
+import torch
+
+def train(model, loader, others):
+    losses = []
+    for x in loader:
+        loss = (model(x) - x).pow(2).mean()
+        losses.append(loss.detach())
+    mean = {mean}
+    return {result}
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "mean", "result"),
+    [
+        ("divided once", "torch.stack(losses).mean()", "mean.item()"),
+        ("a sum", "sum(losses)", "mean / len(losses)"),
+        ("a sum in numpy", "np.sum(losses)", "mean / len(losses)"),
+        ("another number", "np.mean(losses)", "mean / len(others)"),
+        ("a standard error", "np.mean(losses)", "mean / math.sqrt(len(losses))"),
+        ("the variance of a mean count", "np.mean(others)", "mean / len(others)"),
+        ("a mean of something else", "np.mean(others)", "mean / len(losses)"),
+    ],
+)
+def test_silent_where_collected_losses_are_divided_once(reason, mean, result):
+    assert rows(rule, COLLECTED.format(mean=mean, result=result)) == [], reason
+
+
+@pytest.mark.parametrize(
+    ("mean", "result"),
+    [
+        ("torch.stack(losses).mean()", "mean.item() / len(losses)"),
+        ("np.mean(losses)", "mean / len(losses)"),
+        ("sum(losses) / len(losses)", "float(mean) / len(losses)"),
+        ("0", "torch.tensor(losses).mean().item() / len(losses)"),
+    ],
+)
+def test_fires_on_a_mean_that_is_divided_again(mean, result):
+    assert rows(rule, COLLECTED.format(mean=mean, result=result)) == [12]

@@ -12,7 +12,8 @@ never called, or that compares a code with its own reconstruction, and one that 
 decides which model is the best. `roc_auc_score` and its like are reported where the scores come before the labels,
 and a `sklearn` score where outputs from a loader that shuffles meet labels in the order of its data set. So are
 a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that its last entry alone is left, and a loss that
-is a sum over the batch already, times the number of its samples.
+is a sum over the batch already, times the number of its samples, and a mean of collected losses that is divided by
+their number once more.
 
 ## Why is this bad?
 
@@ -84,6 +85,7 @@ from aelint.semantics.rebuilt_tables import rebuilt_tables
 from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
+from aelint.semantics.twice_divided import means_divided_again
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
 from aelint.syntax.walk import walk
@@ -226,6 +228,8 @@ def _averages(program: Program) -> Iterator[Finding]:
             "this loss is a sum over the batch already, and is multiplied by the number of samples: add it up as it is"
         )
         yield Finding(site, message)
+    for site in means_divided_again(program):
+        yield Finding(site, "this divides a mean by the number of its entries once more: it is the mean already")
     for other in wrong_divisors(program):
         yield Finding(other.site, f"this divides {other.what}; divide by {other.right}")
 
