@@ -19,6 +19,7 @@ __all__ = [
     "early_clips",
     "idle_optimizers",
     "late_clips",
+    "misdirected_clips",
     "steps_behind_the_loop",
 ]
 
@@ -161,6 +162,24 @@ def early_clips(program: Program) -> Iterator[Disorder]:
             same_round(a.context, clip.context) and is_unconditional(a.context, clip.context) for a in rounds
         ):
             yield Disorder(clip, step, backward)
+
+
+def misdirected_clips(program: Program) -> Iterator[Disorder]:
+    """Gradients that are clipped between a backward pass and the step of other parameters, and cleared before their own."""
+    done = [a for a in actions(program) if a.kind is not Kind.SCHEDULE]
+    for position, clip in enumerate(done[1:-1], start=1):
+        backward, step = done[position - 1], done[position + 1]
+        around = (backward.kind, clip.kind, step.kind) == (Kind.BACKWARD, Kind.CLIP, Kind.STEP)
+        if not around or not all(same_round(a.context, clip.context) for a in (backward, step)):
+            continue
+        used = any(a.kind is Kind.STEP and _in_round_with(a, clip) for a in done[:position])
+        after = next((a for a in done[position + 1 :] if a.kind is not Kind.BACKWARD and a.touches(clip)), None)
+        if used and (after is None or after.kind is Kind.CLEAR):
+            yield Disorder(clip, step, backward)
+
+
+def _in_round_with(action: Action, clip: Action) -> bool:
+    return action.touches(clip) and same_round(action.context, clip.context)
 
 
 def idle_optimizers(program: Program) -> Iterator[Disorder]:

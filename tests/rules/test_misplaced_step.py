@@ -444,3 +444,49 @@ for epoch in range(100):
     assert rows(rule, source.format(handler="", advance="schedule.step()")) == [10]
     assert rows(rule, source.format(handler=handler, advance="pass")) == []
     assert rows(rule, source.format(handler="", advance="pass")) == [7]
+
+
+TWO_PLAYERS = (
+    SETUP
+    + """
+def clip_critic():
+    nn.utils.clip_grad_norm_(critic.parameters(), 1.0)
+
+for x in loader:
+    opt.zero_grad()
+    (loss_of(x) + critic(model(x)).mean()).backward()
+    {first}
+    opt.step()
+    opt_critic.zero_grad()
+    critic(model(x).detach()).mean().backward()
+    {second}
+    opt_critic.step()
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "first", "second"),
+    [
+        ("each its own", "clip()", "clip_critic()"),
+        ("both at once", "pass", "nn.utils.clip_grad_norm_([*model.parameters(), *critic.parameters()], 1.0)"),
+        ("parameters that cannot be known", "clip()", "nn.utils.clip_grad_norm_(chosen(), 1.0)"),
+        ("both, one after the other", "clip()", "clip(); clip_critic()"),
+        ("a step of its own follows", "clip()", "clip(); opt.step()"),
+        ("a step of its own follows the other one", "clip()", "clip(); opt_critic.step(); opt.step()"),
+    ],
+)
+def test_silent_where_two_players_are_clipped(reason, first, second):
+    assert rows(rule, TWO_PLAYERS.format(first=first, second=second)) == [], reason
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("clip()", "nn.utils.clip_grad_norm_(model.parameters(), 1.0)"),
+        ("pass", "nn.utils.clip_grad_value_(model[0].parameters(), 0.5)"),
+        ("clip()", "nn.utils.clip_grad_norm_(list(model.parameters()), max_norm=1.0)"),
+    ],
+)
+def test_fires_on_a_clip_of_the_other_players_gradients(first, second):
+    assert rows(rule, TWO_PLAYERS.format(first=first, second=second)) == [28]

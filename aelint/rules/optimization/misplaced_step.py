@@ -6,7 +6,7 @@ Reports
 
 - a step behind the batch loop, while gradients are computed and cleared in every round of it,
 - a step before the backward pass, so that it only sees cleared gradients,
-- `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit,
+- `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit, or on the parameters of another optimiser, which has stepped before,
 - a clip of gradients that still carry the factor of a `GradScaler`,
 - a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch,
 - a schedule that is advanced before the first step of its optimiser, and
@@ -91,7 +91,14 @@ from aelint.semantics import Program
 from aelint.semantics.loss_scaling import scaled_clips
 from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
 from aelint.semantics.step_conditions import either_or_steps, inverted_intervals
-from aelint.semantics.steps import cleared_early, early_clips, idle_optimizers, late_clips, steps_behind_the_loop
+from aelint.semantics.steps import (
+    cleared_early,
+    early_clips,
+    idle_optimizers,
+    late_clips,
+    misdirected_clips,
+    steps_behind_the_loop,
+)
 from aelint.semantics.training import same_round
 from aelint.semantics.wording import place
 
@@ -152,6 +159,13 @@ def _clips(program: Program) -> Iterator[Finding]:
             "limited; clip between `backward` and `step`"
         )
         yield Finding(clip, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR)
+    for found in misdirected_clips(program):
+        clip, step = found.action.event.site, found.step.event.site
+        message = (
+            f"this clips gradients that {_said(step)} ({place(step, clip)}) does not use, and that are cleared before the next "
+            "step that does: the update is not limited; clip the parameters of that optimiser"
+        )
+        yield Finding(clip, message, (Note(step, "the step that is not limited"),), severity=Severity.ERROR)
     for scaled in scaled_clips(program):
         clip, backward = scaled.clip.event.site, scaled.backward.event.site
         message = (
