@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.objective import sigmoid_before_logits_loss as rule
 from tests.rules.harness import rows, run
 
@@ -56,3 +58,41 @@ def test_softmax_before_cross_entropy_in_another_file():
         "model.py": "import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.f = nn.Linear(4, 4)\n    def forward(self, x):\n        return self.f(x).softmax(-1)\n",
     }
     assert rows(rule, files) == [5]
+
+
+HINGE = (
+    HEAD
+    + """
+critic = nn.Sequential(nn.Linear(4, 1), {last})
+def hinge(real, fake):
+    return F.relu(1.0 - real).mean() + {fake}
+for x in torch.rand(9, 3, 4):
+    hinge(critic(x), critic(x + 1))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "last", "fake"),
+    [
+        ("scores of any size", "nn.Identity()", "F.relu(1.0 + fake).mean()"),
+        ("scores of both signs", "nn.Tanh()", "F.relu(1.0 + fake).mean()"),
+        ("a margin between probabilities", "nn.Sigmoid()", "F.relu(0.2 + fake - real).mean()"),
+        ("a logit again", "nn.Sigmoid()", "F.relu(1.0 + torch.logit(fake)).mean()"),
+        ("probabilities with their own loss", "nn.Sigmoid()", "-torch.log(1.0 - fake).mean()"),
+    ],
+)
+def test_silent_hinges(reason, last, fake):
+    assert rows(rule, HINGE.format(last=last, fake=fake)) == [], reason
+
+
+@pytest.mark.parametrize(
+    ("last", "fake"),
+    [
+        ("nn.Sigmoid()", "F.relu(1.0 + fake).mean()"),
+        ("nn.Sigmoid()", "nn.ReLU()(fake + 1).mean()"),
+        ("nn.Softmax(dim=1)", "torch.relu(1 + fake.view(-1)).mean()"),
+    ],
+)
+def test_fires_on_the_hinge_of_a_probability(last, fake):
+    assert rows(rule, HINGE.format(last=last, fake=fake)) == [8]

@@ -3,12 +3,14 @@
 ## What it does
 
 Reports `binary_cross_entropy_with_logits` (and `BCEWithLogitsLoss`) on the output of a sigmoid or
-softmax, and `cross_entropy` (and `CrossEntropyLoss`) on the output of a softmax or sigmoid.
+softmax, and `cross_entropy` (and `CrossEntropyLoss`) on the output of a softmax or sigmoid. Also reports the hinge loss
+`relu(1 + score)` of a discriminator whose score is the output of one of them.
 
 ## Why is this bad?
 
 The loss squashes its input once more. Probabilities in [0, 1] become probabilities in [0.5, 0.73]: a pixel
-of 0 can never be reconstructed, the loss has a floor far above zero, and gradients shrink.
+of 0 can never be reconstructed, the loss has a floor far above zero, and gradients shrink. The hinge loss wants scores
+of generated data below -1: what lies between 0 and 1 never gets there, so the hinge does nothing.
 
 ## Example
 
@@ -64,7 +66,7 @@ RULE = Rule(
     name="sigmoid-before-logits-loss",
     summary="a loss on logits receives the output of a sigmoid or softmax",
     severity=Severity.ERROR,
-    triggers=(("with_logits", "withlogits", "cross_entropy", "crossentropy"),),
+    triggers=(("with_logits", "withlogits", "cross_entropy", "crossentropy", "relu"), ("sigmoid", "softmax")),
 )
 
 _LOSSES = {
@@ -81,6 +83,32 @@ def check(program: Program) -> Iterator[Finding]:
         if squashed is None or call.context.speculative:
             continue
         yield _finding(call, squashed)
+    yield from _hinges(program)
+
+
+def _hinges(program: Program) -> Iterator[Finding]:
+    """Hinge losses `relu(1 + score)` whose score is never negative, each place once."""
+    found: dict[int, Finding] = {}
+    for call in program.calls_to("relu"):
+        squashed = _squashed(_raised(call.bound.get("input")))
+        if squashed is None or call.context.speculative or id(call.site.node) in found:
+            continue
+        message = (
+            f"this hinge wants scores below -1, but its input is the output of a {squashed.op} ({place(squashed.site, call.site)}), "
+            f"which is never negative: `relu` changes nothing. Drop the {squashed.op}"
+        )
+        notes = (Note(squashed.site, f"the {squashed.op} that comes before the hinge"),) if squashed.site else ()
+        found[id(call.site.node)] = Finding(call.site, message, notes, severity=Severity.WARNING)
+    yield from found.values()
+
+
+def _raised(value: Value) -> Value:
+    """The score of `1 + score`, None if the value is no such sum."""
+    match value:
+        case Sym(op="add", inputs=(1, Sym() as score)) | Sym(op="add", inputs=(Sym() as score, 1)):
+            return score
+        case _:
+            return None
 
 
 def _squashed(value: Value) -> Sym | None:
