@@ -78,6 +78,7 @@ for x in torch.rand(9, 3, 4):
         ("scores of any size", "nn.Identity()", "F.relu(1.0 + fake).mean()"),
         ("scores of both signs", "nn.Tanh()", "F.relu(1.0 + fake).mean()"),
         ("a margin between probabilities", "nn.Sigmoid()", "F.relu(0.2 + fake - real).mean()"),
+        ("no margin of one", "nn.Sigmoid()", "F.relu(real + fake).mean()"),
         ("a logit again", "nn.Sigmoid()", "F.relu(1.0 + torch.logit(fake)).mean()"),
         ("probabilities with their own loss", "nn.Sigmoid()", "-torch.log(1.0 - fake).mean()"),
     ],
