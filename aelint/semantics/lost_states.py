@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.kinds import is_network
 from aelint.semantics.liveness import dead_stores, names_read
+from aelint.semantics.parameters import held_by, is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Store
 from aelint.semantics.training import Kind, actions
@@ -28,8 +29,8 @@ class Lost:
 
 
 def loads_thrown_away(program: Program) -> Iterator[Lost]:
-    """Networks that are given a state and replaced by a new one under the same name before anything runs them."""
-    loads = [c for c in program.calls if c.method == "load_state_dict" and isinstance(c.receiver, Instance)]
+    """Networks and optimisers that are given a state and replaced by a new one under the same name before anything runs them."""
+    loads = [c for c in program.calls if c.method == "load_state_dict" and _holds_state(c.receiver)]
     for load in loads:
         name = _name_of(program, load.receiver, load)
         later = _next_value(program, name, load) if name is not None else None
@@ -44,7 +45,11 @@ def loads_thrown_away(program: Program) -> Iterator[Lost]:
             yield Lost(later.site, load.site, name.name)
 
 
-def _name_of(program: Program, network: Instance, load: Call) -> Binding | Store | None:
+def _holds_state(value: Value) -> bool:
+    return isinstance(value, Instance) or is_optimizer(value)
+
+
+def _name_of(program: Program, network: Value, load: Call) -> Binding | Store | None:
     """The attribute or name that the network was last given before the load."""
     given: list[Binding | Store] = [e for e in program.assignments if e.value is network and e.order < load.order]
     return max(given, key=lambda e: (isinstance(e, Store), e.order), default=None)
@@ -59,11 +64,16 @@ def _next_value(program: Program, name: Binding | Store, load: Call) -> Binding 
     return min(later, key=lambda e: e.order, default=None)
 
 
-def _is_new_twin(value: Value, network: Instance) -> bool:
+def _is_new_twin(value: Value, network: Value) -> bool:
+    if is_optimizer(value) and is_optimizer(network):
+        held = held_by(network)
+        return value is not network and held.known and bool(held.owners) and held == held_by(value)
+    if not isinstance(network, Instance):
+        return False
     return isinstance(value, Instance) and value is not network and value.cls is network.cls and not value.symbolic
 
 
-def _touches(call: Call, network: Instance) -> bool:
+def _touches(call: Call, network: Value) -> bool:
     return any(v is network for v in (call.callee, call.receiver, *call.args, *call.kwargs.values()))
 
 

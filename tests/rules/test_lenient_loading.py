@@ -222,3 +222,54 @@ for path in ("a.pt", "b.pt"):
     later = lambda x: net(x)
 """
     assert rows(rule, source) == []
+
+
+RESUMED = """
+import torch
+from torch import nn
+
+model, critic = nn.Linear(4, 4), nn.Linear(4, 1)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+state = torch.load("last.pt")
+optimizer.load_state_dict(state["optimizer"])
+{again}
+for x in torch.rand(9, 3, 4):
+    optimizer.zero_grad()
+    (model(x) - x).pow(2).mean().backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "again"),
+    [
+        ("goes on with what was loaded", "pass"),
+        ("a name of its own", "other = torch.optim.Adam(critic.parameters())"),
+        ("other parameters", "optimizer = torch.optim.Adam(critic.parameters())"),
+        ("used before", "optimizer.step(); optimizer = torch.optim.Adam(model.parameters())"),
+        ("on a condition", "if state['fresh']: optimizer = torch.optim.Adam(model.parameters())"),
+        (
+            "loaded as well",
+            "optimizer = torch.optim.SGD(model.parameters(), lr=0.1); optimizer.load_state_dict(state['sgd'])",
+        ),
+    ],
+)
+def test_silent_on_a_resumed_optimiser(reason, again):
+    assert rows(rule, RESUMED.format(again=again)) == [], reason
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)",
+        "optimizer = torch.optim.AdamW(list(model.parameters()))",
+        "optimizer = torch.optim.SGD([{'params': model.parameters()}], lr=0.1)",
+    ],
+)
+def test_fires_on_an_optimiser_that_is_built_anew(again):
+    assert rows(rule, RESUMED.format(again=again)) == [9]
+
+
+def test_fires_where_a_checkpoint_may_be_missing():
+    source = RESUMED.replace("optimizer.load", 'import os\nif os.path.exists("last.pt"):\n    optimizer.load')
+    assert rows(rule, source.format(again="optimizer = torch.optim.Adam(model.parameters())")) == [11]

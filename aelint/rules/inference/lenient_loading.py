@@ -4,7 +4,8 @@
 
 Computes the keys of the state dicts on both sides, through files that the same program writes.
 Reports `load_state_dict` (with `strict=False`, or with a wrapper dictionary around the state) and
-filters like `{k: v for k, v in state.items() if k in own}` where no key is common to both. Also reports a network that is built anew under the name of one that was just loaded, before
+filters like `{k: v for k, v in state.items() if k in own}` where no key is common to both. Also reports a network, or an optimiser of the
+same parameters, that is built anew under the name of one that was just loaded, before
 anything has run the loaded one.
 
 ## Why is this bad?
@@ -103,6 +104,6 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(
             lost.site,
             f"`{lost.name}` is built anew here, and the state that was loaded into the one before ({place(lost.other, lost.site)}) is lost: "
-            "training starts from random weights; build it only where none was loaded",
+            "training starts as if nothing had been loaded; build it before the load",
             (Note(lost.other, "loaded here"),),
         )
