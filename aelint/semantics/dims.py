@@ -20,6 +20,7 @@ __all__ = [
     "divide",
     "equal",
     "floor_divide",
+    "forget",
     "mul",
     "product",
     "sub",
@@ -232,6 +233,12 @@ def floor_divide(left: Dim, right: Dim) -> Dim:
     if isinstance(left, int) and isinstance(right, int) and right > 0:
         return left // right
     return _quotient(left, right)
+
+
+def forget() -> None:
+    """Drop the remembered results, so that what is said of one file never rests on another one read before it."""
+    for remembered in (_sum, _product, _quotient):
+        remembered.cache_clear()
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from functools import partial
 
-from aelint.semantics import calls, classes, statements
+from aelint.semantics import calls, classes, dims, statements
 from aelint.semantics.kinds import is_network
 from aelint.semantics.machine import Frame, Limits, Machine, OutOfFuelError
 from aelint.semantics.modules import submodules
@@ -27,6 +27,7 @@ def understand(unit: SourceUnit, project: ProjectFiles | None = None, limits: Li
     Raises:
         SyntaxError: if the unit is no Python that this interpreter can read.
     """
+    dims.forget()
     machine = Machine(project or NoProject(), limits or Limits.for_lines(len(unit.lines)))
     tree = unit.tree
     module = Module(unit, tree, Scope({"__name__": "__main__", "__file__": unit.path}))
