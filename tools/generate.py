@@ -10,8 +10,10 @@ import argparse
 import importlib
 import inspect
 import pprint
+import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +30,7 @@ from aelint.rule import Rule  # noqa: E402
 NOTICE = "<!-- Written by tools/generate.py; change the docstring of the module instead. -->"
 TABLE = ("<!-- what it finds: begin -->", "<!-- what it finds: end -->")
 SAMPLE = ("<!-- sample: begin -->", "<!-- sample: end -->")
+FAILURE = ("<!-- failure: begin -->", "<!-- failure: end -->")
 
 
 def main() -> int:
@@ -68,7 +71,8 @@ def generated() -> Iterator[tuple[Path, str]]:
         yield ROOT / "docs" / "checks" / "index.md", check_index([check for check, _ in checks])
         readme = (ROOT / "README.md").read_text("utf-8")
         readme = between(readme, *TABLE, table([rule for rule, _ in rules], [check for check, _ in checks]))
-        yield ROOT / "README.md", between(readme, *SAMPLE, sample())
+        readme = between(readme, *SAMPLE, sample())
+        yield ROOT / "README.md", between(readme, *FAILURE, failure())
 
 
 def orphans(wanted: dict[Path, str]) -> list[Path]:
@@ -171,6 +175,30 @@ def sample() -> str:
     if shown.returncode != 1:
         raise SystemExit(f"the examples must have findings: {shown.stdout}{shown.stderr}")
     return f"```console\n$ aelint check examples/\n{shown.stdout}```\n"
+
+
+def failure() -> str:
+    """What the plugin says about the faulty example: which model failed, one fault in full, the failed test.
+
+    How many checks passed is left out, as it depends on what is installed beside torch.
+    """
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "examples/"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    failed = re.search(r"^E .*CheckFailure: .*$", shown, re.MULTILINE)
+    fault = re.search(r"^E +AEC203 .*\n(?:E {9,}.*\n)+", shown, re.MULTILINE)
+    test = re.search(r"^FAILED \S+", shown, re.MULTILINE)
+    if not (failed and fault and test):
+        raise SystemExit(f"the faulty example must fail with AEC203: {shown}")
+    message, *details = fault.group().splitlines()
+    lines = [
+        "...",
+        failed.group(),
+        "...",
+        *textwrap.wrap(message, 110, subsequent_indent="E       ", break_on_hyphens=False),
+        *details,
+    ]
+    shown = "\n".join([*lines, "...", test.group()])
+    return f"```console\n$ pytest examples/\n{shown}\n```\n"
 
 
 def table(rules: list[Rule], checks: list[Any]) -> str:

@@ -169,13 +169,10 @@ def _syntax_error(unit: SourceUnit, error: SyntaxError) -> Diagnostic:
     """
     origin = unit.origin(error.lineno or 1)
     column = max(error.offset or 1, 1) + origin.indent
-    if unit.fragment:
-        problem = UnreadableError(f"not valid Python: {error.msg}", origin.row, column, origin.cell)
-        return replace(unreadable(unit.path, problem), severity=Severity.ADVICE)
-    problem = UnreadableError(_why_invalid(unit.text, error.msg), origin.row, column)
-    if "{{" in unit.path:
-        return replace(unreadable(unit.path, problem), severity=Severity.ADVICE)
-    return unreadable(unit.path, problem)
+    said = f"not valid Python: {error.msg}" if unit.fragment else _why_invalid(unit.text, error.msg)
+    found = unreadable(unit.path, UnreadableError(said, origin.row, column, origin.cell))
+    is_sketch = unit.fragment or "{{" in unit.path
+    return replace(found, severity=Severity.ADVICE) if is_sketch else found
 
 
 def _why_invalid(text: str, message: str) -> str:

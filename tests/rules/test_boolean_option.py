@@ -50,3 +50,7 @@ def test_options_that_stay_on(given):
 def test_silent_on_a_function_of_the_same_name():
     own = "def bool(text):\n    return text == 'yes'\n"
     assert rows(rule, own + TEXT.format(given='"--kl", type=bool, default=True')) == []
+
+
+def test_silent_where_the_library_reads_the_text():
+    assert rows(rule, 'import click\n\n@click.option("--kl", type=bool, default=True)\ndef main(kl): ...\n') == []

@@ -180,8 +180,7 @@ optimizer = torch.optim.Adam(model.parameters())
     assert rows(rule, text.format(again=again)) == expected
 
 
-def test_silent_on_a_loop_that_loads_several_networks_of_one_class():
-    source = """
+NET = """
 import torch
 from torch import nn
 
@@ -191,7 +190,11 @@ class Net(nn.Module):
         self.fc = nn.Linear(4, 4)
     def forward(self, x):
         return self.fc(x)
+"""
 
+
+def test_silent_on_a_loop_that_loads_several_networks_of_one_class():
+    source = NET + """
 def restart(path, **parts):
     state = torch.load(path)
     for key, value in parts.items():
@@ -205,17 +208,7 @@ y = student(torch.rand(2, 4)) - teacher(torch.rand(2, 4))
 
 
 def test_silent_where_each_round_builds_a_network_and_loads_it():
-    source = """
-import torch
-from torch import nn
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(4, 4)
-    def forward(self, x):
-        return self.fc(x)
-
+    source = NET + """
 for path in ("a.pt", "b.pt"):
     net = Net()
     net.load_state_dict(torch.load(path))
