@@ -5,6 +5,8 @@ Exit codes: 0 nothing found, 1 findings, 2 the run could not be done or is incom
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +19,8 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv` and return its exit code."""
+    if argv is None:  # the process ends with the command, and its memory need not be searched for dead cycles first
+        atexit.register(gc.freeze)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
         from aelint._version import VERSION  # noqa: PLC0415 - the parser is not needed for this

@@ -14,7 +14,7 @@ from aelint.diagnostics import Diagnostic, Severity
 from aelint.engine.checkers import checker
 from aelint.engine.collector import Collector
 from aelint.engine.findings import diagnostic, unreadable
-from aelint.engine.prefilter import can_fire, carries_comments, deserves_parsing
+from aelint.engine.prefilter import Tokens, can_fire, carries_comments, deserves_parsing
 from aelint.engine.project import Project
 from aelint.engine.reading import Reader
 from aelint.engine.suppressions import Suppression, suppressions
@@ -77,7 +77,8 @@ class Analyser:
         self.plan = plan
         self.project = Project(plan.display, plan.reader)
         self._understand = understand
-        self._collector = Collector()
+        self.collector = Collector()
+        self._tokens = Tokens(plan.rules)
 
     def analyse(self, path: str, data: bytes) -> FileReport:
         """The report on the file at `path` with the content `data`."""
@@ -91,10 +92,10 @@ class Analyser:
         if not deserves_parsing(source.kind, data):
             return FileReport(path, tuple(_unparsable(source)), comments)
         self.project.release()
-        self._collector.one_more()
+        self.collector.one_more()
         found = [replace(unreadable(path, problem), severity=Severity.ADVICE) for problem in source.left_out]
         failures: list[str] = []
-        with self._collector.resting(), self.project.recording() as lookups:
+        with self.project.recording() as lookups:
             for unit in source.units:
                 whole = not unit.origins and not unit.fragment
                 found += self._unit(self.project.shared(path, unit) if whole else unit, failures)
@@ -114,9 +115,9 @@ class Analyser:
                 raise
             failures.append(f"{unit.path}: the program could not be followed ({_said(error)}); please report it")
             return
-        texts = [part.text.lower() for part in getattr(program, "files", (unit,))]
+        tokens = self._tokens.of(getattr(program, "files", (unit,)))
         for rule in self.plan.rules:
-            if rule.module and can_fire(rule, texts):
+            if rule.module and can_fire(rule, tokens):
                 yield from self._rule(rule, program, unit, failures)
 
     def prepare(self) -> Understand:

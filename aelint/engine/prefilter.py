@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from weakref import WeakKeyDictionary
 
 from aelint.registry import RuleInfo
 from aelint.rule import Rule
 from aelint.sources.load import Kind, kind_of
+from aelint.sources.unit import SourceUnit
 
-__all__ = ["can_fire", "carries_comments", "deserves_parsing", "needs_analysis"]
+__all__ = ["Tokens", "can_fire", "carries_comments", "deserves_parsing", "needs_analysis"]
 
 MARKERS = (b"aelint:", b"noqa")
 PYTHON_FENCE = re.compile(rb"(?:```|~~~)[ \t]*\{?\.?(?:py|ipy|code|sourcecode)", re.IGNORECASE)
@@ -36,10 +39,27 @@ def carries_comments(data: bytes) -> bool:
     return MARKERS[0] in data or MARKERS[1] in data.lower()
 
 
-def can_fire(rule: RuleInfo | Rule, texts: Iterable[str]) -> bool:
-    """Whether each of the rule's groups of tokens has one in some file of the program (`texts` in lower case)."""
-    texts = tuple(texts)
-    return all(any(token.lower() in text for token in group for text in texts) for group in rule.triggers)
+class Tokens:
+    """Which tokens of the rules' triggers stand in a unit; each unit is searched once, in however many programs it is."""
+
+    def __init__(self, rules: Iterable[RuleInfo | Rule]) -> None:
+        self._tokens = {token for rule in rules for group in rule.triggers for token in group}
+        self._known: WeakKeyDictionary[SourceUnit, frozenset[str]] = WeakKeyDictionary()
+
+    def of(self, units: Iterable[SourceUnit]) -> frozenset[str]:
+        """The tokens that some unit has, whatever the case of its letters."""
+        return frozenset().union(*map(self._in, units))
+
+    def _in(self, unit: SourceUnit) -> frozenset[str]:
+        if unit not in self._known:
+            text = unit.text.lower()
+            self._known[unit] = frozenset(token for token in self._tokens if token in text)
+        return self._known[unit]
+
+
+def can_fire(rule: RuleInfo | Rule, tokens: AbstractSet[str]) -> bool:
+    """Whether each of the rule's groups of tokens (they are in lower case) has one among those of the program's files."""
+    return all(not tokens.isdisjoint(group) for group in rule.triggers)
 
 
 def _is_text(data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -41,8 +42,9 @@ def analyse_files(analyser: Analyser, paths: Sequence[str], *, size: int, jobs: 
         jobs: At most this many processes.
     """
     jobs = min(jobs, size // WORTH_A_PROCESS, len(paths))
-    reports = _in_processes(analyser, paths, jobs) if jobs > 1 else (_one(analyser, path) for path in paths)
-    yield from reports
+    with analyser.collector.resting():  # forked workers inherit that
+        reports = _in_processes(analyser, paths, jobs) if jobs > 1 else (_one(analyser, path) for path in paths)
+        yield from reports
 
 
 def _one(analyser: Analyser, path: str) -> FileReport:
@@ -93,6 +95,7 @@ def _prepare(plan: Plan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts every process; the first one ends the others
     if _analyser is None:  # a spawned worker inherits nothing
         _analyser = Analyser(plan)
+        gc.disable()
 
 
 def _chunk(paths: Sequence[str]) -> list[FileReport]:

@@ -107,24 +107,13 @@ def _factor(value: Value) -> float:
 
 def unread_results(program: Program) -> Iterator[Unread]:
     """Attributes set from averages in a buffer although their name occurs nowhere else: a misspelled codebook."""
-    read = {
-        n.attr
-        for m in program.machine.modules.values()
-        for n in walk(m.tree)
-        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)
-    }
-    words = {
-        n.value
-        for m in program.machine.modules.values()
-        for n in walk(m.tree)
-        if isinstance(n, ast.Constant) and isinstance(n.value, str)
-    }
+    mentioned = attributes_read(program) | strings(program)
     for cls in (c for c in program.own_classes if c.fully_known):
         buffers = _buffers(cls.node)
         averages = {name for _, name, value in _own_stores(cls.node) if name in buffers and name in _loads(value)}
         for target, name, value in _own_stores(cls.node):
             used = tuple(sorted(averages & _loads(value)))
-            if len(used) > 1 and name not in read | words | buffers.keys():
+            if len(used) > 1 and name not in mentioned | buffers.keys():
                 first = buffers[used[0]]
                 yield Unread(Site(program.unit, target), name, used, Site(program.unit, first))
 

@@ -59,27 +59,23 @@ def _unread_weights(program: Program) -> dict[str, tuple[str, Site]]:
     """By the name of their term: weights that the entry file declares or keeps, and that no file reads."""
     declared: dict[str, tuple[str, Site]] = {}
     for node in walk(program.tree):
-        for name in _kept(node):
-            match = _WEIGHT.match(name)
-            if match is not None:
-                term = (match.group(1) or match.group(2)).removeprefix("loss_").removesuffix("_loss")
-                declared.setdefault(term, (name, Site(program.unit, node)))
+        name = _kept(node)
+        match = _WEIGHT.match(name)
+        if match is not None:
+            term = (match.group(1) or match.group(2)).removeprefix("loss_").removesuffix("_loss")
+            declared.setdefault(term, (name, Site(program.unit, node)))
     if not declared:
         return {}
-    nodes = [n for module in program.machine.modules.values() for n in walk(module.tree)]
-    read = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
-    read |= {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    return {term: one for term, one in declared.items() if one[0] not in read}
+    mentioned = attributes_read(program) | strings(program)
+    return {term: one for term, one in declared.items() if one[0] not in mentioned}
 
 
-def _kept(node: ast.AST) -> Iterator[str]:
+def _kept(node: ast.AST) -> str:
+    """The attribute, the field or the option that a statement makes known, "" for other code."""
     match node:
-        case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)]):
-            yield attr
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)]):
+            return name
         case ast.AnnAssign(target=ast.Name(id=name), simple=1):
-            yield name
-        case ast.Call(func=ast.Attribute(attr="add_argument"), args=[*names]):
-            texts = [n.value for n in names if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-            yield from (text[2:].replace("-", "_") for text in texts if text.startswith("--"))
+            return name
         case _:
-            return
+            return destination(node)

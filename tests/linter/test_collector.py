@@ -30,18 +30,25 @@ def test_nothing_is_collected_inside_and_the_users_wish_is_kept_behind():
         gc.enable()
 
 
-@pytest.mark.parametrize("enabled", [True, False])
-def test_what_has_grown_old_is_freed_after_a_few_files(enabled):
-    knot = Knot()
-    for _ in range(3):
-        gc.collect()  # the third stage is for the oldest
-    alive = weakref.ref(knot)
-    del knot
+@pytest.mark.parametrize(("blocks", "freed"), [(0, True), (collector.MOST_BLOCKS, False)])
+def test_what_has_piled_up_is_freed_between_two_files(monkeypatch, blocks, freed):
+    monkeypatch.setattr(collector, "MOST_BLOCKS", blocks)
     rhythm = Collector()
-    gc.enable() if enabled else gc.disable()
-    try:
-        for _ in range(collector.FILES):
-            rhythm.one_more()
-    finally:
-        gc.enable()
-    assert (alive() is None) is enabled
+    with rhythm.resting():
+        knots = [Knot() for _ in range(1000)]
+        alive = weakref.ref(knots[0])
+        del knots
+        rhythm.one_more()
+        assert (alive() is None) is freed
+
+
+def test_a_collection_begins_the_count_anew(monkeypatch):
+    monkeypatch.setattr(collector, "MOST_BLOCKS", 10_000)
+    collections = []
+    monkeypatch.setattr(collector.gc, "collect", lambda: collections.append(1))
+    rhythm = Collector()
+    kept = [object() for _ in range(20_000)]
+    for _ in range(5):
+        rhythm.one_more()
+    assert len(kept) == 20_000
+    assert len(collections) == 1

@@ -7,9 +7,10 @@ import pytest
 
 from aelint.config import Settings
 from aelint.engine import workers
-from aelint.engine.prefilter import can_fire, needs_analysis
+from aelint.engine.prefilter import Tokens, can_fire, needs_analysis
 from aelint.engine.run import Run
 from aelint.registry import find
+from aelint.sources.unit import SourceUnit
 
 
 def never(unit, project):
@@ -45,8 +46,10 @@ def test_the_gate_stops_the_rest(path, data):
 
 def test_every_group_of_triggers_must_be_met_somewhere_in_the_program():
     rule = find("AEL190")
-    assert can_fire(rule, ["x", "very loud"])
-    assert not can_fire(rule, ["x", "quiet"])
+    tokens = Tokens([rule])
+    quiet, loud = SourceUnit("a.py", "quiet"), SourceUnit("b.py", "very LOUD")
+    assert can_fire(rule, tokens.of([quiet, loud]))
+    assert not can_fire(rule, tokens.of([quiet]))
 
 
 def test_a_finding_in_an_imported_file_is_reported_there_and_once(found, files):

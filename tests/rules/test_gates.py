@@ -2,7 +2,8 @@
 
 import pytest
 
-from aelint.engine.prefilter import can_fire, needs_analysis
+from aelint.engine.prefilter import Tokens, can_fire, needs_analysis
+from aelint.sources.unit import SourceUnit
 from tests.rules.harness import examples, rule_modules
 
 RULES = rule_modules()
@@ -12,4 +13,10 @@ RULES = rule_modules()
 def test_examples_pass_the_gates(module):
     for source in examples(module, "Example"):
         assert needs_analysis("page.md", f"```python\n{source}```\n".encode())
-        assert can_fire(module.RULE, [source.lower()]), f"triggers {module.RULE.triggers} hide: {source}"
+        tokens = Tokens([module.RULE]).of([SourceUnit("page.py", source)])
+        assert can_fire(module.RULE, tokens), f"triggers {module.RULE.triggers} hide: {source}"
+
+
+@pytest.mark.parametrize("module", RULES, ids=[m.RULE.name for m in RULES])
+def test_tokens_are_in_lower_case(module):
+    assert all(token == token.lower() for group in module.RULE.triggers for token in group)

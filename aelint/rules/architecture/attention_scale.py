@@ -139,15 +139,14 @@ def _is_normalised(operand: Sym) -> bool:
 
 def _unread(program: Program) -> Iterator[Finding]:
     """A stored scale in a class that computes the softmax of products itself, in a file that never reads it."""
-    read = {n.attr for n in walk(program.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
-    strings = {n.value for n in walk(program.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    mentioned = attributes_read_in(program.tree) | strings_in(program.tree)
     for owner in program.own_classes:
         if not is_network(owner) or not _attends(owner.node):
             continue
         for node in walk(owner.node):
             match node:
                 case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)], value=value) if (
-                    _SCALE.match(attr) and attr not in read and attr not in strings and _is_root(value)
+                    _SCALE.match(attr) and attr not in mentioned and _is_root(value)
                 ):
                     message = (
                         f"`self.{attr}` is stored and never read: the products of queries and keys reach the softmax "

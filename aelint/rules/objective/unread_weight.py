@@ -83,17 +83,17 @@ _DYNAMIC = frozenset({"vars", "getattr", "setattr", "save_hyperparameters", "__d
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each stored weight that nothing reads where its term is added as it is."""
-    strings = {n.value for n in walk(program.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    read = {n.attr for n in walk(program.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    read = attributes_read_in(program.tree)
+    mentioned = read | strings_in(program.tree)
     for owner in program.own_classes:
         if _is_dynamic(owner.node):
             continue
         for name, store in _stored(owner.node):
-            if name not in read and name not in strings and _WEIGHT.match(name):
+            if name not in mentioned and _WEIGHT.match(name):
                 yield from _found(program, owner, name, store, read)
 
 
-def _found(program: Program, owner: ClassValue, name: str, store: ast.Assign, read: set[str]) -> Iterator[Finding]:
+def _found(program: Program, owner: ClassValue, name: str, store: ast.Assign, read: frozenset[str]) -> Iterator[Finding]:
     unit = program.unit
     added = _unweighted(owner.node, name)
     if added is not None:

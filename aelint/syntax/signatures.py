@@ -1,0 +1,30 @@
+"""Signatures as they are written: the parameters of a function, and the numbers that they stand for unless told."""
+
+from __future__ import annotations
+
+import ast
+
+__all__ = ["FunctionNode", "default_numbers", "defaults", "parameters"]
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+def parameters(function: FunctionNode) -> list[ast.arg]:
+    """The parameters in the order in which they are written, `self` among them, without `*args` and `**kwargs`."""
+    spec = function.args
+    return [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+
+
+def defaults(function: FunctionNode) -> dict[str, ast.expr]:
+    """What each parameter that may be left out is then, by name."""
+    spec = function.args
+    positional = [*spec.posonlyargs, *spec.args]
+    optional = positional[len(positional) - len(spec.defaults) :]
+    pairs = [*zip(optional, spec.defaults, strict=True), *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
+    return {arg.arg: default for arg, default in pairs if default is not None}
+
+
+def default_numbers(function: FunctionNode) -> dict[str, int | float]:
+    """The defaults that are plain numbers; a flag is none."""
+    known = ((name, d.value) for name, d in defaults(function).items() if isinstance(d, ast.Constant))
+    return {name: n for name, n in known if isinstance(n, (int, float)) and not isinstance(n, bool)}
