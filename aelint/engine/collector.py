@@ -32,6 +32,7 @@ class Collector:
         try:
             yield
         finally:
+            _count_as_old()
             if enabled:
                 gc.enable()
 
@@ -40,6 +41,13 @@ class Collector:
         if _blocks() - self._left > MOST_BLOCKS:
             gc.collect()
             self._left = _blocks()
+
+
+def _count_as_old() -> None:
+    # Or else Python would look at everything that a run made, at once, when the block ends.
+    if not gc.get_freeze_count():  # what somebody froze stays frozen
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _blocks() -> int:

@@ -52,3 +52,14 @@ def test_a_collection_begins_the_count_anew(monkeypatch):
         rhythm.one_more()
     assert len(kept) == 20_000
     assert len(collections) == 1
+
+
+def test_what_a_program_froze_stays_frozen():
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    try:
+        with Collector().resting():
+            pass
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.unfreeze()
