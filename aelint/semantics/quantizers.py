@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from aelint.semantics.graph import consumers, nodes
-from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
+from aelint.semantics.joins import alternatives
+from aelint.semantics.lineage import RESHAPES, ancestors, origins, source, through_reshapes
 from aelint.semantics.memo import per_program
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.program import Program
@@ -27,6 +28,7 @@ __all__ = [
     "latent_gradient",
     "linear",
     "lookups",
+    "marks_of",
     "reaches_gradient",
     "rewritten",
 ]
@@ -113,11 +115,17 @@ def _lookup(node: Sym) -> Lookup | None:
     measure = source(chosen)
     if not isinstance(measure, Sym):
         return None
-    leaves = list(_leaves(measure))
+    leaves = [_in_one_layout(leaf) for leaf in _leaves(measure)]
     latents = [leaf for leaf in leaves if _table(leaf) is not key]
     if len(latents) == len(leaves):
         return None
     return Lookup(node, chosen, measure, key, tuple(latents))
+
+
+def _in_one_layout(value: Sym) -> Sym:
+    """The tensor behind branches that differ in its layout alone: `x` is permuted if it has four axes."""
+    first, *others = origins(value)
+    return first if isinstance(first, Sym) and all(one is first for one in others) else value
 
 
 def _table(value: Value) -> Object | Sym | None:
@@ -135,6 +143,26 @@ def _table(value: Value) -> Object | Sym | None:
             case _:
                 return None
     return None
+
+
+@per_program
+def _places(program: Program) -> dict[int, frozenset[tuple[int, str]]]:
+    """The attributes that each tensor was kept in."""
+    kept = [(s.value, (id(s.target), s.name)) for s in program.stores if s.name]
+    registered = program.calls_to("register_buffer", "register_parameter", ".register_buffer", ".register_parameter")
+    kept += [(c.args[1], (id(c.receiver), str(c.args[0]))) for c in registered if len(c.args) > 1]
+    found: dict[int, frozenset[tuple[int, str]]] = {}
+    for value, place in kept:
+        for one in alternatives(value):
+            found[id(one)] = found.get(id(one), frozenset()) | {place}
+    return found
+
+
+def marks_of(program: Program, lookup: Lookup) -> frozenset[object]:
+    """What tells the codebook from others: itself, and the attributes it was kept in before and after updates."""
+    places = _places(program)
+    tables = [lookup.table, *alternatives(lookup.table)]
+    return frozenset(id(one) for one in tables).union(*(places.get(id(one), frozenset()) for one in tables))
 
 
 _ONE_HOT = RESHAPES | {"one_hot", "scatter", "item", "long", "index", "getitem", "type", "int"}
@@ -175,18 +203,37 @@ def _leaves(measure: Sym) -> Iterator[Sym]:
             continue
         seen.add(one.id)
         inner = [i for i in one.inputs if isinstance(i, Sym)]
-        if one.op in _MEASURES and inner and not (one.op == "linear" and one.layer is not None):
+        if _moves_axes(one):
+            pending.append(inner[0])
+        elif one.op in _MEASURES and inner and not (one.op == "linear" and one.layer is not None):
             pending.extend(inner)
         else:
             yield one
 
 
+def _moves_axes(value: Sym) -> bool:
+    """Whether an index adds axes, or takes the one place of an axis: `dots[..., 0]`, `norms[..., None]`."""
+    match value:
+        case Sym(op="getitem", attrs={"index": index}, inputs=(Sym(), *_)):
+            parts = index if isinstance(index, tuple) else (index,)
+            return all(p is None or p is ... or p == slice(None) or p == 0 for p in parts)
+        case _:
+            return False
+
+
+_DEEP = 15
+"""Joins within joins are looked into twice."""
+
+
 def linear(value: Value, depth: int = 0) -> Linear | None:
-    """A tensor as a sum of tensors, None where it is more than that or joined from branches."""
+    """A tensor as a sum of tensors, None where it is more than that or joined from branches that differ in more than layout."""
     if to_number(value) is not None or value is None:
         return {}
-    if not isinstance(value, Sym) or depth > 40 or value.op == "phi":
+    if not isinstance(value, Sym) or depth > 40:
         return None
+    if value.op == "phi":
+        forms = [linear(one, depth + _DEEP) for one in alternatives(value)]
+        return forms[0] if all(form == forms[0] for form in forms) else None
     left, right = value.attrs.get("input"), value.attrs.get("other")
     match value.op:
         case "add" | "sub" if "input" in value.attrs and value.attrs.get("alpha", 1) == 1:

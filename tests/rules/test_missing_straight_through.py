@@ -134,3 +134,92 @@ def test_silent_on_rounding_inside_of_an_estimator(line):
     source = f"import torch\nfrom torch import nn\nz = nn.Linear(4, 4)(torch.rand(2, 4))\n{line}\n"
     expected = [4] if "z - z.detach()" in line else []
     assert rows(rule, source) == expected
+
+
+KEPT_BY_AVERAGES = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Codebook(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("codes", torch.randn(32, 16))
+
+    def nearest(self, z):
+        return F.embedding(torch.cdist(z, self.codes).argmin(-1), self.codes)
+
+    def encode(self, z):
+        return self.nearest(z)
+
+    def forward(self, z):
+        q = self.nearest(z)
+        if self.training:
+            self.codes = 0.99 * self.codes + 0.01 * z.mean(0)
+        return {given}
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.codebook, self.head = nn.Linear(8, 16), Codebook(), nn.Linear(16, 8)
+
+    def encode(self, x):
+        return self.head(self.codebook.encode(self.encoder(x)))
+
+    def forward(self, x):
+        return self.head(self.codebook(self.encoder(x)))
+"""
+
+
+def test_silent_on_a_method_for_inference_beside_a_codebook_that_updates_replace():
+    assert rows(rule, KEPT_BY_AVERAGES.replace("{given}", "z + (q - z).detach()")) == []
+
+
+def test_a_codebook_that_updates_replace_is_followed():
+    assert rows(rule, KEPT_BY_AVERAGES.replace("{given}", "q")) == [12]
+
+
+EITHER_LAYOUT = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codes = nn.Parameter(torch.randn(32, 16))
+
+    def look_up(self, index):
+        q = F.embedding(index, self.codes)
+        if len(q.shape) == 4:
+            q = q.permute(0, 3, 1, 2).contiguous()
+        return q
+
+    def forward(self, z):
+        last = z
+        if len(z.shape) == 4:
+            last = z.permute(0, 2, 3, 1).contiguous()
+        dots = torch.matmul(last, self.codes.t()[..., None])[..., 0]
+        d = self.codes.pow(2).sum(-1) - 2 * dots + last.pow(2).sum(-1)[..., None]
+        q = self.look_up(d.argmin(-1))
+        return {given}
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.quantizer, self.decoder = nn.Linear(3, 16), Quantizer(), nn.Linear(16, 3)
+
+    def decode(self, index):
+        return self.decoder(self.quantizer.look_up(index))
+
+    def forward(self, x):
+        return self.decoder(self.quantizer(self.encoder(x)))
+"""
+
+
+def test_silent_where_the_layout_depends_on_the_number_of_axes():
+    assert rows(rule, EITHER_LAYOUT.replace("{given}", "q.detach() + (z - z.detach())")) == []
+
+
+def test_raw_vectors_in_either_layout():
+    assert rows(rule, EITHER_LAYOUT.replace("{given}", "q")) == [12]

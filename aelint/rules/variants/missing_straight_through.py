@@ -72,7 +72,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import consumers, nodes
 from aelint.semantics.lineage import RESHAPES, ancestors, source
-from aelint.semantics.quantizers import Linear, Lookup, is_encoded, latent_gradient, linear, lookups
+from aelint.semantics.quantizers import Linear, Lookup, is_encoded, latent_gradient, linear, lookups, marks_of
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym
 
@@ -104,10 +104,11 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _rounded(program)
     taken = [one for one in lookups(program) if any(is_encoded(z) and _is_trained(program, z) for z in one.latents)]
     passed = {
-        id(one.table)
+        mark
         for node in nodes(program)
         if taken and node.op in {"add", "sub"}
         for one in (*_passes(node, taken), *_passes_refined(node, taken))
+        for mark in marks_of(program, one)
     }
     told: set[ast.AST] = set()
     for call in program.calls if taken else ():
@@ -118,7 +119,7 @@ def check(program: Program) -> Iterator[Finding]:
         for one in taken if form else ():
             fault = _fault(form or {}, one)
             site = one.node.site
-            if fault is not None and id(one.table) not in passed and site is not None and site.node not in told:
+            if fault is not None and not marks_of(program, one) & passed and site is not None and site.node not in told:
                 told.add(site.node)  # several consumers of one lookup are one fault
                 yield _finding(one, given, fault, call)
 
