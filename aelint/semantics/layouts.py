@@ -107,6 +107,7 @@ def _regroups_positions(shape: Shape, target: Shape) -> bool:
         and min(positions, grid[1]) > 1
         and tokens[1:] == (positions, grid[1])
         and positions != grid[1]
+        and tokens[1:] != (dims.product(grid[1:-1]), grid[-1])  # as many channels as rows: channels may come last
     )
 
 

@@ -169,8 +169,8 @@ def _rows_of_table(lookup: Lookup) -> Dim | None:
             return to_dim(bound.get("num_embeddings"))
         case Lookup(node=Sym(op="embedding", attrs={"weight": Sym(shape=shape)})) if shape:
             return shape[0]
-        case Lookup(node=Sym(op="matmul", attrs={"other": Sym(shape=shape)})) if shape and len(shape) == 2:
-            return shape[0]
+        case Lookup(node=Sym(op="matmul", attrs={"other": Sym(shape=shape)})):
+            return shape[-2] if shape and len(shape) > 1 else None  # groups of codes lie before
         case Lookup(node=Sym(attrs={"input": Sym(shape=shape)})) if shape:
             return shape[0]
         case _:

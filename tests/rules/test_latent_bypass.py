@@ -22,6 +22,7 @@ loss = F.mse_loss(out, {target})
     [
         ("a plain autoencoder", "dec(z)", "x"),
         ("a condition", "wide(torch.cat([z, y], 1))", "x"),
+        ("a straight-through sum, which has the value of what was decoded", "x + (dec(z) - x).detach()", "x"),
         ("a residual denoiser with a clean target", "dec(enc(y)) + y", "x"),
         ("a residual block inside of the encoder", "dec(enc(x + wide(torch.cat([z, x], 1))))", "x"),
     ],

@@ -15,6 +15,7 @@ HEAD = "import torch\nimport torch.nn as nn\nx = torch.rand(16, 28, 32, 3)\n"
         "y = torch.rand(16, 1, 28, 28).view(16, 28, 28)",
         "y = torch.rand(16, 1, 28, 28).view(16, 28, 28, 1)",
         "y = torch.rand(16, 64).view(16, 4, 4, 4)",
+        "places = torch.rand(1, 4096, 64).reshape(1, 64, 64, -1).permute(0, 3, 1, 2)",
     ],
 )
 def test_silent_on_reshapes_that_keep_the_order(line):

@@ -169,3 +169,26 @@ class Quantizer(nn.Module):
         return F.embedding(index, self.table)
 """
     assert rows(rule, source.format(axis=-1)) == []
+
+
+GROUPS = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+class Groups(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("codes", torch.randn(16, 32, 8))
+    def forward(self, z):
+        index = torch.cdist(z, self.codes).argmin({axis})
+        return F.one_hot(index, 32).float() @ self.codes
+Groups()(torch.randn(16, 200, 8))
+"""
+
+
+def test_silent_on_groups_of_codes_along_the_first_axis():
+    assert rows(rule, GROUPS.replace("{axis}", "-1")) == []
+
+
+def test_latents_are_chosen_instead_of_codes_in_each_group():
+    assert rows(rule, GROUPS.replace("{axis}", "1")) == [10]

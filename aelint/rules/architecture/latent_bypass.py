@@ -57,7 +57,7 @@ from aelint.semantics.comparisons import LEARNED, comparisons
 from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
 from aelint.semantics.posteriors import posteriors
-from aelint.semantics.quantizers import lookups
+from aelint.semantics.quantizers import linear, lookups
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import place
 
@@ -93,7 +93,7 @@ def _joined(prediction: Sym, target: Value) -> Sym | None:
     while isinstance(value, Sym):
         if value.op in {"add", "cat"} and isinstance(target, Sym):
             inputs = syms_in(value.inputs)
-            holds = [i for i in inputs if through_reshapes(i) is target]
+            holds = [i for i in inputs if through_reshapes(i) is target and not _cancels(value, target)]
             others = [i for i in inputs if i not in holds and _is_code(i, target)]
             return value if holds and others else None
         narrow = value.op in LEARNED and not _holds_all(value, target)
@@ -101,6 +101,12 @@ def _joined(prediction: Sym, target: Value) -> Sym | None:
             return None
         value = source(value)
     return None
+
+
+def _cancels(joined: Sym, target: Sym) -> bool:
+    """Whether the sum takes the target away again: `x + (q - x).detach()` has the value of `q` alone."""
+    form = linear(joined) if joined.op == "add" else None
+    return form is not None and target.id in form and form[target.id].value == 0
 
 
 _FORWARD = RESHAPES | _ACTIVATIONS | {
