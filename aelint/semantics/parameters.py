@@ -161,6 +161,8 @@ def owner_of(value: Value) -> Value:
         match value:
             case Sym(op="call", attrs={"method": method}, inputs=(module, *_)) if method in _LISTINGS:
                 return module
+            case Sym(op="call", attrs={"method": "new"}):
+                return None  # `p.new(sizes)` is a tensor of its own beside the parameter
             case Sym(op="element" | "item" | "detach" | "call", inputs=(inner, *_)):
                 value = inner
             case _:

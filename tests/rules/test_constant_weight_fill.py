@@ -39,6 +39,7 @@ HEALTHY = {
     "a mask of the weight's size": "self.mask = torch.ones_like(self.encoder.weight.data); self.mask[:] = 1",
     "loaded weights vary": "self.encoder.weight.data.copy_(torch.load('w.pt'))",
     "a choice of the user": "nn.init.ones_(self.encoder.weight) if flag else None",
+    "states that start at zero are tensors of their own": "next(self.parameters()).data.new(2, 3, 8).zero_()",
     "a slice of a weight": "self.encoder.weight.data[0] = 1.0",
 }
 
@@ -308,3 +309,23 @@ def test_what_a_logger_writes(logger):
 def test_silent_on_a_network_of_one_function_that_does_not_train_it():
     assert rows(rule, LOCAL.format(rest="logger(net)")) == []
     assert rows(rule, LOCAL.format(rest="logger(net(torch.rand(2, 4)).sum().backward())")) != []
+
+
+PROBE = """
+import torch
+import torch.nn as nn
+
+first, second = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+for layer in (first, second):
+    layer.weight.data[:] = 1
+seen = second(first(torch.eye(9).expand(1, 3, 9, 9)))
+{then}
+"""
+
+
+def test_silent_on_a_script_that_looks_where_known_weights_reach_and_trains_nothing():
+    assert rows(rule, PROBE.replace("{then}", "print(seen > 0)")) == []
+
+
+def test_a_script_that_trains_from_known_weights_is_no_probe():
+    assert rows(rule, PROBE.replace("{then}", "seen.sum().backward()")) == [7]
