@@ -136,12 +136,19 @@ def is_frozen(program: Program, layer: Object) -> bool:
     for store in program.stores:
         if store.name == "requires_grad" and store.value is False and _concerns(store.target, layer):
             return True
+        if store.target is layer and _is_fixed(store.value):
+            return True
     frozen = (
         c
         for c in program.calls
         if c.method == "requires_grad_" and (c.args[:1] == (False,) or False in c.kwargs.values())
     )
     return any(_concerns(c.receiver, layer) for c in frozen)
+
+
+def _is_fixed(value: Value) -> bool:
+    """Whether the value is a parameter that was made as a constant: a filter that is known beforehand."""
+    return isinstance(value, Sym) and value.op == "parameter" and value.attrs.get("requires_grad") is False
 
 
 def _concerns(target: Value, layer: Object) -> bool:

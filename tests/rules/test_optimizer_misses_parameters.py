@@ -34,6 +34,10 @@ HEALTHY = {
     "a second optimiser": "opt = torch.optim.Adam(encoder.parameters())\nopt2 = torch.optim.Adam(decoder.parameters())",
     "a group is added": "opt = torch.optim.Adam(encoder.parameters())\nopt.add_param_group({'params': decoder.weight})",
     "frozen": "decoder.requires_grad_(False)\nopt = torch.optim.Adam(encoder.parameters())",
+    "a fixed filter": (
+        "decoder.weight = nn.Parameter(torch.ones(20, 4), requires_grad=False)\n"
+        "opt = torch.optim.Adam(encoder.parameters())"
+    ),
     "loaded": "decoder.load_state_dict(torch.load('d.pt'))\nopt = torch.optim.Adam(encoder.parameters())",
     "in evaluation mode": "decoder.eval()\nopt = torch.optim.Adam(encoder.parameters())",
     "unknown parameters": "from setup import parameters\nopt = torch.optim.Adam(parameters())",
@@ -47,6 +51,11 @@ def test_silent_on_healthy_neighbours(optimizers):
 
 def test_decoder_is_missing():
     assert rows(rule, PARTS.format(optimizers="opt = torch.optim.Adam(encoder.parameters())")) == [7]
+
+
+def test_weights_that_are_set_and_stay_trainable_are_missed():
+    given = "decoder.weight = nn.Parameter(torch.randn(20, 4))\nopt = torch.optim.Adam(encoder.parameters())"
+    assert rows(rule, PARTS.format(optimizers=given)) == [8]
 
 
 def test_one_part_of_a_list():
