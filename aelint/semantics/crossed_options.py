@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.memo import per_program
+from aelint.semantics.mentions import strings
 from aelint.semantics.program import Program
+from aelint.syntax.names import is_own_attribute, last_name
+from aelint.syntax.options import destination
 from aelint.syntax.walk import walk
 
 __all__ = ["CrossedOption", "crossed_options"]
@@ -37,17 +41,19 @@ def crossed_options(program: Program) -> list[CrossedOption]:
     declared = _declared(program)
     if not declared:
         return []
-    read = {node.attr for module in program.machine.modules.values() for node in _reads(module.tree)}
-    found = []
+    read = {node.attr for unit in program.files for node in _reads(unit.tree)}
+    unread = {name: site for name, site in declared.items() if name not in read}
+    return [*_crossed_sides(program, unread), *_crossed_parties(program, unread)]
+
+
+def _crossed_sides(program: Program, unread: dict[str, Site]) -> Iterator[CrossedOption]:
+    """`config.enc_layers` inside of a `Decoder`."""
     for cls in program.own_classes:
+        name = cls.name.lower()
         for node in _reads(cls.node):
             side, meant = _counterpart(node.attr)
-            other = _SIDES.get(_PAIRS.get(side, ""), "?")
-            name = cls.name.lower()
-            if meant in declared and meant not in read and other in name and _SIDES[side] not in name:
-                site = Site(cls.module.unit, node)
-                found.append(CrossedOption(site, node.attr, meant, cls.name, declared[meant]))
-    return [*found, *_crossed_arguments(program, declared, read)]
+            if meant in unread and _SIDES[_PAIRS[side]] in name and _SIDES[side] not in name:
+                yield CrossedOption(Site(cls.module.unit, node), node.attr, meant, cls.name, unread[meant])
 
 
 _PARTIES = (
@@ -57,24 +63,20 @@ _PARTIES = (
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
-def _crossed_arguments(program: Program, declared: dict[str, Site], read: set[str]) -> Iterator[CrossedOption]:
+def _crossed_parties(program: Program, unread: dict[str, Site]) -> Iterator[CrossedOption]:
     """`opt_d = Adam(d.parameters(), lr=args.lr_g)`, where nothing reads `lr_d`."""
-    named = {text for m in program.machine.modules.values() for n in walk(m.tree) for text in _texts(n)}
-    waiting = [name for name in declared if name not in read and name not in named]
+    waiting = [name for name in unread if name not in strings(program)]
     for node in walk(program.tree) if waiting else ():
         match node:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=ast.Call() as call):
                 owner = ast.unparse(target)
                 told = {*_words(owner), *(w for a in call.args[:1] for w in _words(ast.unparse(a)))}
-                for keyword in call.keywords:
-                    for one in _reads(keyword.value):
-                        for meant in waiting:
-                            if _is_of_the_other(one.attr, meant, told):
-                                yield CrossedOption(Site(program.unit, one), one.attr, meant, owner, declared[meant])
-
-
-def _texts(node: ast.AST) -> list[str]:
-    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+                given = [one for keyword in call.keywords for one in _reads(keyword.value)]
+                for one, meant in itertools.product(given, waiting):
+                    if _is_of_the_other(one.attr, meant, told):
+                        yield CrossedOption(Site(program.unit, one), one.attr, meant, owner, unread[meant])
+            case _:
+                pass
 
 
 def _words(text: str) -> list[str]:
@@ -97,12 +99,8 @@ def _is_of_the_other(read: str, meant: str, told: set[str]) -> bool:
 def _reads(tree: ast.AST) -> Iterator[ast.Attribute]:
     """The attributes that are read of something else than `self`."""
     for node in walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and not _is_of_self(node):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and not is_own_attribute(node):
             yield node
-
-
-def _is_of_self(node: ast.Attribute) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def _counterpart(name: str) -> tuple[str, str]:
@@ -118,21 +116,17 @@ def _counterpart(name: str) -> tuple[str, str]:
 def _declared(program: Program) -> dict[str, Site]:
     """The options of command lines, `add_argument("--enc_layers")`, and fields, by the attribute that holds them."""
     found: dict[str, Site] = {}
-    for module in program.machine.modules.values():
-        for node in walk(module.tree):
-            for name in _added(node):
-                found.setdefault(name, Site(module.unit, node))
-            if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(d) for d in node.decorator_list):
-                for field in node.body:
-                    if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                        found.setdefault(field.target.id, Site(module.unit, field))
+    for unit in program.files:
+        for node in walk(unit.tree):
+            if name := destination(node):
+                found.setdefault(name, Site(unit, node))
+            for field in _fields(node):
+                found.setdefault(last_name(field.target), Site(unit, field))
     return found
 
 
-def _added(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Call(func=ast.Attribute(attr="add_argument"), args=[*names]):
-            texts = [n.value for n in names if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-            yield from (t[2:].replace("-", "_") for t in texts if t.startswith("--"))
-        case _:
-            return
+def _fields(node: ast.AST) -> list[ast.AnnAssign]:
+    """The fields of a data class; none for other code."""
+    if not isinstance(node, ast.ClassDef) or not any("dataclass" in ast.unparse(d) for d in node.decorator_list):
+        return []
+    return [s for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]

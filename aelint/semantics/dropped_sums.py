@@ -10,6 +10,8 @@ from typing import TypeGuard
 from aelint.rule import Site
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
+from aelint.syntax.blocks import blocks
+from aelint.syntax.names import uses
 from aelint.syntax.walk import walk
 
 __all__ = ["DroppedSum", "emptied_sums", "replaced_sums"]
@@ -29,7 +31,7 @@ def emptied_sums(program: Program) -> list[DroppedSum]:
     """Sums that some rounds of a loop set to zero, and that are divided by the number of all rounds behind it."""
     return [
         DroppedSum(Site(program.unit, emptied), name, Site(program.unit, divided))
-        for block in _blocks(program.tree)
+        for block in blocks(program.tree)
         for position, loop in enumerate(block)
         if isinstance(loop, ast.For)
         for name, emptied in _emptied(loop)
@@ -41,7 +43,7 @@ def emptied_sums(program: Program) -> list[DroppedSum]:
 def replaced_sums(program: Program) -> list[DroppedSum]:
     """Sums that a weighted term replaces where its weight is not zero: `if w > 0: loss = w * term` behind `loss += ...`."""
     found = []
-    for block in _blocks(program.tree):
+    for block in blocks(program.tree):
         for position, branch in enumerate(block):
             if not isinstance(branch, ast.If) or branch.orelse:
                 continue
@@ -50,14 +52,6 @@ def replaced_sums(program: Program) -> list[DroppedSum]:
                 if added is not None:
                     found.append(DroppedSum(Site(program.unit, replaced), name, Site(program.unit, added)))
     return found
-
-
-def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    for node in walk(tree):
-        for part in ("body", "orelse", "finalbody"):
-            block = getattr(node, part, None)
-            if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
-                yield block
 
 
 def _emptied(loop: ast.For) -> Iterator[tuple[str, ast.Assign]]:
@@ -93,7 +87,7 @@ def _divided(rest: Sequence[ast.stmt], name: str, lengths: set[str]) -> ast.BinO
                     return node if ast.unparse(right) in lengths else None
                 case _:
                     pass
-        if _mentions(statement, name, ast.Store):
+        if any(isinstance(n.ctx, ast.Store) for n in uses(statement, name)):
             return None
     return None
 
@@ -108,7 +102,7 @@ def _gated_terms(branch: ast.If) -> Iterator[tuple[str, ast.Assign]]:
     for statement in branch.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(op=ast.Mult(), left=left, right=right)):
-                read = any(_mentions(s, name, ast.Load) for s in branch.body)
+                read = any(isinstance(n.ctx, ast.Load) for s in branch.body for n in uses(s, name))
                 if gate in {ast.unparse(left), ast.unparse(right)} and not read:
                     yield name, statement
             case _:
@@ -118,11 +112,7 @@ def _gated_terms(branch: ast.If) -> Iterator[tuple[str, ast.Assign]]:
 def _added_before(block: Sequence[ast.stmt], name: str) -> ast.AugAssign | None:
     """The `name += ...` that mentions the name last in the statements, if one does."""
     for statement in reversed(block):
-        named = [n for n in walk(statement) if isinstance(n, ast.Name) and n.id == name]
+        named = uses(statement, name)
         if named:
             return next((s for s in walk(statement) if _adds(s) and s.target is named[-1]), None)
     return None
-
-
-def _mentions(statement: ast.stmt, name: str, context: type[ast.expr_context]) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, context) for n in walk(statement))

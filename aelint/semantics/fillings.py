@@ -13,7 +13,7 @@ from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.program import Program
 from aelint.semantics.values import Function, Sym
-from aelint.syntax.names import last_name
+from aelint.syntax.names import last_name, uses
 from aelint.syntax.walk import walk
 
 __all__ = ["Forgotten", "forgotten_corruptions", "forgotten_tensors"]
@@ -48,10 +48,10 @@ def forgotten_tensors(program: Program) -> Iterator[Forgotten]:
             continue
         makers = {t.id: (s, v) for s in walk(node) if (found := _made(s)) is not None for t, v in [found]}
         for name, (statement, value) in makers.items():
-            uses = [n for n in walk(node) if isinstance(n, ast.Name) and n.id == name]
+            named = uses(node, name)
             writes = [n for n in walk(node) if _writes(n, name)]
-            stores = [u for u in uses if isinstance(u.ctx, ast.Store)]
-            if writes and len(stores) == 1 and len(uses) == 1 + len(writes) and not name.startswith("_"):
+            stores = [n for n in named if isinstance(n.ctx, ast.Store)]
+            if writes and len(stores) == 1 and len(named) == 1 + len(writes) and not name.startswith("_"):
                 unit = function.module.unit
                 yield Forgotten(name, Site(unit, statement), Site(unit, writes[-1]), _source(value))
 

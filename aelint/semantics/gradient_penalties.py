@@ -42,12 +42,8 @@ class Interpolation:
 
 def interpolations(program: Program) -> Iterator[Interpolation]:
     """Gradients that can be differentiated again, taken at random points between two tensors."""
-    for call in program.calls_to("torch.autograd.grad"):
-        if call.kwargs.get("create_graph") is not True:
-            continue
-        at = call.kwargs.get("inputs", call.args[1] if len(call.args) > 1 else None)
-        points = at.items if isinstance(at, ListValue) else [at]
-        weight = _weight(_same(points[0])) if len(points) == 1 else None
+    for call, point in _penalised(program):
+        weight = _weight(_same(point))
         if weight is not None:
             yield Interpolation(call, weight)
 

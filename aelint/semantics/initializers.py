@@ -16,6 +16,7 @@ from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.scopes import Module
 from aelint.semantics.values import MISSING, External, Function, Object, Value
+from aelint.syntax.names import uses
 from aelint.syntax.walk import once_per_node, walk
 
 __all__ = [
@@ -144,7 +145,7 @@ def never_applied(program: Program) -> Iterator[Idle]:
     for function in program.own_functions:
         if function.decorators or function.name.startswith("__") or not _is_initializer(function):
             continue
-        if not any(function.name in _referenced(module.tree) for module in program.machine.modules.values()):
+        if not any(function.name in _referenced(unit.tree) for unit in program.files):
             yield Idle(Site(function.module.unit, function.node), (), function.name)
 
 
@@ -170,15 +171,16 @@ def _is_initializer(function: Function) -> bool:
 
 def rebound_parameters(program: Program) -> Iterator[Idle]:
     """Loops over parameters that bind the loop's name to a new tensor in place of changing the parameter."""
-    for module in program.machine.modules.values():
-        for loop in (n for n in walk(module.tree) if isinstance(n, ast.For)):
+    for unit in program.files:
+        for loop in (n for n in walk(unit.tree) if isinstance(n, ast.For)):
             name = _parameter_name(loop)
-            last = max((n.lineno for n in walk(loop) if isinstance(n, ast.Name) and n.id == name), default=0)
-            for statement in loop.body:
+            last = max((n.lineno for n in uses(loop, name)), default=0)
+            for statement in (s for s in loop.body if s.lineno >= last):
                 match statement:
                     case ast.Assign(targets=[ast.Name(id=target)], value=ast.Call()) if target == name:
-                        if statement.lineno >= last:
-                            yield Idle(Site(module.unit, statement), (), name)
+                        yield Idle(Site(unit, statement), (), name)
+                    case _:
+                        pass
 
 
 def _parameter_name(loop: ast.For) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
+from aelint.syntax.blocks import blocks_of
 from aelint.syntax.walk import own_nodes, walk
 
 __all__ = ["UnbalancedMask", "unbalanced_masks"]
@@ -71,7 +72,7 @@ def _in_function(program: Program, names: _Names, function: ast.AST) -> Iterator
         part, chance = masks[0]
         if chance.other in divisors and chance not in divisors:
             yield UnbalancedMask(
-                Site(program.unit, node), Site(program.unit, names.made(part)), str(chance), str(chance.other)
+                Site(program.unit, node), Site(program.unit, names.value(part)), str(chance), str(chance.other)
             )
 
 
@@ -99,12 +100,13 @@ class _Names:
     def __init__(self, function: ast.AST) -> None:
         self.stores: dict[str, list[tuple[int, ast.Assign]]] = {}
         self.other: set[str] = set()
-        for holder in (function, *own_nodes(function)):
-            for part in ("body", "orelse", "finalbody"):
-                block = getattr(holder, part, None)
-                for statement in block if isinstance(block, list) else ():
-                    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-                        self.stores.setdefault(statement.targets[0].id, []).append((id(block), statement))
+        blocks = [block for holder in (function, *own_nodes(function)) for block in blocks_of(holder)]
+        for number, statement in ((number, one) for number, block in enumerate(blocks) for one in block):
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name), *_]):
+                    self.stores.setdefault(name, []).append((number, statement))
+                case _:
+                    pass
         stored = {id(s.targets[0]) for found in self.stores.values() for _, s in found if len(s.targets) == 1}
         for node in own_nodes(function):
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in stored:
@@ -120,10 +122,6 @@ class _Names:
                 return node
             node = max(before, key=lambda one: one[1].lineno)[1].value
         return node
-
-    def made(self, node: ast.expr) -> ast.expr:
-        """The expression that draws the mask."""
-        return self.value(node)
 
     def chance(self, node: ast.expr) -> _Chance | None:
         """A probability, with `1 - p` told apart from `p`."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.program import Program
+from aelint.syntax.names import uses
 from aelint.syntax.walk import own_nodes, walk
 
 __all__ = ["Taken", "taken_names"]
@@ -61,9 +62,9 @@ def _beside(program: Program, held: ast.Assign, nodes: list[ast.AST]) -> Iterato
         if not isinstance(node, Loop) or node.lineno <= held.lineno:
             continue
         for name, target in _bound(node).items():
-            uses = [n for n in nodes if isinstance(n, ast.Name) and n.id == name and n is not target]
+            named = [n for n in nodes if isinstance(n, ast.Name) and n.id == name and n is not target]
             start, end = held.end_lineno or held.lineno, node.lineno
-            if name not in names or any(start < n.lineno <= end for n in uses):
+            if name not in names or any(start < n.lineno <= end for n in named):
                 continue
             calls = (n for s in node.body for n in walk(s) if isinstance(n, ast.Call))
             for call in calls:
@@ -99,7 +100,7 @@ def _behind(body: list[ast.stmt], later: list[ast.stmt]) -> Iterator[tuple[Loop,
 def _first(statements: list[ast.stmt], name: str) -> ast.Name | None:
     """The first place that names it, if it is read there."""
     for statement in statements:
-        found = [n for n in walk(statement) if isinstance(n, ast.Name) and n.id == name]
+        found = uses(statement, name)
         if not found:
             continue
         if any(isinstance(n, ast.comprehension) and name in _names(n.target) for n in walk(statement)):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
+from aelint.syntax.blocks import blocks
+from aelint.syntax.names import uses
 from aelint.syntax.walk import own_nodes, walk
 
 __all__ = ["LostSum", "lost_sums"]
@@ -26,15 +28,7 @@ class LostSum:
 @per_program
 def lost_sums(program: Program) -> list[LostSum]:
     """The sums of the entry file that hold their last round alone."""
-    return [one for block in _blocks(program.tree) for one in _in_block(program, block)]
-
-
-def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    for node in walk(tree):
-        for part in ("body", "orelse", "finalbody"):
-            block = getattr(node, part, None)
-            if isinstance(block, list) and any(isinstance(s, ast.For) for s in block):
-                yield block
+    return [one for block in blocks(program.tree) for one in _in_block(program, block)]
 
 
 def _in_block(program: Program, block: list[ast.stmt]) -> Iterator[LostSum]:
@@ -105,11 +99,12 @@ def _division(rest: list[ast.stmt], name: str, counts: set[str]) -> ast.BinOp | 
     for statement in rest:
         for node in walk(statement):
             match node:
-                case ast.BinOp(left=left, op=ast.Div(), right=right) if ast.unparse(right) in counts:
-                    if any(isinstance(n, ast.Name) and n.id == name for n in walk(left)):
-                        return node
+                case ast.BinOp(left=left, op=ast.Div(), right=right) if ast.unparse(right) in counts and uses(
+                    left, name
+                ):
+                    return node
                 case _:
                     pass
-        if any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in walk(statement)):
+        if any(isinstance(n.ctx, ast.Store) for n in uses(statement, name)):
             return None
     return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.program import Program
-from aelint.syntax.names import scopes
+from aelint.syntax.names import scopes, uses
 from aelint.syntax.walk import own_nodes, walk
 
 __all__ = ["RebuiltTable", "rebuilt_tables"]
@@ -52,7 +52,7 @@ def _made_in(loop: ast.For) -> Iterator[tuple[str, ast.stmt]]:
 
 def _read_behind(root: ast.AST, loop: ast.For, name: str) -> ast.Name | None:
     inside = {id(n) for n in walk(loop)}
-    mentions = [n for n in walk(root) if isinstance(n, ast.Name) and n.id == name]
+    mentions = uses(root, name)
     stores = [n for n in mentions if not isinstance(n.ctx, ast.Load)]
     if any(id(n) in inside for n in mentions if isinstance(n.ctx, ast.Load)):
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.program import Program
+from aelint.syntax.blocks import blocks
 from aelint.syntax.walk import walk
 
 __all__ = ["RepeatedTerm", "repeated_terms"]
@@ -26,11 +27,8 @@ class RepeatedTerm:
 
 def repeated_terms(program: Program) -> Iterator[RepeatedTerm]:
     """Calls of a loss that one block adds twice to the same name, with nothing in between that changes their arguments."""
-    for node in walk(program.tree):
-        for field in ("body", "orelse"):
-            block = getattr(node, field, None)
-            if isinstance(block, list):
-                yield from _in_block(program, block)
+    for block in blocks(program.tree):
+        yield from _in_block(program, block)
 
 
 def _in_block(program: Program, block: list[ast.stmt]) -> Iterator[RepeatedTerm]:

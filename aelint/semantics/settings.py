@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.liveness import dead_stores
+from aelint.semantics.mentions import READS_ANYTHING, attributes_read_in, strings_in
 from aelint.semantics.program import Program
 from aelint.semantics.values import ClassValue, Function
+from aelint.syntax.names import uses
+from aelint.syntax.signatures import FunctionNode, default_numbers, defaults, parameters
 from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["Setting", "ignored_parameters", "ignored_weights", "stored_in_vain"]
@@ -25,7 +28,6 @@ _AT_A_STEP = re.compile(r"_[a-z0-9]$")
 _PLAIN_BASES = frozenset({"Module", "object", "LightningModule"})
 _ALIKE = 3
 """How many arguments two constructors share that are built by one caller."""
-_DYNAMIC = frozenset({"locals", "vars", "getattr", "__dict__", "save_hyperparameters", "asdict", "eval", "exec"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,38 +45,39 @@ def stored_in_vain(program: Program) -> Iterator[Setting]:
     Only for classes that the entry file builds itself: of others, files that are not in sight may read attributes.
     """
     built = {id(i.cls) for i in program.machine.instances if not i.symbolic}
-    read = _words(program)
-    if read & _DYNAMIC:
+    read = set[str]().union(*(_words_in(unit.tree) for unit in program.files))
+    if read & READS_ANYTHING:
         return
     for cls in (c for c in program.own_classes if id(c) in built and _is_plain(c)):
         start = next((n for n in cls.node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
-        for statement in start.body if start is not None else ():
-            match statement:
-                case ast.Assign(
-                    targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Name(id=given)
-                ):
-                    known = start is not None and _is_numeric(start, given) and _count(start, given) == 1
-                    if known and name not in read and _STEERS.search(name):
-                        yield Setting(name, Site(program.unit, statement), cls.name)
+        for name, statement in _kept(start) if start is not None else ():
+            if name not in read and _STEERS.search(name):
+                yield Setting(name, Site(program.unit, statement), cls.name)
 
 
-def _words(program: Program) -> set[str]:
-    """Attributes that are read, names, and words of strings, in every file of the program."""
-    return set[str]().union(*(_words_in(module.tree) for module in program.machine.modules.values()))
+def _kept(start: ast.FunctionDef) -> Iterator[tuple[str, ast.stmt]]:
+    """The numbers that a constructor keeps as attributes and uses in no other way."""
+    for statement in start.body:
+        match statement:
+            case ast.Assign(
+                targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Name(id=given)
+            ) if _is_numeric(start, given) and sum(len(uses(s, given)) for s in start.body) == 1:
+                yield name, statement
+            case _:
+                pass
 
 
 @once_per_node
-def _words_in(tree: ast.AST) -> set[str]:
-    found: set[str] = set()
+def _words_in(tree: ast.AST) -> frozenset[str]:
+    """Attributes that are read or counted up, words of strings, and names that may read anything."""
+    found = {word for text in strings_in(tree) for word in text.split()}
     for node in walk(tree):
         match node:
-            case ast.Attribute(attr=name, ctx=ast.Load()) | ast.AugAssign(target=ast.Attribute(attr=name)):
+            case ast.AugAssign(target=ast.Attribute(attr=name)):
                 found.add(name)
-            case ast.Name(id=name) if name in _DYNAMIC:
+            case ast.Name(id=name) if name in READS_ANYTHING:
                 found.add(name)
-            case ast.Constant(value=str() as text):
-                found.update(text.split())
-    return found
+    return attributes_read_in(tree) | found
 
 
 def _is_plain(cls: ClassValue) -> bool:
@@ -83,20 +86,9 @@ def _is_plain(cls: ClassValue) -> bool:
 
 
 def _is_numeric(function: ast.FunctionDef, name: str) -> bool:
-    """Whether the parameter's default is a number."""
-    pairs = [*zip(reversed(function.args.args), reversed(function.args.defaults), strict=False)]
-    pairs += [(a, d) for a, d in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True) if d is not None]
-    given = {a.arg: d for a, d in pairs}
-    if name not in given:
-        return any(a.arg == name for a in (*function.args.args, *function.args.kwonlyargs))
-    value = given[name]
-    return (
-        isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
-    )
-
-
-def _count(function: ast.FunctionDef, name: str) -> int:
-    return sum(isinstance(n, ast.Name) and n.id == name for s in function.body for n in walk(s))
+    """Whether it is a parameter whose default, if it has one, is a number."""
+    known = any(a.arg == name for a in parameters(function))
+    return known and (name not in defaults(function) or name in default_numbers(function))
 
 
 def ignored_parameters(program: Program) -> Iterator[Setting]:
@@ -107,25 +99,19 @@ def ignored_parameters(program: Program) -> Iterator[Setting]:
             continue
         body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
         read = {n.id for s in body for n in walk(s) if isinstance(n, ast.Name)}
-        if not body or all(isinstance(s, (ast.Pass, ast.Raise)) for s in body) or read & _DYNAMIC:
+        if not body or all(isinstance(s, (ast.Pass, ast.Raise)) for s in body) or read & READS_ANYTHING:
             continue
-        accepted = (*node.args.args, *node.args.kwonlyargs)
-        if not any(a.arg in read for a in accepted if a.arg != "self"):
+        accepted = [a for a in parameters(node) if a.arg != "self"]
+        if not any(a.arg in read for a in accepted):
             # Nothing of what it is given is used: it is still to be written.
             continue
-        unread = [a.arg for a in accepted if a.arg not in read and a.arg != "self" and not a.arg.startswith("_")]
-        if len(unread) != 1 or _has_prescribed_signature(program, function, unread[0]):
+        unread = [a for a in accepted if a.arg not in read and not a.arg.startswith("_")]
+        if len(unread) != 1 or _has_prescribed_signature(program, function, unread[0].arg):
             # Callers choose among functions that take the same arguments, and each uses those that it needs.
             continue
-        for arg in accepted:
-            if (
-                arg.arg not in read
-                and _is_numeric(node, arg.arg)
-                and not arg.arg.startswith("_")
-                and _STEERS.search(arg.arg)
-                and not _AT_A_STEP.search(arg.arg)
-            ):
-                yield Setting(arg.arg, Site(program.unit, arg), node.name)
+        name = unread[0].arg
+        if _is_numeric(node, name) and _STEERS.search(name) and not _AT_A_STEP.search(name):
+            yield Setting(name, Site(program.unit, unread[0]), node.name)
 
 
 def _may_read(program: Program, function: Function) -> bool:
@@ -145,23 +131,14 @@ def _has_prescribed_signature(program: Program, function: Function, name: str) -
     """
     owner, node = function.owner, function.node
     if owner is None:
-        called = {id(n.func) for m in program.machine.modules.values() for n in walk(m.tree) if isinstance(n, ast.Call)}
-        return any(
-            isinstance(n, ast.Name) and n.id == function.name and id(n) not in called
-            for m in program.machine.modules.values()
-            for n in walk(m.tree)
-        )
+        called = {id(n.func) for unit in program.files for n in walk(unit.tree) if isinstance(n, ast.Call)}
+        return any(id(n) not in called for unit in program.files for n in uses(unit.tree, function.name))
     if _is_handed_out(owner.node, function.name):
         return True
-    taken = _parameters(node)
-    beside = (n for c in program.classes if c is not owner for n in c.node.body)
-    return any(
-        isinstance(n, ast.FunctionDef)
-        and n.name == getattr(node, "name", "")
-        and name in _parameters(n)
-        and len(_parameters(n) & taken) >= _ALIKE
-        for n in beside
-    )
+    taken = _accepted(node)
+    beside = (n for c in program.classes if c is not owner for n in c.node.body if isinstance(n, ast.FunctionDef))
+    alike = (_accepted(n) for n in beside if n.name == function.name)
+    return any(name in others and len(others & taken) >= _ALIKE for others in alike)
 
 
 def _is_handed_out(cls: ast.AST, name: str) -> bool:
@@ -170,9 +147,8 @@ def _is_handed_out(cls: ast.AST, name: str) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr == name and id(n) not in called for n in walk(cls))
 
 
-def _parameters(node: ast.AST) -> set[str]:
-    arguments = getattr(node, "args", None)
-    return {a.arg for a in (*arguments.args, *arguments.kwonlyargs)} - {"self"} if arguments is not None else set()
+def _accepted(function: FunctionNode) -> set[str]:
+    return {a.arg for a in parameters(function)} - {"self"}
 
 
 def ignored_weights(program: Program) -> Iterator[Setting]:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 from aelint.rule import Site
 from aelint.semantics.graph import consumers, parts
+from aelint.semantics.mentions import attributes_read, strings
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding
 from aelint.semantics.values import Sym
+from aelint.syntax.options import destination
 from aelint.syntax.walk import walk
 
 __all__ = ["unweighed_terms"]

@@ -1,4 +1,4 @@
-"""What is computed and then not used: values, parameters and layers of networks that the result does not depend on.
+"""What is computed and then not used: values and arguments of networks that the result does not depend on.
 
 Every query leaves out what may be meant: names with an underscore, values that hooks or in-place
 operations need, abstract methods, arguments that only make interfaces alike.
@@ -16,24 +16,23 @@ from aelint.semantics.kinds import is_network
 from aelint.semantics.lineage import ancestors_of_any
 from aelint.semantics.liveness import DeadStore, dead_stores, names_read
 from aelint.semantics.memo import per_program
-from aelint.semantics.modules import children_of, submodules
+from aelint.semantics.modules import submodules
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
-from aelint.semantics.skeletons import hands_on
 from aelint.semantics.trace import Call
 from aelint.semantics.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.sources.unit import SourceUnit
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.signatures import parameters
+from aelint.syntax.walk import walk
 
 __all__ = [
     "IgnoredArgument",
-    "UncalledLayer",
     "UnreadValue",
     "discarded_calls",
     "has_parameters",
     "ignored_arguments",
     "layers_behind",
-    "uncalled_layers",
+    "may_be_meant",
     "unread_values",
 ]
 
@@ -57,20 +56,6 @@ class IgnoredArgument:
     function: Function
     call: Call
     layers: tuple[Object, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UncalledLayer:
-    """A layer with parameters, or a single parameter, that is kept as an attribute and read nowhere.
-
-    `repeated` is the second call of a layer of the same kind and sizes, which may stand in its place.
-    """
-
-    site: Site
-    name: str
-    layer: Object | Sym
-    network: Instance
-    repeated: Call | None = None
 
 
 def has_parameters(module: Value) -> bool:
@@ -126,7 +111,7 @@ def unread_values(program: Program) -> list[UnreadValue]:
 
 def _is_left_out(store: DeadStore, function: ast.AST) -> bool:
     """Whether the name says that its value is not needed; `_` that is read elsewhere is a name like any other."""
-    return _may_be_meant(store.target.id) and not (store.target.id == "_" and "_" in names_read(function))
+    return may_be_meant(store.target.id) and not (store.target.id == "_" and "_" in names_read(function))
 
 
 def _layers_of(value: Value) -> dict[int, Object]:
@@ -156,7 +141,8 @@ def _leaving(program: Program) -> Iterator[Value]:
 _MEANT = ("unused", "dummy", "ignored", "debug", "tmp_shape")
 
 
-def _may_be_meant(name: str) -> bool:
+def may_be_meant(name: str) -> bool:
+    """Whether a name says that what it holds need not be read."""
     return name.startswith(("_", *_MEANT)) or name.endswith("_")
 
 
@@ -214,8 +200,7 @@ def _unread_parameters(function: Function) -> list[ast.arg]:
     read = set[str]().union(*(names_read(s) for s in body))
     if {"locals", "vars", "super"} & read or _is_prescribed(function):
         return []
-    parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs][1:]
-    return [a for a in parameters if a.arg not in read and not _may_be_meant(a.arg)]
+    return [a for a in parameters(node)[1:] if a.arg not in read and not may_be_meant(a.arg)]
 
 
 def _is_prescribed(function: Function) -> bool:
@@ -235,155 +220,6 @@ def _lost_layers(program: Program, function: Function, name: str, call: Call) ->
     whole = isinstance(given.get(name), (DictValue, ListValue, tuple))
     spent = whole and set(lost) <= _live_layers(program)
     return () if spent or set(lost) & others else tuple(lost.values())
-
-
-_DYNAMIC = frozenset(
-    {"getattr", "children", "modules", "named_children", "named_modules", "_modules", "__dict__", "__getattr__", "eval"}
-)
-_BUILDERS = frozenset({"__init__", "reset_parameters", "init_weights", "_init_weights", "initialize", "weights_init"})
-
-
-@per_program
-def uncalled_layers(program: Program) -> list[UncalledLayer]:
-    """Layers with parameters that no method reads, in networks whose whole ancestry and use are in sight."""
-    if program.notes:
-        return []
-    found: dict[int, UncalledLayer] = {}
-    called = {id(c.receiver) for c in program.calls}
-    for network in program.networks:
-        kept = {**children_of(network), **{k: v for k, v in network.attrs.items() if _is_trained(v)}}
-        idle = [(name, layer) for name, layer in kept.items() if _is_idle(name, layer, called)]
-        # Reading the whole project for names is dear: only for a network that has an idle layer at all.
-        if not idle or not _is_concrete(program, network) or any(_loads_weights(c.node) for c in network.cls.mro()):
-            continue
-        read = _attributes_read(program, network)
-        forgotten = [(n, layer) for n, layer in idle if read is not None and not _names_of(network, n, layer) & read]
-        # Nobody forgets several: they are kept for a checkpoint, as the side heads of an inception network are.
-        for name, layer in forgotten if len(forgotten) <= _MOST_FORGOTTEN else ():
-            assert isinstance(layer, (Object, Sym))
-            assert layer.site is not None
-            twin = _called_twice(program, network, layer) if isinstance(layer, Object) else None
-            found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin))
-    return list(found.values())
-
-
-_MOST_FORGOTTEN = 4
-
-
-@once_per_node
-def _loads_weights(cls: ast.AST) -> bool:
-    """Whether a class reads a checkpoint itself: what is idle may be there for its sake."""
-    return any(isinstance(n, ast.Attribute) and n.attr == "load_state_dict" for n in walk(cls))
-
-
-def _names_of(network: Instance, name: str, layer: Value) -> set[str]:
-    """The attributes that hold the layer: a second name is read as well as the first."""
-    return {name, *(other for other, value in network.attrs.items() if value is layer)}
-
-
-def _is_trained(value: Value) -> bool:
-    return isinstance(value, Sym) and value.op == "parameter" and value.attrs.get("requires_grad") is not False
-
-
-def _is_idle(name: str, layer: Value, called: set[int]) -> bool:
-    known = _is_trained(layer) or (isinstance(layer, Object) and has_parameters(layer))
-    placed = isinstance(layer, (Object, Sym)) and layer.site is not None
-    return known and placed and id(layer) not in called and not _may_be_meant(name)
-
-
-def _called_twice(program: Program, network: Instance, idle: Object) -> Call | None:
-    """The second of two calls, by one run of one method, of another layer that is built like the idle one."""
-    like = [v for v in children_of(network).values() if isinstance(v, Object) and v is not idle and v.name == idle.name]
-    for layer in (v for v in like if v.bound == idle.bound):
-        first: Call | None = None
-        for call in program.calls:
-            if call.callee is not layer:
-                continue
-            if first is not None and _same_run(call, first) and call.site.node is not first.site.node:
-                return call
-            first = call
-    return None
-
-
-def _same_run(a: Call, b: Call) -> bool:
-    """Whether one run of one method made both calls, in the same round of every loop."""
-    return a.context.stack == b.context.stack and a.context.loops == b.context.loops
-
-
-def _is_concrete(program: Program, network: Instance) -> bool:
-    cls = network.cls
-    inherited = any(cls in other.mro()[1:] for other in program.classes)
-    forward = cls.find("forward")
-    complete = isinstance(forward, Function) and not forward.decorators and id(forward.node) in program.machine.executed
-    written = complete and not hands_on(forward.node)
-    return cls.fully_known and written and not inherited and not network.open and network.base is None
-
-
-def _attributes_read(program: Program, network: Instance) -> set[str] | None:
-    """Attribute names that anything outside of the builders reads; None where attributes are read by computed names."""
-    builders = [n for c in network.cls.mro() for n in c.node.body if getattr(n, "name", "") in _BUILDERS]
-    read: set[str] = set().union(*(_wrapped(builder) for builder in builders))
-    for module in program.machine.modules.values():
-        for part, names in _names_read(module.tree):
-            if not any(part is builder for builder in builders):
-                read |= names
-    return None if read & _DYNAMIC else read
-
-
-@once_per_node
-def _names_read(tree: ast.AST) -> list[tuple[ast.AST, set[str]]]:
-    """The attributes and words of strings in each builder of a file, and in all else together."""
-    rest: set[str] = set()
-    found: list[tuple[ast.AST, set[str]]] = [(tree, rest)]
-    nodes = walk(tree)
-    position = 0
-    while position < len(nodes):
-        node = nodes[position]
-        inside = walk(node) if getattr(node, "name", "") in _BUILDERS else [node]
-        names = rest
-        if len(inside) > 1:
-            names = set()
-            found.append((node, names))
-        names.update(name for one in inside for name in _names_in(one))
-        position += len(inside)
-    return found
-
-
-def _names_in(node: ast.AST) -> list[str]:
-    match node:
-        case ast.Attribute(attr=name, ctx=ast.Load()):
-            return [name]
-        case ast.Name(id=name) if name in _DYNAMIC:
-            # A variable of the same name is another thing than the attribute.
-            return [name]
-        case ast.Constant(value=str() as text):
-            return text.replace(".", " ").split()
-        case _:
-            return []
-
-
-def _wrapped(builder: ast.AST) -> set[str]:
-    """Attributes that a builder passes on: into a container, another layer, a list."""
-    found: set[str] = set()
-    for node in walk(builder):
-        if isinstance(node, ast.Call) and not _initializes(node):
-            inner = [a for part in (*node.args, *(k.value for k in node.keywords)) for a in walk(part)]
-            found |= {a.attr for a in inner if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
-        elif isinstance(node, (ast.List, ast.Tuple, ast.Dict)) and isinstance(
-            getattr(node, "ctx", ast.Load()), ast.Load
-        ):
-            found |= {a.attr for a in walk(node) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
-        elif isinstance(node, ast.Assign):
-            found |= {a.attr for a in walk(node.value) if isinstance(a, ast.Attribute) and isinstance(a.ctx, ast.Load)}
-        elif isinstance(node, ast.Attribute) and node.attr in _DYNAMIC:
-            found.add(node.attr)
-        elif isinstance(node, ast.Name) and node.id in _DYNAMIC:
-            found.add(node.id)
-    return found
-
-
-def _initializes(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and "init" in ast.unparse(call.func)
 
 
 @per_program

@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.mentions import READS_ANYTHING, attributes_read
 from aelint.semantics.parameters import is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import MISSING, Function, Instance, Object
-from aelint.syntax.names import last_name
+from aelint.syntax.names import last_name, uses
+from aelint.syntax.options import destination
+from aelint.syntax.signatures import default_numbers, parameters
 from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["Withheld", "options_withheld", "overwritten_parameters", "settings_withheld"]
 
 _OPTIMIZER_SETTINGS = frozenset({"weight_decay", "momentum", "betas", "eps", "nesterov", "amsgrad", "dampening"})
-_READS_ALL = frozenset({"save_hyperparameters", "locals", "vars", "getattr", "asdict", "eval", "exec"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,14 +88,7 @@ def _left_out(call: Call, taken: Function) -> dict[str, object]:
     names = [a.arg for a in taken.node.args.args]
     positional = names[taken.owner is not None and "staticmethod" not in taken.decorators :]
     given = {*positional[: len(node.args)], *(k.arg for k in node.keywords)}
-    return {n: d for n, d in _numbers(taken.node).items() if n not in given}
-
-
-def _numbers(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, object]:
-    pairs = [*zip(reversed(node.args.args), reversed(node.args.defaults), strict=False)]
-    pairs += [(a, d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is not None]
-    known = ((a.arg, d.value) for a, d in pairs if isinstance(d, ast.Constant))
-    return {name: n for name, n in known if isinstance(n, (int, float)) and not isinstance(n, bool)}
+    return {name: number for name, number in default_numbers(taken.node).items() if name not in given}
 
 
 @once_per_node
@@ -101,21 +96,15 @@ def _unread_parameters(function: ast.AST) -> dict[str, ast.AST]:
     if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return {}
     nodes = [n for s in function.body for n in walk(s)]
-    if any(isinstance(n, (ast.Name, ast.Attribute)) and last_name(n) in _READS_ALL for n in nodes):
+    if any(isinstance(n, (ast.Name, ast.Attribute)) and last_name(n) in READS_ANYTHING for n in nodes):
         return {}
     named = {n.id for n in nodes if isinstance(n, ast.Name)}
-    accepted = (*function.args.args, *function.args.kwonlyargs)
-    return {a.arg: a for a in accepted if a.arg not in named}
+    return {a.arg: a for a in parameters(function) if a.arg not in named}
 
 
 def _kept_in_vain(program: Program) -> dict[int, dict[str, ast.AST]]:
     """By class of the entry file: attributes that the constructor keeps of its arguments and that no file reads."""
-    read = {
-        n.attr
-        for m in program.machine.modules.values()
-        for n in walk(m.tree)
-        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)
-    }
+    read = attributes_read(program)
     found: dict[int, dict[str, ast.AST]] = {}
     for cls in program.own_classes:
         start = cls.namespace.get("__init__")
@@ -132,7 +121,8 @@ def _kept_in_vain(program: Program) -> dict[int, dict[str, ast.AST]]:
 
 def options_withheld(program: Program) -> Iterator[Withheld]:
     """Optimisers that are built without a setting for which the command line has an option that nothing reads."""
-    options = {n: o for n, o in _options(program) if n in _OPTIMIZER_SETTINGS and not _is_read(program, n)}
+    declared = {destination(node): Site(program.unit, node) for node in walk(program.tree)}
+    options = {n: o for n, o in declared.items() if n in _OPTIMIZER_SETTINGS and not _is_read(program, n)}
     for optimizer in program.machine.objects if options else ():
         if not (is_optimizer(optimizer) and optimizer.site is not None and optimizer.site.unit is program.unit):
             continue
@@ -161,28 +151,18 @@ def _takes(optimizer: Object, name: str) -> bool:
     )
 
 
-def _options(program: Program) -> Iterator[tuple[str, Site]]:
-    for node in walk(program.tree):
-        match node:
-            case ast.Call(func=ast.Attribute(attr="add_argument"), args=[*_, ast.Constant(value=str(text))]) if (
-                text.startswith("--") and not any(k.arg == "dest" for k in node.keywords)
-            ):
-                yield text.lstrip("-").replace("-", "_"), Site(program.unit, node)
-
-
 def _is_read(program: Program, name: str) -> bool:
     """Whether any file names the option, as an attribute, a key or a plain name, or hands all options on."""
-    for module in program.machine.modules.values():
-        for node in walk(module.tree):
-            match node:
-                case ast.Attribute(attr=attr) if attr == name:
-                    return True
-                case ast.Name(id=one) if one in {name, "vars"}:
-                    return True
-                case ast.Constant(value=str(text)) if text == name:
-                    return True
-                case ast.Starred() if isinstance(node.value, ast.Name):
-                    return True
+    for node in (n for unit in program.files for n in walk(unit.tree)):
+        match node:
+            case ast.Attribute(attr=attr) if attr == name:
+                return True
+            case ast.Name(id=one) if one in {name, "vars"}:
+                return True
+            case ast.Constant(value=str(text)) if text == name:
+                return True
+            case ast.Starred(value=ast.Name()):
+                return True
     return False
 
 
@@ -192,19 +172,17 @@ def overwritten_parameters(program: Program) -> Iterator[Withheld]:
         node = function.node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
-        waiting = {a.arg: a for a in (*node.args.args, *node.args.kwonlyargs) if a.arg not in {"self", "cls"}}
+        waiting = {a.arg: a for a in parameters(node) if a.arg not in {"self", "cls"}}
         for statement in node.body:
             match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in waiting and not _names(
-                    value, name
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if (
+                    name in waiting
+                    and not uses(value, name)
+                    and _is_drawn(value)
+                    and _reads_later(node, statement, name)
                 ):
-                    if _is_drawn(value) and _reads_later(node, statement, name):
-                        yield Withheld(name, Site(program.unit, statement), Site(program.unit, waiting[name]))
-            waiting = {n: a for n, a in waiting.items() if not _names(statement, n)}
-
-
-def _names(node: ast.AST, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for n in walk(node))
+                    yield Withheld(name, Site(program.unit, statement), Site(program.unit, waiting[name]))
+            waiting = {n: a for n, a in waiting.items() if not uses(statement, n)}
 
 
 def _is_drawn(value: ast.expr) -> bool:
@@ -213,5 +191,5 @@ def _is_drawn(value: ast.expr) -> bool:
 
 
 def _reads_later(node: ast.AST, statement: ast.stmt, name: str) -> bool:
-    reads = (n for n in walk(node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load))
+    reads = (n for n in uses(node, name) if isinstance(n.ctx, ast.Load))
     return any((n.lineno, n.col_offset) > (statement.lineno, statement.col_offset) for n in reads)

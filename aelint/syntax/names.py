@@ -6,7 +6,7 @@ import ast
 
 from aelint.syntax.walk import walk
 
-__all__ = ["is_own_attribute", "last_name", "scopes"]
+__all__ = ["is_own_attribute", "last_name", "scopes", "uses"]
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -18,6 +18,11 @@ def last_name(node: ast.AST) -> str:
             return name
         case _:
             return ""
+
+
+def uses(node: ast.AST, name: str) -> list[ast.Name]:
+    """The places below a node where a variable of that name is read, set or deleted."""
+    return [n for n in walk(node) if isinstance(n, ast.Name) and n.id == name]
 
 
 def is_own_attribute(node: ast.AST) -> bool:

@@ -59,6 +59,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.kinds import is_network
 from aelint.semantics.lineage import RESHAPES, ancestors, source
+from aelint.semantics.mentions import attributes_read_in, strings_in
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.values import Sym, Value
 from aelint.syntax.walk import walk

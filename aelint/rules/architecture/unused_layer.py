@@ -74,14 +74,8 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.survivors import Forgotten, forgotten_rounds
-from aelint.semantics.usage import (
-    IgnoredArgument,
-    UncalledLayer,
-    UnreadValue,
-    ignored_arguments,
-    uncalled_layers,
-    unread_values,
-)
+from aelint.semantics.uncalled import UncalledLayer, uncalled_layers
+from aelint.semantics.usage import IgnoredArgument, UnreadValue, ignored_arguments, unread_values
 from aelint.semantics.values import Object
 from aelint.semantics.wording import layer_title, place
 

@@ -77,6 +77,7 @@ from aelint.semantics.lost_states import kept_in_vain
 from aelint.semantics.scores import Better, Contest, contest
 from aelint.semantics.trace import Binding, Store
 from aelint.semantics.values import Sym, Value
+from aelint.syntax.blocks import blocks
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 
@@ -95,7 +96,7 @@ _KEEPS = ("save", "state_dict", "deepcopy")
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each best score that does not hold the best."""
-    for block in _blocks(program.tree):
+    for block in blocks(program.tree):
         for place, statement in enumerate(block):
             if isinstance(statement, ast.If) and _keeps_model(statement):
                 later = block[place + 1 :]
@@ -110,14 +111,6 @@ def check(program: Program) -> Iterator[Finding]:
             "`load_state_dict` before the model is used"
         )
         yield Finding(lost.site, message, (Note(lost.other, "chosen here"),))
-
-
-def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    for node in walk(tree):
-        for name in ("body", "orelse"):
-            block = getattr(node, name, None)
-            if isinstance(block, list):
-                yield block
 
 
 def _keeps_model(statement: ast.If) -> bool:

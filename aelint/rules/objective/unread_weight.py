@@ -60,6 +60,7 @@ from typing import TypeGuard
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.mentions import attributes_read_in, strings_in
 from aelint.semantics.values import ClassValue
 from aelint.semantics.wording import place
 from aelint.syntax.names import is_own_attribute, last_name
@@ -93,7 +94,9 @@ def check(program: Program) -> Iterator[Finding]:
                 yield from _found(program, owner, name, store, read)
 
 
-def _found(program: Program, owner: ClassValue, name: str, store: ast.Assign, read: frozenset[str]) -> Iterator[Finding]:
+def _found(
+    program: Program, owner: ClassValue, name: str, store: ast.Assign, read: frozenset[str]
+) -> Iterator[Finding]:
     unit = program.unit
     added = _unweighted(owner.node, name)
     if added is not None:

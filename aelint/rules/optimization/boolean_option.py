@@ -46,6 +46,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
+from aelint.syntax.options import flags
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -65,10 +66,9 @@ _MACHINE = re.compile(
 def check(program: Program) -> Iterator[Finding]:
     """Yield each option that every text switches on, and that is on already."""
     for node in walk(program.tree):
-        if isinstance(node, ast.Call) and _is_stuck(node) and "bool" not in program.entry.scope.names:
-            name = max((str(a.value) for a in node.args if isinstance(a, ast.Constant)), key=len, default="option")
-            if _MACHINE.search(name):
-                continue
+        name = max(flags(node), key=len, default="")
+        stuck = isinstance(node, ast.Call) and _is_stuck(node) and "bool" not in program.entry.scope.names
+        if name and stuck and not _MACHINE.search(name):
             message = (
                 f"`{name} False` gives True: `bool` of any text but the empty one is True, and the default is True as well. "
                 "Use `action=argparse.BooleanOptionalAction`, or an option that switches off"
@@ -77,8 +77,6 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _is_stuck(node: ast.Call) -> bool:
-    if not (isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument"):
-        return False
     given = {k.arg: k.value for k in node.keywords}
     match given.get("type"), given.get("default"):
         case ast.Name(id="bool"), ast.Constant(value=True):

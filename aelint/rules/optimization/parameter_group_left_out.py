@@ -57,6 +57,7 @@ from itertools import pairwise
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.syntax.blocks import blocks
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -70,13 +71,10 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each assignment to a single group that a loop over all groups was written for."""
-    for node in walk(program.tree):
-        for name in ("body", "orelse"):
-            block = getattr(node, name, None)
-            if isinstance(block, list):
-                yield from _behind_loops(program, block)
-        if isinstance(node, ast.For):
-            yield from _fixed_index(program, node)
+    for block in blocks(program.tree):
+        yield from _behind_loops(program, block)
+    for loop in (node for node in walk(program.tree) if isinstance(node, ast.For)):
+        yield from _fixed_index(program, loop)
 
 
 def _behind_loops(program: Program, block: list[ast.stmt]) -> Iterator[Finding]:
