@@ -37,6 +37,22 @@ def test_silent_when_the_loop_also_adds_the_module():
     assert rows(rule, net(*lines)) == []
 
 
+LISTED = [
+    "self.layers, self.kept = [], []",
+    "for i in range(3):",
+    "    self.layers.append(nn.Linear(2, 2))",
+    "    self.kept.extend(self.layers[-1].parameters())",
+]
+
+
+def test_silent_where_a_list_of_parameters_holds_those_of_the_layers():
+    assert rows(rule, net(*LISTED, "self.kept = nn.ParameterList(self.kept)")) == []
+
+
+def test_fires_where_the_list_of_parameters_is_a_plain_one_too():
+    assert rows(rule, net(*LISTED)) == [6]
+
+
 def test_silent_on_layers_without_parameters():
     assert rows(rule, net("self.acts = [nn.ReLU(), nn.Tanh()]", "self.sizes = [1, 2]")) == []
 

@@ -68,6 +68,7 @@ from aelint.semantics import Program
 from aelint.semantics.graph import consumers, parts
 from aelint.semantics.kinds import is_module
 from aelint.semantics.modules import children_of
+from aelint.semantics.parameters import held_by
 from aelint.semantics.usage import has_parameters
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 
@@ -84,7 +85,9 @@ _MADE = frozenset({"rand", "randn", "zeros", "ones", "empty", "full", "tensor", 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the assignment of each attribute that hides layers from its network."""
-    registered = {id(child) for one in _everything(program) for child in children_of(one).values()}
+    everything = _everything(program)
+    registered = {id(child) for one in everything for child in children_of(one).values()}
+    registered |= {owner for one in everything if _lists_parameters(one) for owner in held_by(one.args).owners}
     for network in program.networks:
         if network.open:
             continue
@@ -127,6 +130,11 @@ def _everything(program: Program) -> list[Value]:
             found[id(one)] = one
             pending.extend(children_of(one).values())
     return list(found.values())
+
+
+def _lists_parameters(one: Value) -> TypeGuard[Object]:
+    """Whether it registers parameters by themselves, and with them those of layers that a list holds."""
+    return isinstance(one, Object) and one.name in {"torch.nn.ParameterList", "torch.nn.ParameterDict"}
 
 
 def _modules_in(value: Value) -> list[Object | Instance]:
