@@ -17,7 +17,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.skeletons import hands_on
 from aelint.semantics.trace import Call
 from aelint.semantics.usage import has_parameters, may_be_meant
-from aelint.semantics.values import Function, Instance, Object, Sym, Value
+from aelint.semantics.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import once_per_node, walk
 
@@ -62,6 +62,8 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
         for name, layer in forgotten if len(forgotten) <= _MOST_FORGOTTEN else ():
             assert isinstance(layer, (Object, Sym))
             assert layer.site is not None
+            if _is_offered(network, layer.site):
+                continue
             twin = _called_twice(program, network, layer) if isinstance(layer, Object) else None
             found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin))
     return list(found.values())
@@ -76,9 +78,24 @@ def _loads_weights(cls: ast.AST) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr == "load_state_dict" for n in walk(cls))
 
 
+def _is_offered(network: Instance, site: Site) -> bool:
+    """Whether an ancestor builds the part: it does so for all that inherit from it, and some may do without."""
+    return any(site.lies_in(Site(c.module.unit, c.node)) for c in network.cls.mro()[1:])
+
+
 def _names_of(network: Instance, name: str, layer: Value) -> set[str]:
-    """The attributes that hold the layer: a second name is read as well as the first."""
-    return {name, *(other for other, value in network.attrs.items() if value is layer)}
+    """The attributes that hold the layer: a second name, or a list that it stands in, is read as well as the first."""
+    return {name, *(other for other, value in network.attrs.items() if _holds(value, layer))}
+
+
+def _holds(value: Value, layer: Value) -> bool:
+    match value:
+        case tuple(items) | ListValue(items=items):
+            return any(_holds(one, layer) for one in items)
+        case DictValue(items=entries):
+            return any(_holds(one, layer) for one in entries.values())
+        case _:
+            return value is layer
 
 
 def _is_trained(value: Value) -> bool:

@@ -379,3 +379,54 @@ class Net(nn.Module):
     )
     assert rows(rule, source.format(load="load_state_dict")) == []
     assert rows(rule, source.format(load="read")) == [8]
+
+
+NAMED_AND_LISTED = """
+import torch.nn as nn
+class Decoder(nn.Module):
+    def __init__(self, count=1):
+        super().__init__()
+        self.layers = []
+        for i in range(count):
+            stack = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+            self.add_module('stack%d' % i, stack)
+            self.layers.append(stack)
+        self.out = nn.Linear(4, 4)
+    def forward(self, inputs):
+        return [self.out(stack(x)) for stack, x in zip({read}, inputs)]
+Decoder()([])
+"""
+
+
+def test_silent_on_layers_that_are_called_through_a_plain_list():
+    assert rows(rule, NAMED_AND_LISTED.replace("{read}", "self.layers")) == []
+
+
+def test_fires_where_nothing_reads_the_list_either():
+    assert rows(rule, NAMED_AND_LISTED.replace("{read}", "[lambda x: x]")) == [8]
+
+
+OFFERED = """
+import torch
+import torch.nn as nn
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {base}
+class Plain(Base):
+    def __init__(self):
+        super().__init__()
+        {own}
+    def forward(self, x):
+        return x + 1
+Plain()
+"""
+
+
+def test_silent_on_what_a_base_class_offers_to_all_its_subclasses():
+    assert (
+        rows(rule, OFFERED.replace("{base}", "self.bias = nn.Parameter(torch.zeros(8))").replace("{own}", "pass")) == []
+    )
+    assert rows(
+        rule, OFFERED.replace("{own}", "self.bias = nn.Parameter(torch.zeros(8))").replace("{base}", "pass")
+    ) == [11]
