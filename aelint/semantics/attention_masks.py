@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.graph import consumers
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, source, through
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
@@ -62,7 +62,7 @@ def inverted_masks(program: Program) -> Iterator[Inverted]:
             marked = _marked(mask)
             if marked is None or marked.site is None:
                 continue
-            tokens, number = _plain(marked.attrs.get("input")), to_number(marked.attrs.get("other"))
+            tokens, number = through(marked.attrs.get("input"), _MOVES), to_number(marked.attrs.get("other"))
             known = padding.get(tokens.id) if isinstance(tokens, Sym) else None
             if known is not None and number is not None and known[0] == number:
                 yield Inverted(call.site, marked.site, known[1], known[0])
@@ -88,23 +88,17 @@ def _marked(mask: Value) -> Sym | None:
     return None
 
 
-def _plain(value: Value) -> Value:
-    while isinstance(value, Sym) and value.op in _MOVES:
-        value = source(value)
-    return value
-
-
 def _padding(program: Program) -> dict[int, tuple[int, Site | None]]:
     """The number that stands for padding, by the id of the tokens: an embedding or a loss says so."""
     found: dict[int, tuple[int, Site | None]] = {}
     for call in program.calls_to("embedding"):
-        tokens = _plain(call.args[0]) if call.args else None
+        tokens = through(call.args[0], _MOVES) if call.args else None
         index = call.receiver.bound.get("padding_idx") if isinstance(call.receiver, Object) else None
         if isinstance(tokens, Sym) and isinstance(index, int):
             found.setdefault(tokens.id, (index, call.receiver.site if isinstance(call.receiver, Object) else None))
     for call in program.calls_to("cross_entropy", "nll_loss"):
         settings = {**getattr(call.receiver, "bound", {}), **{k: v for k, v in call.bound.items() if v is not None}}
-        tokens, index = _plain(settings.get("target")), settings.get("ignore_index")
+        tokens, index = through(settings.get("target"), _MOVES), settings.get("ignore_index")
         if isinstance(tokens, Sym) and isinstance(index, int) and index >= 0:
             found.setdefault(tokens.id, (index, call.site))
     return found
@@ -251,9 +245,7 @@ def _shaped(mask: Value) -> Site | None:
 
 def _is_mark(value: Value) -> bool:
     """Whether a tensor holds zeros and ones: a comparison, or a triangle of them."""
-    value = _plain(value)
-    while isinstance(value, Sym) and value.op in {"float", "to", "int", "long"}:
-        value = _plain(source(value))
+    value = through(value, _MOVES | {"int", "long"})
     return isinstance(value, Sym) and (value.op in _MARKS - {"tril", "triu"} or value.kind == "bool")
 
 

@@ -68,8 +68,12 @@ def _is_of_unused_defaults(program: Program, context: Context) -> bool:
 
 
 _TESTS_OF_SHAPE = frozenset(
-    {"shape", "size", "dim", "ndim", "ndimension", "isinstance", "hasattr", "numel", "type", "len"}
-)
+    {
+        "shape", "size", "dim", "ndim", "ndimension", "isinstance", "hasattr", "numel", "type", "len", "dtype",
+        "is_floating_point", "is_complex",
+    }
+)  # fmt: skip
+"""What tells one tensor from another: indices take another branch than what they were looked up as."""
 
 
 def _is_excluded(context: Context) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, through
 from aelint.semantics.values import Sym, Value
 
 __all__ = ["kept", "same_values"]
@@ -20,12 +20,7 @@ _DEEPEST = 60
 
 def kept(value: Value) -> Value:
     """The tensor before it was reshaped or taken out of the graph: neither changes a value."""
-    while isinstance(value, Sym) and (value.op in RESHAPES or value.op in {"detach", "data"}):
-        inner = source(value)
-        if not isinstance(inner, Sym):
-            return value
-        value = inner
-    return value
+    return through(value, RESHAPES | {"detach", "data"})
 
 
 def same_values(first: Value, second: Value, depth: int = 0) -> bool:

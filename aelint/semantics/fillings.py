@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.graph import parts
 from aelint.semantics.kinds import is_module
-from aelint.semantics.lineage import ancestors, source
+from aelint.semantics.lineage import ancestors, through
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.program import Program
 from aelint.semantics.values import Function, Sym
@@ -128,12 +128,10 @@ def _given(program: Program, function: Function) -> Iterator[tuple[Sym, Site]]:
 
 def _corrupts(value: Sym, clean: Sym) -> bool:
     """Whether chance was added to the clean tensor, or hides a part of it."""
-    while value.op in {"clamp", "to", "float", "detach", "contiguous"}:
-        inner = source(value)
-        if not isinstance(inner, Sym):
-            return False
-        value = inner
-    if value.op not in {"add", "sub", "mul", "where", "masked_fill"} or not any(i is clean for i in value.inputs):
+    made = through(value, frozenset({"clamp", "to", "float", "detach", "contiguous"}))
+    if not isinstance(made, Sym) or made.op not in {"add", "sub", "mul", "where", "masked_fill"}:
+        return False
+    if not any(i is clean for i in made.inputs):
         return False
     before = {one.id for one in ancestors(clean)}
     beside = [one for i in value.inputs if isinstance(i, Sym) and i is not clean for one in ancestors(i)]

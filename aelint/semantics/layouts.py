@@ -11,7 +11,7 @@ from aelint.semantics.comparisons import comparisons
 from aelint.semantics.contradictions import last_layer
 from aelint.semantics.dims import Dim, Poly
 from aelint.semantics.graph import consumers
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, source, through
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Shape, Sym, Value
@@ -64,11 +64,12 @@ def moved_axes(program: Program) -> Iterator[MovedAxis]:
             yield MovedAxis(call, shape, target)
 
 
+_COPIES = frozenset({"contiguous", "clone"})
+
+
 def _shifts_rows(program: Program, call: Call) -> bool:
     """Whether every row is to move by one place more, as relative positions do: a column is put on before, or cut off after."""
-    given, result = call.receiver if isinstance(call.receiver, Sym) else call.args[0], call.result
-    while isinstance(given, Sym) and given.op in {"contiguous", "clone"}:
-        given = source(given)
+    given, result = through(call.receiver if isinstance(call.receiver, Sym) else call.args[0], _COPIES), call.result
     if isinstance(given, Sym) and (given.op == "pad" or (given.op == "getitem" and _is_view(source(given)))):
         return True
     users = consumers(program)
@@ -130,9 +131,7 @@ def _breaks_rows(shape: Shape, target: Shape) -> bool:
 
 def _joins_windows(call: Call, shape: Shape, target: Shape) -> bool:
     """Whether the windows of two `unfold`s are joined while the channels still stand before them: (N, C, A, B, p, q)."""
-    given = call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None
-    while isinstance(given, Sym) and given.op in {"contiguous", "clone"}:
-        given = source(given)
+    given = through(call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None, _COPIES)
     twice = (
         isinstance(given, Sym)
         and given.op == "unfold"

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from aelint.semantics.joins import alternatives
 from aelint.semantics.values import Sym, Value
 
-__all__ = ["RESHAPES", "ancestors", "ancestors_of_any", "depends_on", "origins", "source", "through_reshapes"]
+__all__ = [
+    "RESHAPES",
+    "ancestors",
+    "ancestors_of_any",
+    "depends_on",
+    "origins",
+    "source",
+    "through",
+    "through_reshapes",
+]
 
 RESHAPES = frozenset(
     {
@@ -26,11 +36,16 @@ def source(value: Value) -> Value:
     return first if isinstance(first, Sym) else value.inputs[0] if value.inputs else None
 
 
+def through(value: Value, operations: AbstractSet[str]) -> Value:
+    """The first tensor behind a value that another operation made; the last known one where they were made of no tensor."""
+    while isinstance(value, Sym) and value.op in operations and isinstance(inner := source(value), Sym):
+        value = inner
+    return value
+
+
 def through_reshapes(value: Value) -> Value:
     """The tensor whose values this one holds, before it was only reshaped, copied or moved."""
-    while isinstance(value, Sym) and value.op in RESHAPES and isinstance(source(value), Sym):
-        value = source(value)
-    return value
+    return through(value, RESHAPES)
 
 
 def origins(value: Value, limit: int = 8) -> list[Value]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dims import Dim, add
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, source, through, through_reshapes
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.values import ListValue, Sym, Value
 
@@ -27,9 +27,7 @@ class Cut:
 
 def order_of(value: Value) -> Sym | None:
     """The shuffling order behind reshapes and cuts: an argsort of noise, or a random permutation."""
-    while isinstance(value, Sym) and value.op in _MOVES:
-        value = source(value)
-    match value:
+    match value := through(value, _MOVES):
         case Sym(op="argsort") if not _is_argsort(source(value)):
             return value
         case Sym(op="randperm"):
@@ -39,16 +37,14 @@ def order_of(value: Value) -> Sym | None:
 
 
 def _is_argsort(value: Value) -> bool:
-    while isinstance(value, Sym) and value.op in RESHAPES:
-        value = source(value)
-    return isinstance(value, Sym) and value.op in {"argsort", "randperm"}
+    order = through_reshapes(value)
+    return isinstance(order, Sym) and order.op in {"argsort", "randperm"}
 
 
 def _inverse_of(value: Value) -> Sym | None:
     """The order whose inverse this is."""
-    while isinstance(value, Sym) and value.op in _MOVES:
-        value = source(value)
-    return order_of(source(value)) if isinstance(value, Sym) and value.op == "argsort" else None
+    inverse = through(value, _MOVES)
+    return order_of(source(inverse)) if isinstance(inverse, Sym) and inverse.op == "argsort" else None
 
 
 def writes_of(value: Value) -> bool:
@@ -95,16 +91,12 @@ def cut_of(value: Value) -> Cut | None:
 
 def mask_tokens(value: Sym) -> Dim | None:
     """How many mask tokens were joined to the tokens of the encoder: copies of one learned vector."""
-    while value.op in RESHAPES:
-        inner = source(value)
-        if not isinstance(inner, Sym):
-            return None
-        value = inner
-    if value.op != "cat":
+    joined = through_reshapes(value)
+    if not isinstance(joined, Sym) or joined.op != "cat":
         return None
-    listed = value.attrs.get("tensors")
+    listed = joined.attrs.get("tensors")
     parts = listed.items if isinstance(listed, ListValue) else list(listed) if isinstance(listed, tuple) else []
-    axis = value.attrs.get("dim", 0)
+    axis = joined.attrs.get("dim", 0)
     total: Dim = 0
     found = False
     for part in parts[1:]:

@@ -16,7 +16,7 @@ from aelint.semantics import formulas
 from aelint.semantics.dims import Dim, Poly, product
 from aelint.semantics.formulas import ONE, Exp, Form, Leaf, Log, Monomial
 from aelint.semantics.joins import alternatives
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, source, through_reshapes
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
@@ -317,8 +317,7 @@ def _of_form(function: Callable[[Form], Form | None]) -> Callable[[Sym, Inner], 
 
 def _is_difference(value: Value) -> bool:
     """Whether it compares two tensors; then its square is a distance, and it is left whole."""
-    while isinstance(value, Sym) and value.op in RESHAPES:
-        value = source(value)
+    value = through_reshapes(value)
     if not isinstance(value, Sym) or value.op not in {"sub", "add"}:
         return False
     operands = _operands(value)

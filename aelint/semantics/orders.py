@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.semantics.graph import parts
-from aelint.semantics.lineage import RESHAPES, ancestors, source
+from aelint.semantics.lineage import RESHAPES, ancestors, through
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
@@ -59,6 +59,5 @@ def _is_of_its_data(value: Value, loader: Object) -> bool:
         return False
     data = loader_argument(loader, "dataset")
     held = [s for v in (data.args if isinstance(data, Object) else ()) for s in parts(v)]
-    while value.op in _HANDED_ON and isinstance(inner := source(value), Sym):
-        value = inner
-    return any(one is value for s in held for one in (s, *ancestors(s)))
+    handed = through(value, _HANDED_ON)
+    return any(one is handed for s in held for one in (s, *ancestors(s)))

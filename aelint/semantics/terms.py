@@ -9,7 +9,7 @@ from functools import cached_property
 
 from aelint.semantics.closed_forms import categorical_terms, gaussian_terms, meeting_point
 from aelint.semantics.formulas import Exp, Leaf
-from aelint.semantics.lineage import RESHAPES, ancestors, source
+from aelint.semantics.lineage import ancestors, source, through_reshapes
 from aelint.semantics.objectives import LOSSES, Objective, Reduction, Summand
 from aelint.semantics.values import Sym
 
@@ -172,9 +172,7 @@ def _is_distance(leaf: Sym) -> bool:
         return False
     if leaf.op == "pow" and leaf.attrs.get("exponent", leaf.inputs[-1] if leaf.inputs else None) != 2:
         return False
-    argument = source(leaf)
-    while isinstance(argument, Sym) and argument.op in RESHAPES:
-        argument = source(argument)
+    argument = through_reshapes(source(leaf))
     if leaf.op == "mul" and not (len(leaf.inputs) == 2 and leaf.inputs[0] is leaf.inputs[1]):
         return False
     return isinstance(argument, Sym) and argument.op == "sub"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aelint.semantics import graph
 from aelint.semantics.algebra import algebra_of
-from aelint.semantics.lineage import RESHAPES
+from aelint.semantics.lineage import RESHAPES, through, through_reshapes
 from aelint.semantics.memo import per_program
 from aelint.semantics.objectives import LOSSES
 from aelint.semantics.operators.api import to_int
@@ -108,29 +108,21 @@ def _rebuilt(program: Program) -> Iterator[tuple[Sym, Sym]]:
     for call in program.calls_to(*LOSSES):
         first, second = call.bound.get("input"), call.bound.get("target")
         if isinstance(first, Sym) and isinstance(second, Sym):
-            yield _plain(algebra.leaf(second)), first
-            yield _plain(algebra.leaf(first)), second
+            yield through_reshapes(algebra.leaf(second)), first
+            yield through_reshapes(algebra.leaf(first)), second
     for call in program.calls_to("network", "forward"):
         sources = [a for a in (*call.args, *call.kwargs.values()) if isinstance(a, Sym) and a.tensor is not False]
         for result in graph.parts(call.result):
             if sources and _same_size(sources[0], result):
-                yield _plain(sources[0]), result
-
-
-def _plain(value: Sym) -> Sym:
-    while value.op in RESHAPES and isinstance(value.attrs.get("input"), Sym):
-        value = value.attrs["input"]
-    return value
+                yield through_reshapes(sources[0]), result
 
 
 def _same_size(source: Sym, result: Sym) -> bool:
     if source.shape is not None and result.shape is not None:
         return source.shape == result.shape
     # Without the input's shape: what the first layer takes is what the last one gives.
-    last = result
-    while last.op in _ACTIVATIONS | _SAME_FEATURES and isinstance(last.attrs.get("input"), Sym):
-        last = last.attrs["input"]
-    wide = _size(last.layer, "out") if isinstance(last.layer, Object) else None
+    last = through(result, _ACTIVATIONS | _SAME_FEATURES)
+    wide = _size(last.layer, "out") if isinstance(last, Sym) and isinstance(last.layer, Object) else None
     return wide is not None and _first_size(source, result) == wide
 
 
@@ -148,7 +140,11 @@ def _first_size(source: Sym, result: Sym) -> int | None:
             continue
         seen.add(node.id)
         argument = node.attrs.get("input")
-        if isinstance(argument, Sym) and _plain(argument) is _plain(source) and isinstance(node.layer, Object):
+        if (
+            isinstance(argument, Sym)
+            and through_reshapes(argument) is through_reshapes(source)
+            and isinstance(node.layer, Object)
+        ):
             return _size(node.layer, "in")
         pending.extend(s for i in node.inputs for s in graph.parts(i))
     return None
@@ -164,7 +160,7 @@ def _reaches(start: Sym, goal: Sym, wall: Sym | None) -> bool:
     pending = [start]
     while pending:
         node = pending.pop()
-        if node is goal or _plain(node) is goal:
+        if node is goal or through_reshapes(node) is goal:
             return True
         if node is wall or node.id in seen:
             continue

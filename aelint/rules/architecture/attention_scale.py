@@ -58,7 +58,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.kinds import is_network
-from aelint.semantics.lineage import RESHAPES, ancestors, source
+from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
 from aelint.semantics.mentions import attributes_read_in, strings_in
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.values import Sym, Value
@@ -115,8 +115,7 @@ def _by_root(value: Sym) -> tuple[Sym, float, int] | None:
     number, product = to_number(right), left
     if number is None and value.op == "mul":
         number, product = to_number(left), right
-    while isinstance(product, Sym) and product.op in RESHAPES:
-        product = source(product)
+    product = through_reshapes(product)
     if number is None or number <= 0 or not isinstance(product, Sym) or product.op not in _PRODUCTS:
         return None
     factor = number if value.op == "mul" else 1 / number

@@ -51,6 +51,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rewrite, Rule
 from aelint.semantics import Program
+from aelint.semantics.joins import alternatives
+from aelint.semantics.lineage import through
 from aelint.semantics.trace import Call
 from aelint.semantics.usage import discarded_calls
 from aelint.semantics.values import Sym
@@ -122,9 +124,10 @@ _IN_PLACE = re.compile(r"[a-z]_$")
 def _is_tensor(operand: Sym) -> bool:
     # What was moved or cast before may be a module, which these methods change in place; what was flattened or
     # indexed may be an array of other things, such as the axes of a figure.
-    while operand.op in _SHARED_WITH_OTHERS and operand.inputs and isinstance(operand.inputs[0], Sym):
-        operand = operand.inputs[0]
-    return operand.tensor is True
+    first = through(operand, _SHARED_WITH_OTHERS)
+    if isinstance(first, Sym) and first.op == "phi":
+        return all(isinstance(one, Sym) and one is not first and _is_tensor(one) for one in alternatives(first))
+    return isinstance(first, Sym) and first.tensor is True
 
 
 def _finding(call: Call) -> Finding:

@@ -53,6 +53,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.comparisons import LEARNED
+from aelint.semantics.lineage import through
 from aelint.semantics.objectives import objectives
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
@@ -132,6 +133,5 @@ def _hides_weights(cut: Sym) -> bool:
 
 def _is_copy_of_weight(one: Sym) -> bool:
     """Whether a weight was copied, and the copy asks for a gradient of its own."""
-    while one.op in {"requires_grad", "detach", "clone", "to"} and one.inputs and isinstance(one.inputs[0], Sym):
-        one = one.inputs[0]
-    return one.op == "parameter"
+    copied = through(one, frozenset({"requires_grad", "detach", "clone", "to"}))
+    return isinstance(copied, Sym) and copied.op == "parameter"

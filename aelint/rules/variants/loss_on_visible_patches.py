@@ -72,7 +72,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, source, through
 from aelint.semantics.masking import Cut, cut_of, mask_tokens, order_of, writes_of
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.values import Sym, Value
@@ -116,9 +116,7 @@ def _losses(program: Program) -> Iterator[Finding]:
 
 def _is_error(value: Value) -> bool:
     """A difference, squared or absolute, perhaps averaged over the pixels of a patch."""
-    while isinstance(value, Sym) and (value.op in RESHAPES or value.op in {"mean", "sum"}):
-        value = source(value)
-    match value:
+    match through(value, RESHAPES | {"mean", "sum"}):
         case Sym(op="pow" | "square" | "abs", attrs={"input": Sym(op="sub")}):
             return True
         case Sym(op="mse_loss" | "l1_loss" | "smooth_l1_loss"):

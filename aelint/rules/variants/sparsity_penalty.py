@@ -83,7 +83,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.comparisons import LEARNED
 from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import RESHAPES, ancestors, source
+from aelint.semantics.lineage import RESHAPES, ancestors, source, through, through_reshapes
 from aelint.semantics.objectives import objectives
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.terms import reconstructions
@@ -192,9 +192,8 @@ def _rate(value: Value) -> Sym | None:
     """`rho_hat` in `rho / rho_hat`."""
     match value:
         case Sym(op="truediv", attrs={"input": rho, "other": Sym() as rate}) if _is_number(rho):
-            while rate.op in RESHAPES and isinstance(source(rate), Sym):
-                rate = source(rate)
-            return rate
+            held = through_reshapes(rate)
+            return held if isinstance(held, Sym) else None
         case _:
             return None
 
@@ -212,11 +211,9 @@ def _signed(program: Program) -> Iterator[Finding]:
             continue
         # What a layer makes of a sum is no penalty, whatever its number is called.
         total = next((a for a in ancestors(value, LEARNED) if a.op in {"sum", "mean"}), None)
-        whole = source(total) if total is not None else None
+        whole = through(source(total), RESHAPES | {"sum", "mean"})
         if total is None or not isinstance(whole, Sym) or total.site is None:
             continue
-        while whole.op in RESHAPES | {"sum", "mean"} and isinstance(source(whole), Sym):
-            whole = source(whole)
         # Only what an activation of a layer is: anything else may have been made positive on the way.
         if _has_both_signs(whole) and whole.range.low < 0:
             made = (Note(whole.site, f"its values lie in {whole.range}"),) if whole.site is not None else ()
@@ -285,8 +282,7 @@ def _rewarded(program: Program) -> Iterator[Finding]:
 
 def _is_activation(leaf: Sym) -> bool:
     value: Value = leaf if leaf.op == "relu" else source(leaf)
-    while isinstance(value, Sym) and (value.op in RESHAPES or value.op in {"relu", "topk", "sigmoid"}):
-        value = source(value)
+    value = through(value, RESHAPES | {"relu", "topk", "sigmoid"})
     return isinstance(value, Sym) and value.op == "linear" and value.layer is not None
 
 
