@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from aelint.diagnostics import Position, Span
+from aelint.syntax.walk import walk
 
 __all__ = ["Origin", "SourceUnit"]
 
@@ -46,7 +47,9 @@ class SourceUnit:
             SyntaxError: The text is no Python that this interpreter can read.
             ValueError: It contains a NUL character.
         """
-        return ast.parse(self.text)
+        tree = ast.parse(self.text)
+        walk(tree)  # from the root, so that no part of it is listed on its own before
+        return tree
 
     def origin(self, row: int) -> Origin:
         """Where the unit's 1-based `row` stands in the file."""

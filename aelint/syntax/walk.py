@@ -1,22 +1,45 @@
-"""A walk over the nodes below a node that is paid for once per tree.
+"""Questions about the nodes below a node, paid for once per tree.
 
 `ast.walk` looks at the fields of every node each time; a dozen rules that each walk every function
 of a file spend more on that than on understanding it. Here a tree is listed once in source order, each
-node remembers which stretch of the list is its own, and a walk is a slice.
+node remembers which stretch of the list is its own, and a walk is a slice; the places of each kind of
+node are listed when somebody asks for that kind.
 """
 
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Callable
-from functools import wraps
-from typing import TypeVar
+from functools import cache, wraps
+from typing import TypeVar, cast
 
-__all__ = ["dissolve", "once_per_node", "own_nodes", "walk"]
+__all__ = ["dissolve", "every", "holds", "once_per_node", "own_nodes", "walk"]
 
 _STRETCH = "_aelint_stretch"
-_MARKS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
+_LEAVES = frozenset("ctx op ops id attr arg asname module level kind type_comment conversion simple is_async".split())
+_SHORT = 12
+"""Nodes below which looking at each is faster than looking into the list of their kind."""
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+class _Listing(list[ast.AST]):
+    """The nodes of a tree, parents first, in the order of the source."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: dict[type[ast.AST], list[int]] = {}
+
+    def places(self, kind: type[ast.AST]) -> list[int]:
+        """Where the nodes of exactly this kind stand."""
+        if not self._places:
+            for place, node in enumerate(self):
+                self._places.setdefault(type(node), []).append(place)
+        return self._places.get(kind, [])
+
+
+Answer = TypeVar("Answer")
+Node = TypeVar("Node", bound=ast.AST)
 
 
 def walk(node: ast.AST) -> list[ast.AST]:
@@ -25,7 +48,22 @@ def walk(node: ast.AST) -> list[ast.AST]:
     return nodes[start:end]
 
 
-Answer = TypeVar("Answer")
+def every(kind: type[Node], node: ast.AST) -> list[Node]:
+    """Those nodes of a walk that are of a kind, in the same order."""
+    nodes, start, end = _stretch(node)
+    if end - start <= _SHORT:
+        return [one for one in nodes[start:end] if isinstance(one, kind)]
+    places = nodes.places(kind)
+    return cast("list[Node]", [nodes[p] for p in places[bisect_left(places, start) : bisect_left(places, end)]])
+
+
+def holds(outer: ast.AST, inner: ast.AST) -> bool:
+    """Whether `inner` is `outer` or stands somewhere below it."""
+    nodes, start, end = _stretch(outer)
+    own = getattr(inner, _STRETCH, None)
+    if own is None or own[0] is not nodes:
+        return any(one is inner for one in nodes[start:end])
+    return start <= own[1] < end
 
 
 def once_per_node(question: Callable[[ast.AST], Answer]) -> Callable[[ast.AST], Answer]:
@@ -73,15 +111,15 @@ def dissolve(root: ast.AST) -> None:
             vars(member).clear()
 
 
-def _stretch(node: ast.AST) -> tuple[list[ast.AST], int, int]:
+def _stretch(node: ast.AST) -> tuple[_Listing, int, int]:
     if not hasattr(node, _STRETCH):
         _list(node)
-    stretch: tuple[list[ast.AST], int, int] = getattr(node, _STRETCH)
+    stretch: tuple[_Listing, int, int] = getattr(node, _STRETCH)
     return stretch
 
 
 def _list(root: ast.AST) -> None:
-    nodes: list[ast.AST] = []
+    nodes = _Listing()
     stack: list[tuple[ast.AST, int]] = [(root, -1)]
     while stack:
         node, start = stack.pop()
@@ -98,13 +136,18 @@ def _list(root: ast.AST) -> None:
         stack.extend([(child, -1) for child in reversed(children)])
 
 
+@cache
+def _branches(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that may hold nodes: without names, and the marks and operators that all trees share."""
+    return tuple(field for field in kind._fields if field not in _LEAVES)
+
+
 def _children(node: ast.AST) -> list[ast.AST]:
-    # `ast.iter_child_nodes` without the load and store marks and the operators, which all trees share.
     found: list[ast.AST] = []
-    for name in node._fields:
+    for name in _branches(type(node)):
         value = getattr(node, name, None)
         if isinstance(value, list):
-            found.extend([each for each in value if isinstance(each, ast.AST) and not isinstance(each, _MARKS)])
-        elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
+            found.extend([each for each in value if isinstance(each, ast.AST)])
+        elif isinstance(value, ast.AST):
             found.append(value)
     return found

@@ -7,11 +7,13 @@ known of the result; what it cannot say stays unknown.
 
 from __future__ import annotations
 
+import ast
 import itertools
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from aelint.semantics import dims
@@ -36,7 +38,7 @@ __all__ = [
     "facts_of",
     "fresh",
     "is_float",
-    "signature",
+    "parameters",
     "to_dim",
     "to_dims",
     "to_int",
@@ -144,38 +146,52 @@ class Apply:
 
 
 Transfer: TypeAlias = Callable[[Apply], Result]
+Parameters: TypeAlias = tuple[tuple[str, Any], ...]
 AnyTransfer = TypeVar("AnyTransfer", bound=Transfer)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A canonical operation: parameter names with defaults (first the tensor), and its transfer function."""
+    """A canonical operation: its parameters, as Python writes them (first the tensor), and its transfer function."""
 
     name: str
-    params: tuple[tuple[str, Any], ...]
+    signature: str
     transfer: Transfer
-    variadic: str = ""
-    """Name of the parameter that takes all further positional arguments (`view(*shape)`)."""
+
+    @property
+    def params(self) -> Parameters:
+        """The parameters' names, with their defaults."""
+        return parameters(self.signature)[0]
+
+    @property
+    def variadic(self) -> str:
+        """Name of the parameter that takes all further positional arguments (`view(*shape)`); "" without one."""
+        return parameters(self.signature)[1]
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSpec:
-    """A layer class: constructor parameters with defaults, forward parameters, and the operation it applies."""
+    """A layer class: the parameters of its constructor, as Python writes them, and the operation that it applies."""
 
     qualname: str
     operation: Operation
-    init: tuple[tuple[str, Any], ...]
+    constructor: str
     stateful: bool
     """Whether it holds parameters."""
 
+    @property
+    def init(self) -> Parameters:
+        """The constructor's parameters, with their defaults."""
+        return parameters(self.constructor)[0]
 
-def signature(text: str) -> tuple[tuple[tuple[str, Any], ...], str]:
+
+@cache
+def parameters(text: str) -> tuple[Parameters, str]:
     """Parse `"input, dim=None, *rest"` into parameters with defaults and the name of the variadic one.
 
-    A default is a Python literal; `a` without one is `REQUIRED`.
+    A default is a Python literal; `a` without one is `REQUIRED`. A program uses few of the hundreds of
+    operations, so each signature is parsed when it is asked for.
     """
-    import ast  # noqa: PLC0415  # only while the tables are built
-
     arguments = ast.parse(f"def f({text}): ...").body[0].args  # type: ignore[attr-defined]
     positional = [a.arg for a in arguments.args]
     defaults: list[Any] = [REQUIRED] * (len(positional) - len(arguments.defaults))
@@ -204,10 +220,9 @@ class Registry:
 
         Spellings in `functions` are relative to torch: `exp nn.functional.relu`.
         """
-        parsed, variadic = signature(params)
 
         def register(transfer: AnyTransfer) -> AnyTransfer:
-            operation = Operation(name, parsed, transfer, variadic)
+            operation = Operation(name, params, transfer)
             for spelling in functions.split():
                 self.functions[f"torch.{spelling}"] = operation
             for spelling in methods.split():
@@ -220,14 +235,12 @@ class Registry:
         self, classes: str, init: str, forward: str = "input", *, name: str, stateful: bool = False
     ) -> Callable[[AnyTransfer], AnyTransfer]:
         """Register a layer class (spelling relative to `torch.nn`) with its constructor and forward parameters."""
-        constructor, _ = signature(init)
-        parsed, variadic = signature(forward)
 
         def register(transfer: AnyTransfer) -> AnyTransfer:
-            operation = Operation(name, parsed, transfer, variadic)
+            operation = Operation(name, forward, transfer)
             for spelling in classes.split():
                 qualname = f"torch.nn.{spelling}"
-                self.layers[qualname] = LayerSpec(qualname, operation, constructor, stateful)
+                self.layers[qualname] = LayerSpec(qualname, operation, init, stateful)
             return transfer
 
         return register

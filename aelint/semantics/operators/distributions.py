@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aelint.semantics.intervals import ANY, Interval
-from aelint.semantics.operators.api import UNKNOWN, Apply, Facts, Transfer, facts_of, signature, to_dims, unknown
+from aelint.semantics.operators.api import UNKNOWN, Apply, Facts, Transfer, facts_of, parameters, to_dims, unknown
 from aelint.semantics.operators.axes import broadcast, items
 from aelint.semantics.operators.ranges import NONNEGATIVE, NONPOSITIVE, UNIT
 from aelint.semantics.operators.tables import REGISTRY
@@ -74,7 +74,7 @@ def constructor_arguments(value: Object) -> dict[str, Value]:
     family = _family(value)
     if family is None:
         return value.bound
-    params, _ = signature(family.init)
+    params, _ = parameters(family.init)
     bound = dict(zip((name for name, _ in params), value.args, strict=False))
     return (
         {name: default for name, default in params if isinstance(default, float)} | bound | value.kwargs | value.bound

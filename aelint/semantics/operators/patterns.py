@@ -14,7 +14,6 @@ from aelint.semantics.operators.api import (
     Operation,
     Transfer,
     fresh,
-    signature,
     to_dim,
     unknown,
 )
@@ -95,14 +94,13 @@ def _length(name: str, sizes: dict[str, Dim]) -> Dim:
 
 def _register(name: str, layer: str, *, reducing: bool) -> None:
     transfer = _pattern(reducing=reducing)
-    params, _ = signature("tensor, pattern, reduction" if reducing else "tensor, pattern")
-    renamed = (("input", params[0][1]), *params[1:])
-    REGISTRY.functions[f"einops.{name}"] = Operation(f"einops.{name}", renamed, transfer)
+    pattern = "pattern, reduction" if reducing else "pattern"
+    REGISTRY.functions[f"einops.{name}"] = Operation(f"einops.{name}", f"input, {pattern}", transfer)
     if not layer:
         return
-    operation = Operation(f"einops.{name}", signature("input")[0], transfer)
+    operation = Operation(f"einops.{name}", "input", transfer)
     qualname = f"einops.layers.torch.{layer}"
-    REGISTRY.layers[qualname] = LayerSpec(qualname, operation, params[1:], stateful=False)
+    REGISTRY.layers[qualname] = LayerSpec(qualname, operation, pattern, stateful=False)
 
 
 _register("rearrange", "Rearrange", reducing=False)
