@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.program import Program
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 __all__ = ["LostBatches", "lost_batches"]
 
@@ -24,7 +24,7 @@ class LostBatches:
 
 def lost_batches(program: Program) -> Iterator[LostBatches]:
     """Loops whose step waits for a number of rounds (`if (i + 1) % n == 0`) and whose `zero_grad` does not wait."""
-    for loop in (n for n in walk(program.tree) if isinstance(n, ast.For)):
+    for loop in every(ast.For, program.tree):
         waiting = [s for s in loop.body if isinstance(s, ast.If) and not s.orelse and _counts_rounds(s.test)]
         always = [s for s in loop.body if isinstance(s, ast.Expr)]
         backward = next((b for s in loop.body if (b := _call(s, "backward")) is not None), None)

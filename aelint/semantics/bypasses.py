@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 __all__ = ["Bypass", "bypasses"]
 
@@ -30,7 +30,7 @@ class Bypass:
 def bypasses(program: Program) -> Iterator[Bypass]:
     """`ddp.module(x)` and `ddp.module.encode(x)` in a loop with `backward` that never calls `ddp` itself."""
     wrapped = {ast.unparse(t): n for t, n in _wrapped(program.tree)}
-    names = {last_name(n.func) for n in walk(program.tree) if isinstance(n, ast.Call)}
+    names = {last_name(n.func) for n in every(ast.Call, program.tree)}
     if not wrapped or names & _SYNCHRONIZES:
         return
     for loop in _innermost_with_backward(program.tree):

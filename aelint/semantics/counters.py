@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.program import Program
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 __all__ = ["Stuck", "reset_in_each_round", "still_counters"]
 
@@ -34,7 +34,7 @@ def still_counters(program: Program) -> Iterator[Stuck]:
         node = function.node
         if isinstance(node, ast.Lambda) or any(isinstance(n, (ast.Global, ast.Nonlocal)) for n in walk(node)):
             continue
-        uses = [n for n in walk(node) if isinstance(n, ast.Name) and _COUNTS.match(n.id)]
+        uses = [n for n in every(ast.Name, node) if _COUNTS.match(n.id)]
         for name in {u.id for u in uses}:
             stores = [u for u in uses if u.id == name and isinstance(u.ctx, ast.Store)]
             start = next((s for s in own_nodes(node) if isinstance(s, ast.stmt) and _starts(s, name)), None)
@@ -55,9 +55,9 @@ def _starts(statement: ast.stmt, name: str) -> bool:
 def _first_use(function: ast.AST, name: str) -> ast.Name | None:
     """Where a loop hands the counter to a call or computes with it; what is only printed does not count."""
     for loop in (n for n in walk(function) if isinstance(n, _LOOPS)):
-        for call in (n for n in walk(loop) if isinstance(n, ast.Call) and not _shows(n)):
+        for call in (n for n in every(ast.Call, loop) if not _shows(n)):
             for arg in (*call.args, *(k.value for k in call.keywords)):
-                found = next((n for n in walk(arg) if isinstance(n, ast.Name) and n.id == name), None)
+                found = next((n for n in every(ast.Name, arg) if n.id == name), None)
                 if found is not None:
                     return found
     return None
@@ -72,12 +72,12 @@ def _shows(call: ast.Call) -> bool:
 
 def reset_in_each_round(program: Program) -> Iterator[Stuck]:
     """A value that grows in an inner loop, and is set back there under a condition that only the outer loop changes."""
-    for outer in (n for n in walk(program.tree) if isinstance(n, ast.For)):
+    for outer in every(ast.For, program.tree):
         epoch = outer.target.id if isinstance(outer.target, ast.Name) else ""
-        for inner in (n for n in walk(outer) if isinstance(n, ast.For) and n is not outer):
-            changed = {n.id for n in walk(inner) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        for inner in (n for n in every(ast.For, outer) if n is not outer):
+            changed = {n.id for n in every(ast.Name, inner) if isinstance(n.ctx, ast.Store)}
             for branch in (s for s in inner.body if isinstance(s, ast.If) and not s.orelse):
-                read = {n.id for n in walk(branch.test) if isinstance(n, ast.Name)}
+                read = {n.id for n in every(ast.Name, branch.test)}
                 if epoch not in read or read & changed:
                     continue
                 for statement in branch.body:

@@ -14,7 +14,7 @@ from aelint.semantics.loaders import loader_argument
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import Function, Object, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["WrongDivisor", "loaders_behind", "wrong_divisors"]
 
@@ -119,9 +119,9 @@ def _draws_a_part(loader: Object) -> bool:
 
 def _sums_of_indices(program: Program) -> Iterator[WrongDivisor]:
     """Counts of batches that grow by the number of the round, `n += i`, and divide a sum of the same loop."""
-    for loop in (n for n in walk(program.tree) if isinstance(n, ast.For)):
+    for loop in every(ast.For, program.tree):
         index = _enumerated(loop)
-        grown = [s for s in walk(loop) if isinstance(s, ast.AugAssign) and isinstance(s.op, ast.Add)]
+        grown = [s for s in every(ast.AugAssign, loop) if isinstance(s.op, ast.Add)]
         counts = {ast.unparse(s.target) for s in grown if isinstance(s.value, ast.Name) and s.value.id == index}
         sums = {ast.unparse(s.target) for s in grown} - counts
         for node in walk(program.tree) if index and counts else ():

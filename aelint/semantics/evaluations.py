@@ -14,7 +14,7 @@ from aelint.semantics.objectives import LOSSES
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Loop, Store
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import holds
 
 __all__ = [
     "Unjudged",
@@ -71,7 +71,7 @@ def metrics_of_another_loop(program: Program) -> Iterator[Unjudged]:
         found = loaders_behind(added)
         if innermost and found and not any(one is other for one in found for other in around):
             stale = next(one for one in ancestors(added) if one.op == "batch")
-            if stale.site is not None and any(n is stale.site.node for n in walk(event.context.loops[-1].node)):
+            if stale.site is not None and holds(event.context.loops[-1].node, stale.site.node):
                 continue  # `next(batches)` in the body draws another batch in each round
             yield Unjudged(event.site, stale.site, Site(event.site.unit, event.context.loops[-1].node))
 

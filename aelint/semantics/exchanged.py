@@ -13,7 +13,7 @@ from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import ClassValue, External, Function, Instance, Object, Value
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.walk import every, holds, once_per_node, walk
 
 __all__ = ["Exchange", "exchanged_arguments", "exchanged_results"]
 
@@ -162,7 +162,7 @@ def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
         return True
     for other in walk(function.node):
         match other:
-            case ast.For(iter=given) if any(n is node for n in walk(other)) and "reversed(" in ast.unparse(given):
+            case ast.For(iter=given) if holds(other, node) and "reversed(" in ast.unparse(given):
                 return True  # the way back: what came out goes in
             case ast.Call(func=built) if _is_mirrored(ast.unparse(built), text, _given(other), first, second):
                 return True
@@ -200,7 +200,7 @@ def _results(callee: Value) -> Names:
 
 @once_per_node
 def _returned(node: ast.AST) -> list[Names]:
-    ends = [one.value for one in walk(node) if isinstance(one, ast.Return)]
+    ends = [one.value for one in every(ast.Return, node)]
     return [[_name(e) for e in end.elts] if isinstance(end, ast.Tuple) else [] for end in ends]
 
 

@@ -12,7 +12,7 @@ from aelint.semantics.joins import alternatives
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call
 from aelint.semantics.values import External, ListValue, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["Interpolation", "interpolations", "left_out_penalties", "mixed_with_itself", "partial_norms"]
 
@@ -123,7 +123,7 @@ def mixed_with_itself(program: Program) -> Iterator[tuple[Sym, Site]]:
 
 def _second_name(site: Site) -> Site | None:
     """The plain assignment `b = a` that gives a name of the expression what another one has."""
-    names = {n.id for n in walk(site.node) if isinstance(n, ast.Name)}
+    names = {n.id for n in every(ast.Name, site.node)}
     for node in walk(site.unit.tree):
         match node:
             case ast.Assign(targets=[ast.Name(id=new)], value=ast.Name(id=old)) if {new, old} <= names:

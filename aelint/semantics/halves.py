@@ -11,7 +11,7 @@ from aelint.semantics.lineage import depends_on, source
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import ListValue, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import holds, walk
 
 __all__ = ["SeparatedHalves", "separated_halves"]
 
@@ -37,7 +37,7 @@ def separated_halves(program: Program) -> list[SeparatedHalves]:
         parts = listed.items if isinstance(listed, ListValue) else listed if isinstance(listed, tuple) else ()
         if len(parts) != 2 or node.attrs.get("dim") != 1 or node.site is None:
             continue
-        owner = next((p for p in pairs if any(n is node.site.node for n in walk(p[0]))), None)
+        owner = next((p for p in pairs if holds(p[0], node.site.node)), None)
         even = next((s for s in nodes(program) if _is_half(s, 0) and _in(node, s, parts)), None)
         if owner is not None and even is not None and even.site is not None:
             found.setdefault(id(node.site.node), SeparatedHalves(node.site, even.site, owner[1]))

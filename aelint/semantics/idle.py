@@ -17,7 +17,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding
 from aelint.semantics.usage import has_parameters
 from aelint.semantics.values import Function, Object, Sym
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["Idle", "idle_outputs", "overwritten_outputs"]
 
@@ -71,7 +71,7 @@ def _is_printed(binding: Binding) -> bool:
     if any(one.op == "numpy" for value in parts(binding.value) for one in ancestors(value)):
         return True
     function = binding.context.function
-    texts = (n for n in walk(function.node) if isinstance(n, ast.JoinedStr)) if function is not None else ()
+    texts = every(ast.JoinedStr, function.node) if function is not None else ()
     return any(isinstance(n, ast.Name) and n.id == binding.name for text in texts for n in walk(text))
 
 

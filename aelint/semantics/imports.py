@@ -9,7 +9,7 @@ from aelint.semantics.machine import Frame, Machine
 from aelint.semantics.scopes import Module, Scope
 from aelint.semantics.values import MISSING, Sym, Value
 from aelint.sources.unit import SourceUnit
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.walk import every, once_per_node
 
 __all__ = ["load", "member", "run_import"]
 
@@ -140,7 +140,7 @@ def _bound_by(statement: ast.stmt) -> list[tuple[str, ast.stmt]]:
         case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
             return [(name, statement) for name in _assigned(statement)]
         case ast.If() | ast.Try() | ast.With():
-            inner = [s for s in walk(statement) if isinstance(s, ast.stmt) and s is not statement]
+            inner = [s for s in every(ast.stmt, statement) if s is not statement]
             names = dict.fromkeys(
                 n for s in inner if not isinstance(s, (ast.If, ast.Try, ast.With)) for n, _ in _bound_by(s)
             )
@@ -151,7 +151,7 @@ def _bound_by(statement: ast.stmt) -> list[tuple[str, ast.stmt]]:
 
 def _assigned(statement: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[str]:
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    return [n.id for t in targets for n in walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return [n.id for t in targets for n in every(ast.Name, t) if isinstance(n.ctx, ast.Store)]
 
 
 def member(frame: Frame, module: Module, name: str, node: ast.AST) -> Value:

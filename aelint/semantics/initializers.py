@@ -17,7 +17,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.scopes import Module
 from aelint.semantics.values import MISSING, External, Function, Object, Value
 from aelint.syntax.names import uses
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.walk import every, once_per_node, walk
 
 __all__ = [
     "Idle",
@@ -75,7 +75,7 @@ def bias_conditions(program: Program) -> Iterator[Idle]:
     """Branches that set weights only of layers with a bias, where no layer of that kind has one."""
     set_by_hand = {id(f.weight.layer) for f in fillings(program) if f.weight.name == "weight"}
     for module in program.machine.modules.values():
-        for branch in (n for n in walk(module.tree) if isinstance(n, ast.If)):
+        for branch in every(ast.If, module.tree):
             kind = _kind_with_bias(module, branch.test)
             if kind is None or not _initializes_weights(branch.body):
                 continue
@@ -133,7 +133,7 @@ def unmatched(program: Program) -> Iterator[Idle]:
 
 def _delegates(function: Function) -> bool:
     # `m.reset_parameters()` and calls of other functions may set weights too.
-    named = [n.func for n in walk(function.node) if isinstance(n, ast.Call)]
+    named = [n.func for n in every(ast.Call, function.node)]
     return any(isinstance(f, ast.Attribute) and f.attr in {"reset_parameters", "init_weights"} for f in named)
 
 
@@ -172,7 +172,7 @@ def _is_initializer(function: Function) -> bool:
 def rebound_parameters(program: Program) -> Iterator[Idle]:
     """Loops over parameters that bind the loop's name to a new tensor in place of changing the parameter."""
     for unit in program.files:
-        for loop in (n for n in walk(unit.tree) if isinstance(n, ast.For)):
+        for loop in every(ast.For, unit.tree):
             name = _parameter_name(loop)
             last = max((n.lineno for n in uses(loop, name)), default=0)
             for statement in (s for s in loop.body if s.lineno >= last):
@@ -225,9 +225,9 @@ _FILLING = re.compile(r"^(uniform|normal|zeros|ones|constant|xavier_\w+|kaiming_
 
 def overwritten(program: Program) -> Iterator[Idle]:
     """A weight that is filled and filled again at once, of a layer whose bias no statement fills."""
-    for function in (n for n in walk(program.tree) if isinstance(n, ast.FunctionDef)):
+    for function in every(ast.FunctionDef, program.tree):
         filled: dict[str, ast.Call] = {}
-        texts = {ast.unparse(n) for n in walk(function) if isinstance(n, ast.Attribute)}
+        texts = {ast.unparse(n) for n in every(ast.Attribute, function)}
         for statement in function.body:
             target = _filled_weight(statement)
             if target is None:

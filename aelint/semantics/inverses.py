@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.program import Program
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 __all__ = ["WrongInverse", "wrong_inverses"]
 
@@ -27,7 +27,7 @@ def wrong_inverses(program: Program) -> Iterator[WrongInverse]:
     """Sums multiplied by a deviation in a file that normalises with the same mean and deviation, subtraction first."""
     forward: dict[tuple[str, str], ast.AST] = {}
     other: set[tuple[str, str]] = set()
-    nodes = [n for n in walk(program.tree) if isinstance(n, ast.BinOp)]
+    nodes = every(ast.BinOp, program.tree)
     for node in nodes:
         match node:
             case ast.BinOp(left=ast.BinOp(op=ast.Sub(), right=mean), op=ast.Div(), right=std) if _fits(mean, std):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.walk import every, once_per_node, walk
 
 __all__ = ["DeadStore", "dead_stores", "names_read"]
 
@@ -26,7 +26,7 @@ class DeadStore:
 
 def names_read(node: ast.AST) -> set[str]:
     """Every name that is read in a node, nested functions included."""
-    return {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
+    return {n.id for n in every(ast.Name, node) if not isinstance(n.ctx, ast.Store)}
 
 
 @once_per_node
@@ -46,7 +46,7 @@ def dead_stores(function: ast.AST) -> list[DeadStore]:
             always |= names_read(node)
     liveness = _Walk(frozenset(always))
     liveness.block(function.body, frozenset())
-    later = [n for n in walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    later = [n for n in every(ast.Name, function) if isinstance(n.ctx, ast.Store)]
     found = [DeadStore(t, v, _next(t, later)) for t, v in liveness.dead.values() if id(t) not in liveness.read]
     return sorted(found, key=lambda d: (d.target.lineno, d.target.col_offset))
 

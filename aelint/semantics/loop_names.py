@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.syntax.names import uses
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 __all__ = ["Taken", "taken_names"]
 
@@ -66,7 +66,7 @@ def _beside(program: Program, held: ast.Assign, nodes: list[ast.AST]) -> Iterato
             start, end = held.end_lineno or held.lineno, node.lineno
             if name not in names or any(start < n.lineno <= end for n in named):
                 continue
-            calls = (n for s in node.body for n in walk(s) if isinstance(n, ast.Call))
+            calls = (n for s in node.body for n in every(ast.Call, s))
             for call in calls:
                 given = [a.id for a in call.args if isinstance(a, ast.Name)]
                 if name in given and len(set(given) & names.keys()) > max(1, len(names) - 2):
@@ -80,7 +80,7 @@ def _bound(loop: Loop) -> dict[str, ast.Name]:
 
 
 def _names(target: ast.expr) -> dict[str, ast.Name]:
-    return {n.id: n for n in walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {n.id: n for n in every(ast.Name, target) if isinstance(n.ctx, ast.Store)}
 
 
 def _behind(body: list[ast.stmt], later: list[ast.stmt]) -> Iterator[tuple[Loop, list[ast.stmt]]]:

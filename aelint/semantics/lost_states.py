@@ -14,7 +14,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Store
 from aelint.semantics.training import Kind, actions
 from aelint.semantics.values import ClassValue, Function, Instance, Object, Sym, Value
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, holds, own_nodes, walk
 
 __all__ = ["Lost", "averages_left_in", "kept_in_vain", "loads_thrown_away", "networks_shared_by_folds"]
 
@@ -86,7 +86,7 @@ def kept_in_vain(program: Program) -> Iterator[Lost]:
         read = names_read(scope)
         loops = [n for n in own_nodes(scope) if isinstance(n, (ast.For, ast.AsyncFor, ast.While))]
         for branch in (n for n in own_nodes(scope) if isinstance(n, ast.If) and isinstance(n.test, ast.Compare)):
-            around = next((loop for loop in loops if any(n is branch for n in walk(loop))), None)
+            around = next((loop for loop in loops if holds(loop, branch)), None)
             for statement in branch.body:
                 match statement:
                     case ast.Assign(targets=[ast.Name(id=name) as target], value=value) if _is_copied_state(value):
@@ -99,8 +99,8 @@ def _is_used_behind(scope: ast.AST, loop: ast.stmt, value: ast.expr) -> bool:
     """Whether the model whose state is kept is read behind the loop."""
     owners = {
         n.func.value.id
-        for n in walk(value)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and isinstance(n.func.value, ast.Name)
+        for n in every(ast.Call, value)
+        if isinstance(n.func, ast.Attribute) and isinstance(n.func.value, ast.Name)
     }
     end = loop.end_lineno or loop.lineno
     return any(isinstance(n, ast.Name) and n.id in owners and n.lineno > end for n in walk(scope))
@@ -108,7 +108,7 @@ def _is_used_behind(scope: ast.AST, loop: ast.stmt, value: ast.expr) -> bool:
 
 def _is_copied_state(value: ast.expr) -> bool:
     """`copy.deepcopy(model.state_dict())`, or a dictionary of copies."""
-    calls = [n for n in walk(value) if isinstance(n, ast.Call)]
+    calls = every(ast.Call, value)
     names = {n.func.attr if isinstance(n.func, ast.Attribute) else getattr(n.func, "id", "") for n in calls}
     return "state_dict" in names and bool(names & {"deepcopy", "clone", "copy", "cpu"})
 
@@ -170,7 +170,7 @@ def _made(program: Program, optimizer: Object) -> Call | None:
 
 
 def _goes_over_folds(program: Program, loop: ast.For) -> bool:
-    splits = {id(n) for n in walk(loop.iter) if isinstance(n, ast.Call)}
+    splits = {id(n) for n in every(ast.Call, loop.iter)}
     for call in program.calls_to("split", ".split", "sklearn.model_selection.KFold.split"):
         match call.receiver:
             case Sym(op="call", attrs={"callee": callee}) if id(call.site.node) in splits:

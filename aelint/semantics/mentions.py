@@ -10,7 +10,7 @@ import ast
 
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.walk import every, once_per_node
 
 __all__ = ["READS_ANYTHING", "attributes_read", "attributes_read_in", "strings", "strings_in"]
 
@@ -33,10 +33,10 @@ def strings(program: Program) -> frozenset[str]:
 @once_per_node
 def attributes_read_in(tree: ast.AST) -> frozenset[str]:
     """The attributes that code below a node reads of any object."""
-    return frozenset(n.attr for n in walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load))
+    return frozenset(n.attr for n in every(ast.Attribute, tree) if isinstance(n.ctx, ast.Load))
 
 
 @once_per_node
 def strings_in(tree: ast.AST) -> frozenset[str]:
     """The strings that are written below a node."""
-    return frozenset(n.value for n in walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+    return frozenset(n.value for n in every(ast.Constant, tree) if isinstance(n.value, str))

@@ -13,7 +13,7 @@ from aelint.semantics.operators.api import to_number
 from aelint.semantics.program import Program
 from aelint.semantics.quantizers import linear
 from aelint.semantics.values import Instance, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["Forgetful", "Unread", "forgetful_averages", "unread_results"]
 
@@ -140,8 +140,4 @@ def _own_stores(cls: ast.ClassDef) -> Iterator[tuple[ast.AST, str, ast.expr]]:
 
 
 def _loads(value: ast.expr) -> set[str]:
-    return {
-        n.attr
-        for n in walk(value)
-        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "self"
-    }
+    return {n.attr for n in every(ast.Attribute, value) if isinstance(n.value, ast.Name) and n.value.id == "self"}

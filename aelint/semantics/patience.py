@@ -11,7 +11,7 @@ from aelint.rule import Site
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.program import Program
 from aelint.semantics.scores import contest
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = [
     "IgnoredValidation",
@@ -61,7 +61,7 @@ def patiences(program: Program) -> Iterator[Patience]:
 def restarts_waiting(program: Program, branch: ast.AST) -> bool:
     """Whether a branch on this condition sets a counter back to zero that some other line increases."""
     for scope in _scopes(program):
-        grown = {c for n in walk(scope) if isinstance(n, ast.stmt) and (c := _counted(n))}
+        grown = {c for n in every(ast.stmt, scope) if (c := _counted(n))}
         for node in _branches(scope):
             if node.test is branch:
                 return any(_is_reset(s, counter) for s in node.body for counter in grown & _limited(scope))
@@ -127,7 +127,7 @@ def _limited(scope: Scope) -> set[str]:
 
 def _keeps_score(node: ast.If, better: list[ast.stmt]) -> bool:
     """Whether the arm stores what the condition compares with: `if score < best: best = score`."""
-    sides = {ast.unparse(s) for c in walk(node.test) if isinstance(c, ast.Compare) for s in (c.left, *c.comparators)}
+    sides = {ast.unparse(s) for c in every(ast.Compare, node.test) for s in (c.left, *c.comparators)}
     for statement in better:
         match statement:
             case ast.Assign(targets=[target], value=value):
@@ -142,7 +142,7 @@ def _resets(scope: Scope, counter: str) -> int:
     found = 0
     for node in _own(scope):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "__init__":
-            found -= sum(_is_reset(n, counter) for n in walk(node) if isinstance(n, ast.stmt))
+            found -= sum(_is_reset(n, counter) for n in every(ast.stmt, node))
         elif isinstance(node, ast.stmt):
             found += _is_reset(node, counter)
     if not isinstance(scope, ast.ClassDef):
@@ -196,7 +196,7 @@ def ignored_validations(program: Program) -> Iterator[IgnoredValidation]:
         if isinstance(node, ast.Lambda):
             continue
         dead = next((d for d in dead_stores(node) if _HELD_OUT.match(d.target.id) and d.overwritten is None), None)
-        for branch in (n for n in walk(node) if isinstance(n, ast.If)) if dead is not None else ():
+        for branch in every(ast.If, node) if dead is not None else ():
             compared = contest(branch.test, lambda text: "best" in text.lower())
             if compared is not None and isinstance(compared.score, ast.Name) and dead is not None:
                 unit = function.module.unit

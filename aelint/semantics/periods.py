@@ -12,7 +12,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.training import Action, Kind, actions, scheduled
 from aelint.semantics.values import Object, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["Misfit", "doubled_schedules", "flat_schedules", "foreign_units"]
 
@@ -99,7 +99,7 @@ def _counts_epochs(schedule: Object, step: Action) -> bool:
 
 
 def _range_end(call: ast.expr) -> list[ast.expr]:
-    found = (n for n in walk(call) if isinstance(n, ast.Call))
+    found = every(ast.Call, call)
     return [n.args[-1] for n in found if isinstance(n.func, ast.Name) and n.func.id in {"range", "trange"} and n.args]
 
 

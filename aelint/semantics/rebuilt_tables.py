@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.syntax.names import scopes, uses
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 __all__ = ["RebuiltTable", "rebuilt_tables"]
 
@@ -39,13 +39,11 @@ def _is_left(loop: ast.For) -> bool:
 
 
 def _made_in(loop: ast.For) -> Iterator[tuple[str, ast.stmt]]:
-    targets = {n.id for n in walk(loop.target) if isinstance(n, ast.Name)}
+    targets = {n.id for n in every(ast.Name, loop.target)}
     for statement in loop.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys)):
-                named = [
-                    k for k in keys if k is not None and {n.id for n in walk(k) if isinstance(n, ast.Name)} & targets
-                ]
+                named = [k for k in keys if k is not None and {n.id for n in every(ast.Name, k)} & targets]
                 if keys and len(named) == len(keys):
                     yield name, statement
 

@@ -10,7 +10,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.training import Action, Kind, actions, scheduled
 from aelint.semantics.values import DictValue, ListValue, Object, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 __all__ = ["Decay", "decays_per_batch", "early_schedules", "is_over_batches", "unused_schedules"]
 
@@ -124,9 +124,9 @@ def unused_schedules(program: Program) -> Iterator[Object]:
 
 def _steps_out_of_sight(program: Program) -> bool:
     """Whether a function that nothing entered, a handler given to a decorator say, takes some step."""
-    functions = (n for m in program.machine.modules.values() for n in walk(m.tree) if isinstance(n, ast.FunctionDef))
+    functions = (n for m in program.machine.modules.values() for n in every(ast.FunctionDef, m.tree))
     idle = (n for n in functions if id(n) not in program.machine.executed)
-    calls = (n for function in idle for n in walk(function) if isinstance(n, ast.Call))
+    calls = (n for function in idle for n in every(ast.Call, function))
     return any(isinstance(call.func, ast.Attribute) and call.func.attr == "step" for call in calls)
 
 

@@ -14,7 +14,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.values import ClassValue, Function
 from aelint.syntax.names import uses
 from aelint.syntax.signatures import FunctionNode, default_numbers, defaults, parameters
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.walk import every, once_per_node, walk
 
 __all__ = ["Setting", "ignored_parameters", "ignored_weights", "stored_in_vain"]
 
@@ -98,7 +98,7 @@ def ignored_parameters(program: Program) -> Iterator[Setting]:
         if not isinstance(node, ast.FunctionDef) or function.decorators or not _may_read(program, function):
             continue
         body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-        read = {n.id for s in body for n in walk(s) if isinstance(n, ast.Name)}
+        read = {n.id for s in body for n in every(ast.Name, s)}
         if not body or all(isinstance(s, (ast.Pass, ast.Raise)) for s in body) or read & READS_ANYTHING:
             continue
         accepted = [a for a in parameters(node) if a.arg != "self"]
@@ -131,7 +131,7 @@ def _has_prescribed_signature(program: Program, function: Function, name: str) -
     """
     owner, node = function.owner, function.node
     if owner is None:
-        called = {id(n.func) for unit in program.files for n in walk(unit.tree) if isinstance(n, ast.Call)}
+        called = {id(n.func) for unit in program.files for n in every(ast.Call, unit.tree)}
         return any(id(n) not in called for unit in program.files for n in uses(unit.tree, function.name))
     if _is_handed_out(owner.node, function.name):
         return True
@@ -143,7 +143,7 @@ def _has_prescribed_signature(program: Program, function: Function, name: str) -
 
 def _is_handed_out(cls: ast.AST, name: str) -> bool:
     """Whether another method reads the method without calling it: `return self.length_average`, one of several."""
-    called = {id(n.func) for n in walk(cls) if isinstance(n, ast.Call)}
+    called = {id(n.func) for n in every(ast.Call, cls)}
     return any(isinstance(n, ast.Attribute) and n.attr == name and id(n) not in called for n in walk(cls))
 
 

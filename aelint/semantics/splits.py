@@ -14,7 +14,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, ListValue, Object, Sym, Value
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = [
     "Part",
@@ -152,7 +152,7 @@ def all_edges_beside_training_edges(program: Program) -> Iterator[tuple[Site, st
     for function in program.own_functions if encoded else ():
         if isinstance(function.node, ast.Lambda) or not _trains(function.node):
             continue
-        loads = [n for n in walk(function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+        loads = [n for n in every(ast.Name, function.node) if isinstance(n.ctx, ast.Load)]
         for name in {n.id for n in loads} & training.keys():
             for node in loads:
                 if id(node) in encoded and whole.get(node.id) is training[name]:

@@ -10,7 +10,7 @@ from aelint.rule import Site
 from aelint.semantics.batches import is_held_out_name, is_training_name
 from aelint.semantics.program import Program
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["StandIn", "stand_ins"]
 
@@ -31,8 +31,8 @@ def stand_ins(program: Program) -> Iterator[StandIn]:
     """`test_loader = DataLoader(train_set)` and `batches = iter(self.train_loader)` beside an unread `test_...`."""
     candidates = [
         StandIn(Site(program.unit, source), target, given, other)
-        for node in walk(program.tree)
-        if isinstance(node, ast.Assign) and len(node.targets) == 1
+        for node in every(ast.Assign, program.tree)
+        if len(node.targets) == 1
         for target, source in _made_from(node)
         if is_held_out_name(target) and is_training_name(given := last_name(source))
         for other in _counterparts(given, target)
@@ -72,8 +72,8 @@ def _counterparts(given: str, target: str) -> Iterator[str]:
 
 
 def _stored(tree: ast.AST) -> set[str]:
-    found = {n.id for n in walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    found |= {n.attr for n in walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    found = {n.id for n in every(ast.Name, tree) if isinstance(n.ctx, ast.Store)}
+    found |= {n.attr for n in every(ast.Attribute, tree) if isinstance(n.ctx, ast.Store)}
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.syntax.names import scopes
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 __all__ = ["Conditioned", "either_or_steps", "inverted_intervals"]
 
@@ -44,7 +44,7 @@ def inverted_intervals(program: Program) -> Iterator[Conditioned]:
             computes = False
             for statement in loop.body:
                 if isinstance(statement, ast.If) and computes and _holds_between(statement.test):
-                    called = [n for s in statement.body for n in walk(s) if isinstance(n, ast.Call)]
+                    called = [n for s in statement.body for n in every(ast.Call, s)]
                     step = next((n for n in called if (o := _stepped(n)) and "opt" in o), None)
                     if step is not None and any(_is_method(n, "zero_grad") for n in called) and not statement.orelse:
                         yield Conditioned(Site(program.unit, statement.test), Site(program.unit, step))

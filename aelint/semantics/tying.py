@@ -11,7 +11,7 @@ from aelint.semantics.parameters import Weight, weight_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Event, Store
 from aelint.semantics.values import Object, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 __all__ = ["Copied", "copied_weights"]
 
@@ -70,7 +70,7 @@ def _ties_in_another_branch(event: Event) -> bool:
     function = event.context.function
     if function is None or not event.context.guards:
         return False
-    shared = (n for n in walk(function.node) if isinstance(n, ast.Assign))
+    shared = every(ast.Assign, function.node)
     return any(
         isinstance(n.value, ast.Attribute)
         and n.value.attr == "weight"

@@ -15,7 +15,7 @@ from aelint.rule import Site
 from aelint.semantics.angles import MODULES, Evaluation, UnknownValueError, start
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 __all__ = ["OddTable", "odd_tables"]
 
@@ -180,10 +180,10 @@ def _flat(program: Program, nodes: list[ast.AST], bound: dict[str, ast.expr]) ->
     for node in nodes:
         match node:
             case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=float() as small)) if 0 < small <= 0.01:
-                indices = [left, *(bound[n.id] for n in walk(left) if isinstance(n, ast.Name) and n.id in bound)]
-                names = {n.attr for i in indices for n in walk(i) if isinstance(n, ast.Attribute)}
+                indices = [left, *(bound[n.id] for n in every(ast.Name, left) if n.id in bound)]
+                names = {n.attr for i in indices for n in every(ast.Attribute, i)}
                 first = [a.value for a in nodes if isinstance(a, ast.Assign) and _sets(a, left)]
-                names |= {n.attr for value in first for n in walk(value) if isinstance(n, ast.Attribute)}
+                names |= {n.attr for value in first for n in every(ast.Attribute, value)}
                 if "arange" in names:
                     yield OddTable(Site(program.unit, node), "flat")
             case _:

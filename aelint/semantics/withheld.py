@@ -15,7 +15,7 @@ from aelint.semantics.values import MISSING, Function, Instance, Object
 from aelint.syntax.names import last_name, uses
 from aelint.syntax.options import destination
 from aelint.syntax.signatures import default_numbers, parameters
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.walk import every, once_per_node, walk
 
 __all__ = ["Withheld", "options_withheld", "overwritten_parameters", "settings_withheld"]
 
@@ -186,7 +186,7 @@ def overwritten_parameters(program: Program) -> Iterator[Withheld]:
 
 
 def _is_drawn(value: ast.expr) -> bool:
-    calls = (n.func for n in walk(value) if isinstance(n, ast.Call))
+    calls = (n.func for n in every(ast.Call, value))
     return any(isinstance(f, ast.Attribute) and f.attr in {"rand", "randn", "uniform", "random_sample"} for f in calls)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["is_own_attribute", "last_name", "scopes", "uses"]
 
@@ -22,7 +22,7 @@ def last_name(node: ast.AST) -> str:
 
 def uses(node: ast.AST, name: str) -> list[ast.Name]:
     """The places below a node where a variable of that name is read, set or deleted."""
-    return [n for n in walk(node) if isinstance(n, ast.Name) and n.id == name]
+    return [n for n in every(ast.Name, node) if n.id == name]
 
 
 def is_own_attribute(node: ast.AST) -> bool:

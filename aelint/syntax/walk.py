@@ -11,15 +11,19 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from typing import TypeVar, cast
 
 __all__ = ["dissolve", "every", "holds", "once_per_node", "own_nodes", "walk"]
 
 _STRETCH = "_aelint_stretch"
 _LEAVES = frozenset("ctx op ops id attr arg asname module level kind type_comment conversion simple is_async".split())
+_BRANCHES: dict[type[ast.AST], tuple[str, ...]] = {}
+"""For each kind of node the fields that may hold nodes: without names, and the marks and operators that all trees share."""
 _SHORT = 12
 """Nodes below which looking at each is faster than looking into the list of their kind."""
+_ABSTRACT = {ast.AST, ast.mod, ast.stmt, ast.expr, ast.pattern, ast.excepthandler}
+"""Kinds of which no node is, but their subclasses."""
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
@@ -51,7 +55,7 @@ def walk(node: ast.AST) -> list[ast.AST]:
 def every(kind: type[Node], node: ast.AST) -> list[Node]:
     """Those nodes of a walk that are of a kind, in the same order."""
     nodes, start, end = _stretch(node)
-    if end - start <= _SHORT:
+    if end - start <= _SHORT or kind in _ABSTRACT:
         return [one for one in nodes[start:end] if isinstance(one, kind)]
     places = nodes.places(kind)
     return cast("list[Node]", [nodes[p] for p in places[bisect_left(places, start) : bisect_left(places, end)]])
@@ -63,7 +67,7 @@ def holds(outer: ast.AST, inner: ast.AST) -> bool:
     own = getattr(inner, _STRETCH, None)
     if own is None or own[0] is not nodes:
         return any(one is inner for one in nodes[start:end])
-    return start <= own[1] < end
+    return bool(start <= own[1] < end)
 
 
 def once_per_node(question: Callable[[ast.AST], Answer]) -> Callable[[ast.AST], Answer]:
@@ -136,15 +140,12 @@ def _list(root: ast.AST) -> None:
         stack.extend([(child, -1) for child in reversed(children)])
 
 
-@cache
-def _branches(kind: type[ast.AST]) -> tuple[str, ...]:
-    """The fields of a kind of node that may hold nodes: without names, and the marks and operators that all trees share."""
-    return tuple(field for field in kind._fields if field not in _LEAVES)
-
-
 def _children(node: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
-    for name in _branches(type(node)):
+    kind = type(node)
+    if (branches := _BRANCHES.get(kind)) is None:
+        branches = _BRANCHES[kind] = tuple(field for field in kind._fields if field not in _LEAVES)
+    for name in branches:
         value = getattr(node, name, None)
         if isinstance(value, list):
             found.extend([each for each in value if isinstance(each, ast.AST)])

@@ -52,7 +52,7 @@ def test_a_walk_is_in_the_order_of_the_source_and_ends_with_its_node(tree):
     assert all(n is not tree.body[2] for n in walk(function))
 
 
-@pytest.mark.parametrize("kind", [ast.Name, ast.Call, ast.Constant, ast.AsyncFor, ast.While])
+@pytest.mark.parametrize("kind", [ast.Name, ast.Call, ast.Constant, ast.AsyncFor, ast.While, ast.stmt])
 @pytest.mark.parametrize("whole_first", [True, False], ids=["the tree was listed before", "the part is listed first"])
 def test_every_node_of_a_kind(tree, kind, whole_first):
     if whole_first:

@@ -57,7 +57,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL137",
@@ -79,7 +79,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _bare_strings(program: Program, test: ast.expr) -> Iterator[Finding]:
-    for part in (n for n in walk(test) if isinstance(n, ast.BoolOp) and isinstance(n.op, ast.Or)):
+    for part in (n for n in every(ast.BoolOp, test) if isinstance(n.op, ast.Or)):
         compared = next((v for v in part.values if isinstance(v, ast.Compare) and _is_membership(v)), None)
         for value in part.values:
             if (

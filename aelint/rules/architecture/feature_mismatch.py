@@ -62,7 +62,7 @@ from aelint.semantics import Program
 from aelint.semantics.contradictions import Contradiction, contradictions, misuse, owner_of, source_of_size, unflattened
 from aelint.semantics.values import Instance, Object, Sym, Value
 from aelint.semantics.wording import layer_title, place, shape_text, size_text
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL103",
@@ -118,7 +118,7 @@ def _handed_sizes(program: Program, layer: Value) -> Instance | None:
     owner = owner_of(program, layer) if isinstance(layer, Object) else None
     if owner is None or owner.site is None or not isinstance(layer, Object) or layer.site is None:
         return None
-    names = {n.id for n in walk(layer.site.node) if isinstance(n, ast.Name)}
+    names = {n.id for n in every(ast.Name, layer.site.node)}
     given = {name: value for name, value in owner.arguments.items() if name in names}
     others = [
         i for i in program.networks if i.cls is owner.cls and i.site is not None and i.site.node is not owner.site.node

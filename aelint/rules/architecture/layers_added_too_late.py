@@ -75,7 +75,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL127",
@@ -116,8 +116,8 @@ def _local_lists(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     stores.setdefault(target.id, []).append(node.value)
-    bound = [n.id for n in walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    grown = [n.target.id for n in walk(function) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)]
+    bound = [n.id for n in every(ast.Name, function) if isinstance(n.ctx, ast.Store)]
+    grown = [n.target.id for n in every(ast.AugAssign, function) if isinstance(n.target, ast.Name)]
     return [
         name
         for name, values in stores.items()
@@ -146,7 +146,7 @@ def _late_additions(
                 if isinstance(taken, ast.Name) and taken.id == name:
                     containers.append(node)
                     understood.add(id(taken))
-    reads = [n for n in walk(function) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    reads = [n for n in every(ast.Name, function) if n.id == name and isinstance(n.ctx, ast.Load)]
     if not containers or any(id(n) not in understood for n in reads):
         return None
     last = max(containers, key=lambda n: n.lineno)

@@ -65,7 +65,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL126",
@@ -128,8 +128,8 @@ def check(program: Program) -> Iterator[Finding]:
 def _namesakes(program: Program) -> Iterator[Finding]:
     """`self.dice = BCELoss()` beside `self.bce = BCELoss()`, where a class `DiceLoss` of the same file is never built."""
     named = {c.name: _plain(c.name) for c in program.own_classes}
-    built = {n.id for n in walk(program.tree) if isinstance(n, ast.Name)}
-    built |= {n.value for n in walk(program.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    built = {n.id for n in every(ast.Name, program.tree)}
+    built |= {n.value for n in every(ast.Constant, program.tree) if isinstance(n.value, str)}
     for cls in program.own_classes:
         parts = [part for part in (_part(n) for n in walk(cls.node)) if part is not None and part[1] in named]
         for attribute, name, call in parts:

@@ -67,7 +67,7 @@ from aelint.semantics.kinds import is_network
 from aelint.semantics.memo import per_program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL125",
@@ -149,7 +149,7 @@ def _variables(tree: ast.Module) -> list[ast.Name]:
                 used.add(id(name))
             case ast.Attribute(value=ast.Name() as name, attr=attr) if attr not in _OF_TENSORS:
                 used.add(id(name))
-    reads = (n for n in walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    reads = (n for n in every(ast.Name, tree) if isinstance(n.ctx, ast.Load))
     # Capitals are classes: a missing import.
     return [n for n in reads if id(n) not in used and not n.id[:1].isupper()]
 
@@ -205,5 +205,5 @@ def _guarded(tree: ast.Module) -> set[int]:
 
 
 def _catches(kind: ast.expr) -> bool:
-    names = {n.id for n in walk(kind) if isinstance(n, ast.Name)}
+    names = {n.id for n in every(ast.Name, kind)}
     return bool(names & {"NameError", "Exception", "BaseException"})

@@ -70,7 +70,7 @@ from aelint.semantics.operators.api import to_int
 from aelint.semantics.trace import Call
 from aelint.semantics.training import Kind, actions
 from aelint.semantics.values import Object, Sym
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL503",
@@ -121,7 +121,7 @@ def _is_whole(loader: Object) -> bool:
 def _is_renewal(program: Program, start: Call) -> bool:
     """Whether the iterator is only made when another one has come to its end."""
     trees = [m.tree for m in program.machine.modules.values() if m.unit is start.site.unit]
-    handlers = [n for tree in trees for n in walk(tree) if isinstance(n, ast.ExceptHandler)]
+    handlers = [n for tree in trees for n in every(ast.ExceptHandler, tree)]
     return any(inner is start.site.node for handler in handlers for inner in walk(handler))
 
 

@@ -92,7 +92,7 @@ from aelint.semantics.loaders import loader_argument
 from aelint.semantics.repetition import parameters
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 RULE = Rule(
     code="AEL504",
@@ -171,7 +171,7 @@ def _worker_fault(seed: ast.expr, worker: set[str]) -> str | None:
         return (
             "in a current loader this number is the same in every epoch, so that all epochs get the same random numbers"
         )
-    names = {n.id for n in walk(seed) if isinstance(n, ast.Name)}
+    names = {n.id for n in every(ast.Name, seed)}
     if names & worker:
         return None
     if isinstance(seed, ast.Constant) and isinstance(seed.value, int):

@@ -73,7 +73,7 @@ from aelint.semantics.lineage import ancestors
 from aelint.semantics.storage import changes, is_fixed, owner
 from aelint.semantics.trace import Activation, Context
 from aelint.semantics.values import Instance, ListValue, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL508",
@@ -157,9 +157,7 @@ def _augmented(program: Program) -> Iterator[Finding]:
         function, value = binding.context.function, binding.value
         if function is None or not isinstance(value, Sym) or not value.inputs or _visit(binding.context) is None:
             continue
-        statement = next(
-            (n for n in walk(function.node) if isinstance(n, ast.AugAssign) and n.target is binding.site.node), None
-        )
+        statement = next((n for n in every(ast.AugAssign, function.node) if n.target is binding.site.node), None)
         before = value.inputs[0]
         if statement is None or not isinstance(before, Sym) or not _is_array(program, before):
             continue

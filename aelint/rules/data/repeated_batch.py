@@ -79,7 +79,7 @@ from aelint.semantics import Program
 from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes
 from aelint.semantics.values import ClassValue, External, Function
 from aelint.sources.unit import SourceUnit
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 RULE = Rule(
     code="AEL501",
@@ -203,7 +203,7 @@ def _batch_loops(root: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef, unit
 
 
 def _is_printed(node: ast.AST, loop: ast.For) -> bool:
-    calls = (n for n in walk(loop) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "print")
+    calls = (n for n in every(ast.Call, loop) if isinstance(n.func, ast.Name) and n.func.id == "print")
     return any(node is inner for call in calls for inner in walk(call))
 
 

@@ -67,7 +67,7 @@ from aelint.semantics.subsets import unseen_settings
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
 from aelint.semantics.wording import place
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import holds, walk
 
 RULE = Rule(
     code="AEL512",
@@ -148,7 +148,7 @@ def _unread(tree: ast.Module, node: ast.For) -> bool:
     if not isinstance(node.target, ast.Name) or node.target.id.startswith("_"):
         return False
     functions = [n for n in walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    around = [f for f in functions if any(one is node for one in walk(f))]
+    around = [f for f in functions if holds(f, node)]
     return node.target.id not in names_read(around[-1] if around else tree)
 
 
@@ -177,7 +177,7 @@ def _replaced(program: Program, loops: list[_Seen]) -> Iterator[Finding]:
 
 def _runs_in(seen: _Seen, function: Function | None) -> bool:
     tree = function.node if function is not None else None
-    return tree is None or any(n is seen.loop.node for n in walk(tree))
+    return tree is None or holds(tree, seen.loop.node)
 
 
 def _only_looks(seen: _Seen) -> bool:

@@ -79,7 +79,7 @@ from aelint.semantics.trace import Binding, Store
 from aelint.semantics.values import Sym, Value
 from aelint.syntax.blocks import blocks
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL608",
@@ -115,7 +115,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _keeps_model(statement: ast.If) -> bool:
     """Whether the branch saves the state of a model."""
-    called = [last_name(n.func) for s in statement.body for n in walk(s) if isinstance(n, ast.Call)]
+    called = [last_name(n.func) for s in statement.body for n in every(ast.Call, s)]
     return any(word in name for name in called for word in _KEEPS)
 
 

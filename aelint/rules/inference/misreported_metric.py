@@ -88,7 +88,7 @@ from aelint.semantics.trace import Binding, Loop, Store
 from aelint.semantics.twice_divided import means_divided_again
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL607",
@@ -133,12 +133,12 @@ def _left_at_once(program: Program) -> Iterator[Finding]:
     for function in program.own_functions:
         if isinstance(function.node, ast.Lambda):
             continue
-        for loop in (n for n in walk(function.node) if isinstance(n, ast.For)):
+        for loop in every(ast.For, function.node):
             ending = loop.body[-1]
             if not isinstance(ending, ast.Return) or ending.value is None or _may_go_on(loop):
                 continue
             added = {s.target.id for s in loop.body if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name)}
-            returned = {n.id for n in walk(ending.value) if isinstance(n, ast.Name)}
+            returned = {n.id for n in every(ast.Name, ending.value)}
             if added & returned:
                 name, site = min(added & returned), Site(function.module.unit, ending)
                 yield Finding(

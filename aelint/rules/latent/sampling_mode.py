@@ -76,7 +76,7 @@ from aelint.semantics.trace import Guard
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, holds, walk
 
 RULE = Rule(
     code="AEL215",
@@ -112,7 +112,7 @@ def _inverted(program: Program) -> Iterator[Finding]:
 
 
 def _holds(function: ast.AST, test: ast.AST) -> bool:
-    return any(node is test for node in walk(function))
+    return holds(function, test)
 
 
 def _is_evaluation(guard: Guard) -> bool:
@@ -129,7 +129,7 @@ def _is_training(test: ast.AST) -> bool:
 
 def _draws_once(function: ast.AST) -> bool:
     """Whether the function draws in one place, so that nothing is drawn in the other mode."""
-    drawn = [n for n in walk(function) if isinstance(n, ast.Call) and last_name(n.func) in _DRAWS]
+    drawn = [n for n in every(ast.Call, function) if last_name(n.func) in _DRAWS]
     return len(drawn) == 1
 
 

@@ -75,7 +75,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.values import Shape
 from aelint.semantics.wording import shape_text
 from aelint.syntax.names import is_own_attribute
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL207",
@@ -117,7 +117,7 @@ def _encodes_one(program: Program, site: Site) -> bool:
     for function in program.functions:
         node = function.node
         if site.lies_in(Site(function.module.unit, node)):
-            calls = (n for n in walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
+            calls = (n for n in every(ast.Call, node) if isinstance(n.func, ast.Attribute))
             if any(
                 isinstance(a, ast.List) and len(a.elts) == 1 for n in calls if is_own_attribute(n.func) for a in n.args
             ):

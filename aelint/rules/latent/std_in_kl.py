@@ -82,7 +82,7 @@ from aelint.semantics.readings import Reading, plain_scales, readings
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym, Value
 from aelint.semantics.wording import place
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import holds
 
 RULE = Rule(
     code="AEL204",
@@ -209,7 +209,7 @@ def _passed(program: Program, reading: Reading, tensor: Sym) -> Site | None:
 def _contains(function: Function, site: Site) -> bool:
     if function.module.unit is not site.unit:
         return False
-    return any(node is site.node for node in walk(function.node))
+    return holds(function.node, site.node)
 
 
 def _parameter_of(call: Call, function: Function, tensor: Sym) -> str | None:

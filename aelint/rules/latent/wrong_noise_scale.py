@@ -78,7 +78,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.readings import Reading, readings
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL206",
@@ -158,7 +158,7 @@ def _wrong(one: Posterior, noise: Sym, reading: Reading) -> str:
 
 def _is_written(one: Posterior, factor: float) -> bool:
     """Whether the factor is a literal of the sample's own expression, and no named setting."""
-    numbers = [n.value for n in walk(one.site.node) if isinstance(n, ast.Constant) and type(n.value) in {int, float}]
+    numbers = [n.value for n in every(ast.Constant, one.site.node) if type(n.value) in {int, float}]
     return any(
         isinstance(n, (int, float)) and n and (close(n, abs(factor)) or close(1 / n, abs(factor))) for n in numbers
     )

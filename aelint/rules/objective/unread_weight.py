@@ -64,7 +64,7 @@ from aelint.semantics.mentions import attributes_read_in, strings_in
 from aelint.semantics.values import ClassValue
 from aelint.semantics.wording import place
 from aelint.syntax.names import is_own_attribute, last_name
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL326",
@@ -153,7 +153,7 @@ def _unweighted(owner: ast.ClassDef, name: str) -> tuple[ast.BinOp, str] | None:
     if word in _NOT_OF_A_TERM:
         return None
     for method in _methods(owner):
-        inner = {id(n.left) for n in walk(method) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)}
+        inner = {id(n.left) for n in every(ast.BinOp, method) if isinstance(n.op, ast.Add)}
         for node in walk(method):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and id(node) not in inner:
                 operands = [o for o in _operands(node) if _is_term(o)]
@@ -196,7 +196,7 @@ def _belongs(term: str, word: str | None) -> bool:
 
 def _multiplies(owner: ast.ClassDef, name: str) -> bool:
     """Whether a method multiplies something with the attribute and adds it up."""
-    operations = [n for method in _methods(owner) for n in walk(method) if isinstance(n, ast.BinOp)]
+    operations = [n for method in _methods(owner) for n in every(ast.BinOp, method)]
     sums = [n for n in operations if isinstance(n.op, (ast.Add, ast.Sub))]
     factors = (s for total in sums for n in walk(total) if _is_product(n) for s in (n.left, n.right))
     return any(is_own_attribute(one) and last_name(one) == name for one in factors)

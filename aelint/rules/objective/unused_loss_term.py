@@ -79,7 +79,7 @@ from aelint.semantics.trace import Binding, Call
 from aelint.semantics.unweighed import unweighed_terms
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL314",
@@ -180,10 +180,10 @@ def _is_looked_at(binding: Binding) -> bool:
     if isinstance(root, (ast.FunctionDef, ast.AsyncFunctionDef)) and not any(
         dead.target is binding.site.node for dead in dead_stores(root)
     ):
-        ends = (n.value for n in walk(root) if isinstance(n, ast.Attribute) and n.attr == "backward")
-        places += [*(n for n in walk(root) if isinstance(n, ast.BinOp)), *ends]
+        ends = (n.value for n in every(ast.Attribute, root) if n.attr == "backward")
+        places += [*(n for n in every(ast.BinOp, root)), *ends]
     # `loss[0]`, as it was once read off.
-    places += [n.value for n in walk(root) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
+    places += [n.value for n in every(ast.Subscript, root) if isinstance(n.ctx, ast.Load)]
     return any(isinstance(n, ast.Name) and n.id == binding.name for place in places for n in walk(place))
 
 

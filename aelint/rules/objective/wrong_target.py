@@ -64,7 +64,7 @@ from aelint.semantics.lineage import ancestors, depends_on, source, through_resh
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym
 from aelint.semantics.wording import place
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import holds
 
 RULE = Rule(
     code="AEL307",
@@ -125,7 +125,7 @@ def _given_twice(program: Program, one: Comparison) -> Site | None:
             continue
         given = [v for v in (*call.args, *call.kwargs.values()) if isinstance(v, Sym)]
         twice = any(a is b for i, a in enumerate(given) for b in given[:i] if a in {one.first, one.second})
-        if twice and any(node is one.site.node for node in walk(call.callee.node)):
+        if twice and holds(call.callee.node, one.site.node):
             return call.site
     return None
 

@@ -74,7 +74,7 @@ from aelint.semantics.lineage import ancestors
 from aelint.semantics.modules import submodules
 from aelint.semantics.values import Instance, Object, Sym
 from aelint.semantics.wording import layers_place
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL401",
@@ -105,7 +105,7 @@ def check(program: Program) -> Iterator[Finding]:
 def _is_a_fixture(tree: ast.Module, place: ast.AST) -> bool:
     """Whether a network lives inside of one function, which does not train it: known weights give known numbers."""
     for function in (n for n in walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
-        local = [n for n in walk(function) if isinstance(n, ast.ClassDef)]
+        local = every(ast.ClassDef, function)
         if any(inner is place for cls in local for inner in walk(cls)):
             return not any(isinstance(n, ast.Attribute) and n.attr in _TRAINING for n in walk(function))
     return False

@@ -58,7 +58,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.syntax.blocks import blocks
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL418",
@@ -73,7 +73,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each assignment to a single group that a loop over all groups was written for."""
     for block in blocks(program.tree):
         yield from _behind_loops(program, block)
-    for loop in (node for node in walk(program.tree) if isinstance(node, ast.For)):
+    for loop in every(ast.For, program.tree):
         yield from _fixed_index(program, loop)
 
 
@@ -105,8 +105,8 @@ def _is_groups(node: ast.expr) -> bool:
 def _fixed_index(program: Program, loop: ast.For) -> Iterator[Finding]:
     counted = [
         n.args[0]
-        for n in walk(loop.iter)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "len" and len(n.args) == 1
+        for n in every(ast.Call, loop.iter)
+        if isinstance(n.func, ast.Name) and n.func.id == "len" and len(n.args) == 1
     ]
     groups = {ast.unparse(c) for c in counted if _is_groups(c)}
     body = [n for s in loop.body for n in walk(s)]

@@ -72,7 +72,7 @@ from aelint.semantics.dims import Dim
 from aelint.semantics.objectives import LOSSES, Objective, Summand, objectives
 from aelint.semantics.quantizers import Difference, differences
 from aelint.semantics.values import Sym
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL703",
@@ -157,7 +157,7 @@ def _in_branch(leaf: Sym) -> bool:
     site = leaf.site
     if site is None:
         return False
-    branches = (n for n in walk(site.unit.tree) if isinstance(n, ast.If) and not _is_main(n))
+    branches = (n for n in every(ast.If, site.unit.tree) if not _is_main(n))
     return any(site.lies_in(Site(site.unit, branch)) for branch in branches)
 
 

@@ -101,7 +101,7 @@ from aelint.semantics.modules import submodules
 from aelint.semantics.repetition import parameters
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL714",
@@ -131,7 +131,7 @@ def _ignored_arguments(program: Program) -> Iterator[Finding]:
             continue
         if isinstance(function.node, ast.Lambda) or not _has_weights(decoder):
             continue
-        read = {n.id for n in walk(function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        read = {n.id for n in every(ast.Name, function.node) if isinstance(n.ctx, ast.Load)}
         for name, value in zip(parameters(function.node)[1:], call.args, strict=False):
             encoder = made.get(value.id) if isinstance(value, Sym) else None
             if name in read or encoder is None or encoder.receiver is decoder or not _has_weights(encoder.receiver):
