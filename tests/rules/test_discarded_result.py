@@ -33,6 +33,30 @@ def test_silent_on_own_objects_with_such_methods():
     assert rows(rule, HEAD + "def show(board):\n    board.view(3)\n    board.permute(1)\n") == []
 
 
+CHOSEN = (
+    HEAD
+    + """
+from library import Big, Small
+def main(big, device):
+    if big:
+        {first}
+    else:
+        {second}
+    model.to(dtype=torch.float16)
+"""
+)
+
+
+def test_silent_on_one_of_two_foreign_modules():
+    first, second = "model = Big.load('a').to(device)", "model = Small().to(device)"
+    assert rows(rule, CHOSEN.format(first=first, second=second)) == []
+
+
+def test_fires_on_one_of_two_tensors():
+    first, second = "model = torch.rand(2).to(device)", "model = torch.rand(3).to(device)"
+    assert rows(rule, CHOSEN.format(first=first, second=second)) == [13]
+
+
 def test_silent_on_the_axes_of_a_figure():
     source = (
         HEAD

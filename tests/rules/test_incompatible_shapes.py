@@ -99,6 +99,15 @@ def test_silent_where_a_condition_asks_for_the_shape():
     assert rows(rule, source) == []
 
 
+def test_silent_where_a_condition_asks_for_the_type_of_the_elements():
+    source = HEAD + (
+        "def f(target):\n    if target.dtype.is_floating_point:\n"
+        "        return torch.rand(3, 4, 8) - torch.rand(3, 4)\n"
+        "    if torch.is_floating_point(target):\n        return torch.rand(3, 4, 8) - torch.rand(3, 4)\n"
+    )
+    assert rows(rule, source) == []
+
+
 @pytest.mark.parametrize(
     "expression",
     [

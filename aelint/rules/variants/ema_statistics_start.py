@@ -77,7 +77,7 @@ from aelint.rule import Finding, Note, Rewrite, Rule
 from aelint.semantics import Program
 from aelint.semantics.lineage import ancestors, through_reshapes
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym
+from aelint.semantics.values import Sym, Value
 
 RULE = Rule(
     code="AEL705",
@@ -101,6 +101,8 @@ def check(program: Program) -> Iterator[Finding]:
         sums = [a for a in ancestors(value.attrs.get("input")) if a.id in buffers and _copies(a, roots)]
         counts = [a for a in ancestors(value.attrs.get("other")) if a.id in buffers and a.op == "zeros"]
         for count in counts[:1] if sums else ():
+            if _is_started(program, count):
+                continue
             registered, total = buffers[count.id], buffers[sums[0].id]
             yield _finding(registered, total, count)
 
@@ -121,6 +123,23 @@ def _updates(program: Program) -> Iterator[tuple[Sym, Sym]]:
         match store.target, through_reshapes(store.value):
             case Sym() as target, Sym(op="truediv") as value if store.name == "data":
                 yield target, value
+
+
+_STARTS = frozenset({"add_", "copy_", "fill_"})
+
+
+def _is_started(program: Program, count: Sym) -> bool:
+    """Whether a function of its own fills the count, with what the first batch holds, say; an average scales it too."""
+    written: dict[int, set[str]] = {}
+    for call in program.calls:
+        if call.method.endswith("_") and _depends(call.receiver, count):
+            methods = written.setdefault(id(call.context.function), set())
+            methods.add("mul_" if any(_depends(one, count) for one in call.args) else call.method)
+    return any(methods & _STARTS and "mul_" not in methods for methods in written.values())
+
+
+def _depends(value: Value, count: Sym) -> bool:
+    return any(one is count for one in ancestors(value))
 
 
 def _copies(tensor: Sym, roots: set[int]) -> bool:
