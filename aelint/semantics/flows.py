@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.algebra import Algebra, algebra_of
-from aelint.semantics.formulas import Exp, Leaf, Log
+from aelint.semantics.formulas import Exp, Form, Leaf, Log
 from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.memo import per_program
 from aelint.semantics.objectives import Objective, objectives, summands
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Return
-from aelint.semantics.values import ListValue, Sym, Value
+from aelint.semantics.values import Sym, elements
 
 __all__ = ["WrongSign", "reversed_determinants", "rewarded_determinants"]
 
@@ -75,28 +75,28 @@ def _powers(algebra: Algebra, moved: Sym) -> dict[int, tuple[float, Site]]:
     """The power of `exp(s)` that multiplies a tensor, by the id of `s`, where it is one alone."""
     found: dict[int, tuple[float, Site]] = {}
     for part in _joined(moved):
-        form = algebra.form(part) or {}
         met: dict[int, set[float]] = {}
-        for term in form:
-            for generator, power in term:
-                match generator:
-                    case Exp(of=inner) if len(term) > 1:
-                        for leaf, exponent in inner:
-                            if isinstance(leaf, Leaf) and isinstance(leaf.key, Sym):
-                                met.setdefault(leaf.key.id, set()).add(power * exponent)
-                    case _:
-                        pass
+        for scale, power in _scales(algebra.form(part) or {}):
+            met.setdefault(scale.id, set()).add(power)
         for key, powers in met.items():
             if len(powers) == 1 and part.site is not None:
                 found[key] = (powers.pop(), part.site)
     return found
 
 
+def _scales(form: Form) -> Iterator[tuple[Sym, float]]:
+    """Each `s` and `p` of a factor `exp(p * s)` of anything."""
+    factors = ((generator, power) for term in form if len(term) > 1 for generator, power in term)
+    for generator, power in factors:
+        for inner, exponent in generator.of if isinstance(generator, Exp) else ():
+            if isinstance(inner, Leaf) and isinstance(inner.key, Sym):
+                yield inner.key, power * exponent
+
+
 def _joined(value: Sym) -> list[Sym]:
     """The tensors that a tensor is joined from, itself where it is not."""
-    tensors: Value = value.attrs.get("tensors") if value.op in {"cat", "stack"} else None
-    listed = tensors.items if isinstance(tensors, ListValue) else tensors if isinstance(tensors, tuple) else ()
-    return [t for t in listed if isinstance(t, Sym)] or [value]
+    parts = elements(value.attrs.get("tensors")) if value.op in {"cat", "stack"} else None
+    return [part for part in parts or () if isinstance(part, Sym)] or [value]
 
 
 @per_program

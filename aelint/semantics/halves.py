@@ -10,7 +10,7 @@ from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import depends_on, source
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
-from aelint.semantics.values import ListValue, Sym, Value
+from aelint.semantics.values import Sym, Value, elements
 from aelint.syntax.walk import holds, walk
 
 __all__ = ["SeparatedHalves", "separated_halves"]
@@ -33,8 +33,7 @@ def separated_halves(program: Program) -> list[SeparatedHalves]:
         return []
     found: dict[int, SeparatedHalves] = {}
     for node in nodes(program):
-        listed = node.attrs.get("tensors") if node.op == "cat" else None
-        parts = listed.items if isinstance(listed, ListValue) else listed if isinstance(listed, tuple) else ()
+        parts = (elements(node.attrs.get("tensors")) or []) if node.op == "cat" else []
         if len(parts) != 2 or node.attrs.get("dim") != 1 or node.site is None:
             continue
         owner = next((p for p in pairs if holds(p[0], node.site.node)), None)
@@ -44,7 +43,7 @@ def separated_halves(program: Program) -> list[SeparatedHalves]:
     return list(found.values())
 
 
-def _in(joined: Sym, even: Sym, parts: tuple[Value, ...] | list[Value]) -> bool:
+def _in(joined: Sym, even: Sym, parts: list[Value]) -> bool:
     """Whether the joined parts come of the two halves of one tensor."""
     whole = source(even)
     return (

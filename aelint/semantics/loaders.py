@@ -8,7 +8,7 @@ from aelint.semantics import calls, dims, transforms
 from aelint.semantics.datasets import PictureSize, argument, pictures_in
 from aelint.semantics.intervals import Interval
 from aelint.semantics.machine import Frame
-from aelint.semantics.values import Bound, DictValue, Function, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.values import Bound, DictValue, Function, Instance, ListValue, Object, Sym, Value, elements
 
 __all__ = ["attribute", "element", "loader_argument", "random_split", "sample"]
 
@@ -103,7 +103,7 @@ def random_split(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value]
     """`torch.utils.data.random_split`: one subset for each length, without overlap."""
     data = args[0] if args else kwargs.get("dataset")
     lengths = args[1] if len(args) > 1 else kwargs.get("lengths")
-    items = list(lengths) if isinstance(lengths, tuple) else lengths.items if isinstance(lengths, ListValue) else None
+    items = elements(lengths)
     if items is None:
         return Sym("call", (*args, *kwargs.values()), {"callee": "random_split"}, frame.site(node))
     parts: list[Value] = []

@@ -8,7 +8,7 @@ from aelint.rule import Site
 from aelint.semantics.dims import Dim, add
 from aelint.semantics.lineage import RESHAPES, source, through, through_reshapes
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.values import ListValue, Sym, Value
+from aelint.semantics.values import Sym, Value, elements
 
 __all__ = ["Cut", "cut_of", "mask_tokens", "order_of", "writes_of"]
 
@@ -94,8 +94,7 @@ def mask_tokens(value: Sym) -> Dim | None:
     joined = through_reshapes(value)
     if not isinstance(joined, Sym) or joined.op != "cat":
         return None
-    listed = joined.attrs.get("tensors")
-    parts = listed.items if isinstance(listed, ListValue) else list(listed) if isinstance(listed, tuple) else []
+    parts = elements(joined.attrs.get("tensors")) or []
     axis = joined.attrs.get("dim", 0)
     total: Dim = 0
     found = False

@@ -12,7 +12,19 @@ from aelint.semantics.dims import Dim
 from aelint.semantics.intervals import ANY, Interval
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators.api import to_dim, to_number
-from aelint.semantics.values import Bound, External, Function, Instance, ListValue, Object, Partial, Shape, Sym, Value
+from aelint.semantics.values import (
+    Bound,
+    External,
+    Function,
+    Instance,
+    ListValue,
+    Object,
+    Partial,
+    Shape,
+    Sym,
+    Value,
+    elements,
+)
 
 __all__ = ["PREFIX", "channel_numbers", "parameter", "steps_of", "transform"]
 
@@ -40,7 +52,7 @@ def steps_of(step: Value) -> list[Value] | None:
     if not (isinstance(step, Object) and _class_of(step) == "Compose" and step.name.startswith(PREFIX)):
         return [step]
     listed = step.args[0] if step.args else step.kwargs.get("transforms")
-    items = list(listed) if isinstance(listed, tuple) else listed.items if isinstance(listed, ListValue) else None
+    items = elements(listed)
     if items is None or (isinstance(listed, ListValue) and not listed.complete):
         return None
     nested = [steps_of(item) for item in items]
@@ -145,8 +157,8 @@ def _sized(frame: Frame, step: Object, value: Value, node: ast.AST) -> Value:
 
 
 def _two_sizes(step: Object, wanted: Value, height: int | None, width: int | None) -> tuple[int | None, int | None]:
-    items = list(wanted) if isinstance(wanted, tuple) else wanted.items if isinstance(wanted, ListValue) else [wanted]
-    sizes = [d if isinstance(d := to_dim(i), int) else None for i in items]
+    given = elements(wanted)
+    sizes = [d if isinstance(d := to_dim(i), int) else None for i in (given if given is not None else [wanted])]
     if len(sizes) == 2:
         return sizes[0], sizes[1]
     if len(sizes) != 1 or sizes[0] is None:

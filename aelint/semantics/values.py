@@ -33,6 +33,7 @@ __all__ = [
     "Splice",
     "Sym",
     "Value",
+    "elements",
     "is_constant",
 ]
 
@@ -258,6 +259,17 @@ class _Missing:
 
 
 MISSING: Any = _Missing()
+
+
+def elements(value: Value) -> list[Value] | None:
+    """What a list or a tuple holds, as far as it is known; None for anything else."""
+    match value:
+        case ListValue(items=items):
+            return items
+        case tuple():
+            return list(value)
+        case _:
+            return None
 
 
 def is_constant(value: Value) -> bool:

@@ -83,7 +83,7 @@ from aelint.semantics.graph import consumers, nodes
 from aelint.semantics.lineage import source
 from aelint.semantics.operators.api import to_int
 from aelint.semantics.trace import Call
-from aelint.semantics.values import ListValue, Object, Shape, Sym, Value
+from aelint.semantics.values import Object, Shape, Sym, Value, elements
 from aelint.semantics.wording import place, shape_text
 
 RULE = Rule(
@@ -254,8 +254,7 @@ def _is_zero(index: Value) -> bool:
 
 
 def _listed(joined: Sym) -> list[Value]:
-    listed = joined.attrs.get("tensors")
-    return listed.items if isinstance(listed, ListValue) else list(listed) if isinstance(listed, tuple) else []
+    return elements(joined.attrs.get("tensors")) or []
 
 
 def _inputs(program: Program) -> Iterator[Finding]:
