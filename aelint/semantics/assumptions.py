@@ -10,7 +10,7 @@ from dataclasses import replace
 from aelint.rule import Finding, Note, Site
 from aelint.semantics.program import Program
 from aelint.semantics.values import ClassValue, Function, Value
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["with_assumptions"]
 
@@ -48,12 +48,11 @@ def _is_size(value: Value) -> bool:
 
 def _identifiers(site: Site) -> Iterator[str]:
     """The names in the class, function or statement of the file in which a place lies."""
-    for statement in site.unit.tree.body:
-        if site.lies_in(Site(site.unit, statement)):
-            for node in walk(statement):
-                match node:
-                    case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
-                        yield name
+    around = (s for s in site.unit.tree.body if site.lies_in(Site(site.unit, s)))
+    for node in (n for statement in around for n in walk(statement)):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                yield name
 
 
 def _aliases(program: Program) -> dict[str, set[str]]:
@@ -68,13 +67,10 @@ def _aliases(program: Program) -> dict[str, set[str]]:
         for parameter, value in passed:
             if isinstance(value, ast.Attribute):
                 found.setdefault(value.attr, set()).add(parameter)
-    for module in program.machine.modules.values():
-        for node in walk(module.tree):
-            match node:
-                case ast.Assign(
-                    targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=ast.Attribute(attr=source)
-                ):
-                    found.setdefault(source, set()).add(name)
+    for node in (n for unit in program.files for n in every(ast.Assign, unit.tree)):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=ast.Attribute(attr=source)):
+                found.setdefault(source, set()).add(name)
     return found
 
 

@@ -126,7 +126,7 @@ def _was_read_only(network: Instance, name: str) -> bool:
 @per_program
 def _names_set(program: Program) -> frozenset[str]:
     """Every name that some code sets on some object, or that a string may name."""
-    return frozenset().union(*(_names_set_in(module.tree) for module in program.machine.modules.values()))
+    return frozenset().union(*(_names_set_in(unit.tree) for unit in program.files))
 
 
 @once_per_node

@@ -12,7 +12,8 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
-from aelint.semantics.values import ClassValue, External, Function, Instance, Object, Value
+from aelint.semantics.values import ClassValue, External, Function, Instance, Value
+from aelint.syntax.signatures import FunctionNode
 from aelint.syntax.walk import every, holds, once_per_node, walk
 
 __all__ = ["Exchange", "exchanged_arguments", "exchanged_results"]
@@ -57,18 +58,20 @@ def exchanged_arguments(program: Program) -> list[Exchange]:
 def exchanged_results(program: Program) -> list[Exchange]:
     """Assignments that unpack two results of a function under each other's names; each once."""
     called = {id(c.site.node): c for c in program.calls}
-    found: dict[int, Exchange] = {}
+    found: list[Exchange] = []
     for node in walk(program.tree):
         match node:
-            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as value) if id(value) in called:
+            case ast.Assign(targets=[ast.Tuple(elts=names) as target], value=ast.Call() as value) if (
+                id(value) in called
+            ):
                 call = called[id(value)]
-                results = _results(call.callee)
-                for first, second in _crossed([_name(t) for t in targets], results):
+                for first, second in _crossed([_name(n) for n in names], _results(call.callee)):
                     if not _is_meant(call, value, first, second):
-                        site = Site(program.unit, node.targets[0])
-                        text = ast.unparse(value.func)
-                        found.setdefault(id(node), Exchange(site, first, second, text, _place(call.callee)))
-    return list(found.values())
+                        site, text = Site(program.unit, target), ast.unparse(value.func)
+                        found.append(Exchange(site, first, second, text, _place(call.callee)))
+            case _:
+                pass
+    return found
 
 
 def _name(node: ast.expr) -> str:
@@ -93,25 +96,35 @@ def _given(node: ast.Call) -> Names:
 def _parameters(call: Call) -> Names:
     match call.callee:
         case Function(node=node, owner=owner):
-            names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+            names = _positional(node)
             return names[1:] if owner is not None and names[:1] in (["self"], ["cls"]) else names
         case External(name=name) if name in REGISTRY.functions:
             return [key for key, _ in REGISTRY.functions[name].params]
         case External(name=name) if name in REGISTRY.layers:
             return [key for key, _ in REGISTRY.layers[name].init]
-        case Instance(cls=cls):
-            forward = cls.find("forward")
-            return _without_self(forward) if isinstance(forward, Function) else []
-        case ClassValue() as cls:
-            start = cls.find("__init__")
-            return _without_self(start) if isinstance(start, Function) else []
+        case Instance() | ClassValue() as callee:
+            function = _run(callee)
+            return _positional(function.node)[1:] if function is not None else []
         case _:
             return []
 
 
-def _without_self(function: Function) -> Names:
-    node = function.node
-    return [a.arg for a in (*node.args.posonlyargs, *node.args.args)][1:]
+def _positional(function: FunctionNode) -> Names:
+    return [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+
+
+def _run(callee: Value) -> Function | None:
+    """The function of the project that a call of it runs."""
+    match callee:
+        case Function():
+            return callee
+        case Instance(cls=cls):
+            found = cls.find("forward")
+        case ClassValue():
+            found = callee.find("__init__")
+        case _:
+            return None
+    return found if isinstance(found, Function) else None
 
 
 def _crossed(names: Names, parameters: Names) -> Iterator[tuple[str, str]]:
@@ -189,10 +202,8 @@ _SIZE = re.compile(r"dim|chan|feat|size|width|(^|_)(in|out)(_|$)")
 
 def _results(callee: Value) -> Names:
     """The names that every end of a function returns, in order."""
-    function = (
-        callee if isinstance(callee, Function) else callee.cls.find("forward") if isinstance(callee, Instance) else None
-    )
-    if not isinstance(function, Function) or isinstance(function.node, ast.Lambda):
+    function = _run(callee)
+    if function is None or isinstance(callee, ClassValue) or isinstance(function.node, ast.Lambda):
         return []
     ends = _returned(function.node)
     return ends[0] if ends and all(end == ends[0] for end in ends) else []
@@ -205,12 +216,5 @@ def _returned(node: ast.AST) -> list[Names]:
 
 
 def _place(callee: Value) -> Site | None:
-    match callee:
-        case Function(node=node, module=module):
-            return Site(module.unit, node)
-        case Instance(cls=cls) if isinstance(forward := cls.find("forward"), Function):
-            return Site(forward.module.unit, forward.node)
-        case ClassValue() as cls if isinstance(start := cls.find("__init__"), Function):
-            return Site(start.module.unit, start.node)
-        case Object() | _:
-            return None
+    function = _run(callee)
+    return Site(function.module.unit, function.node) if function is not None else None

@@ -14,6 +14,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Store
 from aelint.semantics.training import Kind, actions
 from aelint.semantics.values import ClassValue, Function, Instance, Object, Sym, Value
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import every, holds, own_nodes, walk
 
 __all__ = ["Lost", "averages_left_in", "kept_in_vain", "loads_thrown_away", "networks_shared_by_folds"]
@@ -84,15 +85,24 @@ def kept_in_vain(program: Program) -> Iterator[Lost]:
             continue
         unread = {id(d.target) for d in dead_stores(scope)} if not isinstance(scope, ast.Module) else None
         read = names_read(scope)
-        loops = [n for n in own_nodes(scope) if isinstance(n, (ast.For, ast.AsyncFor, ast.While))]
-        for branch in (n for n in own_nodes(scope) if isinstance(n, ast.If) and isinstance(n.test, ast.Compare)):
-            around = next((loop for loop in loops if holds(loop, branch)), None)
-            for statement in branch.body:
-                match statement:
-                    case ast.Assign(targets=[ast.Name(id=name) as target], value=value) if _is_copied_state(value):
-                        unused = name not in read and (unread is None or id(target) in unread)
-                        if unused and around is not None and _is_used_behind(scope, around, value):
-                            yield Lost(Site(program.unit, statement), Site(program.unit, branch.test), name)
+        for loop, branch, kept in _kept_states(scope):
+            name = last_name(kept.targets[0])
+            unused = name not in read and (unread is None or id(kept.targets[0]) in unread)
+            if unused and _is_used_behind(scope, loop, kept.value):
+                yield Lost(Site(program.unit, kept), Site(program.unit, branch.test), name)
+
+
+def _kept_states(scope: ast.AST) -> Iterator[tuple[ast.stmt, ast.If, ast.Assign]]:
+    """`best = copy.deepcopy(model.state_dict())` under a comparison: the outermost loop around it, the branch, the line."""
+    loops = [n for n in own_nodes(scope) if isinstance(n, (ast.For, ast.AsyncFor, ast.While))]
+    for branch in (n for n in own_nodes(scope) if isinstance(n, ast.If) and isinstance(n.test, ast.Compare)):
+        around = next((loop for loop in loops if holds(loop, branch)), None)
+        for statement in branch.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name()], value=value) if around is not None and _is_copied_state(value):
+                    yield around, branch, statement
+                case _:
+                    pass
 
 
 def _is_used_behind(scope: ast.AST, loop: ast.stmt, value: ast.expr) -> bool:
@@ -118,7 +128,7 @@ _PUTS_IN = frozenset({"copy_to", "apply_shadow"})
 
 def averages_left_in(program: Program) -> Iterator[Lost]:
     """Averaged weights that a training loop copies into the network while its own are stored, and never takes out again."""
-    nodes = (n for m in program.machine.modules.values() for n in walk(m.tree))
+    nodes = (n for unit in program.files for n in walk(unit.tree))
     called = {n.func.attr for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
     if "restore" in called or program.machine.stopped:
         return

@@ -124,7 +124,7 @@ def unused_schedules(program: Program) -> Iterator[Object]:
 
 def _steps_out_of_sight(program: Program) -> bool:
     """Whether a function that nothing entered, a handler given to a decorator say, takes some step."""
-    functions = (n for m in program.machine.modules.values() for n in every(ast.FunctionDef, m.tree))
+    functions = (n for unit in program.files for n in every(ast.FunctionDef, unit.tree))
     idle = (n for n in functions if id(n) not in program.machine.executed)
     calls = (n for function in idle for n in every(ast.Call, function))
     return any(isinstance(call.func, ast.Attribute) and call.func.attr == "step" for call in calls)

@@ -35,12 +35,10 @@ def severed_parts(program: Program) -> Iterator[Severed]:
     live = frozenset[int]().union(*(r.live for _, r in known))
     layers = {id(o): o for o in program.layers}
     for update, reached in known:
-        for step in update.steps:
-            if step.held.known:
-                behind = _by_cut(reached, step, layers, live)
-                for cut, parts in behind:
-                    if not any(_is_kept_elsewhere(program, p) for p in parts):
-                        yield Severed(cut, tuple(parts), update, step)
+        for step in (s for s in update.steps if s.held.known):
+            for cut, behind in _by_cut(reached, step, layers, live):
+                if not any(_is_kept_elsewhere(program, layer) for layer in behind):
+                    yield Severed(cut, tuple(behind), update, step)
 
 
 def severed_terms(program: Program) -> Iterator[Severed]:
@@ -52,11 +50,8 @@ def severed_terms(program: Program) -> Iterator[Severed]:
         parts = terms(update.backward.of)
         for term in parts if len(parts) > 1 else ():
             reached = reach(term)
-            if (
-                reached.everything
-                or not (reached.live or _is_all_detached(term))
-                or any(reached.live & s.held.owners for s in update.steps)
-            ):
+            trained = any(reached.live & s.held.owners for s in update.steps)
+            if reached.everything or trained or not (reached.live or _is_all_detached(term)):
                 continue
             for step in update.steps:
                 for cut, behind in _by_cut(reached, step, layers, frozenset()):

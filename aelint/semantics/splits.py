@@ -131,8 +131,8 @@ def whole_beside_training_part(program: Program) -> Iterator[tuple[Site, str, st
     training = [f for f in program.own_functions if not isinstance(f.node, ast.Lambda) and _trains(f.node)]
     if not training:
         return
-    read = {key for module in program.machine.modules.values() for key, _ in _reads(module.tree)}
-    stored = {key for module in program.machine.modules.values() for key in _keys(module.tree)}
+    read = {key for unit in program.files for key, _ in _reads(unit.tree)}
+    stored = {key for unit in program.files for key in _keys(unit.tree)}
     for function in training:
         mine = list(_reads(function.node))
         for key, node in mine:

@@ -40,9 +40,9 @@ def stand_ins(program: Program) -> Iterator[StandIn]:
     if not candidates:
         return
     stored, read = set[str](), set[str]()
-    for known in program.machine.modules.values():
-        stored |= _stored(known.tree)
-        read |= _looked_at(known.tree)
+    for unit in program.files:
+        stored |= _stored(unit.tree)
+        read |= _looked_at(unit.tree)
     yield from (c for c in candidates if c.unread in stored and c.unread not in read)
 
 

@@ -27,7 +27,7 @@ class Conditioned:
 def either_or_steps(program: Program) -> Iterator[Conditioned]:
     """An optimiser that steps only where its schedule does not: `if scheduler: scheduler.step()` `else: optimizer.step()`."""
     for scope in scopes(program.tree):
-        steps = [n for n in own_nodes(scope) if (owner := _stepped(n)) and "opt" in owner]
+        steps = [n for n in own_nodes(scope) if "opt" in _stepped(n)]
         for branch in (n for n in own_nodes(scope) if isinstance(n, ast.If)):
             first, second = _steps_in(branch.body), _steps_in(branch.orelse)
             for scheduled, other in ((first, second), (second, first)):
@@ -41,14 +41,26 @@ def inverted_intervals(program: Program) -> Iterator[Conditioned]:
     """Steps and clearing under `if i % n:`, which holds for every round but each n-th, behind a backward pass."""
     for scope in scopes(program.tree):
         for loop in (n for n in own_nodes(scope) if isinstance(n, _LOOPS)):
-            computes = False
-            for statement in loop.body:
-                if isinstance(statement, ast.If) and computes and _holds_between(statement.test):
-                    called = [n for s in statement.body for n in every(ast.Call, s)]
-                    step = next((n for n in called if (o := _stepped(n)) and "opt" in o), None)
-                    if step is not None and any(_is_method(n, "zero_grad") for n in called) and not statement.orelse:
-                        yield Conditioned(Site(program.unit, statement.test), Site(program.unit, step))
-                computes = computes or any(_is_method(n, "backward") for n in walk(statement))
+            for branch in _behind_backward(loop.body):
+                step = _cleared_step(branch) if _holds_between(branch.test) and not branch.orelse else None
+                if step is not None:
+                    yield Conditioned(Site(program.unit, branch.test), Site(program.unit, step))
+
+
+def _behind_backward(body: list[ast.stmt]) -> Iterator[ast.If]:
+    """The branches of a loop's body that follow a backward pass."""
+    computed = False
+    for statement in body:
+        if computed and isinstance(statement, ast.If):
+            yield statement
+        computed = computed or any(_is_method(n, "backward") for n in every(ast.Call, statement))
+
+
+def _cleared_step(branch: ast.If) -> ast.Call | None:
+    """The step of an optimiser in a branch that clears gradients, too."""
+    called = [n for s in branch.body for n in every(ast.Call, s)]
+    clears = any(_is_method(n, "zero_grad") for n in called)
+    return next((n for n in called if clears and "opt" in _stepped(n)), None)
 
 
 def _holds_between(test: ast.expr) -> bool:

@@ -106,30 +106,38 @@ def _sine(call: ast.Call) -> tuple[str, ast.expr] | None:
 
 def _uneven(program: Program, waves: list[_Wave], bound: dict[str, ast.expr]) -> Iterator[OddTable]:
     for sine, cosine in itertools.pairwise(waves):
-        if (
-            (sine.kind, cosine.kind) != ("sin", "cos")
-            or sine.table != cosine.table
-            or not _are_neighbours(sine, cosine)
-        ):
+        paired = (sine.kind, cosine.kind) == ("sin", "cos") and sine.table == cosine.table
+        if not paired or not _are_neighbours(sine, cosine):
             continue
-        unit = program.unit
-        places = Site(unit, cosine.statement), Site(unit, sine.statement)
         if _alternates_over_rows(sine, cosine, bound):
-            yield OddTable(Site(unit, sine.statement), "rows", places[0])
+            yield OddTable(Site(program.unit, sine.statement), "rows", Site(program.unit, cosine.statement))
             continue
         try:
-            first, second = (Evaluation(bound, 2) for _ in range(2))
-            same = math.isclose(first.of(sine.angle), second.of(cosine.angle), rel_tol=1e-9)
-            if not first.powers:
-                continue
-            if not same:
-                inner = isinstance(sine.angle, ast.Subscript) or _has_steps(sine.angle)
-                site = Site(unit, first.powers[-1]) if inner else places[0]
-                yield OddTable(site, "columns" if inner else "pair", places[1])
-            elif _is_growing(sine.angle, bound):
-                yield OddTable(places[1], "growing")
+            slip = _slip(program, sine, cosine, bound)
         except (UnknownValueError, ArithmeticError, ValueError):
             continue
+        if slip is not None:
+            yield slip
+
+
+def _slip(program: Program, sine: _Wave, cosine: _Wave, bound: dict[str, ast.expr]) -> OddTable | None:
+    """What is wrong with the angles of a pair, from their values at one place.
+
+    Raises:
+        UnknownValueError: The angles hang on something that is not known.
+        ArithmeticError: They cannot be computed there.
+        ValueError: They cannot be computed there.
+    """
+    unit, at_sine = program.unit, Site(program.unit, sine.statement)
+    first, second = Evaluation(bound, 2), Evaluation(bound, 2)
+    same = math.isclose(first.of(sine.angle), second.of(cosine.angle), rel_tol=1e-9)
+    if not first.powers:
+        return None
+    if same:
+        return OddTable(at_sine, "growing") if _is_growing(sine.angle, bound) else None
+    if isinstance(sine.angle, ast.Subscript) or _has_steps(sine.angle):
+        return OddTable(Site(unit, first.powers[-1]), "columns", at_sine)
+    return OddTable(Site(unit, cosine.statement), "pair", at_sine)
 
 
 def _has_steps(angle: ast.expr) -> bool:

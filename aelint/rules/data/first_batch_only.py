@@ -70,7 +70,7 @@ from aelint.semantics.operators.api import to_int
 from aelint.semantics.trace import Call
 from aelint.semantics.training import Kind, actions
 from aelint.semantics.values import Object, Sym
-from aelint.syntax.walk import every, walk
+from aelint.syntax.walk import every, holds
 
 RULE = Rule(
     code="AEL503",
@@ -88,7 +88,7 @@ def check(program: Program) -> Iterator[Finding]:
         loader, start = _restarted(call, started)
         if loader is None or start is None or not keeps_order(loader):
             continue
-        if _is_renewal(program, start) or _is_whole(loader):
+        if _is_renewal(start) or _is_whole(loader):
             continue
         if any(
             _in_the_same_round(call, start, loss) and contributes(call.result, loss) and _is_trained(program, loss)
@@ -118,11 +118,9 @@ def _is_whole(loader: Object) -> bool:
     return count is not None and size is not None and size >= count
 
 
-def _is_renewal(program: Program, start: Call) -> bool:
+def _is_renewal(start: Call) -> bool:
     """Whether the iterator is only made when another one has come to its end."""
-    trees = [m.tree for m in program.machine.modules.values() if m.unit is start.site.unit]
-    handlers = [n for tree in trees for n in every(ast.ExceptHandler, tree)]
-    return any(inner is start.site.node for handler in handlers for inner in walk(handler))
+    return any(holds(handler, start.site.node) for handler in every(ast.ExceptHandler, start.site.unit.tree))
 
 
 def _is_trained(program: Program, loss: Call) -> bool:

@@ -189,6 +189,6 @@ def _only_looks(seen: _Seen) -> bool:
 
 def _is_dead(program: Program, function: Function | None, name: str) -> bool:
     if function is None:
-        return not any(name in names_read(m.tree) for m in program.machine.modules.values())
+        return not any(name in names_read(unit.tree) for unit in program.files)
     node = function.node
     return not isinstance(node, ast.Lambda) and any(d.target.id == name for d in dead_stores(node))

@@ -59,7 +59,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL613",
@@ -79,8 +79,7 @@ def check(program: Program) -> Iterator[Finding]:
     logged = _logged(program)
     if not logged or not _has_modules(program):
         return
-    nodes = (n for m in program.machine.modules.values() for n in walk(m.tree))
-    texts = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    texts = [n.value for unit in program.files for n in every(ast.Constant, unit.tree) if isinstance(n.value, str)]
     for node, name in _monitored(program.tree):
         known = {name, *(name.removesuffix(s) for s in _SUFFIXES)}
         # A name that stands in the text again may be logged by code that is not understood.
@@ -100,31 +99,32 @@ def _has_modules(program: Program) -> bool:
 
 def _logged(program: Program) -> set[str]:
     """The constant names that are logged; empty if some name is not constant."""
-    found: set[str] = set()
-    for module in program.machine.modules.values():
-        for node in walk(module.tree):
-            match node:
-                case ast.Call(func=ast.Attribute(attr="log", value=ast.Name(id="self")), args=[first, *_]):
-                    if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
-                        return set()
-                    found.add(first.value)
-                case ast.Call(func=ast.Attribute(attr="log_dict"), args=[first, *_]):
-                    keys = first.keys if isinstance(first, ast.Dict) else [None]
-                    if not all(isinstance(k, ast.Constant) and isinstance(k.value, str) for k in keys):
-                        return set()
-                    found.update(str(k.value) for k in keys if isinstance(k, ast.Constant))
-    return found
+    names = [name for unit in program.files for call in every(ast.Call, unit.tree) for name in _names_logged(call)]
+    texts = [n.value for n in names if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return set(texts) if len(texts) == len(names) else set()
+
+
+def _names_logged(call: ast.Call) -> list[ast.expr | None]:
+    """The names that a call logs values under; None for names that are not written there."""
+    match call:
+        case ast.Call(func=ast.Attribute(attr="log", value=ast.Name(id="self")), args=[name, *_]):
+            return [name]
+        case ast.Call(func=ast.Attribute(attr="log_dict"), args=[values, *_]):
+            return [*values.keys] if isinstance(values, ast.Dict) else [None]
+        case _:
+            return []
 
 
 def _monitored(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """What callbacks, and dictionaries that configure them, say they watch."""
     for node in walk(tree):
         match node:
             case ast.Call(func=func, keywords=keywords) if last_name(func) in _CALLBACKS:
-                for keyword in keywords:
-                    if keyword.arg == "monitor" and isinstance(keyword.value, ast.Constant) and keyword.value.value:
-                        yield node, str(keyword.value.value)
+                watched = [k.value for k in keywords if k.arg == "monitor"]
             case ast.Dict(keys=keys, values=values):
-                for key, value in zip(keys, values, strict=True):
-                    named = isinstance(key, ast.Constant) and key.value == "monitor"
-                    if named and isinstance(value, ast.Constant) and isinstance(value.value, str):
-                        yield node, value.value
+                pairs = zip(keys, values, strict=True)
+                watched = [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "monitor"]
+            case _:
+                continue
+        named = (v.value for v in watched if isinstance(v, ast.Constant))
+        yield from ((node, name) for name in named if isinstance(name, str) and name)

@@ -113,16 +113,18 @@ def _input(call: Call) -> Shape | None:
 def _states(program: Program) -> Iterator[Finding]:
     for call in program.calls_to(*_RECURRENT):
         shape, layer = _input(call), call.receiver
-        state = call.bound.get("hx")
-        parts = state if isinstance(state, tuple) else (state,)
         if shape is None or len(shape) not in {2, 3} or not isinstance(layer, Object):
             continue
-        for part in parts:
-            if isinstance(part, Sym) and part.shape is not None and part.site is not None:
-                fault = _state_fault(part.shape, shape, layer)
-                if fault is not None:
-                    note = Note(call.site, f"the input has shape {shape_text(shape)}")
-                    yield Finding(part.site, f"the initial state of `{call.name}` {fault}", (note,))
+        for part in _tensors(call.bound.get("hx")):
+            fault = _state_fault(part.shape, shape, layer) if part.shape is not None else None
+            if fault is not None and part.site is not None:
+                note = Note(call.site, f"the input has shape {shape_text(shape)}")
+                yield Finding(part.site, f"the initial state of `{call.name}` {fault}", (note,))
+
+
+def _tensors(state: Value) -> list[Sym]:
+    """The one tensor of a state, or the two of an LSTM's."""
+    return [part for part in (state if isinstance(state, tuple) else (state,)) if isinstance(part, Sym)]
 
 
 def _state_fault(state: Shape, given: Shape, layer: Object) -> str | None:
@@ -159,9 +161,7 @@ def _steps(program: Program) -> Iterator[Finding]:
         match call.result:
             case (Sym() as output, states):
                 made[output.id] = ("output", call)
-                for state in states if isinstance(states, tuple) else (states,):
-                    if isinstance(state, Sym):
-                        made[state.id] = ("state", call)
+                made.update({state.id: ("state", call) for state in _tensors(states)})
     for node in nodes(program) if made else ():
         whole = node.attrs.get("input")
         if node.op != "getitem" or not isinstance(whole, Sym) or whole.id not in made or node.site is None:
