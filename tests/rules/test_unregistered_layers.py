@@ -53,6 +53,26 @@ def test_fires_where_the_list_of_parameters_is_a_plain_one_too():
     assert rows(rule, net(*LISTED)) == [6]
 
 
+def test_silent_where_an_optimiser_is_given_the_layers_by_hand():
+    held = net(
+        "self.encoder = {'x': nn.Linear(2, 2)}",
+        "given = list(self.parameters())",
+        "for name in ['x']:",
+        "    given += list(self.encoder[name].parameters())",
+        "self.optimizer = torch.optim.Adam(given)",
+    )
+    assert rows(rule, held) == []
+    assert rows(rule, held.replace("given += list(self.encoder[name].parameters())", "pass")) == [6]
+
+
+def test_silent_on_the_arguments_of_the_constructor():
+    source = net("self.head = nn.Linear(2, 2)").replace(
+        "super().__init__()", "self.given = locals()\n        super().__init__()"
+    )
+    source = source.removesuffix("N(nn.Linear(2, 2))\n")
+    assert rows(rule, source) == []
+
+
 def test_silent_on_layers_without_parameters():
     assert rows(rule, net("self.acts = [nn.ReLU(), nn.Tanh()]", "self.sizes = [1, 2]")) == []
 

@@ -69,6 +69,7 @@ from aelint.semantics.graph import consumers, parts
 from aelint.semantics.kinds import is_module
 from aelint.semantics.modules import children_of
 from aelint.semantics.parameters import held_by
+from aelint.semantics.training import optimizers
 from aelint.semantics.usage import has_parameters
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 
@@ -88,13 +89,16 @@ def check(program: Program) -> Iterator[Finding]:
     everything = _everything(program)
     registered = {id(child) for one in everything for child in children_of(one).values()}
     registered |= {owner for one in everything if _lists_parameters(one) for owner in held_by(one.args).owners}
+    # Who hands their parameters to an optimiser by hand keeps them out of the network on purpose.
+    registered |= {owner for optimizer in optimizers(program) for owner in held_by(optimizer).owners}
     for network in program.networks:
         if network.open:
             continue
         for name, value in network.attrs.items():
             if _is_kept_apart(value):
                 continue
-            hidden = [one for one in _modules_in(value) if id(one) not in registered and _is_own(network, one)]
+            found = (one for one in _modules_in(value) if id(one) not in registered and one is not network)
+            hidden = [one for one in found if _is_own(network, one)]
             site = _set_at(program, network, name)
             if hidden and site is not None:
                 yield _finding(site, name, value, len(hidden))
@@ -115,7 +119,7 @@ def _is_trained_tensor(value: Value) -> TypeGuard[Sym]:
 def _tensor_finding(site: Site, name: str) -> Finding:
     message = (
         f"`{name}` collects a gradient, but a plain tensor is no parameter of the network: no optimiser changes it, and "
-        "it is neither saved nor moved. Wrap it in `nn.Parameter`."
+        "it is neither saved nor moved. Wrap it in `nn.Parameter`"
     )
     return Finding(site, message)
 
@@ -174,5 +178,5 @@ def _finding(site: Site, name: str, value: Value, count: int) -> Finding:
     return Finding(
         site,
         f"`{name}` is a plain {kind} with {layers}: `parameters()`, `to()` and `state_dict()` leave them out, so they "
-        f"are never trained, moved or saved. Make it `{container}`.",
+        f"are never trained, moved or saved. Make it `{container}`",
     )
