@@ -14,7 +14,7 @@ from aelint.semantics.mentions import strings
 from aelint.semantics.program import Program
 from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.options import destination
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, once_per_node
 
 __all__ = ["CrossedOption", "crossed_options"]
 
@@ -38,10 +38,12 @@ _SIDES = {"enc": "encoder", "encoder": "encoder", "dec": "decoder", "decoder": "
 @per_program
 def crossed_options(program: Program) -> list[CrossedOption]:
     """Reads of one side's option inside of the other side's class; each place once."""
-    declared = _declared(program)
+    declared = {
+        name: Site(unit, node) for unit in reversed(program.files) for name, node in _declared(unit.tree).items()
+    }
     if not declared:
         return []
-    read = {node.attr for unit in program.files for node in _reads(unit.tree)}
+    read = frozenset[str]().union(*(_names_read(unit.tree) for unit in program.files))
     unread = {name: site for name, site in declared.items() if name not in read}
     return [*_crossed_sides(program, unread), *_crossed_parties(program, unread)]
 
@@ -66,7 +68,7 @@ _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 def _crossed_parties(program: Program, unread: dict[str, Site]) -> Iterator[CrossedOption]:
     """`opt_d = Adam(d.parameters(), lr=args.lr_g)`, where nothing reads `lr_d`."""
     waiting = [name for name in unread if name not in strings(program)]
-    for node in walk(program.tree) if waiting else ():
+    for node in every(ast.Assign, program.tree) if waiting else ():
         match node:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=ast.Call() as call):
                 owner = ast.unparse(target)
@@ -98,9 +100,14 @@ def _is_of_the_other(read: str, meant: str, told: set[str]) -> bool:
 
 def _reads(tree: ast.AST) -> Iterator[ast.Attribute]:
     """The attributes that are read of something else than `self`."""
-    for node in walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and not is_own_attribute(node):
+    for node in every(ast.Attribute, tree):
+        if isinstance(node.ctx, ast.Load) and not is_own_attribute(node):
             yield node
+
+
+@once_per_node
+def _names_read(tree: ast.AST) -> frozenset[str]:
+    return frozenset(node.attr for node in _reads(tree))
 
 
 def _counterpart(name: str) -> tuple[str, str]:
@@ -113,20 +120,21 @@ def _counterpart(name: str) -> tuple[str, str]:
     return side, f"{other}_{match.group(2)}" if match.group(1) else f"{match.group(3)}_{other}"
 
 
-def _declared(program: Program) -> dict[str, Site]:
+@once_per_node
+def _declared(tree: ast.AST) -> dict[str, ast.AST]:
     """The options of command lines, `add_argument("--enc_layers")`, and fields, by the attribute that holds them."""
-    found: dict[str, Site] = {}
-    for unit in program.files:
-        for node in walk(unit.tree):
-            if name := destination(node):
-                found.setdefault(name, Site(unit, node))
-            for field in _fields(node):
-                found.setdefault(last_name(field.target), Site(unit, field))
+    found: dict[str, ast.AST] = {}
+    for call in every(ast.Call, tree):
+        if name := destination(call):
+            found.setdefault(name, call)
+    for cls in every(ast.ClassDef, tree):
+        for field in _fields(cls):
+            found.setdefault(last_name(field.target), field)
     return found
 
 
-def _fields(node: ast.AST) -> list[ast.AnnAssign]:
-    """The fields of a data class; none for other code."""
-    if not isinstance(node, ast.ClassDef) or not any("dataclass" in ast.unparse(d) for d in node.decorator_list):
+def _fields(node: ast.ClassDef) -> list[ast.AnnAssign]:
+    """The fields of a data class; none for another one."""
+    if not any("dataclass" in ast.unparse(d) for d in node.decorator_list):
         return []
     return [s for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]

@@ -39,15 +39,17 @@ def _in_block(program: Program, block: list[ast.stmt]) -> Iterator[RepeatedTerm]
             added.clear()
             continue
         total, terms, anew = _sum(statement)
+        losses = [term for term in terms if _is_loss(term)]
+        if not added and not losses:
+            continue
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         changed = set[str]().union(*(_names(t) for t in targets))
         added = {k: v for k, v in added.items() if not (anew and k[0] == total) and not changed & _names(v)}
-        for term in terms:
-            if _is_loss(term):
-                key = (total, ast.dump(term))
-                if key in added:
-                    yield RepeatedTerm(Site(program.unit, term), Site(program.unit, added[key]), total)
-                added.setdefault(key, term)
+        for term in losses:
+            key = (total, ast.dump(term))
+            if key in added:
+                yield RepeatedTerm(Site(program.unit, term), Site(program.unit, added[key]), total)
+            added.setdefault(key, term)
 
 
 def _sum(statement: ast.Assign | ast.AugAssign) -> tuple[str, list[ast.expr], bool]:

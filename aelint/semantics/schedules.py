@@ -107,15 +107,16 @@ def early_schedules(program: Program) -> Iterator[tuple[Action, Action]]:
 
 def unused_schedules(program: Program) -> Iterator[Object]:
     """Schedules of optimisers that take steps in a loop, which nothing ever advances."""
-    if program.machine.stopped or _steps_out_of_sight(program):
+    schedules = [o for o in program.machine.objects if o.name.startswith("torch.optim.lr_scheduler.")]
+    if not schedules or program.machine.stopped or _steps_out_of_sight(program):
         return
     done = actions(program)
     advanced = {id(a.of) for a in done if a.kind is Kind.SCHEDULE}
     given = {id(o) for c in program.calls for o in _objects_in((*c.args, *c.kwargs.values()), 0)}
     # A function that nobody calls here hands it to somebody who may advance it.
     given |= {id(o) for r in program.returns if len(r.context.stack) <= 1 for o in _objects_in(r.value, 0)}
-    for schedule in program.machine.objects:
-        if not schedule.name.startswith("torch.optim.lr_scheduler.") or id(schedule) in advanced | given:
+    for schedule in schedules:
+        if id(schedule) in advanced | given:
             continue
         optimizer = scheduled(schedule)
         if any(a.kind is Kind.STEP and a.of is optimizer and a.context.loops for a in done):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["blocks", "blocks_of"]
 
 
-def blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+@once_per_node
+def blocks(tree: ast.AST) -> list[list[ast.stmt]]:
     """Every block below a node: the bodies of the file, of functions and classes, of branches and loops."""
-    for node in walk(tree):
-        yield from blocks_of(node)
+    return [block for node in walk(tree) if not isinstance(node, ast.expr) for block in blocks_of(node)]
 
 
 def blocks_of(node: ast.AST) -> Iterator[list[ast.stmt]]:

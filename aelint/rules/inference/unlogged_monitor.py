@@ -76,11 +76,12 @@ _BASES = frozenset({"LightningModule"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each monitored name that no module of the program logs."""
-    logged = _logged(program)
+    monitored = list(_monitored(program.tree))
+    logged = _logged(program) if monitored else set()
     if not logged or not _has_modules(program):
         return
     texts = [n.value for unit in program.files for n in every(ast.Constant, unit.tree) if isinstance(n.value, str)]
-    for node, name in _monitored(program.tree):
+    for node, name in monitored:
         known = {name, *(name.removesuffix(s) for s in _SUFFIXES)}
         # A name that stands in the text again may be logged by code that is not understood.
         if not known & logged and texts.count(name) == 1:
