@@ -70,7 +70,7 @@ class Conflict:
     stack: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed, but freezing makes each of very many three times as dear
 class Facts:
     """What is known of one resulting tensor.
 
