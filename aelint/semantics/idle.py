@@ -43,7 +43,7 @@ def idle_outputs(program: Program) -> Iterator[Idle]:
     held = {o for u, _ in known for s in u.steps if s.held.known for o in s.held.owners}
     leaves = (o for o in program.layers if o.children is None and id(o) in held and id(o) not in trained)
     idle = {id(o): o for o in leaves if has_parameters(o)}
-    used = used_values(program) if idle else set()
+    used = used_values(program) | _spread(program) if idle else set()
     by_place: dict[int, tuple[Binding, dict[int, Object]] | None] = {}
     for binding in program.bindings if idle else ():
         key = id(binding.site.node)
@@ -51,7 +51,13 @@ def idle_outputs(program: Program) -> Iterator[Idle]:
             k: idle[k] for s in parts(binding.value) if s.kind not in {"int", "bool"} for k in _layers(s) if k in idle
         }
         unread = made and not any(s.id in used for s in parts(binding.value)) and not _is_printed(binding)
-        if not unread or binding.context.no_grad or binding.name.startswith("_") or by_place.get(key, 0) is None:
+        if (
+            not unread
+            or _is_probe(binding)
+            or binding.context.no_grad
+            or binding.name.startswith("_")
+            or by_place.get(key, 0) is None
+        ):
             by_place[key] = None
         else:
             by_place[key] = (binding, made)
@@ -64,6 +70,22 @@ def idle_outputs(program: Program) -> Iterator[Idle]:
                 chosen[frozenset(found[1])] = found
     for binding, made in chosen.values():
         yield Idle(binding.site, binding.name, tuple(made.values()), known[0][0].backward.event.site)
+
+
+def _is_probe(binding: Binding) -> bool:
+    """Whether a constructor runs what it has built so far, to see the sizes that come out."""
+    return any(activation.function.name == "__init__" for activation in binding.context.stack)
+
+
+def _spread(program: Program) -> set[int]:
+    """What is spread over a call's arguments, `zip(*outputs)`: what becomes of it is not seen."""
+    names = {
+        f.node: {n.value.id for n in every(ast.Starred, f.node) if isinstance(n.value, ast.Name)}
+        for f in program.functions
+    }
+    bound = ((b, b.context.function) for b in program.bindings)
+    spread = (b.value for b, f in bound if f is not None and b.name in names.get(f.node, ()))
+    return {s.id for value in spread for s in parts(value)}
 
 
 def _is_printed(binding: Binding) -> bool:

@@ -186,3 +186,71 @@ def train(net, x, y):
 train(Cell(), data, labels)
 """
     assert rows(rule, source) == []
+
+
+PROBED = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        layers = [nn.Linear(8, 8)]
+        out = nn.Sequential(*layers)(torch.rand(2, 8))
+        while size > 4:
+            layers.extend([nn.Linear(8, 8), nn.ReLU()])
+            size = size // 2
+        self.head = nn.Linear(8, 8)
+        out = self.head(out)
+        {shown}
+        self.body = nn.Sequential(nn.Linear(8, 8))
+
+    def forward(self, x):
+        return self.body(x)
+
+def train(size):
+    net = Net(size)
+    optimizer = torch.optim.Adam(net.parameters())
+    for x in [torch.rand(3, 8)] * 9:
+        loss = (net(x) - x).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+train(unknown)
+"""
+
+
+def test_silent_on_a_constructor_that_looks_at_the_sizes_that_come_out():
+    assert rows(rule, PROBED.replace("{shown}", "print(list(out.shape))")) == []
+
+
+SPREAD = """
+import torch
+from torch import nn
+
+class Heads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.spread = nn.Linear(8, 2), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.mean(x), self.spread(x)
+
+def train(net, decoder, x, join):
+    optimizer = torch.optim.Adam([*net.parameters(), *decoder.parameters()])
+    found = net(x)
+    {use}
+    loss = (decoder(found[0]) - x).pow(2).mean() + extra
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+train(Heads(), nn.Linear(2, 8), torch.rand(3, 8), None)
+"""
+
+
+def test_silent_on_outputs_that_are_spread_over_the_arguments_of_a_call():
+    named = "mean, spread = found\n    pairs = [*zip(*spread)]\n    extra = 0"
+    assert rows(rule, SPREAD.replace("{use}", named)) == []
+    assert rows(rule, SPREAD.replace("{use}", named.replace("pairs = [*zip(*spread)]", "pairs = []"))) == [16]
