@@ -48,3 +48,13 @@ def test_a_place_that_runs_again_is_reported_once(module):
     for source in examples(module, "Example"):
         assert not repeated(run(module, source)), source
         assert not repeated(run(module, again(source))), again(source)
+
+
+@pytest.mark.parametrize("module", RULES, ids=IDS)
+def test_what_is_said_is_a_phrase_without_capital_and_full_stop(module):
+    findings = [f for source in examples(module, "Example") for f in run(module, source)]
+    said = [module.RULE.summary, *(f.message for f in findings), *(n.message for f in findings for n in f.notes)]
+    said += [f.rewrite.message for f in findings if f.rewrite is not None]
+    for text in said:
+        assert not text.endswith("."), text
+        assert not re.match(r"[A-Z][a-z]*\b", text), text

@@ -77,7 +77,7 @@ def check(program: Program) -> Iterator[Finding]:
         argument = _axis_argument(node) if isinstance(node, ast.Call) else None
         if argument is not None and _is_sizes(argument) and not _is_of_unbound(call):
             text = call.site.unit.text_of(argument)
-            message = f"`{text}` holds sizes of a tensor, but `{call.name}` takes the numbers of axes. Use `range(1, x.ndim)` or write the axes."
+            message = f"`{text}` holds sizes of a tensor, but `{call.name}` takes the numbers of axes. Use `range(1, x.ndim)` or write the axes"
             yield Finding(call.site, message)
     indexed: dict[str, list[Site]] = {}
     for found in contradictions(program, "axis"):
@@ -87,8 +87,11 @@ def check(program: Program) -> Iterator[Finding]:
         if facts.get("rank") == 0 and isinstance(found.site.node, ast.Subscript):
             indexed.setdefault(found.site.unit.path, []).append(found.site)
             continue
-        fault = "is named twice" if facts.get("repeated") else f"does not exist: the tensor has {facts['rank']} axes"
-        message = f"axis {facts['axis']} {fault}, its shape is {shape_text(facts['shape'] or ())}. torch raises here."
+        fault = "is named twice for" if facts.get("repeated") else "does not exist in"
+        shape = shape_text(facts["shape"] or ())
+        message = (
+            f"axis {facts['axis']} {fault} a tensor of shape {shape}, which has {facts['rank']} axes: torch raises here"
+        )
         yield Finding(found.site, message)
     for places in indexed.values():
         yield _indexed_number(places)

@@ -75,14 +75,14 @@ def check(program: Program) -> Iterator[Finding]:
         message = (
             f"`{found.conflict.operation}` of {shape_text(facts['shape'])} to {shape_text(facts['target'])} makes rows of "
             f"{size_text(facts['row'])} elements, a sample has {size_text(facts['sample'])}: rows hold elements of different "
-            "samples. Keep the axis of the samples as it is."
+            "samples. Keep the axis of the samples as it is"
         )
         yield Finding(found.site, message)
     for added in positions_along_batch(program):
         message = (
             f"the table of shape {shape_text(added.table)} is cut to the number of samples and added along the batch "
             f"({shape_text(added.shape)}): a sample's encoding depends on its place in the batch, and all its positions "
-            "get the same. Cut it to the length of the sequence and add it along that axis."
+            "get the same. Cut it to the length of the sequence and add it along that axis"
         )
         notes: tuple[Note, ...] = ()
         if added.evidence.site is not None:

@@ -71,6 +71,6 @@ def check(program: Program, options: Mapping[str, int | float | str | bool]) -> 
             continue
         message = (
             f"{layer_title(program, found.layer)} leaves {found.code} of {found.data} numbers per sample; "
-            "reconstructions will be alike. Use a wider code."
+            "reconstructions will be alike. Use a wider code"
         )
         yield Finding(site, message)

@@ -70,6 +70,6 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         message = (
             f"the narrowest layer, {layer_title(program, found.layer)}, gives {found.code} numbers for samples of "
-            f"{found.data}: the network can copy its input. Use a smaller code, or noise or a penalty on it."
+            f"{found.data}: the network can copy its input. Use a smaller code, or noise or a penalty on it"
         )
         yield Finding(site, message)

@@ -90,7 +90,7 @@ def _bare_strings(program: Program, test: ast.expr) -> Iterator[Finding]:
             ):
                 right = ast.unparse(compared.comparators[0])
                 message = (
-                    f"`{ast.unparse(value)}` is compared with nothing and a string is true, so this holds always; write "
+                    f"`{ast.unparse(value)}` is compared with nothing, and a string is true, so this always holds; write "
                     f"`{ast.unparse(value)} {_operator(compared)} {right}`"
                 )
                 yield Finding(Site(program.unit, part), message)
@@ -118,7 +118,7 @@ def _multiples_of_zero(program: Program, branch: ast.If) -> Iterator[Finding]:
         match node:
             case ast.BinOp(left=ast.Name(id=left), op=ast.Mod()) if left == name:
                 message = (
-                    f"`{name}` is 0 in this branch, and `{ast.unparse(node)}` is 0 for every interval: the test decides nothing; count "
-                    "the batches instead"
+                    f"`{name}` is 0 in this branch, so `{ast.unparse(node)}` is 0 for every interval and decides nothing; "
+                    "count the batches instead"
                 )
                 yield Finding(Site(program.unit, node), message, (Note(Site(program.unit, branch.test), "the branch"),))

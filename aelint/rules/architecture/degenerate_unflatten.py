@@ -112,7 +112,7 @@ def _wrong_products(program: Program) -> Iterator[Finding]:
         have, want = facts["have"], facts["want"]
         message = (
             f"the sizes {shape_text(facts['target'])} hold {size_text(want)} elements, but {size_text(have)} features "
-            f"arrive; torch raises. Make the product of the sizes {size_text(have)}."
+            f"arrive; torch raises. Make the product of the sizes {size_text(have)}"
         )
         source = source_of_size(found.conflict.subject, have)
         notes: tuple[Note, ...] = ()
@@ -146,7 +146,7 @@ def _too_few(program: Program, call: Call, value: Sym, missing: int) -> Finding:
         what = f"{layer} takes the batch for its channels and raises, or mixes the samples"
     else:
         what = f"{layer} raises because the spatial axes are missing"
-    message = f"the tensor has the shape {shape} behind this `Unflatten`: {what}. Give the channels and every side a size of its own."
+    message = f"the tensor has the shape {shape} after this `Unflatten`: {what}. Give the channels and every side a size of its own"
     return Finding(_written(value), message, (Note(call.site, f"used here ({place(call.site)})"),))
 
 
@@ -163,7 +163,7 @@ def _split_batches(program: Program) -> Iterator[Finding]:
         if flat and features == (dims.product(sizes),):
             message = (
                 f"axis 0 is the batch; the sizes {shape_text(sizes)} multiply to the {size_text(features[0])} features of "
-                "axis 1. Split axis 1."
+                "axis 1. Split axis 1"
             )
             yield Finding(
                 call.receiver.site if isinstance(call.receiver, Object) and call.receiver.site else call.site, message

@@ -135,7 +135,7 @@ def _finding(call: Call) -> Finding:
     assert isinstance(node, ast.Call)
     message = (
         f"`{call.method or call.name}` returns a new tensor and leaves its operand as it was; this result is thrown "
-        "away. Assign it to a name."
+        "away. Assign it to a name"
     )
     rewrite = None
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and call.method:

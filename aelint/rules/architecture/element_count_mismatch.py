@@ -77,7 +77,7 @@ def check(program: Program) -> Iterator[Finding]:
         message = (
             f"`{found.conflict.operation}` to {shape_text(facts['target'])} holds {size_text(facts['want'])} elements, the "
             f"tensor of shape {shape_text(facts['shape'])} has {size_text(facts['have'])}; torch raises. "
-            "Use the sizes that the layer before gives."
+            "Use the sizes that the layer before gives"
         )
         layer = last_layer(found.conflict.subject)
         notes = (Note(layer.site, f"{layer_title(program, layer)} gives the tensor"),) if layer and layer.site else ()

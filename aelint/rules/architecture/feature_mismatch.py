@@ -91,7 +91,7 @@ def _finding(program: Program, found: Contradiction) -> Finding:
     if misused is not None:
         message = (
             f"{reached}: the tensor has the shape {shape}, and other calls give it what it takes. "
-            "Pass the tensor that belongs here, or call another layer."
+            "Pass the tensor that belongs here, or call another layer"
         )
         return Finding(misused, message, (Note(found.written, f"built for {size_text(facts['expected'])} here"),))
     giver = source.layer if found.conflict.layer is not None and source is not None else None
@@ -99,17 +99,17 @@ def _finding(program: Program, found: Contradiction) -> Finding:
     if giver is not None and giver.site is not None and _broke_its_word(program, giver, facts["expected"], actual):
         message = (
             f"{layer_title(program, giver)} gives {size_text(actual)} {kind}, but its block was built to give "
-            f"{size_text(facts['expected'])}, which {taker} takes ({place(found.written, giver.site)})."
+            f"{size_text(facts['expected'])}, which {taker} takes ({place(found.written, giver.site)})"
         )
         return Finding(giver.site, message, (Note(found.written, reached),))
     origin, notes = _origin(program, found, source)
     handed = _handed_sizes(program, found.conflict.layer)
     if handed is not None:
-        message = f"{reached}: the tensor has the shape {shape}{origin}. The sizes are given here; other `{handed.cls.name}`s get others."
+        message = f"{reached}: the tensor has the shape {shape}{origin}. These sizes come from here; other `{handed.cls.name}`s get others"
         assert handed.site is not None
         return Finding(handed.site, message, (Note(found.written, "the layer is built of them here"), *notes))
     return Finding(
-        found.written, f"{reached}: the tensor has the shape {shape}{origin}. Make both sizes the same.", notes
+        found.written, f"{reached}: the tensor has the shape {shape}{origin}. Make both sizes the same", notes
     )
 
 

@@ -137,7 +137,7 @@ def _is_inner(call: Call) -> bool:
 
 
 def _finding(call: Call, node: ast.Call) -> Finding:
-    message = "`training` defaults to True here, so values are dropped in `eval()` mode as well. Pass `training=self.training`."
+    message = "`training` defaults to True here, so values are dropped in `eval()` mode as well. Pass `training=self.training`"
     text = call.site.text
     rewrite = Rewrite(
         "pass the mode",

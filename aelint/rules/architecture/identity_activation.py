@@ -63,9 +63,9 @@ def check(program: Program) -> Iterator[Finding]:
     for call in program.calls:
         name = call.callee.name if isinstance(call.callee, External) else ""
         if name in _LEAKY and _is_one(_slope(call, "negative_slope")):
-            yield Finding(call.site, _said(call, "negative_slope", "the slope is 1 and it passes every value as it is"))
+            yield Finding(call.site, _said(call, "negative_slope", "the slope is 1, so every value passes as it is"))
         elif name.startswith(_RATES) and (_slope(call, "p") is True or _takes_mode_for_rate(call)):
-            yield Finding(call.site, _said(call, "p", "the rate is 1 and it passes nothing"))
+            yield Finding(call.site, _said(call, "p", "the rate is 1, so nothing passes"))
 
 
 def _slope(call: Call, name: str) -> Value:

@@ -92,11 +92,11 @@ def check(program: Program) -> Iterator[Finding]:
         rows.add(place_in_text)
         blamed = misuse(program, found)
         if blamed is None:
-            yield Finding(found.site, f"{what}: torch raises here. Make the sizes agree.")
+            yield Finding(found.site, f"{what}: torch raises here. Make the sizes agree")
         else:
             message = (
                 f"{what} ({place(found.site, blamed)}), and other calls give it what it takes. "
-                "Pass the tensor that belongs here."
+                "Pass the tensor that belongs here"
             )
             yield Finding(blamed, message, (Note(found.site, "the sizes meet here"),))
 

@@ -191,12 +191,12 @@ def _is_code(value: Sym, target: Sym) -> bool:
 
 _ITSELF = (
     "the tensor that the loss compares the reconstruction with is joined here with what comes from the code "
-    "({}): the network can copy it and ignore the code. Decode from the code alone."
+    "({}): the network can copy it and ignore the code. Decode from the code alone"
 )
 _FEATURES = (
-    "features of the input join what was decoded from the sample here, and no sample lies between them and the input that "
-    "the reconstruction is compared with ({}): they carry everything, the code stays unused and its KL falls to "
-    "zero. Decode from the sample alone."
+    "features of the input join what was decoded from the sample here, and reach the reconstruction, which is compared "
+    "with that input ({}), without passing a sample: they carry everything, the code stays unused and its KL falls to "
+    "zero. Decode from the sample alone"
 )
 
 

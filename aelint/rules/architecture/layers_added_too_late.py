@@ -74,6 +74,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.wording import place
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import every, walk
 
@@ -100,12 +101,12 @@ def check(program: Program) -> Iterator[Finding]:
             if late:
                 container, additions = late
                 unit = program.unit
+                added, taken = Site(unit, additions[0]), Site(unit, container)
                 message = (
-                    f"this layer is added to `{name}` after the network took its layers in row "
-                    f"{unit.row_of(container)}, and nothing reads `{name}` again: the layer is in no network. "
-                    "Append it to the list that is still to be used"
+                    f"this layer is added to `{name}` after the network took its layers ({place(taken, added)}), and "
+                    f"nothing reads `{name}` again: the layer is in no network. Append it to the list that is still to be used"
                 )
-                yield Finding(Site(unit, additions[0]), message, (Note(Site(unit, container), "taken over here"),))
+                yield Finding(added, message, (Note(taken, "taken over here"),))
 
 
 def _local_lists(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:

@@ -70,7 +70,7 @@ def check(program: Program) -> Iterator[Finding]:
     for moved in moved_axes(program):
         message = (
             f"a reshape from {shape_text(moved.shape)} to {shape_text(moved.target)} changes the order of the axes, but "
-            "leaves the elements where they are. Use `permute` or `transpose` to move axes."
+            "leaves the elements where they are. Use `permute` or `transpose` to move axes"
         )
         yield Finding(moved.call.site, message)
     for parts in reordered_parts(program):
@@ -79,12 +79,12 @@ def check(program: Program) -> Iterator[Finding]:
         where = place(parts.joined.site, parts.split.site)
         message = (
             f"the last axis is split as {shape_text(parts.sizes)}, but the target that the same layer is trained on "
-            f"was joined from {shape_text(parts.parts)} ({where}). Split it in the same order and permute afterwards."
+            f"was joined from {shape_text(parts.parts)} ({where}). Split it in the same order and permute afterwards"
         )
         yield Finding(parts.split.site, message, (Note(parts.joined.site, "the target's parts are joined here"),))
     for halves in separated_halves(program):
         message = (
-            f"the two halves were taken by every second column ({place(halves.taken, halves.site)}) and are put side by side here, and "
-            f"`{halves.inverse}` takes every second column again: the one does not undo the other. Split at the middle, or interleave"
+            f"the two halves, each of every second column ({place(halves.taken, halves.site)}), are put side by side here, but "
+            f"`{halves.inverse}` takes every second column again and does not undo this. Split at the middle, or interleave"
         )
         yield Finding(halves.site, message, (Note(halves.taken, "taken by every second column"),))

@@ -91,7 +91,7 @@ def _finding(program: Program, stack: LinearStack) -> Finding:
     rows = ", ".join(dict.fromkeys(place(layer.site, site) for layer in others))
     message = (
         f"{len(stack.layers)} linear layers follow each other without an activation ({rows}): together they are one "
-        "affine map. Put an activation between them, as the rest of the network does."
+        "affine map. Put an activation between them, as the rest of the network does"
     )
     return Finding(site, message, tuple(_note(program, layer) for layer in others))
 

@@ -110,5 +110,5 @@ def _is_used(program: Program, cls: ClassValue) -> bool:
 def _finding(function: Function) -> Finding:
     node = function.node
     assert not isinstance(node, ast.Lambda)
-    message = f"`{node.name}` computes its result and does not return it, so callers receive `None`. Add a `return`."
+    message = f"`{node.name}` computes its result and does not return it, so callers receive `None`. Add a `return`"
     return Finding(Site(function.module.unit, node.body[-1]), message)

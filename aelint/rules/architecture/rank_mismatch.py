@@ -97,6 +97,6 @@ def _finding(program: Program, found: Contradiction, tensor: Sym) -> Finding:
     )
     what = f"{shape_text(facts['shape'])} has {len(facts['shape'])} axes, but {taker} takes {expected} here"
     if tensor.op in _RESHAPING and tensor.site is not None and tensor.site.node is not found.site.node:
-        message = f"this `{tensor.op}` gives a tensor that does not fit ({place(found.site, tensor.site)}): {what}. torch raises there."
+        message = f"this `{tensor.op}` gives a tensor that does not fit ({place(found.site, tensor.site)}): {what}. torch raises there"
         return Finding(tensor.site, message, (Note(found.site, "used here"),))
-    return Finding(found.site, f"the tensor {what}; torch raises.")
+    return Finding(found.site, f"the tensor {what}; torch raises")

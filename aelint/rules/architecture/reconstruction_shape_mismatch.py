@@ -125,8 +125,8 @@ def _effect(prediction: Sym, target: Sym, axis: int) -> str:
 
 def _advice(layer: Object | None) -> str:
     if layer is not None and "Conv" in layer.name:
-        return "Change kernel, stride, padding or `output_padding`."
-    return "Compare tensors of the same size."
+        return "change kernel, stride, padding or `output_padding`"
+    return "compare tensors of the same size"
 
 
 def _where_sizes_part(prediction: Sym, axis: int) -> tuple[Site, Object] | None:

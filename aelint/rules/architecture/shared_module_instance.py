@@ -69,7 +69,7 @@ def check(program: Program) -> Iterator[Finding]:
             yield Finding(
                 layer.site,
                 f"this one `{layer_text(layer)}` stands {count} times in a `{container.name.rsplit('.', 1)[-1]}`: all "
-                "places share its weights. Build a new layer for each place.",
+                "places share its weights. Build a new layer for each place",
             )
 
 

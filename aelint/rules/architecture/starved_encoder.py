@@ -75,7 +75,7 @@ def check(program: Program) -> Iterator[Finding]:
         if width < code and narrow.site is not None:
             message = (
                 f"{layer_title(program, narrow)} gives {width} numbers, the code of `{layer_text(last)}` has {code}: "
-                "the code cannot hold more than what came through. Make the hidden layer at least as wide as the code."
+                "the code cannot hold more than what came through. Make the hidden layer at least as wide as the code"
             )
             yield Finding(narrow.site, message)
 

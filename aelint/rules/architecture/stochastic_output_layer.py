@@ -134,6 +134,6 @@ def _finding(site: Site, found: Sym, comparison: Comparison) -> Finding:
     )
     message = (
         f"{what} acts on the reconstruction that the loss compares with the data ({place(comparison.site, site)}): "
-        f"{effect}. Put it in front of the last layer, or delete it."
+        f"{effect}. Put it in front of the last layer, or delete it"
     )
     return Finding(site, message, (Note(comparison.site, "compared with the data here"),))

@@ -83,7 +83,7 @@ def check(program: Program) -> Iterator[Finding]:
 def _finding(site: Site, network: Instance, name: str) -> Finding:
     methods = {n for c in network.cls.mro() for n, v in c.namespace.items() if isinstance(v, Function)}
     similar = difflib.get_close_matches(name, sorted({*network.attrs, *methods} - {name}), n=1)
-    hint = f"; did you mean `{similar[0]}`?" if similar else "."
+    hint = f"; did you mean `{similar[0]}`?" if similar else ""
     return Finding(
         site, f"`{network.cls.name}` has no attribute `{name}`: nothing sets it, and reading it raises{hint}"
     )

@@ -100,7 +100,7 @@ def _finding(site: Site, size: Value, notes: list[Note]) -> Finding:
             "make it a tuple",
             ((Site(site.unit, argument), sizes if _in_parentheses(site, argument) else f"({sizes})"),),
         )
-    return Finding(site, message + ".", tuple(notes), rewrite)
+    return Finding(site, message, tuple(notes), rewrite)
 
 
 def _consumers(program: Program, layer: Object) -> Iterator[tuple[Site, str]]:
@@ -116,7 +116,7 @@ def _consumers(program: Program, layer: Object) -> Iterator[tuple[Site, str]]:
             taken = size_text(after.bound["in_channels"])
             message = (
                 f"`{after.name.rsplit('.', 1)[-1]}` takes {taken} channels and cannot follow: as a tuple, the size in "
-                f"front of it ({place(layer.site, after.site)}) gives {given}. Change both."
+                f"front of it ({place(layer.site, after.site)}) gives {given}. Change both"
             )
             yield after.site, message
 

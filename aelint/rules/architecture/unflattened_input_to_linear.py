@@ -66,6 +66,6 @@ def check(program: Program) -> Iterator[Finding]:
             message = (
                 f"{layer_title(program, found.conflict.layer)} takes {size_text(facts['expected'])} features, the tensor "
                 f"{shape_text(facts['shape'])} has {size_text(facts['actual'])} in its last axis and "
-                f"{size_text(facts['expected'])} per sample. Flatten it first: `x.flatten(1)` or `nn.Flatten()`."
+                f"{size_text(facts['expected'])} per sample. Flatten it first: `x.flatten(1)` or `nn.Flatten()`"
             )
             yield Finding(found.written, message)

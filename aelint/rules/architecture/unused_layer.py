@@ -108,7 +108,7 @@ def _unread(program: Program, value: UnreadValue) -> Finding:
         fate = f"assigned again ({place(value.overwritten, value.site)}) before anything reads it"
     message = (
         f"`{value.name}` is computed here with {layer} and {fate}, so the result does not depend on it. "
-        "Pass it on where it belongs, or delete it."
+        "Pass it on where it belongs, or delete it"
     )
     return Finding(value.site, message)
 
@@ -118,7 +118,7 @@ def _ignored(program: Program, argument: IgnoredArgument) -> Finding:
     message = (
         f"`{argument.name}` is never read in `{argument.function.name}`, although the caller computes it with {layer} "
         f"({place(argument.call.site, argument.site)}): the output does not depend on those layers, and they get no "
-        "gradient. Use the argument."
+        "gradient. Use the argument"
     )
     return Finding(argument.site, message, (Note(argument.call.site, f"`{argument.name}` is passed here"),))
 
@@ -137,10 +137,10 @@ def _uncalled(layer: UncalledLayer) -> Finding:
         twice = layer.repeated.site
         message = (
             f"`{twice.text}` runs a layer that was run before, while `{layer.name}` of the same sizes {where} called "
-            f"({place(layer.site, twice)}). Call `{layer.name}` here if it is its turn, or delete it."
+            f"({place(layer.site, twice)}). Call `{layer.name}` here if it is its turn, or delete it"
         )
         notes = (Note(layer.site, f"`{layer.name}` gets no gradient"),)
         return Finding(twice, message, notes, confidence=Confidence.MEDIUM)
     verb = "called: its parameters get" if isinstance(layer.layer, Object) else "read: it gets"
-    message = f"`{layer.name}` {where} {verb} no gradient. Use it where it belongs, or delete it."
+    message = f"`{layer.name}` {where} {verb} no gradient. Use it where it belongs, or delete it"
     return Finding(layer.site, message, confidence=Confidence.MEDIUM)

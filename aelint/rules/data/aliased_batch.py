@@ -81,7 +81,7 @@ from aelint.syntax.walk import own_nodes, walk
 RULE = Rule(
     code="AEL511",
     name="aliased-batch",
-    summary="All items of a list share one piece of memory",
+    summary="all items of a list share one piece of memory",
     severity=Severity.ERROR,
     triggers=(("append", "] *", "]*"),),
 )
@@ -92,11 +92,12 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _collected(program)
     for root in scopes(program.tree):
         for node, name in _own_items(root):
-            message = f"each round makes the list `{name}` an item of itself; append the value of this round"
+            message = f"each round puts the list `{name}` into itself; append the value of this round"
             yield Finding(Site(program.unit, node), message)
         for node, use in _repeated(root):
             message = (
-                f"`{ast.unparse(node)}` holds one object many times, and its items are changed one by one: all change"
+                f"`{ast.unparse(node)}` holds one object many times, so what changes one of its items changes all; "
+                "build each item anew, in a comprehension"
             )
             yield Finding(
                 Site(program.unit, node), message, (Note(Site(program.unit, use), "an item is changed here"),)

@@ -68,7 +68,7 @@ from aelint.semantics.values import Object, Sym
 RULE = Rule(
     code="AEL509",
     name="batch-of-one",
-    summary="The last batch has one sample, and batch normalisation cannot take it",
+    summary="the last batch has one sample, and batch normalisation cannot take it",
     severity=Severity.ERROR,
     triggers=(("dataloader",), ("batchnorm1d",)),
 )

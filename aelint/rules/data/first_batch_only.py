@@ -75,7 +75,7 @@ from aelint.syntax.walk import every, holds
 RULE = Rule(
     code="AEL503",
     name="first-batch-only",
-    summary="Every training step starts the loader anew and takes its first batch",
+    summary="every training step starts the loader anew and takes its first batch",
     severity=Severity.WARNING,
     triggers=(("next(",), ("iter(",), ("dataloader",), ("backward",)),
 )

@@ -97,7 +97,7 @@ from aelint.syntax.walk import every, own_nodes, walk
 RULE = Rule(
     code="AEL504",
     name="frozen-randomness",
-    summary="A data set's random numbers repeat for every sample, worker or epoch",
+    summary="a data set's random numbers repeat for every sample, worker or epoch",
     severity=Severity.WARNING,
     triggers=(("seed", "randomstate", "default_rng"), ("__getitem__", "worker_init_fn")),
 )

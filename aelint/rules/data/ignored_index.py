@@ -68,7 +68,7 @@ from aelint.syntax.walk import own_nodes, walk
 RULE = Rule(
     code="AEL502",
     name="ignored-index",
-    summary="A data set's `__getitem__` gives the same sample for every index",
+    summary="a data set's `__getitem__` gives the same sample for every index",
     severity=Severity.ERROR,
     triggers=(("__getitem__",),),
 )
@@ -182,6 +182,6 @@ def _finding(function: Function, index: str, part: ast.expr) -> Finding:
     rewrite = None
     if isinstance(part, ast.Subscript) and _is_position(part.slice):
         new = f"{ast.unparse(part.value)}[{index}]"
-        rewrite = Rewrite("Take the sample that is asked for", ((site, new),))
+        rewrite = Rewrite("take the sample that is asked for", ((site, new),))
     message = f"`__getitem__` does not use `{index}`: every sample of the data set is `{site.text}`"
     return Finding(site, message, (note,), rewrite)

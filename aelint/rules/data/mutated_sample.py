@@ -78,7 +78,7 @@ from aelint.syntax.walk import every
 RULE = Rule(
     code="AEL508",
     name="mutated-sample",
-    summary="A data set changes its stored samples when they are read",
+    summary="a data set changes its stored samples when they are read",
     severity=Severity.WARNING,
     triggers=(("__getitem__",),),
 )

@@ -79,7 +79,7 @@ from aelint.semantics.values import Object, Sym
 RULE = Rule(
     code="AEL510",
     name="rank-duplicates",
-    summary="Processes of a distributed training see the same data or order, or train past the wrapper that keeps them alike",
+    summary="processes of a distributed training see the same data or order, or train past the wrapper that keeps them alike",
     severity=Severity.WARNING,
     triggers=(("dataloader", "backward"), ("sampler", "distributeddataparallel")),
 )

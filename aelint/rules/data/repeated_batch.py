@@ -84,7 +84,7 @@ from aelint.syntax.walk import every, own_nodes, walk
 RULE = Rule(
     code="AEL501",
     name="repeated-batch",
-    summary="An iterator or a loop takes the same part of the data every time",
+    summary="an iterator or a loop takes the same part of the data every time",
     severity=Severity.ERROR,
     triggers=(("__next__", "yield", "range("),),
 )
@@ -256,6 +256,6 @@ def _rewrite(unit: SourceUnit, part: ast.Subscript, counter: ast.expr) -> Rewrit
         return None
     if isinstance(counter, ast.Name):
         new = f"{data}[{name}:{name} + {size}]"
-        return Rewrite("Start each part where the loop stands", ((Site(unit, part), new),))
+        return Rewrite("start each part where the loop stands", ((Site(unit, part), new),))
     new = f"{data}[{name} * {size}:({name} + 1) * {size}]"
-    return Rewrite("Take the part that the counter points at", ((Site(unit, part), new),))
+    return Rewrite("take the part that the counter points at", ((Site(unit, part), new),))

@@ -95,7 +95,7 @@ from aelint.semantics.wording import place
 RULE = Rule(
     code="AEL506",
     name="split-overlap",
-    summary="Held-out data is trained on, or stands under another name",
+    summary="held-out data is trained on, or stands under another name",
     severity=Severity.WARNING,
     triggers=(("val", "test", "eval", "train", "fold"),),
 )

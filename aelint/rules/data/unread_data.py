@@ -72,7 +72,7 @@ from aelint.syntax.walk import holds, walk
 RULE = Rule(
     code="AEL512",
     name="unread-data",
-    summary="Data is loaded, and the program computes with other data in its place",
+    summary="data is loaded, and the program computes with other data in its place",
     severity=Severity.WARNING,
     triggers=(("dataloader", "linspace", "arange", "random_split", "subset"),),
     absence=True,
@@ -122,7 +122,7 @@ def check(program: Program) -> Iterator[Finding]:
 def _finding(site: Site) -> Finding:
     message = (
         f"`{site.text}` is never read in this loop, so every round runs the model on the same tensor. "
-        "Use the variable of the loop."
+        "Use the variable of the loop"
     )
     return Finding(site, message)
 
@@ -169,7 +169,7 @@ def _replaced(program: Program, loops: list[_Seen]) -> Iterator[Finding]:
                 site = Site(binding.site.unit, seen.loop.node.iter)
                 message = (
                     f"this loop without gradients goes over the loader that is trained on, and `{binding.name}` "
-                    f"({place(binding.site, site)}) is never read. Loop over `{binding.name}`."
+                    f"({place(binding.site, site)}) is never read. Loop over `{binding.name}`"
                 )
                 yield Finding(site, message, (Note(binding.site, "built here and never read"),))
                 return

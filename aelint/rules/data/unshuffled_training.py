@@ -63,7 +63,7 @@ from aelint.semantics.values import ClassValue, Instance, Object
 RULE = Rule(
     code="AEL505",
     name="unshuffled-training",
-    summary="The training loader does not shuffle",
+    summary="the training loader does not shuffle",
     severity=Severity.ADVICE,
     triggers=(("dataloader",),),
 )

@@ -82,7 +82,7 @@ from aelint.semantics.wording import place
 RULE = Rule(
     code="AEL507",
     name="wrong-normalization",
-    summary="Data is normalised twice, with exchanged numbers or for another number of channels, or not taken back as it was",
+    summary="data is normalised twice, with exchanged numbers or for another number of channels, or not taken back as it was",
     severity=Severity.WARNING,
     triggers=(("norm", "mean", "255", "sub_", "div_"),),
 )

@@ -141,7 +141,7 @@ def _overwritten(site: Site, test: Site) -> Finding:
     name = ast.unparse(site.node.targets[0])
     message = (
         f"`{name}` is replaced in every round, so `{test.text}` compares with the round before and not with the best one. "
-        "Move this line into the branch that keeps the model."
+        "Move this line into the branch that keeps the model"
     )
     return Finding(site, message, (Note(test, "the model is kept here"),))
 
@@ -165,7 +165,7 @@ def _unreachable(program: Program, test: Site) -> Iterator[Finding]:
         what, start = ("less", "inf") if smaller else ("more", "-inf")
         message = (
             f"`{test.text}` is never true: `{best}` starts at {numbers[0]:g}, and `{score}` is never {what} than that. "
-            f'No model is kept; start from `float("{start}")`.'
+            f'No model is kept; start from `float("{start}")`'
         )
         yield Finding(test, message, (Note(starts[0].site, "the start"),))
 

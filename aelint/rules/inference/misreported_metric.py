@@ -117,7 +117,7 @@ def check(program: Program) -> Iterator[Finding]:
         notes = (Note(first.site, "one batch's loss"),) if first.site is not None else ()
         yield Finding(
             event.site,
-            f"`{event.name}` is read behind the loop over batches ({place(Site(event.site.unit, loop.node), event.site)}) and holds the loss of its last batch alone; add up "
+            f"`{event.name}` is read after the loop over batches ({place(Site(event.site.unit, loop.node), event.site)}) and holds the loss of its last batch alone; add up "
             "the batches' losses in the loop and divide by their number",
             notes,
         )
@@ -144,7 +144,7 @@ def _left_at_once(program: Program) -> Iterator[Finding]:
                 yield Finding(
                     site,
                     f"this returns in the first round of the loop ({place(Site(site.unit, loop), site)}), so `{name}` holds "
-                    "one batch and not the sum over all; return behind the loop",
+                    "one batch and not the sum over all; return after the loop",
                 )
 
 

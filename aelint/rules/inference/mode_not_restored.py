@@ -104,16 +104,16 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(left.site, message, (Note(left.switch.site, "evaluation mode"), Note(training, "still trained")))
     for scored in scored_in_train(program):
         message = (
-            f"the model is scored in training mode: its {_kind(scored.layer, scored.call.site)} uses the batch (or chance) of the moment, so scores "
-            "depend on their neighbours and change the model; call `eval()` first"
+            f"the model is scored in training mode: its {_kind(scored.layer, scored.call.site)} uses the batch at hand, or chance, so "
+            "a sample's score depends on the others, and scoring may change the model; call `eval()` first"
         )
         yield Finding(scored.call.site, message)
     for one in thawed(program):
         if id(one.switch.site.node) not in seen:
             seen.add(id(one.switch.site.node))
             message = (
-                f"this sets the frozen part back to training mode too, which is put into evaluation mode only once ({place(one.frozen.site, one.switch.site)}): "
-                f"the statistics of its {_kind(one.layer, one.switch.site)} move on; call its `eval()` again behind this"
+                f"this puts the frozen part back into training mode too, and only once was it put into evaluation mode ({place(one.frozen.site, one.switch.site)}): "
+                f"the statistics of its {_kind(one.layer, one.switch.site)} move on; call its `eval()` again after this"
             )
             yield Finding(one.switch.site, message, (Note(one.frozen.site, "frozen here"),))
 

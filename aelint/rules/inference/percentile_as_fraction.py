@@ -72,10 +72,10 @@ def check(program: Program) -> Iterator[Finding]:
         if "percentile" in name and _LEAST <= rank < 1:
             yield Finding(
                 call.site,
-                f"percentiles run from 0 to 100: {rank:g} is close to the smallest value. Write {100 * rank:g}.",
+                f"percentiles run from 0 to 100: {rank:g} is close to the smallest value. Write {100 * rank:g}",
             )
         elif "quantile" in name and 1 < rank <= 100:
-            yield Finding(call.site, f"quantiles run from 0 to 1, and {rank:g} raises an error. Write {rank / 100:g}.")
+            yield Finding(call.site, f"quantiles run from 0 to 1, and {rank:g} raises an error. Write {rank / 100:g}")
 
 
 def _rank(call: Call) -> Value:

@@ -83,13 +83,19 @@ _JOINED = frozenset({"cat", "hstack"})
 def check(program: Program) -> Iterator[Finding]:
     """Joined or embedded tensors that nothing reads."""
     for binding in dead_bindings(program, frozenset(_DONE)):
-        if binding.value.op in _JOINED and not _goes_on_without(program, binding.value):
+        value = binding.value
+        if value.op in _JOINED and (_lines_up_samples(value) or not _goes_on_without(program, value)):
             continue
         done = _DONE[binding.value.op]
         message = (
             f"`{binding.name}` is {done} here and never used, so what it holds does not reach the layers that follow"
         )
         yield Finding(binding.site, message)
+
+
+def _lines_up_samples(joined: Sym) -> bool:
+    """Whether batches are put one behind the other, as pictures are for a sheet: that is no condition of each sample."""
+    return joined.op == "cat" and joined.attrs.get("dim", 0) == 0 and len(joined.shape or ()) != 1
 
 
 def _goes_on_without(program: Program, joined: Sym) -> bool:

@@ -107,7 +107,7 @@ def check(program: Program) -> Iterator[Finding]:
             name = mean.name if mean is not None and mean.name else "the mean"
             message = (
                 f"the sample `{binding.name}` is drawn and never used: what follows sees `{name}` or nothing, so the noise "
-                "trains nobody; give the decoder the sample, or remove it"
+                "has no effect on training; give the decoder the sample, or remove it"
             )
             yield Finding(binding.site, message)
 

@@ -102,7 +102,7 @@ def check(program: Program) -> Iterator[Finding]:
         if wrong:
             site = noise.site if noise.op == "normal" and noise.site is not None else one.site
             message = (
-                f"{wrong}, while the divergence on {place(reading.site, site)} counts on a standard deviation of 1 times the scale; "
+                f"{wrong}, while the divergence on {place(reading.site, site)} expects noise of standard deviation 1 times the scale; "
                 "draw the noise with `torch.randn_like` and leave it as it is"
             )
             yield Finding(site, message, (Note(reading.site, "the divergence"),))

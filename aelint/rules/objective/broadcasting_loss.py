@@ -140,7 +140,7 @@ def _is_meant(value: Sym) -> bool:
 
 
 def _message(one: Comparison, a: Shape, b: Shape) -> str:
-    what = f"`{one.kind}`" if one.ordered else f"This {one.kind} difference"
+    what = f"`{one.kind}`" if one.ordered else f"this {one.kind} difference"
     return (
         f"{what} compares shapes {shape_text(a)} and {shape_text(b)}, which broadcast: predictions are compared "
         "with targets that are not their own. Give both the same shape"

@@ -85,7 +85,7 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(
             Site(unit, node.site.node),
             message,
-            rewrite=Rewrite("Divide the exponent", replacements, Applicability.UNSAFE),
+            rewrite=Rewrite("divide the exponent", replacements, Applicability.UNSAFE),
         )
 
 

@@ -82,7 +82,7 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         site = objective.value.site or cut.site
         message = (
-            f"No weight takes part in this loss ({place(site, cut.site)}): `{cut.op}` ends the graph here, so backward "
+            f"no weight takes part in this loss ({place(site, cut.site)}): `{cut.op}` ends the graph here, so backward "
             "changes nothing. Use the tensors themselves, and `.item()` for logging only"
         )
         yield Finding(cut.site, message, (Note(site, "the loss"),))

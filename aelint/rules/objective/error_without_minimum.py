@@ -88,7 +88,7 @@ def check(program: Program) -> Iterator[Finding]:
             what = _slip(node)
             if what is not None:
                 message = (
-                    f"The reconstruction and the data are {what}, so a perfect reconstruction is no minimum of this loss. "
+                    f"the reconstruction and the data are {what}, so a perfect reconstruction is no minimum of this loss. "
                     "Square the difference: (recon - x) ** 2"
                 )
                 yield Finding(node.site, message)

@@ -73,7 +73,7 @@ def check(program: Program) -> Iterator[Finding]:
                 f"`{ast.unparse(argument)}` grows with the distance, and so does its exponential: a Gaussian kernel "
                 "is exp(-distance^2 / (2 * sigma^2))"
             )
-            rewrite = Rewrite("Add the minus sign", ((site, f"-({site.text})"),), Applicability.UNSAFE)
+            rewrite = Rewrite("add the minus sign", ((site, f"-({site.text})"),), Applicability.UNSAFE)
             yield Finding(site, message, rewrite=rewrite)
 
 

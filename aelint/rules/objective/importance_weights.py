@@ -91,7 +91,7 @@ def _of_losses(program: Program) -> Iterator[Finding]:
                     continue
                 if summand.factor > 0 and len(summand.product) == 1 and _direction(source(key)) > 0:
                     message = (
-                        "This sums the exponentials of losses, so the worst sample dominates. The bound averages likelihoods: "
+                        "this sums the exponentials of losses, so the worst sample dominates. The bound averages likelihoods: "
                         "-(torch.logsumexp(-losses, dim) - log(number of samples))"
                     )
                     yield Finding(key.site, message)
@@ -108,7 +108,7 @@ def _with_gradient(program: Program) -> Iterator[Finding]:
             log_weight = through_reshapes(source(made))
             if _plain(log_weight) is _plain(weighted) and isinstance(log_weight, Sym) and _direction(log_weight) != 0:
                 message = (
-                    "These weights multiply the very values that they are the softmax of, and have a gradient of their own: "
+                    "these weights multiply the very values that they are the softmax of, and have a gradient of their own: "
                     "the gradient of the bound treats them as numbers. Add `.detach()`"
                 )
                 notes = (Note(node.site, "multiplied here"),) if node.site is not None else ()

@@ -120,7 +120,7 @@ def _severed(called: list[Objective]) -> Iterator[Finding]:
                 if isinstance(inner, Sym) and any(t.factor for t in divergences(Objective(inner, called=False))):
                     how = "detached" if leaf.op == "detach" else "as a plain number"
                     message = (
-                        f"The KL divergence enters the loss {how}: its value is added, its gradient is not, "
+                        f"the KL divergence enters the loss {how}: its value is added, its gradient is not, "
                         "so nothing holds the posterior to the prior. Add the tensor itself"
                     )
                     yield Finding(leaf.site, message)
@@ -141,7 +141,7 @@ def _unrestrained(called: list[Objective], sampled: list[Posterior]) -> Iterator
             continue
         site = term.leaf.site
         message = (
-            f"The reconstruction is decoded from a sample with a learned scale ({place(posterior.site, site)}), but this is "
+            f"the reconstruction is decoded from a sample with a learned scale ({place(posterior.site, site)}), but this is "
             "all that the loss consists of: no KL divergence holds the posterior to the prior, and the scale shrinks to zero"
         )
         yield Finding(site, message, (Note(posterior.site, "the sample"),))

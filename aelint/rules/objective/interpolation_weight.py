@@ -80,13 +80,11 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(site, message, (Note(found.call.site, "the gradient that is penalised"),))
     for call, rank in partial_norms(program):
         message = (
-            f"this norm runs over one axis of a gradient with {rank}: each pixel's gradient is drawn to 1, not that of a sample; flatten the "
-            "gradient from axis 1 on first"
+            f"this norm runs over one of the {rank} axes of the gradient: the norm at each pixel is drawn to 1, not that of a sample; "
+            "flatten the gradient from axis 1 on first"
         )
         yield Finding(call.site, message)
     for node, site in mixed_with_itself(program):
         notes = (Note(node.site, "the interpolation"),) if node.site is not None and node.site is not site else ()
-        message = (
-            "both ends of an interpolation are the same tensor, so every point on the way is it too; give it two ends"
-        )
+        message = "both ends of an interpolation are the same tensor, and so is every point between them; give it two different ends"
         yield Finding(site, message, notes)

@@ -100,7 +100,7 @@ def _exchanged(program: Program, terms: list[GaussianTerm]) -> Iterator[tuple[Si
                 continue
             if through_reshapes(one.head) is term.mean_leaf and through_reshapes(one.mean) is term.scale_leaf:
                 message = (
-                    f"This KL takes `{one.head.name or 'the scale'}` for the mean and `{one.mean.name or 'the mean'}` for the "
+                    f"this KL takes `{one.head.name or 'the scale'}` for the mean and `{one.mean.name or 'the mean'}` for the "
                     f"scale, but the sample ({place(one.site, top.site)}) uses them the other way round. Exchange them"
                 )
                 yield top.site, message
@@ -108,7 +108,7 @@ def _exchanged(program: Program, terms: list[GaussianTerm]) -> Iterator[tuple[Si
 
 def _message(term: GaussianTerm, defect: Defect) -> str:
     return (
-        f"This is {written_out(term)}, not a multiple of the KL divergence to the standard normal: "
+        f"this is {written_out(term)}, not a multiple of the KL divergence to the standard normal: "
         f"{defect.what}. Per latent dimension it is 0.5 * (mean^2 + variance - log variance - 1)"
     )
 
@@ -122,7 +122,7 @@ def _categoricals(terms: Iterator[CategoricalTerm]) -> Iterator[tuple[Site, str]
             continue
         wrong = _wrong_prior(term.prior.value / term.entropy.value, k)
         if wrong:
-            yield top.site, f"The KL to the uniform law over {k} categories is sum q * (log q + log {k}); {wrong}"
+            yield top.site, f"the KL to the uniform law over {k} categories is sum q * (log q + log {k}); {wrong}"
 
 
 def _wrong_prior(ratio: float, k: int) -> str:

@@ -124,7 +124,7 @@ def _pixels_averaged(balance: Balance, batch: int) -> str:
         if batch < 1 or balance.written < 0.5:
             return ""
         return (
-            "The reconstruction is a mean over pixels and samples, the KL divergence a sum over both: the effective "
+            "the reconstruction is a mean over pixels and samples, the KL divergence a sum over both: the effective "
             "beta is their number, and the posterior collapses. Sum the reconstruction over pixels"
         )
     if beta < COLLAPSE:
@@ -132,7 +132,7 @@ def _pixels_averaged(balance: Balance, batch: int) -> str:
     samples = round(balance.weighed / balance.written)
     summed = " and samples" if batch else f" and {samples} samples" if samples > 1 else ""
     return (
-        f"The reconstruction is averaged over {pixels} features, the KL divergence summed over latent dimensions"
+        f"the reconstruction is averaged over {pixels} features, the KL divergence summed over latent dimensions"
         f"{summed}: with the written weight {balance.written:.3g} the effective beta is "
         f"{beta:.3g}{' times the batch size' if batch else ''}. Sum the reconstruction over features, or weigh the KL down"
     )
@@ -144,7 +144,7 @@ def _latents_averaged(balance: Balance) -> str:
         return ""
     count = f"{latents} latent dimensions" if latents is not None else "latent dimensions"
     return (
-        f"The KL divergence is averaged over {count}, the reconstruction summed over features: with the written "
+        f"the KL divergence is averaged over {count}, the reconstruction summed over features: with the written "
         f"weight {balance.weighed:.3g} the effective beta is {balance.effective:.2g}"
         f"{' divided by their number' if latents is None else ''}. Sum the KL over latent dimensions"
     )
@@ -167,6 +167,6 @@ def _batch_mixed(balance: Balance, batch: int) -> str:
         return ""
     summed, averaged = ("KL divergence", "reconstruction") if batch > 0 else ("reconstruction", "KL divergence")
     return (
-        f"The {summed} is summed over the batch, the {averaged} averaged over it, so the weight of the KL divergence "
+        f"the {summed} is summed over the batch, the {averaged} averaged over it, so the weight of the KL divergence "
         "depends on the batch size. Reduce both alike"
     )

@@ -92,7 +92,7 @@ def _finding(kl: Term, loss: Term) -> Finding | None:
         return None
     what = "negative log-likelihood" if likelihood else "reconstruction loss"
     message = (
-        f"In this loss the KL divergence has the factor {kl.factor:g} and the {what} {loss.factor:g}: "
+        f"in this loss the KL divergence has the factor {kl.factor:g} and the {what} {loss.factor:g}: "
         "minimising the one maximises the other. Both belong there with the same sign"
     )
     return Finding(site, message, (Note(loss.leaf.site, "the reconstruction loss"),))

@@ -161,7 +161,7 @@ def _looks_at(one: Comparison, behind: list[Sym], code: Sym) -> bool:
 def _finding(one: Comparison, code: Sym, reconstruction: Sym) -> Finding:
     name = f"`{code.name}`" if code.name else "the encoder's output"
     message = (
-        f"The input is compared with {name}, which a decoder turns into a tensor of the input's size "
+        f"the input is compared with {name}, which a decoder turns into a tensor of the input's size "
         f"({place(reconstruction.site, one.site)}) that no loss looks at. Compare the reconstruction with the input"
     )
     notes = (Note(reconstruction.site, "the reconstruction"),) if reconstruction.site is not None else ()

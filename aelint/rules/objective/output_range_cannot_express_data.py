@@ -138,7 +138,7 @@ def _finding(mismatch: _Mismatch, site: Site) -> Finding:
     target = one.target
     made = place(target.site, site) if target is not None else ""
     message = (
-        f"The output ends in {activation.op}, with values in {_CONFINED[activation.op]}, but it is compared with data "
+        f"the output ends in {activation.op}, with values in {_CONFINED[activation.op]}, but it is compared with data "
         f"that reaches {_ends(mismatch.wanted)} ({made}). What lies outside is never reconstructed: scale the data into the output's "
         "range, or drop the activation"
     )

@@ -70,7 +70,7 @@ def _message(balance: Balance) -> str:
     if balance.known and round(balance.effective) != round(balance.written):
         effective = f"; with the reductions of the two terms that is an effective beta of {balance.effective:.3g}"
     return (
-        f"The KL divergence weighs {balance.written:.4g} times the reconstruction{effective}. "
+        f"the KL divergence weighs {balance.written:.4g} times the reconstruction{effective}. "
         "The posterior will collapse onto the prior and all outputs become alike; weights near 1 are usual, "
         "above 20 hardly any work"
     )

@@ -81,7 +81,7 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(one.site, message, (Note(one.divided, "divided by the number of rounds"),))
     for emptied in emptied_sums(program):
         message = (
-            f"`{emptied.name}` is set to zero in some rounds, and divided by the number of all rounds behind the loop "
+            f"`{emptied.name}` is set to zero in some rounds, and divided by the number of all rounds after the loop "
             f"({place(emptied.shown, emptied.site)}): it holds the last few batches alone; keep a sum of its own for the mean"
         )
         yield Finding(emptied.site, message, (Note(emptied.shown, "divided by the number of rounds"),))

@@ -98,7 +98,7 @@ def check(program: Program) -> Iterator[Finding]:
             what, where = fault
             place = where.site or node.site
             message = (
-                f"This is no matrix of squared distances: {what}. For all pairs it is "
+                f"this is no matrix of squared distances: {what}. For all pairs it is "
                 "(x**2).sum(1, keepdim=True) + (y**2).sum(1) - 2 * x @ y.t()"
             )
             yield Finding(place, message, (Note(node.site, "the parts are added here"),))

@@ -101,7 +101,7 @@ def check(program: Program) -> Iterator[Finding]:
                 continue
             where = "" if node.site is None else f" ({place(node.site, summed.site)})"
             message = (
-                f"This sum runs over the samples too, and the result is added to a term of shape {shape_text(each.shape)}"
+                f"this sum runs over the samples too, and the result is added to a term of shape {shape_text(each.shape)}"
                 f"{where}: the number is added to every sample and counts once for each. Keep the samples' axis here, "
                 "or reduce the other term in the same way first"
             )

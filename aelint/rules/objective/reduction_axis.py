@@ -81,7 +81,7 @@ def _early(program: Program) -> Iterator[Finding]:
         for loss, weight in (node.inputs, node.inputs[::-1]):
             if _is_averaged(loss) and _is_map(weight) and loss.site is not None:
                 message = (
-                    f"This loss is already one number when it is multiplied by weights of shape {shape_text(weight.shape)}: "
+                    f"this loss is already one number when it is multiplied by weights of shape {shape_text(weight.shape)}: "
                     'only their average counts. Compute it with reduction="none", weigh it, then average'
                 )
                 notes = (Note(node.site, "the weights are applied here"),) if node.site is not None else ()
@@ -102,7 +102,7 @@ def _focal(program: Program) -> Iterator[Finding]:
             assert isinstance(loss, Sym)
             if loss.site is not None:
                 message = (
-                    "This loss is already one number when its focal weight is made of it: easy and hard samples get the same "
+                    "this loss is already one number when its focal weight is made of it: easy and hard samples get the same "
                     'weight. Compute it with reduction="none", weigh it, then average'
                 )
                 notes = (Note(node.site, "the weight is applied here"),) if node.site is not None else ()

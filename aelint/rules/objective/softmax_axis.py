@@ -273,7 +273,7 @@ def _over_all(call: Call, others: list[Call]) -> Finding | None:
             continue
         if through_reshapes(grouped) is through_reshapes(flat):
             message = (
-                f"This softmax runs over all {shape_text(size)[1:-2]} logits at once, while {place(other.site, call.site)} "
+                f"this softmax runs over all {shape_text(size)[1:-2]} logits at once, while {place(other.site, call.site)} "
                 f"reads them as categorical variables of {shape_text(grouped.shape[-1:])[1:-2]} categories each. "
                 "View the logits as (samples, variables, categories) first"
             )

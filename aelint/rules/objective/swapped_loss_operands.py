@@ -176,6 +176,6 @@ def _exchange(site: Site) -> Rewrite | None:
     match site.node:
         case ast.Call(args=[ast.expr() as first, ast.expr() as second, *_]):
             a, b = Site(site.unit, first), Site(site.unit, second)
-            return Rewrite("Exchange prediction and target", ((a, b.text), (b, a.text)))
+            return Rewrite("exchange prediction and target", ((a, b.text), (b, a.text)))
         case _:
             return None

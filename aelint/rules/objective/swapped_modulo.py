@@ -83,7 +83,7 @@ def check(program: Program) -> Iterator[Finding]:
                     f"`{ast.unparse(remainder)}` is zero only while `{counter}` is a divisor of "
                     f"`{ast.unparse(divided)}`, and raises at 0; for every so many steps write `{right}`"
                 )
-                rewrite = Rewrite("Exchange the operands", ((site, right),), Applicability.UNSAFE)
+                rewrite = Rewrite("exchange the operands", ((site, right),), Applicability.UNSAFE)
                 yield Finding(site, message, rewrite=rewrite)
 
 

@@ -64,6 +64,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
@@ -94,6 +95,7 @@ _TERM = re.compile(
     r"(^|_)(loss|kl|kld|penalty|commitment|regulari[sz]er|divergence)($|_)|(loss|kld|penalty)$", re.IGNORECASE
 )
 _METRIC = re.compile(r"total|running|epoch|avg|mean|best|prev|last|log|val|test|eval|metric|sum|history", re.IGNORECASE)
+_IN_EVALUATION = re.compile(r"(^|_)(val|valid|validation|test|eval)(_|$)")
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -103,7 +105,16 @@ def check(program: Program) -> Iterator[Finding]:
         return
     functions = {id(c.context.function) for c in backward}
     reached = {one.id for o in objectives(program) if o.called for one in ancestors(o.value)}
-    used, seen = _used(program), set[int]()
+    first: dict[int, Finding] = {}
+    queries = (_unused(program, reached, functions), _unweighed(program, reached), _left_out(program, reached))
+    for binding, finding in chain(*queries):
+        first.setdefault(id(binding.site.node), finding)
+    yield from first.values()
+
+
+def _unused(program: Program, reached: set[int], functions: set[int]) -> Iterator[tuple[Binding, Finding]]:
+    """Terms that are used nowhere, in whichever round of a loop they are computed."""
+    used = _used(program)
     by_place: dict[int, list[bool]] = {}
     found: list[tuple[Binding, Sym]] = []
     for binding in program.bindings:
@@ -114,27 +125,28 @@ def check(program: Program) -> Iterator[Finding]:
         by_place.setdefault(id(binding.site.node), []).append(idle)
         found.append((binding, value))
     for binding, value in found:
-        key = id(binding.site.node)
-        if all(by_place[key]) and key not in seen and value.site is not None:
-            seen.add(key)
-            yield _finding(binding, value, [o for o in objectives(program) if o.called])
+        if all(by_place[id(binding.site.node)]) and value.site is not None:
+            yield binding, _finding(binding, value, [o for o in objectives(program) if o.called])
+
+
+def _unweighed(program: Program, reached: set[int]) -> Iterator[tuple[Binding, Finding]]:
     for binding, weight, held in unweighed_terms(program, reached):
-        if id(binding.site.node) not in seen and binding.site.unit is program.unit:
-            seen.add(id(binding.site.node))
+        if binding.site.unit is program.unit:
             message = (
-                f"`{binding.name}` is only written down, no loss that is backpropagated depends on it, and nothing reads its "
+                f"`{binding.name}` is only logged: no loss that is backpropagated depends on it, and nothing reads its "
                 f"weight `{weight}` ({place(held, binding.site)}); add `{weight}` times `{binding.name}` to the loss"
             )
-            yield Finding(binding.site, message, (Note(held, "the weight"),))
+            yield binding, Finding(binding.site, message, (Note(held, "the weight"),))
+
+
+def _left_out(program: Program, reached: set[int]) -> Iterator[tuple[Binding, Finding]]:
     for binding in left_out_penalties(program, reached):
-        scored = re.search(r"(^|_)(val|valid|validation|test|eval)(_|$)", binding.name) is not None
-        if id(binding.site.node) not in seen and binding.site.unit is program.unit and not scored:
-            seen.add(id(binding.site.node))
+        if binding.site.unit is program.unit and not _IN_EVALUATION.search(binding.name):
             message = (
                 f"`{binding.name}` is made of a gradient that can be differentiated (`create_graph=True`), and no loss that is "
                 "backpropagated depends on it; add it to the loss"
             )
-            yield Finding(binding.site, message)
+            yield binding, Finding(binding.site, message)
 
 
 def _is_in(value: Sym, reached: set[int]) -> bool:

@@ -142,7 +142,7 @@ def _corrupted(program: Program, one: Comparison, others: list[Comparison]) -> F
             site = _written(program, noisy)
             if site is not None:
                 message = (
-                    f"The target of the reconstruction ({place(one.site, site)}) is the input after it was corrupted here: "
+                    f"the target of the reconstruction ({place(one.site, site)}) is the input after it was corrupted here: "
                     "the network learns to reproduce the noise. Keep the clean tensor under a name of its own and compare with that"
                 )
                 return Finding(site, message, (Note(one.site, "output and corrupted input are compared here"),))

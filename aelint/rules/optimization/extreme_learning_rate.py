@@ -102,7 +102,7 @@ def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Fin
         if layers & held_by(optimizer).owners:
             yield Finding(
                 optimizer.site,
-                f"{kind} moves each weight by about its learning rate, {rate:g}, in every step: the network is overwritten at once; "
+                f"in every step {kind} moves each weight by about its learning rate, {rate:g}: the network is overwritten at once; "
                 "rates between 1e-5 and 1e-2 are usual",
             )
 

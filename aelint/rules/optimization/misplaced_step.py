@@ -124,8 +124,8 @@ def _steps(program: Program) -> Iterator[Finding]:
     for found in steps_behind_the_loop(program):
         step, backward = found.step.event.site, found.backward.event.site
         message = (
-            f"{_said(step)} runs once behind the loop that computes ({place(backward, step)}) and clears gradients in "
-            "every round: all batches but the last are lost; move the step into the loop, behind the backward pass"
+            f"{_said(step)} runs once after the loop that computes ({place(backward, step)}) and clears gradients in "
+            "every round: all batches but the last are lost; move the step into the loop, after the backward pass"
         )
         yield Finding(step, message, (Note(backward, "gradients are computed"),))
     for found in cleared_early(program):
@@ -133,7 +133,7 @@ def _steps(program: Program) -> Iterator[Finding]:
             step, backward = found.step.event.site, found.backward.event.site
             message = (
                 f"{_said(step)} runs before the backward pass ({place(backward, step)}) and after the gradients are "
-                f"cleared ({place(found.action.event.site, step)}), so it moves nothing; move it behind the backward pass"
+                f"cleared ({place(found.action.event.site, step)}), so it moves nothing; move it after the backward pass"
             )
             yield Finding(step, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR)
     for found in idle_optimizers(program):
@@ -196,14 +196,14 @@ def _schedules(program: Program) -> Iterator[Finding]:
         kind = decay.scheduler.name.rsplit(".", 1)[-1]
         message = (
             f"{_said(decay.action.event.site)} advances the {kind} after every batch: after {MANY_BATCHES} batches {decay.left:.0e} "
-            "of the learning rate is left; call it once per epoch, behind the batch loop"
+            "of the learning rate is left; call it once per epoch, after the batch loop"
         )
         notes = (Note(decay.scheduler.site, "the schedule"),) if decay.scheduler.site is not None else ()
         yield Finding(decay.action.event.site, message, notes)
     for schedule, step in early_schedules(program):
         message = (
             f"{_said(schedule.event.site)} runs before the first {_said(step.event.site)} ({place(step.event.site, schedule.event.site)}), so the "
-            "initial learning rate is skipped; advance the schedule behind the optimiser"
+            "initial learning rate is skipped; advance the schedule after the optimiser"
         )
         yield Finding(schedule.event.site, message, (Note(step.event.site, "the optimiser's step"),))
     for unused in unused_schedules(program):

@@ -84,7 +84,7 @@ def _behind_loops(program: Program, block: list[ast.stmt]) -> Iterator[Finding]:
             if written is not None and not any(_item_of(s, loop.target.id) == written for s in loop.body):
                 site = Site(program.unit, after)
                 message = (
-                    f"`{site.text}` stands behind the loop over the groups, so it reaches the last group only; "
+                    f"`{site.text}` stands after the loop over the groups, so it reaches the last group only; "
                     "move it into the loop"
                 )
                 yield Finding(site, message, (Note(Site(program.unit, loop.iter), "the loop"),))

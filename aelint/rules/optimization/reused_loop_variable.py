@@ -65,7 +65,7 @@ from aelint.semantics.wording import place
 RULE = Rule(
     code="AEL419",
     name="reused-loop-variable",
-    summary="a loop takes the name of a value that is still wanted behind it",
+    summary="a loop takes the name of a value that is still wanted after it",
     severity=Severity.WARNING,
     triggers=(("for ",),),
 )
@@ -76,12 +76,12 @@ def check(program: Program) -> Iterator[Finding]:
     for one in taken_names(program):
         if one.of_loop:
             message = (
-                f"`{one.name}` is the name of the loop around this one, too, which reads it afterwards "
-                f"({place(one.read, one.site)}): it is the last `{one.name}` of this loop there; give this one another name"
+                f"`{one.name}` is also the variable of the loop around this one, which reads it afterwards "
+                f"({place(one.read, one.site)}) and gets the last `{one.name}` of this loop; give one of them another name"
             )
         else:
             message = (
-                f"the loop takes the place of the `{one.name}` that was given beside others before, and hands it on "
-                f"with them ({place(one.read, one.site)}); give the loop another name"
+                f"this loop overwrites the `{one.name}` that was unpacked with others before, and passes its own on with them "
+                f"({place(one.read, one.site)}); give the loop's variable another name"
             )
         yield Finding(one.site, message, (Note(one.held, "the value that is lost"), Note(one.read, "asked for here")))

@@ -77,7 +77,7 @@ from aelint.syntax.walk import every
 RULE = Rule(
     code="AEL703",
     name="commitment-weight",
-    summary="Quantiser terms and reconstruction are reduced, or weighed, against each other",
+    summary="quantiser terms and reconstruction are reduced, or weighed, against each other",
     severity=Severity.WARNING,
     triggers=(("argmin", "argmax", ".min("), ("backward", "loss")),
 )

@@ -82,7 +82,7 @@ from aelint.semantics.values import Sym, Value
 RULE = Rule(
     code="AEL705",
     name="ema-statistics-start",
-    summary="The moving averages of a codebook start with sums, but with counts of zero",
+    summary="the moving averages of a codebook start with sums, but with counts of zero",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
     triggers=(("register_buffer",), ("copy_", ".data")),
@@ -156,5 +156,5 @@ def _finding(registered: Call, total: Call, count: Sym) -> Finding:
     )
     rewrite = None
     if count.site is not None and count.site.text.startswith("torch.zeros("):
-        rewrite = Rewrite("Start the counts at one", ((count.site, count.site.text.replace("zeros", "ones", 1)),))
+        rewrite = Rewrite("start the counts at one", ((count.site, count.site.text.replace("zeros", "ones", 1)),))
     return Finding(registered.site, message, (Note(total.site, "the sums start here"),), rewrite)

@@ -110,13 +110,13 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(
             lost.site,
             f"the averaged weights are copied into the network, and `{lost.name}.restore(...)` is never called: training goes on from the "
-            "average; put the network's own weights back behind the evaluation",
+            "average; put the network's own weights back after the evaluation",
             (Note(lost.other, "training goes on here"),),
         )
     for moved in ungated_averages(program):
         yield Finding(
             moved.site,
-            f"`{moved.name}` moves on in every pass, after `eval()` too: what is evaluated changes what was learned; do this under "
+            f"`{moved.name}` is updated in every pass, after `eval()` too: evaluation changes what was learned; do this under "
             "`if self.training:`",
             (Note(moved.switch, "evaluation mode"),),
         )

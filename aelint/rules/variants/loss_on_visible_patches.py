@@ -80,7 +80,7 @@ from aelint.semantics.values import Sym, Value
 RULE = Rule(
     code="AEL721",
     name="loss-on-visible-patches",
-    summary="The mask, the order or the loss of a masked autoencoder is off",
+    summary="the mask, the order or the loss of a masked autoencoder is off",
     severity=Severity.ERROR,
     triggers=(("argsort", "randperm"), ("mask",)),
 )

@@ -75,7 +75,7 @@ from aelint.semantics.quantizers import Difference, differences, lookups, reache
 RULE = Rule(
     code="AEL702",
     name="misplaced-stop-gradient",
-    summary="A codebook or commitment term moves the wrong side, or nothing",
+    summary="a codebook or commitment term moves the wrong side, or nothing",
     severity=Severity.ERROR,
     triggers=(("argmin", "argmax", ".min("), ("detach", ".data", "no_grad")),
 )

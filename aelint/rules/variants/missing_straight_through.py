@@ -79,7 +79,7 @@ from aelint.semantics.values import Sym
 RULE = Rule(
     code="AEL701",
     name="missing-straight-through",
-    summary="Quantised vectors reach the decoder without a gradient for the encoder",
+    summary="quantised vectors reach the decoder without a gradient for the encoder",
     severity=Severity.ERROR,
     triggers=(("argmin", "argmax", "round", ".min("),),
 )

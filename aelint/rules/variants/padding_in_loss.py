@@ -71,7 +71,7 @@ from aelint.semantics.values import Object, Sym, Value
 RULE = Rule(
     code="AEL713",
     name="padding-in-loss",
-    summary="Padded steps count in the loss",
+    summary="padded steps count in the loss",
     severity=Severity.WARNING,
     triggers=(("pad", "mask"), ("loss", "entropy")),
 )
@@ -136,7 +136,7 @@ def _unused_masks(program: Program) -> Iterator[Finding]:
     used = consumers(program)
     given = {s.id for c in program.calls for v in (*c.args, *c.kwargs.values(), c.receiver) for s in parts(v)}
     given |= {s.id for r in program.returns for s in parts(r.value)} | {
-        s.id for t in program.stores for s in parts(t.value)
+        s.id for t in program.stores for v in (t.value, t.index) for s in parts(v)
     }
     losses = {c.context.function for c in program.calls_to(*LOSSES) if c.context.function is not None}
     for binding in named:

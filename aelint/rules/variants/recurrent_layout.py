@@ -89,7 +89,7 @@ from aelint.semantics.wording import place, shape_text
 RULE = Rule(
     code="AEL711",
     name="recurrent-layout",
-    summary="Axes of a recurrent layer are taken for others",
+    summary="axes of a recurrent layer are taken for others",
     severity=Severity.ERROR,
     triggers=(("lstm", "gru", "rnn", "transformer", "multiheadattention"),),
 )

@@ -94,7 +94,7 @@ from aelint.semantics.wording import shape_text
 RULE = Rule(
     code="AEL731",
     name="sparsity-penalty",
-    summary="A sparsity penalty is taken over the wrong axis, or without absolute values",
+    summary="a sparsity penalty is taken over the wrong axis, or without absolute values",
     severity=Severity.WARNING,
     triggers=(("spars", "l1", "rho", "kl", "lp_"),),
 )

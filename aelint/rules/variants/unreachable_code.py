@@ -98,7 +98,7 @@ from aelint.syntax.walk import walk
 RULE = Rule(
     code="AEL704",
     name="unreachable-code",
-    summary="Some codes of a quantiser can never be chosen, or the wrong ones are",
+    summary="some codes of a quantiser can never be chosen, or the wrong ones are",
     severity=Severity.ERROR,
     triggers=(("argmin", "argmax", "rand", "max(", "min("),),
 )

@@ -106,7 +106,7 @@ from aelint.syntax.walk import every
 RULE = Rule(
     code="AEL714",
     name="unused-encoder-state",
-    summary="The decoder receives what the encoder computed, and does not use it",
+    summary="the decoder receives what the encoder computed, and does not use it",
     severity=Severity.ERROR,
     triggers=(("forward",),),
     absence=True,
