@@ -50,9 +50,16 @@ def _around(program: Program, outer: Loop) -> Iterator[Taken]:
             continue  # What the loop found is wanted.
         for name, target in _bound(inner).items():
             first = _first(behind, name)
-            if name in names and first is not None:
+            if name in names and first is not None and not _sums_up(behind, first, inner):
                 unit = program.unit
                 yield Taken(name, Site(unit, target), Site(unit, names[name]), Site(unit, first), of_loop=True)
+
+
+def _sums_up(behind: list[ast.stmt], read: ast.Name, inner: Loop) -> bool:
+    """Whether the name is read beside what the inner loop has added up: `total / (i + 1)` counts the inner rounds."""
+    added = {n.target.id for n in every(ast.AugAssign, inner) if isinstance(n.target, ast.Name)}
+    simple = (s for one in behind for s in every(ast.stmt, one) if not hasattr(s, "body"))
+    return any(read in walk(s) and any(uses(s, name) for name in added) for s in simple)
 
 
 def _beside(program: Program, held: ast.Assign, nodes: list[ast.AST]) -> Iterator[Taken]:

@@ -69,7 +69,7 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
     return list(found.values())
 
 
-_MOST_FORGOTTEN = 4
+_MOST_FORGOTTEN = 3
 
 
 @once_per_node

@@ -149,3 +149,20 @@ def loss(z, labels):
 """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("head(z), labels", "head(z).transpose(1, 2), labels")) == [9]
+
+
+REPLACED = """
+import torch
+import torch.nn.functional as F
+
+def loss(model, x, drawn, token):
+    corrupted = x.clone()
+    mask = (drawn * 2) == True
+    {use}
+    return F.mse_loss(model(corrupted), x)
+"""
+
+
+def test_silent_on_a_mask_that_says_what_is_overwritten():
+    assert rows(rule, REPLACED.replace("{use}", "corrupted[mask] = token")) == []
+    assert rows(rule, REPLACED.replace("{use}", "pass")) == [7]

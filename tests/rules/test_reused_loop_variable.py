@@ -40,6 +40,11 @@ for i, x in enumerate(loader):
             "loss.backward()",
             id="the other branch",
         ),
+        pytest.param(
+            "total = 0\n    for i, y in enumerate(x):\n        total += y.sum()",
+            "print(total / (i + 1))",
+            id="the inner rounds are counted",
+        ),
         pytest.param("for _ in range(5): loss.backward()", "print(_)", id="a name for nothing"),
     ],
 )

@@ -37,3 +37,20 @@ def test_silent_where_no_layer_follows_that_would_need_what_was_joined():
     """
     assert rows(rule, source.format(given="values")) == []
     assert rows(rule, source.replace("keys = torch", "both = torch").format(given="keys")) == [9]
+
+
+def test_silent_on_batches_that_are_lined_up_for_a_sheet_of_pictures():
+    source = """
+    import torch
+    from torch import nn
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder, self.decoder = nn.Linear(8, 2), nn.Linear(2, 8)
+        def show(self, x):
+            code = self.encoder(x)
+            sheet = torch.cat((x, code), {dim})
+            return self.decoder(code)
+    """
+    assert rows(rule, source.format(dim=0)) == []
+    assert rows(rule, source.format(dim=1)) == [10]

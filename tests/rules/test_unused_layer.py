@@ -305,7 +305,7 @@ Plain()(torch.rand(2, 4))
 
 
 def test_silent_on_side_heads_that_are_kept_for_a_checkpoint():
-    heads = "\n        ".join(f"self.side{i} = nn.Linear(4, 4)" for i in range(5))
+    heads = "\n        ".join(f"self.side{i} = nn.Linear(4, 4)" for i in range(4))
     source = NET.format(body="        return self.b(self.a(x))").replace("self.act = nn.ReLU(inplace=True)", "{heads}")
     assert rows(rule, source.replace("{heads}", heads)) == []
     assert rows(rule, source.replace("{heads}", heads.split("\n")[0])) == [10]
