@@ -92,3 +92,35 @@ def test_squared_difference_and_a_model_in_another_file():
 )
 def test_no_code(body):
     assert not rows(rule, HEAD.format(size=64) + "def step(x: torch.Tensor, label: torch.Tensor):\n" + body)
+
+
+METRIC = """
+import torch
+import torch.nn as nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(2, 6), nn.Linear(6, 2)
+
+    def forward(self, z):
+        h = torch.relu(self.first(z))
+        h = self.last(h)
+        return h
+
+encoder, decoder = Net(), Net()
+
+def check(x):
+    shown = decoder(encoder(x))
+    return {compared}
+"""
+
+
+def test_silent_on_a_reconstruction_that_is_called_as_a_hidden_layer_is():
+    assert rows(rule, METRIC.replace("{compared}", "(x - shown).pow(2)")) == []
+    wrong = METRIC.replace("{compared}", "(x - encoder(x)).pow(2)").replace(
+        "shown = ", "code = encoder(x)\n    shown = "
+    )
+    assert rows(
+        rule, wrong.replace("(x - encoder(x))", "(x - code)").replace("decoder(encoder(x))", "decoder(code)")
+    ) == [20]

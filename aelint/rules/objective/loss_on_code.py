@@ -149,7 +149,7 @@ def _behind(program: Program, code: Sym) -> list[Sym]:
 
 
 def _learned_since(value: Sym, code: Sym) -> bool:
-    return any(one.op in LEARNED and depends_on(one, code) for one in ancestors(value))
+    return any(one.op in LEARNED and one is not code and depends_on(one, code) for one in ancestors(value))
 
 
 def _looks_at(one: Comparison, behind: list[Sym], code: Sym) -> bool:
