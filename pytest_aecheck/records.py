@@ -351,25 +351,26 @@ class Weights:
 class LoaderFacts:
     """Two epochs of a loader, as fingerprints."""
 
-    kind: str
-    error: str
-    batches: int
-    distinct_batches: int
-    samples: int
-    duplicate_share: float
+    kind: str = ""
+    error: str = ""
+    """What the loader raised; then nothing else is known."""
+    batches: int = 0
+    distinct_batches: int = 0
+    samples: int = 0
+    duplicate_share: float = 0.0
     """Largest share of repeated samples within one batch."""
-    same_order: bool
-    sortedness: float
+    same_order: bool = False
+    sortedness: float = 0.0
     """How much more alike neighbouring samples are than any two, in standard deviations (von Neumann's ratio)."""
-    aliased: bool
-    last_batch: int
-    constant_data: bool
-    stored_data_changed: str
+    aliased: bool = False
+    last_batch: int = 0
+    constant_data: bool = False
+    stored_data_changed: str = ""
     """Which stored array of the data set changed while the loader was read, if one did."""
-    items_change: bool
+    items_change: bool = False
     """Whether the same item, read twice under one seed, differs."""
-    non_finite: int
-    has_batch_norm: bool
+    non_finite: int = 0
+    has_batch_norm: bool = False
     items_equal: bool = False
     """Every item of the data set is the same although its indices differ."""
     shared_with_eval: float = float("nan")
@@ -379,16 +380,18 @@ class LoaderFacts:
 class StepFacts:
     """One and two training steps."""
 
-    error: str
-    moved: tuple[str, ...]
-    unmoved: tuple[str, ...]
+    error: str = ""
+    """What the first step raised; then nothing is known of its effects."""
+    moved: tuple[str, ...] = ()
+    unmoved: tuple[str, ...] = ()
     """Trainable parameters that received a gradient and did not move."""
-    missing_from_optimizer: tuple[str, ...]
-    stepped: int
-    gradients_accumulate: bool
-    gradients_edited_after_step: bool
-    stepped_without_gradient: bool
-    mode_left: bool
+    missing_from_optimizer: tuple[str, ...] = ()
+    stepped: int = -1
+    """How often an optimiser stepped; -1 where no training step was made."""
+    gradients_accumulate: bool = False
+    gradients_edited_after_step: bool = False
+    stepped_without_gradient: bool = False
+    mode_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import itertools
 import math
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -46,68 +47,68 @@ def observe_loader(bench: Bench) -> LoaderFacts:
             loader = spec.loader()
             dataset = getattr(loader, "dataset", None)
             stored = _stored(dataset)
-            first, bad, aliased, levels = _epoch(loader)
-            second, *_ = _epoch(loader)
+            first, second = _epoch(loader), _epoch(loader)
             changed = _changed(stored, dataset)
             items_change, items_equal = _items(dataset)
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the loader raises is the finding
-            return _raised(_said(error))
-        shared = _shared(spec.eval_loader, first)
-    samples = [one for batch in first for one in batch]
-    full = [batch for batch in first if len(batch) > 1]
+            return LoaderFacts(error=_said(error))
+        shared = _shared(spec.eval_loader, first.prints)
+    samples = [one for batch in first.prints for one in batch]
+    full = [batch for batch in first.prints if len(batch) > 1]
     return LoaderFacts(
         kind=type(loader).__name__,
-        error="",
-        batches=len(first),
-        distinct_batches=len(set(first)),
+        batches=len(first.prints),
+        distinct_batches=len(set(first.prints)),
         samples=len(samples),
         duplicate_share=max((1 - len(set(batch)) / len(batch) for batch in full), default=0.0),
-        same_order=first == second and len(set(samples)) > 1,
-        sortedness=_sortedness(levels),
-        aliased=aliased,
-        last_batch=len(first[-1]) if first else 0,
+        same_order=first.prints == second.prints and len(set(samples)) > 1,
+        sortedness=_sortedness(first.levels),
+        aliased=first.aliased,
+        last_batch=len(first.prints[-1]) if first.prints else 0,
         constant_data=len(set(samples)) <= 1,
         stored_data_changed=changed,
         items_change=items_change,
         items_equal=items_equal,
-        non_finite=bad,
+        non_finite=first.non_finite,
         has_batch_norm=_has_batch_norm(bench),
         shared_with_eval=shared,
     )
 
 
-def _raised(error: str) -> LoaderFacts:
-    return LoaderFacts(
-        kind="", error=error, batches=0, distinct_batches=0, samples=0, duplicate_share=0.0, same_order=False, sortedness=0.0,
-        aliased=False, last_batch=0, constant_data=False, stored_data_changed="", items_change=False,
-        non_finite=0, has_batch_norm=False,
-    )  # fmt: skip
+@dataclass(slots=True)
+class _Epoch:
+    """One pass over a loader, at most 64 batches of it."""
+
+    prints: list[tuple[int, ...]] = field(default_factory=list)
+    """One checksum per sample, batch by batch."""
+    levels: list[float] = field(default_factory=list)
+    """The mean of each sample."""
+    non_finite: int = 0
+    aliased: bool = False
+    """Whether a batch changed when the next one was read."""
 
 
-def _epoch(loader: Iterable[Any]) -> tuple[tuple[tuple[int, ...], ...], int, bool, list[float]]:
-    prints: list[tuple[int, ...]] = []
-    bad, aliased = 0, False
-    previous: tuple[Any, tuple[int, ...]] | None = None
-    levels: list[float] = []
+def _epoch(loader: Iterable[Any]) -> _Epoch:
+    epoch = _Epoch()
+    previous: Any = None
     for batch in itertools.islice(iter(loader), _MOST_BATCHES):
-        if previous is not None and not aliased:
-            aliased = fingerprints(previous[0]) != previous[1]
-        prints.append(fingerprints(batch))
-        previous = (batch, prints[-1])
+        if epoch.prints and not epoch.aliased:
+            epoch.aliased = fingerprints(previous) != epoch.prints[-1]
+        epoch.prints.append(fingerprints(batch))
+        previous = batch
         values = _data(batch)
-        if values.numel():
-            levels.extend(
-                values.detach().double().reshape(values.shape[0], -1).mean(1).tolist() if values.dim() else []
-            )
-            bad += int(torch.isinf(values).sum()) if values.is_floating_point() else 0
-    return tuple(prints), bad, aliased, levels
+        if values.numel() and values.dim():
+            epoch.levels.extend(values.detach().double().reshape(values.shape[0], -1).mean(1).tolist())
+        if values.is_floating_point():
+            epoch.non_finite += int(torch.isinf(values).sum())
+    return epoch
 
 
 def epoch_fingerprints(loader: Iterable[Any]) -> tuple[tuple[int, ...], ...]:
     """One checksum per sample, batch by batch, for at most 64 batches."""
-    return _epoch(loader)[0]
+    return tuple(_epoch(loader).prints)
 
 
 def _sortedness(levels: list[float]) -> float:
@@ -156,19 +157,17 @@ def _items(dataset: Any) -> tuple[bool, bool]:
         return False, False
     if size < 2:
         return False, False
-    indices = sorted({0, size // 2, size - 1})
-    changes = False
-    prints: list[tuple[int, ...]] = []
     if not leaves(dataset[0]):
         return False, False
-    for index in indices:
+    changes = False
+    prints: list[tuple[int, ...]] = []
+    for index in sorted({0, size // 2, size - 1}):
         readings = []
         for seed in (11, 12, 11):  # a change in place that follows the random state shows only after another one
             with seeded(seed):
                 readings.append(_item_fingerprint(dataset[index]))
-        picked = readings[0]
         changes = changes or readings[0] != readings[2]
-        prints.append(picked)
+        prints.append(readings[0])
     return changes, len(set(prints)) == 1
 
 
@@ -177,12 +176,12 @@ def _item_fingerprint(item: Any) -> tuple[int, ...]:
     return tuple(_checksum(leaf.tensor) for leaf in leaves(item))
 
 
-def _shared(eval_loader: Any, first: tuple[tuple[int, ...], ...]) -> float:
+def _shared(eval_loader: Any, first: list[tuple[int, ...]]) -> float:
     """Share of the validation loader's samples that the training loader has too."""
     if eval_loader is None:
         return float("nan")
     seen = {one for batch in first for one in batch}
-    held_out = {one for batch in _epoch(eval_loader())[0] for one in batch}
+    held_out = {one for batch in _epoch(eval_loader()).prints for one in batch}
     return len(seen & held_out) / len(held_out) if held_out else float("nan")
 
 

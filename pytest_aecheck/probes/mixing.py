@@ -116,10 +116,8 @@ def _by_replacement(
     bench: Bench, model: Any, odd: OddPass, base: dict[str, Any], axes: dict[str, int]
 ) -> _Change | None:
     """Replace two samples at once; only if others change, each of them alone to see which it was."""
-    if any(
-        odd.run.trace.named(*REJECTING)
-    ):  # another sample leaves the generator in another state: believe the gradient
-        return None
+    if any(odd.run.trace.named(*REJECTING)):
+        return None  # another sample leaves the generator in another state: believe the gradient
     n = bench.primary(odd.batch).shape[bench.batch_axis]
     # the first and the last but one: a batch that is turned round carries them to places that are watched
     pair = tuple(sorted({0, max(n - 2, 1)}))
@@ -197,22 +195,33 @@ def _alone(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> tupl
     n = bench.primary(odd.batch).shape[axis_of_batch]
     if any(call.name in (RANDOM - NORMAL) | {"gumbel_softmax"} for call in run.trace.calls) or not bench.scales_with_n:
         return 0.0, False, ""
-    single = torch.utils._pytree.tree_map(  # noqa: SLF001
-        lambda item: (
-            item.narrow(axis_of_batch, n - 1, 1)
-            if isinstance(item, torch.Tensor) and item.dim() > axis_of_batch and item.shape[axis_of_batch] == n
-            else item
-        ),
-        odd.batch,
-    )
+    single = _last_sample(odd.batch, axis_of_batch, n)
     try:
         alone, _ = record_opened(bench, model, single, seed=bench.spec.seed, noise=ones, with_loss=False)
     except Unavailable:
         return 0.0, False, ""
-    together = {leaf.path: leaf.tensor for leaf in leaves(run.output)}
+    gap = _gap_to_last(alone, run, axes, n)
+    if gap > _ROUNDING and _draws_unseen(bench, model, odd, axes):
+        return 0.0, False, ""
+    return gap, True, _positional_addition(run, n)
+
+
+def _last_sample(batch: Any, axis: int, n: int) -> Any:
+    """The batch of the last of n samples alone; what has no axis of samples stays as it is."""
+
+    def cut(item: Any) -> Any:
+        samples = isinstance(item, torch.Tensor) and item.dim() > axis and item.shape[axis] == n
+        return item.narrow(axis, n - 1, 1) if samples else item
+
+    return torch.utils._pytree.tree_map(cut, batch)  # noqa: SLF001
+
+
+def _gap_to_last(alone: Run, together: Run, axes: dict[str, int], n: int) -> float:
+    """The largest difference between the outputs of one sample alone and as the last of n, relative to the largest value."""
+    wholes = {leaf.path: leaf.tensor for leaf in leaves(together.output)}
     gap = 0.0
     for leaf in leaves(alone.output):
-        whole = together.get(leaf.path)
+        whole = wholes.get(leaf.path)
         if leaf.path not in axes or whole is None or leaf.tensor.dim() != whole.dim():
             continue
         axis = axes[leaf.path]
@@ -221,9 +230,7 @@ def _alone(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> tupl
         a, b = rows(leaf.tensor, axis)[0], rows(whole, axis)[n - 1]
         largest = float(rows(whole, axis).abs().max())
         gap = max(gap, float((a - b).abs().max()) / largest if largest else 0.0)
-    if gap > _ROUNDING and _draws_unseen(bench, model, odd, axes):
-        return 0.0, False, ""
-    return gap, True, _positional_addition(run, n)
+    return gap
 
 
 def _draws_unseen(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> bool:
@@ -244,10 +251,19 @@ def _positional_addition(run: Run, n: int) -> str:
         if Flow.INPUT not in data.flow or Flow.INPUT in other.flow or Flow.NOISE in other.flow:
             continue
         table, activations = other.tensor, data.tensor
-        shift = activations.dim() - table.dim()
-        for axis in range(table.dim()):
-            if table.shape[axis] == n == activations.shape[axis + shift] and list(activations.shape).count(n) == 1:
-                moved = table.detach().movedim(axis, 0)
-                if bool((moved != moved[:1]).any()):
-                    return f"a constant of shape {tuple(table.shape)} is added to activations of shape {tuple(activations.shape)}"
+        if _follows_samples(table, activations, n):
+            return (
+                f"a constant of shape {tuple(table.shape)} is added to activations of shape {tuple(activations.shape)}"
+            )
     return ""
+
+
+def _follows_samples(table: Any, activations: Any, n: int) -> bool:
+    """Whether the table differs along the one axis of the activations that has as many entries as the batch samples."""
+    if list(activations.shape).count(n) != 1:
+        return False
+    axis = list(activations.shape).index(n) - activations.dim()
+    if -axis > table.dim() or table.shape[axis] != n:
+        return False
+    moved = table.detach().movedim(axis, 0)
+    return bool((moved != moved[:1]).any())

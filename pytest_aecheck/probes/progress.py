@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-from torch.overrides import TorchFunctionMode
 
 from pytest_aecheck.observations import Progress, Schedule, Unavailable
 from pytest_aecheck.probes.bench import Bench, _said
 from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.probes.graphs import Graphs
 from pytest_aecheck.probes.steps import make_step, working_copy
 from pytest_aecheck.probes.turns import Turns, following_turns
 
@@ -29,41 +29,23 @@ _MOST_STEPS = 64
 """Training steps that may make one update together before we give up waiting for it."""
 _HORIZON = 1000
 """Steps for which a schedule is followed where nobody says how long the training is."""
+_COMPARED = 2
+"""Steps whose gradients are compared, to see whether the second adds to the first."""
 _SAME = 1e-2
 
 
-class _Graphs(TorchFunctionMode):  # type: ignore[misc] # torch is not type-checked here
-    """Remembers, without holding them, the tensors that operations record a graph for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: list[weakref.ref[Any]] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for tensor in made if isinstance(made, list | tuple) else (made,):
-            if isinstance(tensor, torch.Tensor) and tensor.requires_grad and tensor.grad_fn is not None:
-                self._seen.append(weakref.ref(tensor))
-        return made
-
-    def size(self) -> int:
-        """Operations in the graphs of all tensors that are still alive."""
-        alive = [tensor for ref in self._seen if (tensor := ref()) is not None]
-        self._seen = [weakref.ref(tensor) for tensor in alive]
-        nodes: set[Any] = set()
-        stack = [tensor.grad_fn for tensor in alive]
-        while stack:
-            node = stack.pop()
-            if node is not None and node not in nodes:
-                nodes.add(node)
-                stack.extend(following for following, _ in node.next_functions)
-        return len(nodes)
-
-
-@dataclass
+@dataclass(slots=True)
 class _Seen:
-    """What the hooks saw."""
+    """What the training steps showed, themselves and by hooks."""
 
+    steps: int = 0
+    error: str = ""
+    first_update: int = 0
+    """The step that made it, 0 for none."""
+    sizes: list[int] = field(default_factory=list)
+    """Of all graphs that were alive after each update."""
+    gradients: list[Any] = field(default_factory=list)
+    """After each of the first two steps, where they update nothing."""
     rates: list[tuple[float, ...]] = field(default_factory=list)
     schedules: list[Any] = field(default_factory=list)
     states: list[weakref.ref[Any]] = field(default_factory=list)
@@ -164,14 +146,30 @@ def _steps(bench: Bench, model: Any, seen: _Seen, turns: Turns) -> _Rehearsal:
     spec = bench.spec
     with seeded(spec.seed):
         optimizer = spec.optimizer(model) if spec.optimizer is not None else None
-    batch = bench.batch(spec.batch_size, 0)
-    graphs, error, first, steps = _Graphs(), "", 0, 0
-    sizes: list[int] = []
-    gradients: list[Any] = []
     for module in model.modules():
         module._register_state_dict_hook(lambda _module, state, *_: _keep(seen, state))  # noqa: SLF001 - the public hook cannot see the result
-    while steps < _MOST_STEPS and len(sizes) < _UPDATES:
-        steps += 1
+    graphs = Graphs()
+    _train(bench, model, optimizer, graphs, seen)
+    if _grows(seen.sizes):
+        gc.collect()
+        seen.sizes[-1] = graphs.size()
+    progress = Progress(
+        error=seen.error,
+        steps=seen.steps,
+        first_update=seen.first_update,
+        gradients_erased=bool(seen.first_update) and _erased(seen.gradients),
+        graph_sizes=tuple(seen.sizes),
+        mixed=len(turns.mixed),
+        kept_states=_kept(model, seen),
+    )
+    return _Rehearsal(progress, *_rates(seen))
+
+
+def _train(bench: Bench, model: Any, optimizer: Any, graphs: Graphs, seen: _Seen) -> None:
+    """Make training steps on one batch until some updates have happened or a step raises."""
+    batch = bench.batch(bench.spec.batch_size, 0)
+    while seen.steps < _MOST_STEPS and len(seen.sizes) < _UPDATES:
+        seen.steps += 1
         before = (len(seen.rates), _writes(model))
         try:
             with graphs:
@@ -179,26 +177,13 @@ def _steps(bench: Bench, model: Any, seen: _Seen, turns: Turns) -> _Rehearsal:
         except Unavailable:
             raise
         except Exception as raised:  # noqa: BLE001 - the finding
-            error = _said(raised)
-            break
+            seen.error = _said(raised)
+            return
         if (len(seen.rates), _writes(model)) != before:  # an optimiser of one's own calls no hook, but writes
-            first = first or steps
-            sizes.append(graphs.size())
-        elif not first and steps <= 2:
-            gradients.append(_gradient(model))
-    if _grows(tuple(sizes)):
-        gc.collect()
-        sizes[-1] = graphs.size()
-    progress = Progress(
-        error=error,
-        steps=steps,
-        first_update=first,
-        gradients_erased=bool(first) and _erased(gradients),
-        graph_sizes=tuple(sizes),
-        mixed=len(turns.mixed),
-        kept_states=_kept(model, seen),
-    )
-    return _Rehearsal(progress, *_rates(seen))
+            seen.first_update = seen.first_update or seen.steps
+            seen.sizes.append(graphs.size())
+        elif not seen.first_update and seen.steps <= _COMPARED:
+            seen.gradients.append(_gradient(model))
 
 
 def _writes(model: Any) -> int:
@@ -206,7 +191,7 @@ def _writes(model: Any) -> int:
     return sum(p._version for p in model.parameters())  # noqa: SLF001 - torch counts writes, and tells it nowhere else
 
 
-def _grows(sizes: tuple[int, ...]) -> bool:
+def _grows(sizes: list[int]) -> bool:
     return len(sizes) > 1 and sizes[-1] > sizes[-2]
 
 
@@ -235,7 +220,7 @@ def _gradient(model: Any) -> Any:
 
 def _erased(gradients: list[Any]) -> bool:
     """Whether two steps on the same batch leave one gradient where their sum is due."""
-    if len(gradients) < 2 or any(g is None for g in gradients) or gradients[0].shape != gradients[1].shape:
+    if len(gradients) < _COMPARED or any(g is None for g in gradients) or gradients[0].shape != gradients[1].shape:
         return False
     one, two = gradients
     return bool((one != 0).any()) and float((two - one).norm()) < _SAME * float(one.norm())

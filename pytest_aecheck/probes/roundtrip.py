@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -29,14 +30,8 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
     if not bench.has_factory:
         raise Unavailable("the model was given built; a callable that builds it is needed for a second instance")
     batch = bench.batch(bench.spec.batch_size, 0)
-    error = ""
-    missing: tuple[str, ...] = ()
     with bench.ready(training=False) as model:
-        state = {
-            name: tensor.detach().clone()
-            for name, tensor in model.state_dict().items()
-            if isinstance(tensor, torch.Tensor)
-        }
+        state = _copied(model)
         # inside, because a factory may give the same instance again with new values
         other = bench.build(bench.spec.seed + 1)
         if {id(p) for p in other.parameters()} & {id(p) for p in model.parameters()}:
@@ -55,7 +50,7 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
             gap = max(gap, float((a.detach().double() - b.detach().double()).abs().nan_to_num().max()))
             scale = max(scale, float(a.detach().abs().nan_to_num().max()))
     diverging, appeared = _resumed(bench)
-    return RoundTrip(error, missing, gap, scale, diverging, appeared)
+    return RoundTrip("", missing, gap, scale, diverging, appeared)
 
 
 def _resumed(bench: Bench) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -111,21 +106,22 @@ def _outputs_of(output: Any) -> list[Any]:
 
 def observe_inverses(bench: Bench) -> Inverses:
     """Call each known pair of methods on the batch, one after the other."""
-    batch = bench.batch(bench.spec.batch_size, 0)
+    x = bench.primary(bench.batch(bench.spec.batch_size, 0))
     gaps = []
     with bench.ready(training=False) as model:
-        for there, back in _INVERSE_METHODS:
-            for owner_name, owner in model.named_modules():
-                if callable(getattr(owner, there, None)) and callable(getattr(owner, back, None)):
-                    gap = _gap(owner, there, back, bench.primary(batch), bench.spec.seed)
-                    if gap is not None:
-                        gaps.append((f"{owner_name + '.' if owner_name else ''}{back}({there}(x))", gap))
+        for (there, back), (name, owner) in itertools.product(_INVERSE_METHODS, model.named_modules()):
+            gap = _gap(owner, there, back, x, bench.spec.seed)
+            if gap is not None:
+                gaps.append((f"{name + '.' if name else ''}{back}({there}(x))", gap))
     if not gaps:
         raise Unavailable("the model has no pair of methods such as patchify and unpatchify")
     return Inverses(tuple(gaps))
 
 
 def _gap(owner: Any, there: str, back: str, x: Any, seed: int) -> float | None:
+    """How far the way there and back leads from the data, in its standard deviations; None where there is no such way."""
+    if not (callable(getattr(owner, there, None)) and callable(getattr(owner, back, None))):
+        return None
     try:
         with seeded(seed), torch.no_grad():
             returned = getattr(owner, back)(getattr(owner, there)(x))

@@ -75,7 +75,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
     optimizer = spec.optimizer(model) if spec.optimizer is not None else None
     missing = _missing(bench, model, optimizer)
     if spec.train_step is None:
-        return _facts(missing=missing)
+        return StepFacts(missing_from_optimizer=missing)
     batch = bench.batch(spec.batch_size, 0)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     with _watching() as watch:
@@ -84,47 +84,22 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the finding
-            return _facts(error=_said(error), missing=missing)
+            return StepFacts(error=_said(error), missing_from_optimizer=missing)
     moved = {name for name, p in model.named_parameters() if not torch.equal(p.detach(), before[name])}
     unmoved = tuple(
         name
         for name, p in model.named_parameters()
         if name not in moved and p.requires_grad and _had_gradient(p, watch)
     )
-    return _facts(
-        missing=missing,
+    return StepFacts(
+        missing_from_optimizer=missing,
         moved=tuple(sorted(moved)),
         unmoved=unmoved,
         stepped=watch.steps,
-        accumulate=_accumulates(bench, model, optimizer),
-        edited=_edited(model, watch),
-        without=watch.without_gradient,
+        gradients_accumulate=_accumulates(bench, model, optimizer),
+        gradients_edited_after_step=_edited(model, watch),
+        stepped_without_gradient=watch.without_gradient,
         mode_left=not model.training,
-    )
-
-
-def _facts(
-    *,
-    error: str = "",
-    missing: tuple[str, ...] = (),
-    moved: tuple[str, ...] = (),
-    unmoved: tuple[str, ...] = (),
-    stepped: int = -1,
-    accumulate: bool = False,
-    edited: bool = False,
-    without: bool = False,
-    mode_left: bool = False,
-) -> StepFacts:
-    return StepFacts(
-        error=error,
-        moved=moved,
-        unmoved=unmoved,
-        missing_from_optimizer=missing,
-        stepped=stepped,
-        gradients_accumulate=accumulate,
-        gradients_edited_after_step=edited,
-        stepped_without_gradient=without,
-        mode_left=mode_left,
     )
 
 
