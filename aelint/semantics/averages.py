@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dims import Poly
-from aelint.semantics.objectives import reduction_word
+from aelint.semantics.losses import reduction_word
 from aelint.semantics.program import Program
+from aelint.semantics.schedules import is_over_batches
 from aelint.semantics.values import Object, Sym, Value
 
 __all__ = ["WrongAverage", "addends", "is_weighted_mean", "sums_counted_twice", "wrong_averages"]
@@ -49,7 +50,11 @@ def sums_counted_twice(program: Program) -> Iterator[Site]:
     """Running sums of a loss that is a sum over the batch already, times the number of samples in the batch."""
     for event in program.assignments:
         leaves = addends(event.value) if isinstance(event.value, Sym) and event.value.op in {"add", "phi"} else []
-        if leaves and event.context.loops and all(_is_sum_times_size(leaf) for leaf in leaves):
+        if (
+            leaves
+            and any(is_over_batches(one) for one in event.context.loops)
+            and all(_is_sum_times_size(leaf) for leaf in leaves)
+        ):
             yield event.site
 
 

@@ -272,3 +272,20 @@ print(metrics.{score})
 )
 def test_fires_on_codes_in_the_order_of_a_shuffling_loader_beside_ordered_labels(order, score, found):
     assert rows(rule, CODED.format(order=order, score=score)) == found
+
+
+SCATTER = """
+import torch
+
+def ratio(features, labels, loader):
+    features = torch.as_tensor(features)
+    between = 0.0
+    for {name} in {over}:
+        own = features[labels == {name}]
+        between += own.shape[0] * float((own.mean(0) - features.mean(0)).square().sum())
+    return between
+"""
+
+
+def test_silent_on_the_scatter_between_classes():
+    assert rows(rule, SCATTER.replace("{name}", "label").replace("{over}", "range(10)")) == []

@@ -31,6 +31,7 @@ class Decoder(nn.Module):
         pytest.param("return rearrange(z, 'a b -> b a')", id="missing-function"),
         pytest.param("return isinstance(z, Posterior)", id="missing-class"),
         pytest.param("global count; count = 1; return z + count", id="declared-global"),
+        pytest.param("return self.fc(z); return self.fc(missing)", id="behind-a-return"),
         pytest.param("h: Tensor = self.fc(z); return h", id="annotation"),
     ],
 )

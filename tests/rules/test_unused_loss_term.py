@@ -323,3 +323,32 @@ def train(args, model, optimizer, loader):
 """
     assert rows(rule, source.format(add="total += args.weight * penalty")) == []
     assert rows(rule, source.format(add="pass")) == [20]
+
+
+STEPPED = """
+import torch
+from torch import nn
+import pytorch_lightning as pl
+
+class Net(pl.LightningModule):
+    def __init__(self, clip):
+        super().__init__()
+        self.net, self.clip = nn.Linear(4, 1), clip
+
+    def penalty(self, x):
+        x = x.requires_grad_(True)
+        (g,) = torch.autograd.grad(self.net(x).sum(), x, create_graph=True)
+        return ((g.norm(2, dim=1) - 1) ** 2).mean()
+
+    def training_step(self, batch, index):
+        loss = self.penalty(batch) + self.net(batch).mean()
+        if self.clip != 0:
+            self.manual_backward(loss, self.optimizers())
+        return {given}
+"""
+
+
+def test_silent_on_the_first_argument_of_a_backward_pass_by_hand():
+    source = STEPPED.replace("{given}", "None")
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("backward(loss,", "backward(self.net(batch).mean(),")) == [17]

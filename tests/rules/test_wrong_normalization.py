@@ -14,6 +14,8 @@ SILENT = {
     "unknown pictures": "t = T.Compose([T.ToTensor(), T.Normalize((0.5,) * 3, (0.5,) * 3)])\ny = t(load())",
     "raw bytes": "x = datasets.MNIST('.').data.float() / 255",
     "ImageNet": "t = T.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))",
+    "taken back by two steps": "m, s = torch.tensor([0.4]), torch.tensor([0.2])\n"
+    "t = T.Compose([T.Normalize(torch.zeros_like(m), 1 / s), T.Normalize(-m, torch.ones_like(s))])",
     "two pipelines": "a = T.Compose([T.ToTensor(), T.Normalize(0.5, 0.5)])\nb = T.Compose([T.ToTensor(), T.Normalize(0.1, 0.2)])",
     "a network's output scaled down": "def f(x):\n    return torch.sigmoid(x) / 255",
 }

@@ -113,7 +113,7 @@ def check(program: Program) -> Iterator[Finding]:
     for scope in _functions(module):
         bound |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()}
     variables = _variables(program.tree)
-    guarded = _guarded(program.tree)
+    guarded = _guarded(program.tree) | _never_run(program.tree)
     for scope in _functions(module):
         missing = {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()} - bound - _KNOWN
         for name in sorted(missing):
@@ -202,6 +202,21 @@ def _guarded(tree: ast.Module) -> set[int]:
         if isinstance(node, ast.Try) and any(h.type is None or _catches(h.type) for h in node.handlers):
             found.update(id(n) for statement in node.body for n in walk(statement))
     return found
+
+
+def _never_run(tree: ast.Module) -> set[int]:
+    """Names in statements behind the `return` or `raise` of their own block: what never runs raises nothing."""
+    found: set[int] = set()
+    for function in every(ast.FunctionDef, tree):
+        for node in walk(function):
+            for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
+                ends = [i for i, s in enumerate(block) if isinstance(s, _ENDS)] if isinstance(block, list) else []
+                left = block[ends[0] + 1 :] if ends and block else []
+                found.update(id(n) for statement in left for n in walk(statement))
+    return found
+
+
+_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 def _catches(kind: ast.expr) -> bool:

@@ -149,8 +149,14 @@ def _is_scaled_again(step: Object) -> bool:
 
 def _is_half(step: Object) -> bool:
     """Whether the step only scales or only shifts: two of them take a normalisation back."""
-    mean, std = channel_numbers(parameter(step, "mean", 0)), channel_numbers(parameter(step, "std", 1))
-    return mean is not None and std is not None and (set(mean) == {0.0} or set(std) == {1.0})
+    return _all_are(parameter(step, "mean", 0), 0.0, "zeros") or _all_are(parameter(step, "std", 1), 1.0, "ones")
+
+
+def _all_are(value: Value, number: float, operation: str) -> bool:
+    if isinstance(value, Sym) and value.op in {operation, f"{operation}_like"}:
+        return True
+    numbers = channel_numbers(value)
+    return bool(numbers) and set(numbers or ()) == {number}
 
 
 def _numbers(program: Program) -> Iterator[Finding]:
