@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from aelint.semantics.dims import Poly
 from aelint.semantics.formulas import Leaf
 from aelint.semantics.joins import alternatives
-from aelint.semantics.objectives import Objective, Reduction
+from aelint.semantics.objectives import Objective
+from aelint.semantics.summands import Reduction
 from aelint.semantics.terms import Term, divergences, reconstructions
 from aelint.semantics.values import Instance
 

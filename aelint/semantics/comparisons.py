@@ -9,8 +9,8 @@ from functools import cached_property
 from aelint.rule import Site
 from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import RESHAPES, ancestors, origins, through_reshapes
+from aelint.semantics.losses import LOSSES, reduction_word
 from aelint.semantics.memo import per_program
-from aelint.semantics.objectives import LOSSES, reduction_word
 from aelint.semantics.program import Program
 from aelint.semantics.values import Instance, Object, Sym
 

@@ -10,7 +10,7 @@ from aelint.rule import Site
 from aelint.semantics.divisors import loaders_behind
 from aelint.semantics.kinds import is_module
 from aelint.semantics.lineage import ancestors, depends_on
-from aelint.semantics.objectives import LOSSES
+from aelint.semantics.losses import LOSSES
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Loop, Store
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value

@@ -10,8 +10,9 @@ from aelint.semantics.algebra import Algebra, algebra_of
 from aelint.semantics.formulas import Exp, Form, Leaf, Log
 from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.memo import per_program
-from aelint.semantics.objectives import Objective, objectives, summands
+from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.program import Program
+from aelint.semantics.summands import summands
 from aelint.semantics.trace import Return
 from aelint.semantics.values import Sym, elements
 

@@ -11,9 +11,9 @@ from aelint.semantics import graph
 from aelint.semantics.apply import syms_in
 from aelint.semantics.gradients import Update, updates
 from aelint.semantics.kinds import is_module
+from aelint.semantics.losses import LOSSES
 from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
-from aelint.semantics.objectives import LOSSES
 from aelint.semantics.parameters import held_by
 from aelint.semantics.posteriors import noise_of
 from aelint.semantics.program import Program

@@ -10,9 +10,11 @@ from aelint.semantics.comparisons import is_data, is_output
 from aelint.semantics.dims import product
 from aelint.semantics.formulas import Exp, Generator, Leaf
 from aelint.semantics.lineage import depends_on, source, through_reshapes
+from aelint.semantics.losses import LOSSES
 from aelint.semantics.memo import per_program
-from aelint.semantics.objectives import LOSSES, Summand, objectives
+from aelint.semantics.objectives import objectives
 from aelint.semantics.program import Program
+from aelint.semantics.summands import Summand
 from aelint.semantics.values import External, Object, Sym, Value
 
 __all__ = ["Rewarded", "is_reconstruction_of", "rewarded_errors", "rewarded_unlikeness"]

@@ -15,8 +15,9 @@ from aelint.rule import Site
 from aelint.semantics.comparisons import comparisons, is_data, is_output
 from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import ancestors, source, through_reshapes
+from aelint.semantics.losses import LOSSES
 from aelint.semantics.memo import per_program
-from aelint.semantics.objectives import LOSSES, objectives
+from aelint.semantics.objectives import objectives
 from aelint.semantics.posteriors import posteriors
 from aelint.semantics.program import Program
 from aelint.semantics.quantizers import lookups

@@ -9,8 +9,10 @@ from functools import cached_property
 
 from aelint.semantics.closed_forms import categorical_terms, gaussian_terms, meeting_point
 from aelint.semantics.formulas import Exp, Leaf
-from aelint.semantics.lineage import ancestors, source, through_reshapes
-from aelint.semantics.objectives import LOSSES, Objective, Reduction, Summand
+from aelint.semantics.lineage import ancestors, origins, source, through_reshapes
+from aelint.semantics.losses import LOSSES
+from aelint.semantics.objectives import Objective
+from aelint.semantics.summands import Reduction, Summand
 from aelint.semantics.values import Sym
 
 __all__ = ["Term", "divergences", "is_reconstruction_name", "reconstructions"]
@@ -100,13 +102,19 @@ def reconstructions(objective: Objective) -> Iterator[Term]:
     """The reconstruction terms of a loss: losses of torch, squared or absolute differences, and what is called so."""
     for summand, leaf, weights in _single_leaves(objective):
         known = leaf.op in LOSSES - {"kl_div"} or _is_distance(leaf)
-        if _is_distance(leaf) and _is_in_density(objective, summand):
+        if (_is_distance(leaf) and _is_in_density(objective, summand)) or _asks_for_places(leaf):
             continue
         if known or is_reconstruction_name(leaf):
             yield Term(objective, summand.factor, summand.reductions, (summand,), weights, not known, leaf, summand)
         elif _is_likelihood(leaf):
             # What is minimised is the negative of the likelihood.
             yield Term(objective, -summand.factor, summand.reductions, (summand,), weights, False, leaf, summand)
+
+
+def _asks_for_places(leaf: Sym) -> bool:
+    """Whether the labels are places that the program counts itself: which pair belongs together is no picture."""
+    targets = origins(leaf.attrs.get("target")) if leaf.op == "cross_entropy" else []
+    return bool(targets) and all(isinstance(one, Sym) and one.op in {"arange", "zeros"} for one in targets)
 
 
 def _is_in_density(objective: Objective, summand: Summand) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from aelint.semantics import graph
 from aelint.semantics.algebra import algebra_of
 from aelint.semantics.lineage import RESHAPES, through, through_reshapes
+from aelint.semantics.losses import LOSSES
 from aelint.semantics.memo import per_program
-from aelint.semantics.objectives import LOSSES
 from aelint.semantics.operators.api import to_int
 from aelint.semantics.program import Program
 from aelint.semantics.values import Object, Sym, Value

@@ -75,7 +75,8 @@ from aelint.semantics.formulas import Leaf
 from aelint.semantics.gradients import Update, reach, updates
 from aelint.semantics.initialization import is_weighted
 from aelint.semantics.lineage import ancestors
-from aelint.semantics.objectives import Objective, Summand
+from aelint.semantics.objectives import Objective
+from aelint.semantics.summands import Summand
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
 

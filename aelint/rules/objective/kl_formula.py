@@ -50,15 +50,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.closed_forms import (
-    CategoricalTerm,
-    Defect,
-    GaussianTerm,
-    categorical_terms,
-    defect_of,
-    gaussian_terms,
-    written_out,
-)
+from aelint.semantics.closed_forms import CategoricalTerm, GaussianTerm, categorical_terms, gaussian_terms
+from aelint.semantics.defects import Defect, defect_of, written_out
 from aelint.semantics.lineage import through_reshapes
 from aelint.semantics.objectives import objectives
 from aelint.semantics.posteriors import posteriors

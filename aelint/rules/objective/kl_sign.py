@@ -52,7 +52,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.objectives import objectives, summands
+from aelint.semantics.objectives import objectives
+from aelint.semantics.summands import summands
 from aelint.semantics.terms import Term, divergences, reconstructions
 from aelint.semantics.values import Sym
 

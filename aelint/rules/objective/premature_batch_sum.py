@@ -71,7 +71,7 @@ from aelint.semantics import Program
 from aelint.semantics.dims import Dim
 from aelint.semantics.graph import consumers, nodes
 from aelint.semantics.lineage import RESHAPES, source
-from aelint.semantics.objectives import LOSSES, reduction_word
+from aelint.semantics.losses import LOSSES, reduction_word
 from aelint.semantics.values import ListValue, Sym, Value
 from aelint.semantics.wording import place, shape_text
 

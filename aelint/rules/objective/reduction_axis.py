@@ -52,7 +52,7 @@ from aelint.semantics import Program
 from aelint.semantics.comparisons import is_output
 from aelint.semantics.graph import consumers, nodes
 from aelint.semantics.lineage import ancestors, depends_on
-from aelint.semantics.objectives import LOSSES, reduction_word
+from aelint.semantics.losses import LOSSES, reduction_word
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import shape_text
 

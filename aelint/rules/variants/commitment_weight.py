@@ -69,8 +69,10 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dims import Dim
-from aelint.semantics.objectives import LOSSES, Objective, Summand, objectives
+from aelint.semantics.losses import LOSSES
+from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.quantizers import Difference, differences
+from aelint.semantics.summands import Summand
 from aelint.semantics.values import Sym
 from aelint.syntax.walk import every
 

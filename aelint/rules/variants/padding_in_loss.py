@@ -64,7 +64,7 @@ from aelint.semantics import Program
 from aelint.semantics.graph import consumers, parts
 from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.liveness import names_read
-from aelint.semantics.objectives import LOSSES, reduction_word
+from aelint.semantics.losses import LOSSES, reduction_word
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Sym, Value
 
