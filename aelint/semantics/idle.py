@@ -44,32 +44,27 @@ def idle_outputs(program: Program) -> Iterator[Idle]:
     leaves = (o for o in program.layers if o.children is None and id(o) in held and id(o) not in trained)
     idle = {id(o): o for o in leaves if has_parameters(o)}
     used = used_values(program) | _spread(program) if idle else set()
-    by_place: dict[int, tuple[Binding, dict[int, Object]] | None] = {}
-    for binding in program.bindings if idle else ():
-        key = id(binding.site.node)
-        made = {
-            k: idle[k] for s in parts(binding.value) if s.kind not in {"int", "bool"} for k in _layers(s) if k in idle
-        }
-        unread = made and not any(s.id in used for s in parts(binding.value)) and not _is_printed(binding)
-        if (
-            not unread
-            or _is_probe(binding)
-            or binding.context.no_grad
-            or binding.name.startswith("_")
-            or by_place.get(key, 0) is None
-        ):
-            by_place[key] = None
-        else:
-            by_place[key] = (binding, made)
     chosen: dict[frozenset[int], tuple[Binding, dict[int, Object]]] = {}
-    for found in by_place.values():
-        if found is not None:
-            before = chosen.get(frozenset(found[1]))
-            # A value that is handed on is named several times: the last function is where it gets lost.
-            if before is None or before[0].site.unit_row != found[0].site.unit_row:
-                chosen[frozenset(found[1])] = found
+    for binding, made in _unread(program, idle, used) if idle else ():
+        before = chosen.get(frozenset(made))
+        # A value that is handed on is named several times: the last function is where it gets lost.
+        if before is None or before[0].site.unit_row != binding.site.unit_row:
+            chosen[frozenset(made)] = binding, made
     for binding, made in chosen.values():
         yield Idle(binding.site, binding.name, tuple(made.values()), known[0][0].backward.event.site)
+
+
+def _unread(program: Program, idle: dict[int, Object], used: set[int]) -> Iterator[tuple[Binding, dict[int, Object]]]:
+    """Names of what idle layers computed that are unread each time their place runs, with the layers of the last time."""
+    by_place: dict[int, tuple[Binding, dict[int, Object]] | None] = {}
+    for binding in program.bindings:
+        key, held = id(binding.site.node), list(parts(binding.value))
+        made = {k: idle[k] for s in held if s.kind not in {"int", "bool"} for k in _layers(s) if k in idle}
+        read = any(s.id in used for s in held) or _is_printed(binding)
+        meant = _is_probe(binding) or binding.context.no_grad or binding.name.startswith("_")
+        forgotten = made and not read and not meant and by_place.get(key, 0) is not None
+        by_place[key] = (binding, made) if forgotten else None
+    yield from (found for found in by_place.values() if found is not None)
 
 
 def _is_probe(binding: Binding) -> bool:
