@@ -34,9 +34,7 @@ def losses(program: Program) -> list[Call]:
 @per_program
 def loaders(program: Program) -> list[Object]:
     """Every `DataLoader` that is built."""
-    return [
-        o for o in program.machine.objects if o.name.rsplit(".", 1)[-1] == "DataLoader" and o.name.startswith("torch.")
-    ]
+    return [o for o in program.machine.objects if o.class_name == "DataLoader" and o.name.startswith("torch.")]
 
 
 @per_program

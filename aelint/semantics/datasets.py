@@ -70,13 +70,13 @@ def argument(data: Object, name: str) -> Value:
     """A constructor argument of a torchvision data set by name, None if it is not given."""
     if name in data.kwargs:
         return data.kwargs[name]
-    names = _SIGNATURES.get(_class_of(data), "").split()
+    names = _SIGNATURES.get(data.class_name, "").split()
     return data.args[names.index(name)] if name in names and names.index(name) < len(data.args) else None
 
 
 def pictures_in(data: Object) -> PictureSize | None:
     """What one picture of the data set is; None if the object is no known set of pictures."""
-    return _SIZES.get(_class_of(data)) if data.name.startswith(PREFIX) else None
+    return _SIZES.get(data.class_name) if data.name.startswith(PREFIX) else None
 
 
 def split_of(data: Object) -> str | None:
@@ -86,7 +86,7 @@ def split_of(data: Object) -> str | None:
         return "train" if train else "test"
     if isinstance(split, str):
         return split
-    has_default = "train" in _SIGNATURES.get(_class_of(data), "").split()
+    has_default = "train" in _SIGNATURES.get(data.class_name, "").split()
     return "train" if has_default and train is None and "**" not in data.kwargs else None
 
 
@@ -108,7 +108,3 @@ def picture_of(value: Value) -> PictureSize | None:
             return PictureSize(found.channels) if found is not None else None
         case _:
             return None
-
-
-def _class_of(data: Object) -> str:
-    return data.name.rsplit(".", 1)[-1]

@@ -34,7 +34,7 @@ def describe_layer(layer: Object | Instance) -> str:
         return layer.cls.name
     args = [describe(a) for a in layer.args if not isinstance(a, (Object, Instance, ListValue, DictValue))]
     args += [f"{k}={describe(v)}" for k, v in layer.kwargs.items()]
-    name = layer.name.rsplit(".", 1)[-1]
+    name = layer.class_name
     return name if layer.children is not None else f"{name}({', '.join(args)})"
 
 

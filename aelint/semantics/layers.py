@@ -144,7 +144,7 @@ def attribute(frame: Frame, layer: Object, name: str, node: ast.AST) -> Value:
 
 
 def _weight_shape(layer: Object) -> tuple[dims.Dim, ...] | None:
-    short = layer.name.rsplit(".", 1)[-1]
+    short = layer.class_name
     bound = layer.bound
     match short:
         case "Linear":

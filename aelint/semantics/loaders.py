@@ -35,7 +35,7 @@ def loader_argument(loader: Object, name: str, default: Value = None) -> Value:
 
 def element(frame: Frame, value: Object, node: ast.AST) -> Value:
     """One item of an external iterable: a batch of a loader, a sample of a data set."""
-    match value.name.rsplit(".", 1)[-1]:
+    match value.class_name:
         case "DataLoader":
             one = sample(frame, loader_argument(value, "dataset"), node)
             return (

@@ -64,7 +64,7 @@ def unaligned_pairs(program: Program) -> Iterator[Unaligned]:
 
 def _moving_step(callee: Value) -> Object | None:
     steps = steps_of(callee) if isinstance(callee, Object) and callee.name.startswith(PREFIX) else None
-    moving = (s for s in steps or () if isinstance(s, Object) and s.name.rsplit(".", 1)[-1] in _MOVES)
+    moving = (s for s in steps or () if isinstance(s, Object) and s.class_name in _MOVES)
     return next(moving, None)
 
 

@@ -73,7 +73,7 @@ def _comes_from_loader(value: Value, depth: int) -> bool:
 def _left_after(scheduler: Object, calls: int) -> float | None:
     given = dict(zip(_parameters(scheduler.name), scheduler.args[1:], strict=False)) | scheduler.kwargs
     gamma, size = given.get("gamma", 0.1), given.get("step_size", 1)
-    match scheduler.name.rsplit(".", 1)[-1]:
+    match scheduler.class_name:
         case "ExponentialLR" if isinstance(gamma, float) and 0 < gamma < 1:
             return float(gamma**calls)
         case "StepLR" if isinstance(gamma, float) and isinstance(size, int) and 0 < gamma < 1 and size > 0:

@@ -37,7 +37,7 @@ def transform(frame: Frame, step: Value, value: Value, node: ast.AST) -> Value:
     match step:
         case None:
             return value
-        case Object() if (known := _KNOWN.get(_class_of(step))) is not None and step.name.startswith(PREFIX):
+        case Object() if (known := _KNOWN.get(step.class_name)) is not None and step.name.startswith(PREFIX):
             return known(frame, step, value, node)
         case Function() | Instance() | Bound() | Partial():
             return calls.call(frame, step, (value,), {}, node)
@@ -49,7 +49,7 @@ def transform(frame: Frame, step: Value, value: Value, node: ast.AST) -> Value:
 
 def steps_of(step: Value) -> list[Value] | None:
     """The steps of a `Compose` in order, nested ones spliced in; None if they are not all known."""
-    if not (isinstance(step, Object) and _class_of(step) == "Compose" and step.name.startswith(PREFIX)):
+    if not (isinstance(step, Object) and step.class_name == "Compose" and step.name.startswith(PREFIX)):
         return [step]
     listed = step.args[0] if step.args else step.kwargs.get("transforms")
     items = elements(listed)
@@ -115,7 +115,7 @@ def _to_image(frame: Frame, step: Object, value: Value, node: ast.AST) -> Value:
 
 
 def _to_dtype(frame: Frame, step: Object, value: Value, node: ast.AST) -> Value:
-    scales = _class_of(step) == "ConvertImageDtype" or parameter(step, "scale", 1) is True
+    scales = step.class_name == "ConvertImageDtype" or parameter(step, "scale", 1) is True
     dtype = parameter(step, "dtype", 0)
     if not isinstance(value, Sym) or not (isinstance(dtype, External) and "float" in dtype.name):
         return Sym("call", (value,), {"callee": step}, frame.site(node))
@@ -163,7 +163,7 @@ def _two_sizes(step: Object, wanted: Value, height: int | None, width: int | Non
         return sizes[0], sizes[1]
     if len(sizes) != 1 or sizes[0] is None:
         return None, None
-    if _class_of(step) != "Resize" or (height is not None and height == width):
+    if step.class_name != "Resize" or (height is not None and height == width):
         return sizes[0], sizes[0]
     # One number is the shorter side of a picture that is no square.
     return None, None
@@ -220,10 +220,6 @@ def _shape(size: PictureSize, value: Value) -> Shape:
 
 def _dim(number: int | None, value: Value, name: str) -> Dim:
     return number if number is not None else dims.atom((name, getattr(value, "id", id(value))), name)
-
-
-def _class_of(step: Object) -> str:
-    return step.name.rsplit(".", 1)[-1]
 
 
 _KNOWN: dict[str, Step] = {

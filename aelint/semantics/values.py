@@ -124,6 +124,8 @@ class Function:
     defaults: dict[str, Value] = field(default_factory=dict)
     owner: ClassValue | None = None
     decorators: tuple[str, ...] = ()
+    altered: bool = False
+    """Whether a decorator of the project calls it with other arguments than were given, which are not followed."""
 
     def __repr__(self) -> str:
         return f"<function {self.name}>"
@@ -222,8 +224,13 @@ class Object:
     """False when further children may have been registered."""
     id: int = field(default_factory=lambda: next(_ids))
 
+    @property
+    def class_name(self) -> str:
+        """The class without its module: `Linear` of `torch.nn.Linear`."""
+        return self.name.rsplit(".", 1)[-1]
+
     def __repr__(self) -> str:
-        return f"<{self.name.rsplit('.', 1)[-1]}#{self.id}>"
+        return f"<{self.class_name}#{self.id}>"
 
 
 @dataclass(slots=True, eq=False)

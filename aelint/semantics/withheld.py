@@ -143,7 +143,7 @@ def _is_spelt_out(optimizer: Object) -> bool:
 
 
 def _takes(optimizer: Object, name: str) -> bool:
-    kind = optimizer.name.rsplit(".", 1)[-1]
+    kind = optimizer.class_name
     if name in {"momentum", "nesterov", "dampening"}:
         return kind in {"SGD", "RMSprop"}
     return name == "weight_decay" or (

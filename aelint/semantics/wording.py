@@ -56,7 +56,7 @@ def _attribute_names(program: Program) -> dict[int, str]:
 
 def layer_text(layer: Object | Instance) -> str:
     """The layer as it is written, shortened to its class where that is long."""
-    short = layer.name.rsplit(".", 1)[-1] if isinstance(layer, Object) else layer.cls.name
+    short = layer.class_name if isinstance(layer, Object) else layer.cls.name
     text = layer.site.text if layer.site is not None else ""
     fits = text and "\n" not in text and len(text) <= LONGEST
     return text if fits and short in text else short
@@ -84,5 +84,5 @@ def place(site: Site | None, seen_from: Site | None = None) -> str:
 def layers_place(layers: Sequence[Object], seen_from: Site) -> str:
     """One layer by its kind and place, or the number of several: "the Linear of line 14", "3 layers (the first: Linear, line 14)"."""
     first = layers[0]
-    kind, where = first.name.rsplit(".", 1)[-1], place(first.site, seen_from)
+    kind, where = first.class_name, place(first.site, seen_from)
     return f"the {kind} of {where}" if len(layers) == 1 else f"{len(layers)} layers (the first: {kind}, {where})"

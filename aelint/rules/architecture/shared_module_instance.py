@@ -68,7 +68,7 @@ def check(program: Program) -> Iterator[Finding]:
         if container.complete and not _ON_PURPOSE.search(_line(container.site) + _line(layer.site)):
             yield Finding(
                 layer.site,
-                f"this one `{layer_text(layer)}` stands {count} times in a `{container.name.rsplit('.', 1)[-1]}`: all "
+                f"this one `{layer_text(layer)}` stands {count} times in a `{container.class_name}`: all "
                 "places share its weights. Build a new layer for each place",
             )
 

@@ -115,7 +115,7 @@ def _consumers(program: Program, layer: Object) -> Iterator[tuple[Site, str]]:
         if isinstance(after, Object) and after.site is not None and after.bound.get("in_channels", given) != given:
             taken = size_text(after.bound["in_channels"])
             message = (
-                f"`{after.name.rsplit('.', 1)[-1]}` takes {taken} channels and cannot follow: as a tuple, the size in "
+                f"`{after.class_name}` takes {taken} channels and cannot follow: as a tuple, the size in "
                 f"front of it ({place(layer.site, after.site)}) gives {given}. Change both"
             )
             yield after.site, message

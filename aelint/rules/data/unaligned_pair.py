@@ -95,7 +95,7 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield the second application of each random transform to a pair."""
     for pair in unaligned_pairs(program):
-        kind = pair.step.name.rsplit(".", 1)[-1]
+        kind = pair.step.class_name
         message = (
             f"`{kind}` is drawn anew here, after the other part of the sample ({place(pair.first.site, pair.second.site)}): input and target no "
             "longer lie on each other. Transform both with one draw"

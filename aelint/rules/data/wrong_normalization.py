@@ -112,7 +112,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _is(step: Value, *names: str) -> bool:
-    return isinstance(step, Object) and step.name.startswith(PREFIX) and step.name.rsplit(".", 1)[-1] in names
+    return isinstance(step, Object) and step.name.startswith(PREFIX) and step.class_name in names
 
 
 def _pipelines(program: Program) -> Iterator[Finding]:

@@ -120,4 +120,4 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _kind(layer: Object, seen_from: Site) -> str:
     where = f" of {place(layer.site, seen_from)}" if layer.site is not None else ""
-    return f"{layer.name.rsplit('.', 1)[-1]}{where}"
+    return f"{layer.class_name}{where}"

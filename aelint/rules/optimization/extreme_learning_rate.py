@@ -93,7 +93,7 @@ def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Fin
     limit = options["limit"]
     layers = {id(o) for o in program.layers if is_weighted(o)}
     for optimizer in optimizers(program):
-        kind = optimizer.name.rsplit(".", 1)[-1]
+        kind = optimizer.class_name
         rate = optimizer.args[1] if len(optimizer.args) > 1 else optimizer.kwargs.get("lr")
         if kind not in _ADAPTIVE or not isinstance(rate, (int, float)) or rate < limit or optimizer.site is None:
             continue

@@ -74,7 +74,6 @@ from aelint.semantics.initializers import (
     unmatched,
     written_twice,
 )
-from aelint.semantics.values import Object
 from aelint.semantics.wording import place
 
 RULE = Rule(
@@ -110,7 +109,7 @@ def _bias(idle: Idle) -> str:
 
 
 def _unmatched(idle: Idle) -> str:
-    kinds = ", ".join(sorted({_kind(layer) for layer in idle.layers}))
+    kinds = ", ".join(sorted({layer.class_name for layer in idle.layers}))
     return (
         f"no branch of `{idle.name}` holds for any layer of this model ({kinds}), so `apply` changes nothing; "
         "test for the kinds of layers that the model has"
@@ -133,7 +132,7 @@ def _rebound(idle: Idle) -> str:
 def _twice(idle: Idle) -> str:
     layer = idle.layers[0]
     return (
-        f"`{idle.name}` stands here for the second time, and nothing sets the weights of the {_kind(layer)} that was built in "
+        f"`{idle.name}` stands here for the second time, and nothing sets the weights of the {layer.class_name} that was built in "
         f"between ({place(layer.site, idle.site)}); name that layer here"
     )
 
@@ -143,10 +142,6 @@ def _overwritten(idle: Idle) -> str:
         f"the weight of `{idle.name}` is filled again below, so this has no effect, and nothing fills its bias: "
         f"use `{idle.name}.bias` here if that is meant, or delete the line"
     )
-
-
-def _kind(layer: Object) -> str:
-    return layer.name.rsplit(".", 1)[-1]
 
 
 def _notes(idle: Idle) -> tuple[Note, ...]:

@@ -193,7 +193,7 @@ def _conditions(program: Program) -> Iterator[Finding]:
 
 def _schedules(program: Program) -> Iterator[Finding]:
     for decay in decays_per_batch(program):
-        kind = decay.scheduler.name.rsplit(".", 1)[-1]
+        kind = decay.scheduler.class_name
         message = (
             f"{_said(decay.action.event.site)} advances the {kind} after every batch: after {MANY_BATCHES} batches {decay.left:.0e} "
             "of the learning rate is left; call it once per epoch, after the batch loop"
@@ -208,7 +208,7 @@ def _schedules(program: Program) -> Iterator[Finding]:
         yield Finding(schedule.event.site, message, (Note(step.event.site, "the optimiser's step"),))
     for unused in unused_schedules(program):
         if unused.site is not None:
-            kind = unused.name.rsplit(".", 1)[-1]
+            kind = unused.class_name
             message = (
                 f"this {kind} is never advanced: the learning rate stays as it is; call its `step()` once per epoch"
             )

@@ -114,6 +114,6 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _misfit(one: Misfit, advice: str) -> Finding:
     site = one.schedule.site or one.shown
-    kind = one.schedule.name.rsplit(".", 1)[-1]
+    kind = one.schedule.class_name
     notes = (Note(one.shown, "this shows it"),) if one.shown is not site else ()
     return Finding(site, f"in this {kind}, {one.text}; {advice}", notes)

@@ -93,7 +93,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each output that a training step names and leaves."""
     for idle in idle_outputs(program):
         layer = idle.layers[0]
-        what = layer.name.rsplit(".", 1)[-1]
+        what = layer.class_name
         where = f" of {place(layer.site, idle.site)}" if layer.site is not None else ""
         notes = (Note(layer.site, "nothing trains this layer"),) if layer.site is not None else ()
         yield Finding(
