@@ -19,6 +19,7 @@ from aelint.semantics.values import (
     Sym,
     Value,
 )
+from aelint.semantics.wrappers import alters_arguments
 
 __all__ = ["define_class", "define_function", "external_super", "instantiate", "symbolic_instance"]
 
@@ -75,6 +76,7 @@ def define_class(frame: Frame, node: ast.ClassDef) -> ClassValue:
                 function = define_function(inner, statement, cls)
                 if any(d.endswith(".setter") for d in function.decorators):
                     continue
+                function.altered = any(alters_arguments(inner.scope, d) for d in statement.decorator_list)
                 scope.names[statement.name] = function
             case _:
                 statements.execute(inner, [statement])

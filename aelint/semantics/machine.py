@@ -141,7 +141,7 @@ class Machine:
         """Run inside a call of `function`, which records no gradients if `no_grad`."""
         c = self.context
         stack = (*c.stack, Activation(function, site, receiver))
-        return _Within(self, Context(c.loops, c.guards, stack, c.no_grad or no_grad, c.speculative))
+        return _Within(self, Context(c.loops, c.guards, stack, c.no_grad or no_grad, c.speculative or function.altered))
 
 
 @dataclass(slots=True, eq=False)

@@ -74,3 +74,39 @@ class Trainer:
         return loss
 """
     assert rows(rule, source) == []
+
+
+WRAPPED = """
+import functools
+import torch
+import torch.nn as nn
+
+def expand(f):
+    @functools.wraps(f)
+    def run(*args, **kwargs):
+        {before}
+        return f(*args, **kwargs)
+    return run
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 4)
+
+    @expand
+    def forward(self, x):
+        return self.fc(x)[:, :, :2]
+
+Net()(torch.rand(3, 8))
+"""
+
+
+def test_silent_behind_a_decorator_that_hands_on_other_arguments():
+    changed = "args = [a.expand(5, *a.size()) if hasattr(a, 'size') else a for a in args]"
+    assert rows(rule, WRAPPED.replace("{before}", changed)) == []
+    other = WRAPPED.replace("{before}", "pass").replace("f(*args, **kwargs)", "f(args[0], args[1][None], **kwargs)")
+    assert rows(rule, other) == []
+
+
+def test_fires_behind_a_decorator_that_hands_on_what_it_was_given():
+    assert rows(rule, WRAPPED.replace("{before}", "print(args)")) == [20]
