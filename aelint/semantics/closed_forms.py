@@ -65,6 +65,8 @@ class GaussianTerm:
     stray: tuple[Summand, ...] = ()
     linear: tuple[Summand, ...] = ()
     """Summands in which a mean stands unsquared."""
+    other_squares: bool = False
+    """Whether another tensor is squared with the mean's coefficient: it may be the standard deviation."""
 
     @property
     def parts(self) -> tuple[Coefficient, ...]:
@@ -228,6 +230,7 @@ def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTer
         if degree == 2.0 and other is not leaf and other != leaf and (entries := _with(found, rest))
     ]
     mean_leaf, squares = max(means, key=lambda m: _nearness(m[1], core), default=(None, []))
+    beside = [_coefficient(entries).value for other, entries in means if other is not mean_leaf]
     members = [*squares, *core, *stray]
     constants = _constants(objective, heads.constants if rest == ONE else _pure(objective, rest), members)
     logarithm = sum(s.factor for s in logs) / exponent
@@ -242,6 +245,7 @@ def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTer
         _coefficient(constants),
         tuple(stray),
         tuple(_linear(heads, mean_leaf, leaf, rest, logarithm)),
+        any(close(value, _coefficient(squares).value) for value in beside),
     )
 
 

@@ -48,7 +48,7 @@ def defect_of(term: GaussianTerm) -> Defect | None:
     unit, reductions, odd = agreed
     coefficient = parts[odd]
     if not coefficient.summands:
-        return _missing(term, odd)
+        return None if odd == "variance" and term.other_squares else _missing(term, odd)
     if len(coefficient.summands) > 1:
         # Constants of several sums, as of a second KL whose prior has a scale of its own.
         return None

@@ -23,6 +23,8 @@ RIGHT = {
     "a learned prior mean": "return -0.5 * torch.sum(1 + logvar - (mu - prior) ** 2 - logvar.exp())",
     "a mean of several": "return -0.5 * torch.sum(1 + logvar - (mu @ mu.T) - logvar.exp())",
     "one value computed twice": "return 0.5 * torch.sum(mu ** 2 + F.softplus(logvar) - torch.log(F.softplus(logvar)) - 1)",
+    "a standard deviation that came beside the log-variance": "mu, std, logvar = mu\n"
+    "    return -0.5 * (1 + logvar - mu ** 2 - std ** 2).sum(1).mean()",
     "a wider prior": "return torch.sum(0.5 * (mu ** 2 + logvar.exp()) / 4 - 0.5 * logvar + math.log(2) - 0.5)",
 }
 
