@@ -38,6 +38,9 @@ HEALTHY = {
     "divided by pixels and batch": "return F.mse_loss(y, x) + per_dim.sum() / x.numel()",
     "multiplied by the pixels": "return 784 * F.mse_loss(y, x) + per_dim.sum(1).mean()",
     "a weight known at run time only": "return F.mse_loss(y, x) + weight * per_dim.sum(1).mean()",
+    "a contrastive term, whose labels are places": (
+        "return F.cross_entropy(mu @ mu.t(), torch.arange(len(mu), device=mu.device)) + per_dim.sum()"
+    ),
     "latents averaged with a weight that makes up for it": "return F.mse_loss(y, x, reduction='sum') / len(x) + 20 * per_dim.mean()",
 }
 
