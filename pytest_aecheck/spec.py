@@ -22,6 +22,11 @@ def is_strategy(thing: Any) -> bool:
     )
 
 
+_CALLABLES = (
+    "loss", "loader", "eval_loader", "optimizer", "scheduler", "train_step", "encode", "decode", "reconstruct",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class AESpec:
     """An autoencoder under test.
@@ -80,17 +85,7 @@ class AESpec:
     def __post_init__(self) -> None:
         if not callable(self.model):
             raise SpecError(f"model must be a module or a callable that builds one, not {type(self.model).__name__}")
-        for key in (
-            "loss",
-            "loader",
-            "eval_loader",
-            "optimizer",
-            "scheduler",
-            "train_step",
-            "encode",
-            "decode",
-            "reconstruct",
-        ):
+        for key in _CALLABLES:
             value = getattr(self, key)
             if value is not None and not callable(value):
                 raise SpecError(f"{key} must be a callable or None, not {type(value).__name__}")

@@ -75,8 +75,8 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.wording import place
-from aelint.syntax.names import last_name
-from aelint.syntax.walk import every, walk
+from aelint.syntax.names import last_name, uses
+from aelint.syntax.walk import every, holds, walk
 
 RULE = Rule(
     code="AEL127",
@@ -129,6 +129,19 @@ def _local_lists(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 def _late_additions(
     function: ast.FunctionDef | ast.AsyncFunctionDef, name: str
 ) -> tuple[ast.Call, list[ast.Call | ast.AugAssign]] | None:
+    additions, containers, understood = _mentions(function, name)
+    reads = [n for n in uses(function, name) if isinstance(n.ctx, ast.Load)]
+    if not containers or any(id(n) not in understood for n in reads):
+        return None
+    last = max(containers, key=lambda n: n.lineno)
+    late = [a for a in additions if a.lineno > (last.end_lineno or last.lineno) and _adds_layers(a)]
+    if not late or _share_a_loop(function, last, late[0]) or _nested(function, reads):
+        return None
+    return last, late
+
+
+def _mentions(function: ast.AST, name: str) -> tuple[list[ast.Call | ast.AugAssign], list[ast.Call], set[int]]:
+    """What is added to a list, the containers that take it over, and by id the reads of its name that this explains."""
     additions: list[ast.Call | ast.AugAssign] = []
     containers: list[ast.Call] = []
     understood: set[int] = set()
@@ -147,14 +160,7 @@ def _late_additions(
                 if isinstance(taken, ast.Name) and taken.id == name:
                     containers.append(node)
                     understood.add(id(taken))
-    reads = [n for n in every(ast.Name, function) if n.id == name and isinstance(n.ctx, ast.Load)]
-    if not containers or any(id(n) not in understood for n in reads):
-        return None
-    last = max(containers, key=lambda n: n.lineno)
-    late = [a for a in additions if a.lineno > (last.end_lineno or last.lineno) and _adds_layers(a)]
-    return (
-        (last, late) if late and not _share_a_loop(function, last, late[0]) and not _nested(function, reads) else None
-    )
+    return additions, containers, understood
 
 
 def _adds_layers(addition: ast.AST) -> bool:
@@ -162,12 +168,8 @@ def _adds_layers(addition: ast.AST) -> bool:
 
 
 def _share_a_loop(function: ast.AST, one: ast.AST, other: ast.AST) -> bool:
-    for loop in walk(function):
-        if isinstance(loop, _LOOPS):
-            inside = {id(n) for n in walk(loop)}
-            if id(one) in inside and id(other) in inside:
-                return True
-    return False
+    loops = (n for n in walk(function) if isinstance(n, _LOOPS))
+    return any(holds(loop, one) and holds(loop, other) for loop in loops)
 
 
 def _nested(function: ast.AST, reads: list[ast.Name]) -> bool:

@@ -90,7 +90,13 @@ _QUOTIENTS = frozenset({"truediv", "mul", "pow"})
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield each loss on probabilities whose input is certainly none on all paths."""
+    """Yield each loss on probabilities whose input, or target, is certainly none on all paths."""
+    yield from _inputs(program)
+    yield from _targets(program)
+    yield from _logarithms(program)
+
+
+def _inputs(program: Program) -> Iterator[Finding]:
     for call in program.calls_to("binary_cross_entropy"):
         unbounded = _unbounded(call.bound.get("input"))
         if unbounded is None or call.context.speculative:
@@ -102,6 +108,9 @@ def check(program: Program) -> Iterator[Finding]:
         )
         notes = (Note(unbounded.site, "the last operation before the loss"),) if unbounded.site else ()
         yield Finding(call.site, message, notes)
+
+
+def _targets(program: Program) -> Iterator[Finding]:
     for call in program.calls_to("binary_cross_entropy", "binary_cross_entropy_with_logits"):
         target = call.bound.get("target")
         given = isinstance(target, Sym) and is_data(target) and not any(a.op in _NORMAL for a in ancestors(target))
@@ -114,6 +123,9 @@ def check(program: Program) -> Iterator[Finding]:
                 "has no minimum and falls below zero. Bring the data into [0, 1], or use `mse_loss`"
             )
             yield Finding(call.site, message)
+
+
+def _logarithms(program: Program) -> Iterator[Finding]:
     for call in program.calls_to("nll_loss", "kl_div"):
         wrong = None if call.context.speculative else _no_logarithm(call)
         if wrong is not None:

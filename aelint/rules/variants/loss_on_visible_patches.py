@@ -151,23 +151,29 @@ def _orders(program: Program) -> Iterator[Finding]:
         if order is None or not isinstance(whole, Sym):
             continue
         if id(order) not in inverted:
-            if mask_tokens(whole) is not None and (first := _same_order(program, order)) is not None:
-                message = (
-                    "the tokens are brought back with an `argsort` of the same noise that shuffled them: that is the same order "
-                    "once more; take the `argsort` of the shuffling order"
-                )
-                yield Finding(
-                    order.site or node.site, message, (Note(first, "the patches are shuffled with this order"),)
-                )
-            continue
-        if not _keeps_first(program, Cut(True, True, order, None)):
-            # The other way round: patches are kept by the inverse, and this order brings them back.
-            continue
-        if mask_tokens(whole) is not None or writes_of(whole):
-            what = "the tokens" if mask_tokens(whole) is not None else "the mask"
-            message = f"{what} are brought back with the shuffling order; its inverse, the `argsort` of it, is needed"
-            note = (Note(order.site, "the shuffling order"),) if order.site is not None else ()
-            yield Finding(node.site, message, note)
+            yield from _sorted_again(program, node.site, order, whole)
+        elif _keeps_first(program, Cut(True, True, order, None)):
+            # The other way round patches are kept by the inverse, and this order brings them back.
+            yield from _not_inverted(node.site, order, whole)
+
+
+def _sorted_again(program: Program, gathered: Site, order: Sym, whole: Sym) -> Iterator[Finding]:
+    first = _same_order(program, order) if mask_tokens(whole) is not None else None
+    if first is not None:
+        message = (
+            "the tokens are brought back with an `argsort` of the same noise that shuffled them: that is the same order "
+            "once more; take the `argsort` of the shuffling order"
+        )
+        yield Finding(order.site or gathered, message, (Note(first, "the patches are shuffled with this order"),))
+
+
+def _not_inverted(gathered: Site, order: Sym, whole: Sym) -> Iterator[Finding]:
+    tokens = mask_tokens(whole) is not None
+    if tokens or writes_of(whole):
+        what = "the tokens are" if tokens else "the mask is"
+        message = f"{what} brought back with the shuffling order; its inverse, the `argsort` of it, is needed"
+        note = (Note(order.site, "the shuffling order"),) if order.site is not None else ()
+        yield Finding(gathered, message, note)
 
 
 def _same_order(program: Program, order: Sym) -> Site | None:
