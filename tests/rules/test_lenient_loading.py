@@ -194,7 +194,9 @@ class Net(nn.Module):
 
 
 def test_silent_on_a_loop_that_loads_several_networks_of_one_class():
-    source = NET + """
+    source = (
+        NET
+        + """
 def restart(path, **parts):
     state = torch.load(path)
     for key, value in parts.items():
@@ -204,16 +206,20 @@ student, teacher = Net(), Net()
 restart("last.pt", student=student, teacher=teacher)
 y = student(torch.rand(2, 4)) - teacher(torch.rand(2, 4))
 """
+    )
     assert rows(rule, source) == []
 
 
 def test_silent_where_each_round_builds_a_network_and_loads_it():
-    source = NET + """
+    source = (
+        NET
+        + """
 for path in ("a.pt", "b.pt"):
     net = Net()
     net.load_state_dict(torch.load(path))
     later = lambda x: net(x)
 """
+    )
     assert rows(rule, source) == []
 
 

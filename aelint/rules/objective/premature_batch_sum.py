@@ -72,7 +72,7 @@ from aelint.semantics.dims import Dim
 from aelint.semantics.graph import consumers, nodes
 from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.losses import LOSSES, reduction_word
-from aelint.semantics.values import ListValue, Sym, Value
+from aelint.semantics.values import Sym, Value, elements
 from aelint.semantics.wording import place, shape_text
 
 RULE = Rule(
@@ -150,9 +150,9 @@ def _covers(argument: Value, axes: Value, size: Dim) -> bool:
         return False
     if axes is None:
         return True
-    chosen = axes.items if isinstance(axes, ListValue) else axes if isinstance(axes, tuple) else [axes]
+    listed = elements(axes)
     rank = len(argument.shape)
-    return {i % rank for i in chosen if isinstance(i, int)} == set(range(rank))
+    return {i % rank for i in ([axes] if listed is None else listed) if isinstance(i, int)} == set(range(rank))
 
 
 def _is_reduced(node: Sym, users: dict[int, list[Sym]]) -> bool:
