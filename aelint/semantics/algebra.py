@@ -17,6 +17,7 @@ from aelint.semantics.dims import Poly
 from aelint.semantics.formulas import ONE, Form, Leaf, Monomial
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
+from aelint.semantics.projections import is_projection
 from aelint.semantics.values import External, Instance, Object, Sym, Value
 
 __all__ = ["Algebra", "algebra_of", "close", "dominant", "is_wrapper"]
@@ -161,6 +162,8 @@ def _multiplied(left: Form | None, right: Form | None) -> Form | None:
 
 def _plus(sign: float) -> Rule:
     def rule(algebra: Algebra, value: Sym) -> Form | None:
+        if is_projection(value):
+            return None  # the bias belongs to it, as it does inside of a linear layer
         left, right = algebra.form(_operand(value, "input", 0)), algebra.form(_operand(value, "other", 1))
         alpha = value.attrs.get("alpha", 1)
         return _added(left, right, sign * alpha) if isinstance(alpha, (int, float)) else None

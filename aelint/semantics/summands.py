@@ -15,6 +15,7 @@ from aelint.semantics.dims import Dim, Poly, product
 from aelint.semantics.formulas import ONE, Exp, Form, Leaf, Log, Monomial
 from aelint.semantics.lineage import RESHAPES, source, through_reshapes
 from aelint.semantics.losses import LOSSES, reduction_word
+from aelint.semantics.projections import is_projection
 from aelint.semantics.values import Object, Sym, Value, elements
 
 __all__ = ["Reduction", "Summand", "summands"]
@@ -153,6 +154,8 @@ def _scaled(parts: tuple[Summand, ...], factor: float) -> tuple[Summand, ...]:
 
 
 def _sum_of(value: Sym, inner: Inner) -> Parts:
+    if is_projection(value):
+        return None  # a layer written out: its bias is no summand of the loss
     operands = _operands(value)
     if operands is None:
         return None

@@ -104,3 +104,58 @@ sample(Model(), nn.Linear(30, 8))
 """
     )
     assert rows(rule, source) == []
+
+
+BY_HAND = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.W_h, self.b_h = nn.Parameter(torch.randn(30, 16)), nn.Parameter(torch.zeros(16))
+        self.W_m, self.b_m = nn.Parameter(torch.randn(16, 4)), nn.Parameter(torch.zeros(4))
+        self.W_s, self.b_s = nn.Parameter(torch.randn(16, 4)), nn.Parameter(torch.zeros(4))
+        self.W_x = nn.Parameter(torch.randn(4, 30))
+
+    def forward(self, x):
+        h = torch.relu(x @ self.W_h + self.b_h)
+        m = {mean}
+        s = {scale}
+        z = m + torch.exp(0.5 * s) * torch.randn_like(m)
+        return z @ self.W_x, m, s
+
+def loss(model, x):
+    out, m, s = model(x)
+    return F.mse_loss(out, x) - 0.5 * (1 + s - m ** 2 - s.exp()).mean()
+
+loss(Model(), torch.rand(8, 30)).backward()
+"""
+PLAIN_SCALE = "h @ self.W_s + self.b_s"
+
+
+@pytest.mark.parametrize(
+    ("mean", "scale"),
+    [
+        pytest.param("h @ self.W_m + self.b_m", PLAIN_SCALE, id="weights-kept-as-parameters"),
+        pytest.param("torch.relu(h[:, :4] + h[:, 4:8])", PLAIN_SCALE, id="sum-without-weights"),
+    ],
+)
+def test_silent_by_hand(mean: str, scale: str) -> None:
+    assert rows(rule, BY_HAND.format(mean=mean, scale=scale)) == []
+
+
+@pytest.mark.parametrize(
+    ("mean", "scale", "found"),
+    [
+        pytest.param("torch.relu(h @ self.W_m + self.b_m)", PLAIN_SCALE, [16], id="matmul-and-bias"),
+        pytest.param("torch.relu(torch.matmul(h, self.W_m))", PLAIN_SCALE, [16], id="no-bias"),
+        pytest.param(
+            "torch.addmm(self.b_m, h, self.W_m)", "torch.addmm(self.b_s, h, self.W_s).relu()", [17], id="addmm"
+        ),
+        pytest.param("torch.add(self.b_m, h.mm(self.W_m)).sigmoid()", PLAIN_SCALE, [16], id="bias-first"),
+    ],
+)
+def test_fires_by_hand(mean: str, scale: str, found: list[int]) -> None:
+    assert rows(rule, BY_HAND.format(mean=mean, scale=scale)) == found

@@ -204,3 +204,29 @@ def step(x, i):
 """
     assert rows(rule, source.format(formula="1 + logvar - mu.pow(2) - logvar.exp()")) == []
     assert rows(rule, source.format(formula="logvar - mu.pow(2) - logvar.exp() * 2 + 1")) == [11]
+
+
+def test_heads_written_out_with_weights_and_biases() -> None:
+    source = """
+    import torch
+    from torch import nn
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.W_m, self.b_m = nn.Parameter(torch.randn(30, 4)), nn.Parameter(torch.zeros(4))
+            self.W_s, self.b_s = nn.Parameter(torch.randn(30, 4)), nn.Parameter(torch.zeros(4))
+            self.W_x = nn.Parameter(torch.randn(4, 30))
+
+        def forward(self, x):
+            m = torch.tanh(x @ self.W_m + self.b_m)
+            s = x @ self.W_s + self.b_s
+            z = m + torch.exp(0.5 * s) * torch.randn_like(m)
+            return z @ self.W_x, m, s
+
+    x = torch.rand(8, 30)
+    out, m, s = Model()(x)
+    loss = ((out - x) ** 2).sum() - 0.5 * (1 + s - m**2 - s.exp()).sum()
+    loss.backward()
+    """
+    assert rows(rule, source) == []

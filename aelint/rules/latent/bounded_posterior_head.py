@@ -73,6 +73,7 @@ from aelint.semantics.lineage import RESHAPES, ancestors, depends_on
 from aelint.semantics.objectives import objectives
 from aelint.semantics.posteriors import Posterior, feeds_layer, is_noise, posteriors
 from aelint.semantics.program import Program
+from aelint.semantics.projections import is_projection
 from aelint.semantics.readings import readings
 from aelint.semantics.values import Sym, Value
 
@@ -146,10 +147,7 @@ def _activation(algebra: Algebra, head: Value, ranges: dict[str, str]) -> Sym | 
         if not isinstance(value, Sym):
             return None
         if value.op in ranges:
-            below = value.attrs.get("input")
-            return (
-                value if isinstance(below, Sym) and (below.op in _LAYERS or below.op.startswith("batch_norm")) else None
-            )
+            return value if _is_head(value.attrs.get("input")) else None
         form = algebra.form(value) or {}
         product = next(iter(form)) if len(form) == 1 else frozenset()
         match list(product):
@@ -160,3 +158,9 @@ def _activation(algebra: Algebra, head: Value, ranges: dict[str, str]) -> Sym | 
             case _:
                 return None
     return None
+
+
+def _is_head(value: Value) -> bool:
+    """Whether a layer computed the value, or weights and a bias that are kept as parameters."""
+    layer = isinstance(value, Sym) and (value.op in _LAYERS or value.op.startswith("batch_norm"))
+    return layer or is_projection(value)
