@@ -10,11 +10,11 @@ from aelint.rule import Site
 from aelint.semantics.kinds import is_network
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
-from aelint.semantics.values import MISSING, Instance
+from aelint.semantics.values import MISSING, Function, Instance
 from aelint.syntax.names import is_own_attribute
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.walk import every, once_per_node, walk
 
-__all__ = ["undefined_attributes"]
+__all__ = ["local_namesake", "undefined_attributes"]
 
 _MODULE = frozenset(
     "training dump_patches call_super_init T_destination add_module apply bfloat16 buffers children compile cpu cuda "
@@ -46,6 +46,15 @@ def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str
             continue
         if _is_missing(program, network, name, known):
             yield call.site, network, name
+
+
+def local_namesake(network: Instance, name: str) -> Site | None:
+    """Where a method gives a value to a local name, never reads it, and the attribute it must have meant is missing."""
+    for function in (f for c in network.cls.mro() for f in c.namespace.values() if isinstance(f, Function)):
+        names = [n for n in every(ast.Name, function.node) if n.id in {name, f"self_{name}"}]
+        if names and all(isinstance(n.ctx, ast.Store) for n in names):
+            return Site(function.module.unit, names[-1])
+    return None
 
 
 def _is_own_call(node: ast.AST, name: str) -> bool:

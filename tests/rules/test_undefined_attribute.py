@@ -123,3 +123,17 @@ def test_silent_where_the_documentation_speaks_of_subclasses():
     documented = "    def tune(self):\n        '''Override in subclasses.'''\n"
     assert rows(rule, net("self.head(x)", rest=documented)) == []
     assert rows(rule, net("self.head(x)", rest=documented.replace("Override in subclasses", "Tune the net"))) != []
+
+
+@pytest.mark.parametrize(
+    ("init", "found"),
+    [
+        pytest.param("self_head = nn.Linear(4, 2)", 8, id="underscore-for-the-dot"),
+        pytest.param("head = nn.Linear(4, 2)", 8, id="self-forgotten"),
+        pytest.param("head: nn.Module = nn.Linear(4, 2)", 8, id="annotated"),
+        pytest.param("head = nn.Linear(4, 2); self.body = nn.Sequential(self.fc, head)", 11, id="the-local-is-used"),
+    ],
+)
+def test_a_local_name_of_the_attribute_is_where_it_was_forgotten(init, found):
+    assert rows(rule, net("self.head(self.fc(x))", init)) == [found]
+    assert "local name" in run(rule, net("self.head(x)", "head = nn.Linear(4, 2)"))[0].message

@@ -56,10 +56,11 @@ import difflib
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule, Site
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.definitions import undefined_attributes
+from aelint.semantics.definitions import local_namesake, undefined_attributes
 from aelint.semantics.values import Function, Instance
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL119",
@@ -81,6 +82,13 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _finding(site: Site, network: Instance, name: str) -> Finding:
+    local = local_namesake(network, name)
+    if local is not None:
+        message = (
+            f"`{local.text}` is a local name that nothing reads, and `{network.cls.name}` has no attribute `{name}`, which "
+            f"{place(site, local)} reads: that raises. Write `self.{name} = ...`"
+        )
+        return Finding(local, message, (Note(site, "read here"),))
     methods = {n for c in network.cls.mro() for n, v in c.namespace.items() if isinstance(v, Function)}
     similar = difflib.get_close_matches(name, sorted({*network.attrs, *methods} - {name}), n=1)
     hint = f"; did you mean `{similar[0]}`?" if similar else ""
