@@ -104,10 +104,10 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(left.site, message, (Note(left.switch.site, "evaluation mode"), Note(training, "still trained")))
     for scored in scored_in_train(program):
         message = (
-            f"the model is scored in training mode: its {_kind(scored.layer, scored.call.site)} uses the batch at hand, or chance, so "
+            f"the model is scored in training mode: its {_kind(scored.layer, scored.without_gradients)} uses the batch at hand, or chance, so "
             "a sample's score depends on the others, and scoring may change the model; call `eval()` first"
         )
-        yield Finding(scored.call.site, message)
+        yield Finding(scored.without_gradients, message, (Note(scored.call.site, "scored here"),))
     for one in thawed(program):
         if id(one.switch.site.node) not in seen:
             seen.add(id(one.switch.site.node))
