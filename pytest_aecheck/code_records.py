@@ -41,6 +41,8 @@ class Bypass:
     """Every element that was followed depends on its own element of the input alone, with slope 1: it was added."""
     target_is_input: bool = False
     """The loss compares with the very tensor that the model was given."""
+    joins: int = 0
+    """Calls that put an activation of the encoder beside one that was decoded."""
 
 
 @dataclass(frozen=True, slots=True)

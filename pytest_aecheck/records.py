@@ -125,7 +125,8 @@ class ParameterReach:
     """It was only used after a module whose output is taken by a forward hook."""
     siblings: int = 1
     tries: int = 3
-    exempt: str = ""
+    only_zeros: bool = False
+    """Whatever it was multiplied with was zero, as a recurrent decoder's input may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,8 @@ class Posterior:
     variance_weight: float
     log_weight: float
     """Weights of the σ² and log σ² parts relative to the KL's; NaN if they do not fit."""
+    mistaken_for: str = ""
+    """What stands in the place of σ² or log σ², where the gradient tells: "(log σ)² for log σ²"; empty otherwise."""
     tolerance: float = 2e-3
     """How exactly the gradients can be known: they were computed in numbers of this relative precision."""
 
@@ -315,6 +318,8 @@ class Hygiene:
     repeatable: bool
     repeat_gap: float
     draws: tuple[str, ...]
+    state_acts: bool = True
+    """A second pass, from the changed state, gives another output than the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,10 @@ def tensors_of(batch: Any) -> list[Any]:
     return [leaf.tensor for leaf in leaves(batch)]
 
 
+class _SeenError(BaseException):
+    """Ends a loss at its first call of the model; no handler of the loss's own takes it for a failure."""
+
+
 class Bench:
     """Builds and calls what a spec declares.
 
@@ -60,6 +64,8 @@ class Bench:
         self.declared = spec
         self._made: dict[str, Any] = {}
         self._snapshot: _Snapshot | None = None
+        self._loss_knows_better = False
+        """The loss hands the model other parts of the batch than its signature suggests."""
 
     def once(self, key: str, make: Callable[[], Made]) -> Made:
         """What several probes share: made at the first call and kept, or the reason why it cannot be made.
@@ -134,6 +140,8 @@ class Bench:
         model = self.build(self.declared.seed)
         if not isinstance(model, nn.Module):
             return model
+        with contextlib.suppress(Exception):  # what raises is judged when the model is called in earnest
+            self._loss_knows_better = self._is_called_otherwise(model, self.batch(self.declared.batch_size, 0))
         if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
             with preserved(), torch.no_grad():
                 self.call(model, self.batch(self.declared.batch_size, 0))
@@ -238,10 +246,41 @@ class Bench:
         forward = getattr(model, "forward", model)
         if isinstance(batch, Mapping):
             return model(**batch) if takes_by_name(forward, batch) else model(batch)
-        given = batch[: _positional(forward, len(batch))] if isinstance(batch, list | tuple) else (batch,)
-        if declared.loss is not None and not _takes(forward, len(given)):
+        given = _leading(forward, batch)
+        if declared.loss is not None and (self._loss_knows_better or not _takes(forward, len(given))):
             return self._called_by_loss(model, batch)
         return model(*given)
+
+    def _is_called_otherwise(self, model: Any, batch: Any) -> bool:
+        """Whether the loss calls the model with other parts of the batch, or with the parts otherwise put together.
+
+        A batch of several tensors may hold targets, masks and lengths in any order. What the loss computes before the
+        call, as a denoiser's noisy input, is no part of the batch and tells nothing.
+        """
+        if self.declared.loss is None or self.declared.reconstruct is not None or not isinstance(batch, list | tuple):
+            return False
+        seen: list[Any] = []
+
+        def keep(_module: Any, arguments: Any, named: Any) -> None:
+            seen.append((arguments, named))
+            raise _SeenError
+
+        handle = model.register_forward_pre_hook(keep, with_kwargs=True)
+        try:
+            with preserved(), torch.no_grad(), seeded(self.declared.seed):
+                self.declared.loss(model, batch)
+        except _SeenError:
+            pass
+        finally:
+            handle.remove()
+        if not seen:
+            return False
+        called, held = [id(t) for t in tensors_of(seen[0])], {id(t) for t in tensors_of(batch)}
+        return (
+            bool(called)
+            and held.issuperset(called)
+            and called != [id(t) for t in tensors_of(_leading(model.forward, batch))]
+        )
 
     def _called_by_loss(self, model: Any, batch: Any) -> Any:
         """The output of a model that needs more than the batch holds: the loss knows what (a condition, a mask)."""
@@ -332,6 +371,11 @@ def _positional(function: Any, offered: int) -> int:
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return offered
     return min(offered, sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters))
+
+
+def _leading(forward: Any, batch: Any) -> tuple[Any, ...]:
+    """The first parts of a batch, as many as a forward takes."""
+    return tuple(batch[: _positional(forward, len(batch))]) if isinstance(batch, list | tuple) else (batch,)
 
 
 def _takes(function: Any, given: int) -> bool:

@@ -13,12 +13,12 @@ import torch
 
 from pytest_aecheck.observations import Bypass, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.codes import decoder_execution, find_code
+from pytest_aecheck.probes.codes import Code, decoder_execution, find_code
 from pytest_aecheck.probes.objective import comparisons
 from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import Run, record
 from pytest_aecheck.probes.shared import training_pass
-from pytest_aecheck.probes.trace import Flow
+from pytest_aecheck.probes.trace import Flow, Value
 
 __all__ = ["observe_bypass"]
 
@@ -57,7 +57,29 @@ def observe_bypass(bench: Bench) -> Bypass:
             raise Unavailable("no output has the shape of the input")
         given = 0 if decoder is None else sum(v.tensor.is_floating_point() for v in decoder.inputs)
         found = _followed(bench, x_hat.tensor, leaf, where=code.where, drawn=code.drawn, given=given)
-    return replace(found, target_is_input=_compares_with_input(bench)) if found.identity else found
+    if not found.gradient:
+        return found
+    return replace(found, joins=_joins(whole, code), target_is_input=found.identity and _compares_with_input(bench))
+
+
+def _joins(run: Run, code: Code) -> int:
+    """How many calls put an activation that is older than the code beside one that was decoded from it."""
+    first = min(index for index, _ in code.keys)
+    decoded, stack = set[int](), list(code.values)
+    while stack:
+        value = stack.pop()
+        if id(value) not in decoded:
+            decoded.add(id(value))
+            stack.extend(output for call in value.consumers for output in call.outputs)
+    return sum(
+        any(id(value) in decoded for value in call.inputs) and any(_is_older(value, first) for value in call.inputs)
+        for call in run.trace.calls[first + 1 :]
+    )
+
+
+def _is_older(value: Value, first: int) -> bool:
+    made = through_views(value).producer
+    return made is not None and made.index < first and {Flow.INPUT, Flow.PARAMETER} <= set(value.flow)
 
 
 def _called(run: Run, index: int) -> tuple[str, str]:

@@ -34,7 +34,7 @@ def find_code(run: Run) -> Code:
     Raises:
         Unavailable: there is neither, so nobody can say which of the hidden values is the code.
     """
-    sites = [site for site in find_sites(run.trace) if site.reparameterized]
+    sites = [site for site in find_sites(run.trace) if site.reparameterized and _is_read(site.latent.out)]
     if sites:
         gaussian = tuple(site.latent.out for site in sites)
         others = {id(v): (v, key) for v in _joined_draws(run, gaussian) if (key := key_of(v)) is not None}
@@ -53,10 +53,15 @@ def find_code(run: Run) -> Code:
     return Code(values, keys, f"the input of {decoder.name}", drawn=False)
 
 
+def _is_read(latent: Value) -> bool:
+    """Whether anything is computed from a drawn latent; a model may draw one and decode the mean."""
+    return bool(latent.consumers)
+
+
 def _joined_draws(run: Run, latents: tuple[Value, ...]) -> Iterator[Value]:
-    """Draws of another law (relaxed categories) that stand beside a latent in what is decoded."""
+    """Draws of another law (relaxed categories) that stand beside a latent in what is decoded, or multiply it."""
     drawn = {id(latent) for latent in latents}
-    for call in run.trace.named("cat", "concat", "hstack", "column_stack"):
+    for call in run.trace.named("cat", "concat", "hstack", "column_stack", "mul", "multiply"):
         if any(id(through_views(value)) in drawn for value in call.inputs):
             for value in call.inputs:
                 if id(through_views(value)) not in drawn and {Flow.NOISE, Flow.PARAMETER} <= set(value.flow):

@@ -70,4 +70,16 @@ def observe_hygiene(bench: Bench) -> Hygiene:
         if a.tensor.shape == b.tensor.shape and not torch.equal(a.tensor, b.tensor):
             gap = max(gap, float((a.tensor.detach().double() - b.tensor.detach().double()).abs().nan_to_num().max()))
     draws = tuple(sorted({call.name for call in first.run.trace.named(*RANDOM)}))
-    return Hygiene(first.modes, first.gradients_off, first.input_written, first.state, gap == 0.0, gap, draws)
+    acts = bool(first.state) and _acts(bench)
+    return Hygiene(first.modes, first.gradients_off, first.input_written, first.state, gap == 0.0, gap, draws, acts)
+
+
+def _acts(bench: Bench) -> bool:
+    """Whether what a pass changes in the state changes the output of the next."""
+    batch = bench.batch(bench.spec.batch_size, 0)
+    with bench.ready(training=False) as model, torch.no_grad():
+        outputs = []
+        for _ in range(2):
+            with seeded(bench.spec.seed):
+                outputs.append([leaf.tensor.clone() for leaf in leaves(bench.call(model, batch))])
+    return any(a.shape != b.shape or not torch.equal(a, b) for a, b in zip(*outputs, strict=True))

@@ -41,6 +41,22 @@ _MEANINGS: dict[str, Callable[[Any], Any]] = {
 }
 """Derivative of the KL (without the mean's part) by a head of each meaning."""
 
+
+def _of_variance(sigma: Any) -> Any:
+    return sigma
+
+
+def _of_logarithm(sigma: Any) -> Any:
+    return -1 / sigma
+
+
+_MISTAKEN: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any], str], ...] = (
+    (_of_variance, lambda s: s.log() / s, "(log σ)² where log σ² belongs"),
+    (_of_logarithm, torch.ones_like, "σ where σ² belongs"),
+    (_of_logarithm, lambda s: s**3, "σ⁴ where σ² belongs"),
+)
+"""Derivatives by σ of a right part of the KL and of what is put in the other one's place by mistake."""
+
 _SCALES: dict[str, Callable[[Any], Any]] = {
     "log-variance": lambda v: (v / 2).exp(),
     "log-scale": lambda v: v.exp(),
@@ -93,6 +109,7 @@ class _Pull:
     agrees: bool = False
     variance: float = _NAN
     log: float = _NAN
+    mistaken: str = ""
     tolerance: float = _FITS
     decoder_connected: bool = True
     decoder_gradient: float = _NAN
@@ -122,6 +139,7 @@ def _observed(bench: Bench, model: Any, batch: Any, run: Run, site: Site, repeat
         kl_scale_agrees=pull.agrees,
         variance_weight=pull.variance,
         log_weight=pull.log,
+        mistaken_for=pull.mistaken,
         tolerance=pull.tolerance,
     )
 
@@ -283,8 +301,9 @@ def _fit(run: Run, site: Site, leaves: dict[str, Any], at_mean: Any, at_head: An
     chain = scale_chain(scale)
     fits = _tolerance(leaves["mean"], leaves["head"], *(value.tensor for value in chain))
     variance, log = _two_parts(at_head, leaves["head"], scale.tensor, weight, fits)
+    mistaken = _mistaken(at_head, leaves["head"], scale.tensor, fits) if math.isnan(variance) else ""
     meaning, agrees = _meaning(at_head, leaves["head"], chain, scale.tensor, weight, fits)
-    return replace(found, meaning=meaning, agrees=agrees, variance=variance, log=log, tolerance=fits)
+    return replace(found, meaning=meaning, agrees=agrees, variance=variance, log=log, mistaken=mistaken, tolerance=fits)
 
 
 def _proportional(gradient: Any, direction: Any) -> tuple[float, float]:
@@ -299,15 +318,30 @@ def _tolerance(*tensors: Any) -> float:
 
 def _two_parts(at_head: Any, head: Any, scale: Any, weight: float, fits: float) -> tuple[float, float]:
     """Least-squares weights of σ² and of -log σ² in the gradient at the head, relative to the weight at the mean."""
-    quadratic = torch.autograd.grad(scale, head, scale.detach(), retain_graph=True)[0]
-    logarithmic = torch.autograd.grad(scale, head, -1 / scale.detach().clamp_min(1e-12), retain_graph=True)[0]
-    basis = torch.stack([quadratic.double().reshape(-1), logarithmic.double().reshape(-1)], dim=1)
+    (variance, log), rest = _solved(at_head, head, scale, (_of_variance, _of_logarithm))
+    return (_NAN, _NAN) if rest > fits else (variance / weight, log / weight)
+
+
+def _mistaken(at_head: Any, head: Any, scale: Any, fits: float) -> str:
+    """What stands where σ² or log σ² belongs, if the gradient at the head is that of one right and one such part."""
+    for right, wrong, said in _MISTAKEN:
+        (first, second), rest = _solved(at_head, head, scale, (right, wrong))
+        if rest <= fits and abs(first) > 0 and abs(second) > 0:
+            return said
+    return ""
+
+
+def _solved(
+    at_head: Any, head: Any, scale: Any, parts: tuple[Callable[[Any], Any], ...]
+) -> tuple[tuple[float, ...], float]:
+    """Least-squares weights of parts of the gradient by the scale, and the share of the gradient that is left over."""
+    sigma = scale.detach().clamp_min(1e-12)
+    columns = [torch.autograd.grad(scale, head, part(sigma), retain_graph=True)[0] for part in parts]
+    basis = torch.stack([column.double().reshape(-1) for column in columns], dim=1)
     target = at_head.detach().double().reshape(-1, 1)
     solution = torch.linalg.lstsq(basis, target).solution
     rest = float((target - basis @ solution).norm() / target.norm().clamp_min(1e-300))
-    if rest > fits:
-        return _NAN, _NAN
-    return float(solution[0]) / weight, float(solution[1]) / weight
+    return tuple(float(weight) for weight in solution), rest
 
 
 def _meaning(at_head: Any, head: Any, chain: list[Any], scale: Any, weight: float, fits: float) -> tuple[str, bool]:

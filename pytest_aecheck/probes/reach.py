@@ -53,6 +53,7 @@ def observe_reach(bench: Bench) -> Reach:
                 used=used[name],
                 moved_by_forward=name in first.moved,
                 after_hook=name in late,
+                only_zeros=status[name] == "zero" and _meets_only_zeros(first.run, parameter),
                 siblings=siblings.get(name, 1),
                 tries=tries,
             )
@@ -118,6 +119,13 @@ def _merge(status: dict[str, str], found: dict[str, str]) -> None:
 def _used(run: Run, parameter: Any) -> bool:
     value = run.trace.current.get(id(parameter))
     return value is not None and any(call.grad for call in value.consumers)
+
+
+def _meets_only_zeros(run: Run, parameter: Any) -> bool:
+    """Whether the tensor that every call applies a parameter to holds nothing but zeros."""
+    value = run.trace.current.get(id(parameter))
+    applied = [call.inputs[0] for call in value.consumers] if value is not None else []
+    return bool(applied) and all(one is not value and not bool(one.tensor.any()) for one in applied)
 
 
 def _used_after_hooks(run: Run, model: Any) -> set[str]:

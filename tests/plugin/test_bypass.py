@@ -176,3 +176,54 @@ class Restarted(VQ):
 def test_a_codebook_that_replaces_entries_is_no_way_around_the_code():
     found = run_checks(AESpec(Restarted, vectors, loss=vq_loss), only=["AEC109"])["AEC109"]
     assert found.status == "passed", str(found)
+
+
+class UNetVAE(nn.Module):
+    """Each level of the decoder takes in the encoder's level, as networks that translate signals do on purpose."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(20, 16), nn.Linear(16, 8), nn.Linear(8, 8)
+        self.third, self.fourth, self.out = nn.Linear(4 + 8, 16), nn.Linear(16 + 16, 16), nn.Linear(16, 20)
+
+    def forward(self, x):
+        one = torch.tanh(self.first(x))
+        two = torch.tanh(self.second(one))
+        mu, logvar = self.head(two).chunk(2, 1)
+        up = torch.tanh(self.third(torch.cat([reparameterize(mu, logvar), two], 1)))
+        return self.out(torch.tanh(self.fourth(torch.cat([up, one], 1)))), mu, logvar
+
+
+def test_connections_at_several_levels_only_warn():
+    assert verdict(UNetVAE, loss=elbo).status == "warned"
+
+
+class DecodesMean(VAE):
+    """Its encoder draws a code that only another method reads."""
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        self.drawn = reparameterize(mu, logvar)
+        return self.decoder(mu), mu, logvar
+
+
+def test_a_draw_that_nothing_reads_is_not_the_code():
+    assert verdict(DecodesMean, loss=elbo).status == "passed"
+
+
+class GatedDraw(VAE):
+    """Relaxed Bernoulli gates times Gaussian values, both drawn from the posterior."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc_gate = nn.Linear(32, 4)
+
+    def forward(self, x):
+        hidden, (mu, logvar) = self.encoder(x), self.encode(x)
+        u = torch.rand_like(mu).clamp(1e-6, 1 - 1e-6)
+        gate = torch.sigmoid((self.fc_gate(hidden) + u.log() - (1 - u).log()) / 0.5)
+        return self.decoder(gate * reparameterize(mu, logvar)), mu, logvar
+
+
+def test_gates_that_are_drawn_beside_the_code_are_part_of_it():
+    assert verdict(GatedDraw, loss=elbo).status == "passed"

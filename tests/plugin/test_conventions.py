@@ -344,3 +344,67 @@ def test_several_reconstructions_of_each_sample_are_not_mixed_up_with_the_input(
     report = checked(ManyDraws, images)
     assert report["AEC131"].status == "skipped"
     assert "declare reconstruct=" in report["AEC131"].message
+
+
+class Masked(nn.Module):
+    """Takes data and a mask, in the order and the packing that a subclass says."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(40, 5), nn.Linear(5, 20)
+
+    def forward(self, x, mask):
+        return self.decoder(torch.tanh(self.encoder(torch.cat([x * mask, mask], 1))))
+
+
+class Packed(Masked):
+    def forward(self, inputs):
+        x, mask = inputs
+        return super().forward(x, mask)
+
+
+class Counted(Masked):
+    """Fails on a target in the mask's place, as lengths or indices do."""
+
+    def forward(self, x, mask):
+        assert bool(((mask == 0) | (mask == 1)).all()), "not a mask"
+        return super().forward(x, mask)
+
+
+def observed(n, seed):
+    x = vectors(n, seed)
+    return x, x.clone(), (torch.rand(n, 20, generator=torch.Generator().manual_seed(seed)) > 0.3).float()
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments"),
+    [
+        pytest.param(Counted, lambda x, mask: (x, mask), id="the target stands between them in the batch"),
+        pytest.param(Packed, lambda x, mask: ((x, mask),), id="they are handed on as one"),
+    ],
+)
+def test_the_loss_tells_which_parts_of_the_batch_the_model_takes(model, arguments):
+    def loss(model, batch):
+        x, target, mask = batch
+        return F.mse_loss(model(*arguments(x, mask)), target)
+
+    report = run_checks(AESpec(model, observed, loss=loss))
+    assert [str(verdict) for verdict in report.failed] == []
+    assert report["AEC107"].status == report["AEC200"].status == "passed"
+
+
+def test_what_the_loss_does_to_the_data_first_is_not_asked_for():
+    def denoising(model, batch):
+        x, target, mask = batch
+        return F.mse_loss(model(x + 0.1 * torch.randn_like(x), mask), target)
+
+    found = run_checks(AESpec(Counted, observed, loss=denoising))["AEC100"]
+    assert "not a mask" in found.message
+
+
+def test_a_loss_that_fails_before_it_calls_the_model_is_told_as_such():
+    def broken(model, batch):
+        raise ValueError("no such thing")
+
+    report = run_checks(AESpec(MLP, lambda n, seed: (vectors(n, seed), 1), loss=broken))
+    assert "no such thing" in report["AEC100"].message

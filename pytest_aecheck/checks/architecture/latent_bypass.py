@@ -13,7 +13,8 @@ whatever is done with codes afterwards (generation, retrieval, detection of anom
 
 In an autoencoder `∂x̂/∂x` with the code held constant is exactly zero. It fails if it is not, the code is drawn from a
 posterior, and elements of the reconstruction depend on the very elements that they reconstruct. It warns where the code
-is only known as the decoder's input, where the decoder is handed a second tensor, or where the derivatives have rank two
+is only known as the decoder's input, where the decoder is handed a second tensor, where activations of the encoder come in
+at two places or more, as in a U-Net (which is built so on purpose), or where the derivatives have rank two
 or less, as those of a mean and a scale that are taken off before and put back after. It also fails, whatever the code is, where each
 element depends on its own input with slope 1 and on nothing else, and the loss compares with the very tensor that the model was
 given: then the input was simply added.
@@ -48,6 +49,9 @@ CHECK = Check(
 _STATISTICS = 2
 """Rank of what a mean and a scale of the input can contribute."""
 
+_U_NET = 2
+"""Places at which the decoder takes in activations of the encoder."""
+
 
 def judge(observations: Observations) -> Verdict:
     """Fail on a derivative that should be zero."""
@@ -72,7 +76,7 @@ def judge(observations: Observations) -> Verdict:
             "input: decoding to 0 is perfect, and nothing has to be learned. Remove the addition; declare skips=True if it is meant",
             **numbers,
         )
-    certain = bypass.drawn and bypass.decoder_inputs <= 1 and bypass.rank > _STATISTICS
+    certain = bypass.drawn and bypass.decoder_inputs <= 1 and bypass.rank > _STATISTICS and bypass.joins < _U_NET
     say = CHECK.failed if certain else CHECK.warned
     return say(
         f"with the code ({bypass.where}) held constant the reconstruction still changes with the input, by up to "

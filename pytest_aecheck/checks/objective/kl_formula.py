@@ -13,7 +13,8 @@ limit, with the wrong weight the posterior settles on another scale than the pri
 ## How it decides
 
 For every Gaussian prior, `KL = c·(μ²/s² + σ²/s² - log σ²)/2`: the σ² part has the weight of the mean's part, and the log part is
-positive. Both are least-squares weights with a residual below 0.2 % (3 % in bfloat16).
+positive. Both are least-squares weights with a residual below 0.2 % (3 % in bfloat16). Where they do not fit, it also fails if one
+right part and one of the usual mistakes do: `(log σ)²` for `log σ²`, `σ` or `σ⁴` for `σ²`.
 
 ## Exemptions
 
@@ -45,7 +46,11 @@ _TOLERANCE = 0.02
 
 def judge(observations: Observations) -> Verdict:
     """Fail where the parts are measured and contradict each other."""
-    judged = [p for p in observations.posteriors if p.kl_weight > 0 and math.isfinite(p.variance_weight)]
+    penalized = [p for p in observations.posteriors if p.kl_weight > 0]
+    for posterior in penalized:
+        if posterior.mistaken_for:
+            return CHECK.failed(f"the KL has {posterior.mistaken_for}", where=posterior.where)
+    judged = [p for p in penalized if math.isfinite(p.variance_weight)]
     for posterior in judged:
         variance, log = posterior.variance_weight, posterior.log_weight
         if not posterior.kl_scale_agrees and posterior.kl_scale_meaning:

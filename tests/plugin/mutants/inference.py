@@ -24,14 +24,16 @@ class WritesIntoInput(Changed):
 
 
 @mutant("AEC622")
-class CountsInEvaluation(Changed):
+class AveragesInEvaluation(Changed):
+    """A running mean of the code that is taken off, and moves in every mode."""
+
     def __init__(self):
         super().__init__()
-        self.register_buffer("seen", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(5))
 
     def on_code(self, z):
-        self.seen += len(z)
-        return z
+        self.mean.mul_(0.9).add_(0.1 * z.detach().mean(0))
+        return z - self.mean
 
 
 @mutant("AEC623")

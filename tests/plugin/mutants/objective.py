@@ -56,6 +56,24 @@ def kl_double_variance(model, x):
     return F.mse_loss(x_hat, x) + 0.5 * (mu**2 + 2 * logvar.exp() - logvar - 1).sum(1).mean()
 
 
+@bad_loss("AEC303")
+def kl_with_the_logarithm_squared(model, x):
+    x_hat, mu, logvar = model(x)
+    return F.mse_loss(x_hat, x) + 0.5 * (mu**2 + logvar.exp() - (0.5 * logvar) ** 2 - 1).sum(1).mean()
+
+
+@bad_loss("AEC303")
+def kl_with_the_standard_deviation(model, x):
+    x_hat, mu, logvar = model(x)
+    return F.mse_loss(x_hat, x) + 0.5 * (mu**2 + (0.5 * logvar).exp() - logvar - 1).sum(1).mean()
+
+
+@bad_loss("AEC303")
+def kl_with_the_variance_squared(model, x):
+    x_hat, mu, logvar = model(x)
+    return F.mse_loss(x_hat, x) + 0.5 * (mu**2 + logvar.exp() ** 2 - logvar - 1).sum(1).mean()
+
+
 @bad_loss("AEC203")
 def kl_reads_log_scale(model, x):
     x_hat, mu, logvar = model(x)
