@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.architecture import feature_mismatch as rule
 from tests.rules.harness import rows, run
 
@@ -245,3 +247,42 @@ class Net(nn.Module):
     )
     assert rows(rule, source.format(blocks="[self.stem, self.second][:last]")) == []
     assert rows(rule, source.format(blocks="[self.stem]")) != []
+
+
+RESHAPED = (
+    HEAD
+    + """
+class Decoder(nn.Module):
+    def __init__(self, widths=(32, 16)):
+        super().__init__()
+        self.widths = widths
+        self.fc = nn.Linear(8, widths[0] * 4)
+        self.up = nn.ConvTranspose2d({taken}, 1, 4, 2, 1)
+
+    def forward(self, z):
+        return self.up({shaped})
+
+Decoder()(torch.rand(16, 8))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "shaped", ["self.fc(z).view(-1, self.widths[0], 2, 2)", "self.fc(z).view(len(z), -1, 2, 2)"], ids=["named", "free"]
+)
+def test_silent_on_a_reshape_that_uses_the_size_of_the_layers(shaped):
+    assert rows(rule, RESHAPED.format(taken="widths[0]", shaped=shaped)) == []
+
+
+@pytest.mark.parametrize(
+    ("taken", "shaped", "row"),
+    [
+        pytest.param("widths[0]", "self.fc(z).view(-1, 64, 2, 2)", 13, id="number-in-the-view"),
+        pytest.param("widths[0]", "torch.reshape(self.fc(z), (-1, 64, 2, 2))", 13, id="reshape"),
+        pytest.param("self.widths[-2]", "self.fc(z).reshape((-1, 64, 2, 2))", 13, id="tuple"),
+        pytest.param("64", "self.fc(z).view(-1, self.widths[0], 2, 2)", 10, id="number-in-the-layer"),
+        pytest.param("24", "self.fc(z).view(-1, 32, 2, 2)", 10, id="numbers-in-both"),
+    ],
+)
+def test_the_number_is_reported_that_does_not_follow_the_sizes(taken, shaped, row):
+    assert rows(rule, RESHAPED.format(taken=taken, shaped=shaped)) == [row]

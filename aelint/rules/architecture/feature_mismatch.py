@@ -102,6 +102,12 @@ def _finding(program: Program, found: Contradiction) -> Finding:
             f"{size_text(facts['expected'])}, which {taker} takes ({place(found.written, giver.site)})"
         )
         return Finding(giver.site, message, (Note(found.written, reached),))
+    if source is not None and source.site is not None and _is_hard_coded(source, found):
+        message = (
+            f"this {source.op} writes {size_text(actual)} {kind} as a number, but {taker} ({place(found.written, source.site)}) takes "
+            f"as many as it is told, here {size_text(facts['expected'])}. Use that size here, too"
+        )
+        return Finding(source.site, message, (Note(found.written, reached),))
     origin, notes = _origin(program, found, source)
     handed = _handed_sizes(program, found.conflict.layer)
     if handed is not None:
@@ -111,6 +117,15 @@ def _finding(program: Program, found: Contradiction) -> Finding:
     return Finding(
         found.written, f"{reached}: the tensor has the shape {shape}{origin}. Make both sizes the same", notes
     )
+
+
+def _is_hard_coded(source: Sym, found: Contradiction) -> bool:
+    """Whether a change of shape spells the size that arrives as a number, while the layer's size is computed or handed on."""
+    if source.op not in {"view", "unflatten"} or source.layer is not None or source.site is None:
+        return False
+    actual, expected = found.conflict.facts["actual"], found.conflict.facts["expected"]
+    spelled = {n.value for n in every(ast.Constant, source.site.node)}
+    return actual in spelled and expected not in {n.value for n in every(ast.Constant, found.written.node)}
 
 
 def _handed_sizes(program: Program, layer: Value) -> Instance | None:
