@@ -57,6 +57,23 @@ def test_fires(sample: str) -> None:
     assert rows(rule, MODEL.format(sample=sample, kl=KL)) == [14]
 
 
+@pytest.mark.parametrize(
+    ("width", "found"),
+    [pytest.param("1.0", [], id="one"), pytest.param("0.01", [2], id="other")],
+)
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pytest.param("torch.normal(0.0, WIDTH, size=m.shape)", id="torch-normal"),
+        pytest.param("torch.normal(mean=0.0, std=WIDTH, size=m.shape)", id="by-name"),
+        pytest.param("torch.empty_like(m).normal_(0, WIDTH)", id="in-place"),
+    ],
+)
+def test_a_setting_of_the_script_is_reported_where_it_is_set(noise: str, width: str, found: list[int]) -> None:
+    model = MODEL.format(sample=f"z = m + torch.exp(0.5 * h) * {noise}", kl=KL)
+    assert rows(rule, f"\nWIDTH = {width}\n{model}") == found
+
+
 def test_silent_on_a_sample_that_is_only_shown():
     source = """
 import torch

@@ -68,7 +68,7 @@ import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics.algebra import algebra_of, close
 from aelint.semantics.formulas import Leaf
 from aelint.semantics.graph import consumers
@@ -100,12 +100,15 @@ def check(program: Program) -> Iterator[Finding]:
         assert noise is not None
         wrong = _wrong(one, noise, reading)
         if wrong:
-            site = noise.site if noise.op == "normal" and noise.site is not None else one.site
+            drawn = noise.site if noise.op == "normal" and noise.site is not None else one.site
+            setting = _setting(program, drawn, noise)
+            site = drawn if setting is None else setting
             message = (
                 f"{wrong}, while the divergence on {place(reading.site, site)} expects noise of standard deviation 1 times the scale; "
                 "draw the noise with `torch.randn_like` and leave it as it is"
             )
-            yield Finding(site, message, (Note(reading.site, "the divergence"),))
+            notes = (Note(reading.site, "the divergence"),)
+            yield Finding(site, message, notes if setting is None else (*notes, Note(drawn, "the noise is drawn here")))
     yield from _scaled_means(program, read)
 
 
@@ -128,6 +131,16 @@ def _scaled_means(program: Program, read: dict[int, Reading]) -> Iterator[Findin
                     f"{place(reading.site, product.site)} takes the mean as it is: the sample is `mean + scale * noise`"
                 )
                 yield Finding(product.site, message, (Note(reading.site, "the divergence"),))
+
+
+def _setting(program: Program, drawn: Site, noise: Sym) -> Site | None:
+    """The assignment of the number that the draw names as its standard deviation; None where it is spelled in the draw."""
+    spread = noise.attrs.get("std")
+    if noise.op != "normal" or to_number(spread) is None:
+        return None
+    names = {n.id for n in every(ast.Name, drawn.node)}
+    found = [b for b in program.bindings if b.name in names and b.value == spread and not b.context.stack]
+    return found[-1].site if found else None
 
 
 def _is_optional(program: Program, one: Posterior) -> bool:
