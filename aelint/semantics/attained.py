@@ -14,6 +14,7 @@ from aelint.semantics.intervals import Interval
 from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import RESHAPES
 from aelint.semantics.operators.api import to_number
+from aelint.semantics.scaling import part_of_split, scaled_range
 from aelint.semantics.values import Sym, Value
 
 __all__ = ["attained_range"]
@@ -49,11 +50,16 @@ def _evaluate(value: Value, known: Values, draw: random.Random, depth: int) -> f
 
 
 def _compute(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    scaled = scaled_range(value)
+    if scaled is not None:
+        return draw.choice([scaled.low, scaled.high, draw.uniform(scaled.low, scaled.high)])
     source = _SOURCES.get(value.op)
     if source is not None:
         return source(value, draw)
     if value.op in _CARRIERS:
         return _evaluate(_carried(value, draw), known, draw, depth + 1)
+    if value.op == "item" and (split := part_of_split(value)) is not None:
+        return _evaluate(split, known, draw, depth + 1)
     if value.op == "phi":
         return _evaluate(draw.choice(alternatives(value)), known, draw, depth + 1)
     operation = _OPERATIONS.get(value.op)

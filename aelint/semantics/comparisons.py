@@ -8,10 +8,11 @@ from functools import cached_property
 
 from aelint.rule import Site
 from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import RESHAPES, ancestors, origins, through_reshapes
+from aelint.semantics.lineage import RESHAPES, origins, through_reshapes
 from aelint.semantics.losses import LOSSES, reduction_word
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
+from aelint.semantics.scaling import is_prepared
 from aelint.semantics.values import Instance, Object, Sym
 
 __all__ = ["LEARNED", "Comparison", "comparisons", "data_source", "is_data", "is_output"]
@@ -98,6 +99,8 @@ def is_output(value: Sym) -> bool:
         if one.id in seen:
             continue
         seen.add(one.id)
+        if is_prepared(one):
+            continue
         if _is_learned(one):
             return True
         inputs = one.inputs[:1] if one.op in _PICKING else one.inputs
@@ -110,12 +113,27 @@ _PICKING = frozenset({"getitem", "index_select", "gather", "take_along_dim"})
 
 def is_data(value: Sym) -> bool:
     """Whether everything that the value was computed from is in sight, and no weights are among it."""
-    return all(not _is_learned(one) and one.op not in _OPAQUE and not _is_of_unknown(one) for one in ancestors(value))
+    pending, seen = [value], set[int]()
+    while pending:
+        one = pending.pop()
+        if one.id in seen or is_prepared(one):
+            continue
+        seen.add(one.id)
+        if _is_learned(one) or _is_opaque(one) or _is_of_unknown(one):
+            return False
+        pending.extend(i for i in one.inputs if isinstance(i, Sym))
+    return True
 
 
 def _is_of_unknown(one: Sym) -> bool:
     """Whether the value was taken out of a list of which nothing is in sight."""
     return one.op in {"item", "element"} and bool(one.inputs) and not any(isinstance(i, (Sym, str)) for i in one.inputs)
+
+
+def _is_opaque(one: Sym) -> bool:
+    """Whether nothing in sight says where it came from; `.values` of what a function gave says as much as the function."""
+    made = one.op == "attr" and bool(one.inputs) and isinstance(one.inputs[0], Sym) and one.inputs[0].op == "call"
+    return one.op in _OPAQUE and not made
 
 
 _OPAQUE = frozenset({"attr", "name", "hook"})

@@ -96,3 +96,63 @@ def test_silent_where_a_loss_is_tried_on_noise_and_nothing_is_fitted():
     """
     assert rows(rule, source) == []
     assert rows(rule, source + "loss.backward()\n") != []
+
+
+TABLE = """
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn as nn
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from torch.utils.data import DataLoader, TensorDataset
+
+model = nn.Sequential(nn.Linear(4, 2), nn.Tanh(), nn.Linear(2, 4), nn.{activation}())
+table = pd.read_csv("table.csv").values
+{scaled}
+for (x,) in DataLoader(TensorDataset(torch.tensor(data, dtype=torch.float32)), batch_size=8):
+    nn.functional.mse_loss(model(x), x).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("activation", "scaled"),
+    [
+        pytest.param("Identity", "data = StandardScaler().fit_transform(table)", id="no-activation"),
+        pytest.param("Tanh", "data = StandardScaler().fit_transform(table)", id="most-values-are-within-reach"),
+        pytest.param("Sigmoid", "data = MinMaxScaler().fit_transform(table)", id="scaled-to-the-unit-interval"),
+        pytest.param("ReLU", "data = StandardScaler(with_mean=False).fit_transform(table)", id="not-centred"),
+        pytest.param("ReLU", "data = table / table.std(0)", id="scale-alone"),
+        pytest.param("ReLU", "data = (table - table.min(0)) / table.std(0)", id="from-the-smallest-value"),
+        pytest.param(
+            "ReLU",
+            "s = StandardScaler().fit(table); data = s.inverse_transform(s.transform(table))",
+            id="scaled-back",
+        ),
+        pytest.param(
+            "ReLU", "low, high = table.mean(0), table.std(0); data = (abs(table) - low) / high", id="other-data"
+        ),
+    ],
+)
+def test_tables_within_reach_or_not_known(activation, scaled):
+    assert not rows(rule, TABLE.format(activation=activation, scaled=scaled))
+
+
+@pytest.mark.parametrize(
+    ("activation", "scaled"),
+    [
+        pytest.param("Sigmoid", "data = StandardScaler().fit_transform(table)", id="scaler"),
+        pytest.param("ReLU", "data, rest = train_test_split(StandardScaler().fit_transform(table))", id="split-after"),
+        pytest.param(
+            "Softplus",
+            "data, rest = train_test_split(table); s = StandardScaler(); s.fit(data); data = s.transform(data)",
+            id="split-before",
+        ),
+        pytest.param("Sigmoid", "data = MinMaxScaler(feature_range=(-1, 1)).fit_transform(table)", id="feature-range"),
+        pytest.param("ReLU", "data = (table - table.mean(axis=0)) / table.std(axis=0)", id="by-hand"),
+        pytest.param("ReLU", "m, s = table.mean(0), table.std(0); data = (table - m) / (s + 1e-8)", id="guarded"),
+        pytest.param("ReLU", "data = (table - np.mean(table, 0)) / np.sqrt(np.var(table, 0) + 1e-6)", id="variance"),
+    ],
+)
+def test_standardised_tables(activation, scaled):
+    assert rows(rule, TABLE.format(activation=activation, scaled=scaled)) == [10]
