@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
 
 from pytest_aecheck import AESpec, run_checks
-from tests.plugin.zoo import VAE, gaussian_kl, vectors
+from tests.plugin.zoo import VAE, elbo, gaussian_kl, vectors
 
 
 def found(penalty):
@@ -46,3 +46,17 @@ def test_the_mistaken_part_is_named(penalty, said):
     verdict = found(penalty)
     assert verdict.status == "failed"
     assert said in verdict.message
+
+
+class DoubledExponent(VAE):
+    """Takes the exponential of the log-variance for the standard deviation; its KL is right."""
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decoder(mu + torch.randn_like(mu) * logvar.exp()), mu, logvar
+
+
+def test_a_right_formula_of_another_scale_is_said_once():
+    report = run_checks(AESpec(DoubledExponent, vectors, loss=elbo))
+    assert report["AEC203"].status == "failed"
+    assert report["AEC303"].status != "failed"

@@ -48,13 +48,14 @@ def judge(observations: Observations) -> Verdict:
     """Fail where the parts are measured and contradict each other."""
     penalized = [p for p in observations.posteriors if p.kl_weight > 0]
     for posterior in penalized:
-        if posterior.mistaken_for:
+        # A KL that is right of another scale than the one which samples is said by wrong-posterior-scale.
+        if posterior.mistaken_for and not posterior.kl_scale_meaning:
             return CHECK.failed(f"the KL has {posterior.mistaken_for}", where=posterior.where)
     judged = [p for p in penalized if math.isfinite(p.variance_weight)]
     for posterior in judged:
         variance, log = posterior.variance_weight, posterior.log_weight
         if not posterior.kl_scale_agrees and posterior.kl_scale_meaning:
-            continue  # sampling and KL use different scales: said by wrong-posterior-scale
+            continue
         numbers: dict[str, Any] = {"variance_weight": variance, "log_weight": log}
         if log <= _TOLERANCE:
             return CHECK.failed(
