@@ -155,7 +155,7 @@ def compare(frame: Frame, op: str, left: Value, right: Value, node: ast.AST) -> 
                 if any(o is False for o in outcomes):
                     return name == "ne"
                 return frame.unknown(name, left, right, node=node)
-            case (None, _) | (_, None):
+            case (None, _) | (_, None) | (ClassValue(), ClassValue()) | (Function(), Function()):
                 outcome = _is(left, right)
                 if outcome is not None:
                     return outcome == (name == "eq")
@@ -185,6 +185,9 @@ def _is(left: Value, right: Value) -> bool | None:
                 return False if other.tensor is True and other.op not in {"param", "phi"} else None
     if isinstance(left, bool) and isinstance(right, bool):
         return left == right
+    if isinstance(left, (ClassValue, Function)) and isinstance(right, (ClassValue, Function)):
+        # A definition that is run twice gives two classes; two definitions never give the same one.
+        return None if left.node is right.node else False
     return None
 
 

@@ -182,3 +182,23 @@ def test_parts_of_a_named_tuple_are_found_by_name(call):
     values, indices, first, second = read(source)
     assert values is first
     assert indices is second
+
+
+IDENTITIES = {
+    "A is A": True,
+    "A is B": False,
+    "A is not B": True,
+    "A == B": False,
+    "[kind is A for kind in (A, B)]": [True, False],
+    "f is g": False,
+}
+
+
+@pytest.mark.parametrize(("expression", "expected"), IDENTITIES.items(), ids=list(IDENTITIES))
+def test_classes_and_functions_are_told_apart(expression, expected):
+    source = "class A: pass\nclass B(A): pass\ndef f(): pass\ndef g(): pass\ny = "
+    assert plain(read(source + expression)) == expected
+
+
+def test_a_definition_that_runs_twice_may_give_either_class():
+    assert isinstance(read("def make():\n    class A: pass\n    return A\ny = make() is make()"), Sym)
