@@ -33,6 +33,7 @@ class Patience:
     Attributes:
         counter: the counter of rounds without improvement, as it is written.
         grows: where it grows by one.
+        improves: where the better score is kept.
         better: the statements that run when the score improved.
         worse: the statements beside `grows`.
         resets: how often it is set to a number outside of `__init__` and the code before the loop.
@@ -40,6 +41,7 @@ class Patience:
 
     counter: str
     grows: Site
+    improves: Site
     better: tuple[ast.stmt, ...]
     worse: tuple[ast.stmt, ...]
     resets: int
@@ -47,15 +49,12 @@ class Patience:
 
 def patiences(program: Program) -> Iterator[Patience]:
     """Every branch on a best score one arm of which keeps the score while the other counts, up to a limit."""
-    for scope in _scopes(program):
-        limited = _limited(scope)
-        for node in _branches(scope):
-            better, worse = _arms(node)
-            for statement in worse:
-                counter = _counted(statement)
-                if counter and counter in limited and _keeps_score(node, better):
-                    site = Site(program.unit, statement)
-                    yield Patience(counter, site, tuple(better), tuple(worse), _resets(scope, counter))
+    for scope, node, grows, counter in _counters(program):
+        better, worse = _arms(node)
+        kept = _kept_score(node, better)
+        if kept is not None:
+            sites = Site(program.unit, grows), Site(program.unit, kept)
+            yield Patience(counter, *sites, tuple(better), tuple(worse), _resets(scope, counter))
 
 
 def restarts_waiting(program: Program, branch: ast.AST) -> bool:
@@ -79,6 +78,22 @@ def _scopes(program: Program) -> list[Scope]:
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and id(node) not in inside:
             found.append(node)
     return found
+
+
+def _counters(program: Program) -> Iterator[tuple[Scope, ast.If, ast.stmt, str]]:
+    """Each counter that a branch increases, with where it lives: an attribute in its class, a name of a method in that."""
+    for scope in _scopes(program):
+        owners: list[Scope] = [scope]
+        if isinstance(scope, ast.ClassDef):
+            owners += [f for f in scope.body if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef))]
+        for owner in owners:
+            limited = _limited(owner)
+            for node in _branches(owner):
+                for statement in _arms(node)[1]:
+                    counter = _counted(statement)
+                    here = not isinstance(scope, ast.ClassDef) or (owner is scope) == ("." in counter)
+                    if counter in limited and here:
+                        yield owner, node, statement, counter
 
 
 def _own(scope: Scope) -> Iterator[ast.AST]:
@@ -125,8 +140,8 @@ def _limited(scope: Scope) -> set[str]:
     return {ast.unparse(side) for n in compared for side in (n.left, n.comparators[0])}
 
 
-def _keeps_score(node: ast.If, better: list[ast.stmt]) -> bool:
-    """Whether the arm stores what the condition compares with: `if score < best: best = score`."""
+def _kept_score(node: ast.If, better: list[ast.stmt]) -> ast.stmt | None:
+    """The statement of the arm that stores what the condition compares with: `if score < best: best = score`."""
     sides = {ast.unparse(s) for c in every(ast.Compare, node.test) for s in (c.left, *c.comparators)}
     for statement in better:
         match statement:
@@ -134,8 +149,8 @@ def _keeps_score(node: ast.If, better: list[ast.stmt]) -> bool:
                 if ast.unparse(target) in sides or (
                     isinstance(value, ast.Name) and "best" in ast.unparse(target).lower()
                 ):
-                    return True
-    return False
+                    return statement
+    return None
 
 
 def _resets(scope: Scope, counter: str) -> int:

@@ -64,13 +64,34 @@ class EarlyStopping:
 """
 
 
+IN_METHOD = """
+class Trainer:
+    def fit(self, epochs):
+        best, stale, waited = 1e9, 0, 0
+        for loss in self.losses(epochs):
+            if loss <= best:
+                best = loss
+                {better}
+            else:
+                stale += 1
+                waited += 1
+            if waited >= self.patience or stale > 3:
+                break
+"""
+
+
+def test_silent_where_a_method_sets_its_own_counters_back():
+    assert rows(rule, IN_METHOD.format(better="waited = stale = 0")) == []
+
+
 @pytest.mark.parametrize(
     ("source", "row"),
     [
-        (LOOP.format(better="pass", worse="pass", stop="break"), 14),
-        (LOOP.format(better="pass", worse="print(waited)", stop="raise SystemExit"), 14),
-        (STOPPING.format(better="print('better')"), 11),
-        ("def fit(model, x, n):" + LOOP.format(better="pass", worse="pass", stop="return").replace("\n", "\n    "), 14),
+        (LOOP.format(better="pass", worse="pass", stop="break"), 11),
+        (LOOP.format(better="pass", worse="print(waited)", stop="raise SystemExit"), 11),
+        (STOPPING.format(better="print('better')"), 8),
+        ("def fit(model, x, n):" + LOOP.format(better="pass", worse="pass", stop="return").replace("\n", "\n    "), 11),
+        (IN_METHOD.format(better="stale = 0"), 7),
     ],
 )
 def test_a_counter_that_nothing_sets_back(source, row):

@@ -88,9 +88,10 @@ def check(program: Program) -> Iterator[Finding]:
     for one in patiences(program):
         if one.resets <= 0:
             yield Finding(
-                one.grows,
-                f"`{one.counter}` grows with each round that is no improvement and is never set back: training ends after so many "
-                "bad rounds in total; set it to 0 where the score improves",
+                one.improves,
+                f"the better score is kept here, and `{one.counter}`, which grows with each round that is no improvement, is never set "
+                "back: training ends after so many bad rounds in total; set it to 0 here",
+                (Note(one.grows, "grows here"),),
             )
         yield from _saved_when_worse(one)
     for test, tolerance in lenient_improvements(program):
