@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.training import Action, Kind, actions, same_round
@@ -21,6 +22,13 @@ class ScaledClip:
     clip: Action
     backward: Action
     step: Action
+
+    @property
+    def site(self) -> Site:
+        """Where the clip stands beside the step: the call of the function that clips, where that is a function of its own."""
+        shared = self.step.context.stack
+        apart = next((a for a in self.clip.context.stack if a not in shared), None)
+        return apart.site if apart is not None and apart.site is not None else self.clip.event.site
 
 
 def scaled_clips(program: Program) -> Iterator[ScaledClip]:

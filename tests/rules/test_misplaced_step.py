@@ -362,6 +362,37 @@ Trainer().fit()
     assert [f.site.text[:25] for f in run(rule, source)] == ["nn.utils.clip_grad_value_"]
 
 
+STEPS_OF_ITS_OWN = """
+class Trainer:
+    def __init__(self):
+        self.scaler = torch.amp.GradScaler("cuda")
+
+    def backward(self, loss):
+        self.scaler.scale(loss).backward(){unscaled}
+
+    def clip(self, optimizer):
+        nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 1.0)
+
+    def fit(self):
+        for x in loader:
+            opt.zero_grad()
+            self.backward(loss_of(x))
+            self.clip(opt)
+            self.scaler.step(opt)
+            self.scaler.update()
+
+Trainer().fit()
+"""
+
+
+def test_a_function_that_clips_is_called_where_the_scale_should_be_gone():
+    assert [f.site.text for f in run(rule, SETUP + STEPS_OF_ITS_OWN.format(unscaled=""))] == ["self.clip(opt)"]
+
+
+def test_silent_where_the_function_that_goes_backward_divides_by_the_scale():
+    assert not rows(rule, SETUP + STEPS_OF_ITS_OWN.format(unscaled="; self.scaler.unscale_(opt)"))
+
+
 def test_silent_on_schedules_of_a_program_that_takes_too_many_steps_to_read():
     unit = SourceUnit(
         "main.py",

@@ -167,7 +167,7 @@ def _clips(program: Program) -> Iterator[Finding]:
         )
         yield Finding(clip, message, (Note(step, "the step that is not limited"),), severity=Severity.ERROR)
     for scaled in scaled_clips(program):
-        clip, backward = scaled.clip.event.site, scaled.backward.event.site
+        clip, backward = scaled.site, scaled.backward.event.site
         message = (
             f"gradients are clipped while they carry the scale of the loss ({place(backward, clip)}), so the limit is "
             "tens of thousands of times too tight; call `unscale_` of the scaler with the optimiser first"
