@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,11 +10,15 @@ from aelint.rule import Site
 from aelint.semantics.gradients import reach, updates
 from aelint.semantics.initialization import is_frozen, is_weighted
 from aelint.semantics.kinds import is_module
+from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.parameters import held_by, owner_of
 from aelint.semantics.program import Program
+from aelint.semantics.trace import Call
 from aelint.semantics.training import Kind, actions, optimizers
 from aelint.semantics.values import Instance, ListValue, Object, Sym, Value
+from aelint.syntax.names import last_name
+from aelint.syntax.walk import every, walk
 
 __all__ = ["Missed", "Replaced", "frozen_whole", "missed_layers", "replaced_parameters"]
 
@@ -64,19 +69,38 @@ def _is_cared_for(program: Program, layer: Object) -> bool:
     """Whether the program deals with the layer's parameters in some other way."""
     if is_frozen(program, layer) or _is_unregistered(program, layer) or _gives_way(program, layer):
         return True
-    for call in program.calls:
-        cares = call.method in {
-            "eval",
-            "load_state_dict",
-            "requires_grad_",
-            "parameters",
-            "named_parameters",
-            "state_dict",
-        }
+    for call in _caring(program):
         module = call.receiver if isinstance(call.receiver, (Instance, Object)) else owner_of(call.receiver)
-        if cares and is_module(module) and id(layer) in held_by(module).owners:
+        if is_module(module) and id(layer) in held_by(module).owners:
             return True
     return False
+
+
+_CARES = frozenset({"eval", "load_state_dict", "requires_grad_", "parameters", "named_parameters", "state_dict"})
+
+
+@per_program
+def _caring(program: Program) -> list[Call]:
+    """The calls that may leave parameters out of training, move them by hand or put others in their place."""
+    trained = {id(c.receiver) for c in program.calls if c.method == "train" and c.args != (False,)}
+    looking = _looking(program)
+    asked = (c for c in program.calls if c.method in _CARES and id(c.site.node) not in looking)
+    return [c for c in asked if c.method != "eval" or id(c.receiver) not in trained]
+
+
+def _looking(program: Program) -> set[int]:
+    """What stands in calls that clip, count or save what a model holds: that leaves nothing out of training."""
+    clipping = (c for c in program.calls if c.name.startswith("torch.nn.utils.clip_grad") or c.name == "torch.save")
+    found = {id(n) for call in clipping for n in walk(call.site.node)}
+    for unit in program.files:
+        counting = (c for c in every(ast.Call, unit.tree) if last_name(c.func) == "sum" and _counts(c))
+        found.update(id(n) for call in counting for n in walk(call))
+    return found
+
+
+def _counts(call: ast.Call) -> bool:
+    """Whether numbers of elements are summed: `sum(p.numel() for p in model.parameters())`."""
+    return any(n.attr in {"numel", "nelement"} for n in every(ast.Attribute, call))
 
 
 def _gives_way(program: Program, layer: Object) -> bool:

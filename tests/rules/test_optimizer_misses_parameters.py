@@ -53,6 +53,65 @@ def test_decoder_is_missing():
     assert rows(rule, PARTS.format(optimizers="opt = torch.optim.Adam(encoder.parameters())")) == [7]
 
 
+LOOKS = {
+    "clipped": "for m in (encoder, decoder): nn.utils.clip_grad_norm_(m.parameters(), 1.0)",
+    "counted": "print(sum(p.numel() for p in decoder.parameters() if p.requires_grad))",
+    "saved": "torch.save({'model': decoder.state_dict()}, 'd.pt')",
+    "scored in between": "decoder.eval(); decoder.train()",
+}
+
+
+@pytest.mark.parametrize("line", LOOKS.values(), ids=LOOKS.keys())
+def test_a_part_that_is_only_looked_at_is_missed(line):
+    source = PARTS.format(optimizers="opt = torch.optim.Adam(encoder.parameters())") + "    " + line + "\n"
+    assert rows(rule, source) == [7]
+
+
+CARED_FOR = {
+    "an average follows it": "for p, q in zip(decoder.parameters(), encoder.parameters()): p.data.lerp_(q.data, 0.1)",
+    "a copy takes its weights": "held = decoder.state_dict(); held['weight'] = held['weight'] * 0.9",
+    "only the rest is set to training": "encoder.train(); decoder.eval()",
+    "switched off in passing": "decoder.train(False); decoder.eval()",
+    "moved by hand": "for p in decoder.parameters(): p.data -= 0.1 * p.grad",
+}
+
+
+@pytest.mark.parametrize("line", CARED_FOR.values(), ids=CARED_FOR.keys())
+def test_silent_where_a_part_is_dealt_with_in_another_way(line):
+    source = PARTS.format(optimizers="opt = torch.optim.Adam(encoder.parameters())") + "    " + line + "\n"
+    assert rows(rule, source) == []
+
+
+def test_the_optimiser_is_given_the_network_that_a_part_was_taken_from():
+    source = """
+    import torch
+    from torch import nn
+
+    class Model(nn.Module):
+        def __init__(self, body):
+            super().__init__()
+            self.body, self.head = body, nn.Linear(4, 20)
+
+        def forward(self, x):
+            return self.head(self.body(x))
+
+    def fit(body, model):
+        opt = torch.optim.AdamW({}.parameters())
+        model.train()
+        for i in range(9):
+            x = torch.rand(8, 20)
+            opt.zero_grad()
+            (model(x) - x).pow(2).mean().backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            opt.step()
+
+    body = nn.Linear(20, 4)
+    fit(body, Model(body))
+    """
+    assert rows(rule, source.format("body")) == [14]
+    assert rows(rule, source.format("model")) == []
+
+
 def test_weights_that_are_set_and_stay_trainable_are_missed():
     given = "decoder.weight = nn.Parameter(torch.randn(20, 4))\nopt = torch.optim.Adam(encoder.parameters())"
     assert rows(rule, PARTS.format(optimizers=given)) == [8]
