@@ -15,7 +15,7 @@ from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import RESHAPES
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.scaling import part_of_split, scaled_range
-from aelint.semantics.values import Sym, Value
+from aelint.semantics.values import ListValue, Sym, Value
 
 __all__ = ["attained_range"]
 
@@ -57,7 +57,8 @@ def _compute(value: Sym, known: Values, draw: random.Random, depth: int) -> floa
     if source is not None:
         return source(value, draw)
     if value.op in _CARRIERS:
-        return _evaluate(_carried(value, draw), known, draw, depth + 1)
+        carried = _carried(value, draw)
+        return _within(value, draw) if isinstance(carried, ListValue) else _evaluate(carried, known, draw, depth + 1)
     if value.op == "item" and (split := part_of_split(value)) is not None:
         return _evaluate(split, known, draw, depth + 1)
     if value.op == "phi":
@@ -91,7 +92,8 @@ def _carried(value: Sym, draw: random.Random) -> Value:
     if value.op in {"stack", "cat"}:
         tensors = [i for i in value.inputs if isinstance(i, Sym) and i.tensor is not False]
         return draw.choice(tensors) if tensors else None
-    return value.attrs.get("input", value.inputs[0] if value.inputs else None)
+    first = value.inputs[0] if value.inputs else value.attrs.get("data")
+    return value.attrs.get("input", first)
 
 
 def _within(value: Sym, draw: random.Random) -> float | None:
@@ -153,6 +155,11 @@ _CARRIERS = RESHAPES | {
     "detach",
     "roll",
     "flip",
+    "repeat",
+    "repeat_interleave",
+    "tile",
+    "copy",
+    "clone",
 }
 _SCALED = frozenset({"to_tensor", "normalize_channels"})
 _OPERATIONS: dict[str, dict[int, Callable[..., float]]] = {

@@ -156,3 +156,46 @@ def test_tables_within_reach_or_not_known(activation, scaled):
 )
 def test_standardised_tables(activation, scaled):
     assert rows(rule, TABLE.format(activation=activation, scaled=scaled)) == [10]
+
+
+IMAGES = """
+import torch
+import torch.nn as nn
+from torchvision import datasets, transforms
+
+images = {images}
+model = nn.Sequential(
+    nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1),
+    nn.{activation}(),
+)
+for x, _ in torch.utils.data.DataLoader(images, batch_size=8):
+    nn.functional.mse_loss({output}, x).backward()
+"""
+DIGITS = "datasets.MNIST('.', transform=transforms.{})"
+NORMALISED = DIGITS.format("Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])")
+PLAIN = DIGITS.format("ToTensor()")
+
+
+@pytest.mark.parametrize(
+    ("images", "activation", "output"),
+    [
+        pytest.param(NORMALISED, "Tanh", "model(x)", id="normalised"),
+        pytest.param(PLAIN, "Sigmoid", "model(x)", id="sigmoid"),
+        pytest.param(PLAIN, "Tanh", "(model(x) + 1) / 2", id="output-brought-back"),
+        pytest.param("torch.load('images.pt')", "Tanh", "model(x)", id="not-known"),
+    ],
+)
+def test_silent_on_images_that_use_the_range(images, activation, output):
+    assert not rows(rule, IMAGES.format(images=images, activation=activation, output=output))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        pytest.param(PLAIN, id="to-tensor"),
+        pytest.param("[(torch.randint(0, 256, (1, 8, 8)).float() / 255, 0) for _ in range(64)]", id="divided"),
+        pytest.param("[(torch.rand(1, 8, 8), 0) for _ in range(64)]", id="drawn"),
+    ],
+)
+def test_tanh_for_images_between_zero_and_one(images):
+    assert rows(rule, IMAGES.format(images=images, activation="Tanh", output="model(x)")) == [9]

@@ -119,3 +119,25 @@ def test_targets_that_may_be_probabilities(line):
 )
 def test_targets_that_are_no_probabilities(line):
     assert rows(rule, TARGETS + line + "\n") == [7]
+
+
+NORMALISED = """
+import numpy as np
+import torch
+from torch import nn
+
+rng = np.random.default_rng(0)
+pictures = rng.integers(0, 256, size=(64, 3, 4, 4)).astype("uint8"){enlarged}
+mean, std = torch.tensor([0.49, 0.48, 0.45]).view(3, 1, 1), torch.tensor([0.25, 0.24, 0.26]).view(3, 1, 1)
+x = {made}
+net = nn.Sequential(nn.Flatten(), nn.Linear(48, 8), nn.ReLU(), nn.Linear(8, 48), nn.Sigmoid())
+nn.functional.binary_cross_entropy(net(x), x.flatten(1)).backward()
+"""
+
+
+@pytest.mark.parametrize("enlarged", ["", ".repeat(2, axis=2)"], ids=["plain", "repeated"])
+def test_targets_normalised_by_channels(enlarged):
+    unit = NORMALISED.format(enlarged=enlarged, made="torch.from_numpy(pictures).float() / 255")
+    assert rows(rule, unit) == []
+    made = "(torch.from_numpy(pictures.copy()).float() / 255 - mean) / std"
+    assert rows(rule, NORMALISED.format(enlarged=enlarged, made=made)) == [11]

@@ -4,12 +4,14 @@
 
 Compares the range of the output, as the last activation confines it, with the range of the data that it is
 trained to reproduce, and reports data outside of it: a sigmoid for normalised images or for raw bytes, ReLU
-for centred signals, tanh for standardised features.
+for centred signals, tanh for standardised features. Also tanh for images in [0, 1].
 
 ## Why is this bad?
 
 What lies outside is never reconstructed. The loss keeps a floor, the activation saturates, and gradients
-vanish for exactly the values that are wrong.
+vanish for exactly the values that are wrong. With tanh for images in [0, 1] half of what the network can give
+is never wanted: an untrained network starts far too dark, black lies where tanh is steepest, and samples show
+negative pixels.
 
 ## Example
 
@@ -84,6 +86,8 @@ _KINDS = frozenset(
     {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "squared", "absolute"}
 )
 _NOISE = frozenset({"randn", "randn_like", "normal"})
+_PICTURES = frozenset({"picture", "to_tensor"})
+_UNIT = Interval(0, 1)
 SLACK = 0.05
 """Values that lie outside by less than this share of the data's width are a rounding of the range."""
 
@@ -95,6 +99,8 @@ class _Mismatch:
     comparison: Comparison
     activation: Sym
     wanted: Interval
+    halved: bool = False
+    """Whether the data is within reach, but only in one half of the range."""
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -118,8 +124,16 @@ def _mismatch(one: Comparison) -> _Mismatch | None:
     if wanted is None:
         return None
     slack = SLACK * min(wanted.high - wanted.low, 2.0)
+    if all(a.op == "tanh" for a in activations) and _UNIT.covers(wanted) and wanted.high > 0.5 and _is_image(one):
+        return _Mismatch(one, activations[0], wanted, halved=True)
     missed = [a for a in activations if not _CONFINED[a.op].covers(wanted, slack=slack)]
     return _Mismatch(one, missed[0], wanted) if len(missed) == len(activations) else None
+
+
+def _is_image(one: Comparison) -> bool:
+    """Whether a convolution made the output, or the data was read as pictures."""
+    sides = [*ancestors(one.first), *ancestors(one.second)]
+    return any(a.op in _PICTURES or a.op.startswith("conv") for a in sides)
 
 
 def _is_tried_on_noise(program: Program, one: Comparison) -> bool:
@@ -137,6 +151,12 @@ def _finding(mismatch: _Mismatch, site: Site) -> Finding:
     one, activation = mismatch.comparison, mismatch.activation
     target = one.target
     made = place(target.site, site) if target is not None else ""
+    if mismatch.halved:
+        message = (
+            f"the output ends in tanh, with values in [-1, 1], but it is compared with images in [0, 1] ({made}): half of the "
+            "range is never wanted. Normalise the images to [-1, 1], or end the network in a sigmoid"
+        )
+        return Finding(site, message, (Note(one.site, "output and images are compared here"),))
     message = (
         f"the output ends in {activation.op}, with values in {_CONFINED[activation.op]}, but it is compared with data "
         f"that reaches {_ends(mismatch.wanted)} ({made}). What lies outside is never reconstructed: scale the data into the output's "
