@@ -236,6 +236,14 @@ class Bench:
 
     # --- calling ----------------------------------------------------------------------------------------
 
+    @property
+    def is_only_in_loss(self) -> bool:
+        """Whether nothing but the loss knows how the parts of the model belong together."""
+        declared = self.declared
+        if declared.loss is None or declared.reconstruct is not None or has_forward(self.model):
+            return False
+        return declared.encode is None and not callable(getattr(self.model, "encode", None))
+
     def call(self, model: Any, batch: Any) -> Any:
         """The model's output on a batch, called as its signature wants."""
         declared = self.declared

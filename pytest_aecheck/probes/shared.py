@@ -167,7 +167,7 @@ class EvaluationPass:
 
 
 def evaluation_pass(bench: Bench) -> EvaluationPass:
-    """Forward of the declared batch in evaluation mode."""
+    """Forward of the declared batch in evaluation mode; the loss, where nothing else calls the parts of the model."""
     return bench.once("evaluation", lambda: _evaluate(bench))
 
 
@@ -178,7 +178,7 @@ def _evaluate(bench: Bench) -> EvaluationPass:
     with bench.ready(training=False) as model:
         modes = {name: module.training for name, module in model.named_modules()}
         state = _state(model)
-        run = record(bench, model, batch, seed=bench.spec.seed, with_loss=False)
+        run = record(bench, model, batch, seed=bench.spec.seed, with_loss=bench.is_only_in_loss)
         gradients_off = not torch.is_grad_enabled()
         torch.set_grad_enabled(True)
         return EvaluationPass(

@@ -408,3 +408,23 @@ def test_a_loss_that_fails_before_it_calls_the_model_is_told_as_such():
 
     report = run_checks(AESpec(MLP, lambda n, seed: (vectors(n, seed), 1), loss=broken))
     assert "no such thing" in report["AEC100"].message
+
+
+class Parts(nn.Module):
+    """No forward: the loss calls the parts."""
+
+    def __init__(self, *between):
+        super().__init__()
+        self.narrow = nn.Sequential(nn.Linear(20, 16), nn.BatchNorm1d(16), *between, nn.Linear(16, 8))
+        self.widen = nn.Sequential(nn.BatchNorm1d(8), *between, nn.Linear(8, 20))
+
+
+def of_parts(model, x):
+    return F.mse_loss(model.widen(model.narrow(x)), x)
+
+
+@pytest.mark.parametrize(("between", "status"), [((nn.Tanh(),), "passed"), ((), "failed")])
+def test_a_model_whose_parts_only_the_loss_calls_is_watched_there(between, status):
+    report = run_checks(AESpec(lambda: Parts(*between), vectors, loss=of_parts))
+    assert report["AEC113"].status == status
+    assert [v.code for v in report.failed] == (["AEC113"] if between == () else [])
