@@ -14,6 +14,7 @@ from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, graph_leaves, record
 from pytest_aecheck.probes.shared import training_pass
+from pytest_aecheck.probes.trace import Flow
 
 __all__ = ["observe_reach"]
 
@@ -122,10 +123,12 @@ def _used(run: Run, parameter: Any) -> bool:
 
 
 def _meets_only_zeros(run: Run, parameter: Any) -> bool:
-    """Whether the tensor that every call applies a parameter to holds nothing but zeros."""
+    """Whether every call applies a parameter to a constant that is zero; what the model computed may be zero by a fault."""
     value = run.trace.current.get(id(parameter))
     applied = [call.inputs[0] for call in value.consumers] if value is not None else []
-    return bool(applied) and all(one is not value and not bool(one.tensor.any()) for one in applied)
+    return bool(applied) and all(
+        not {Flow.INPUT, Flow.PARAMETER} & set(v.flow) and not bool(v.tensor.any()) for v in applied
+    )
 
 
 def _used_after_hooks(run: Run, model: Any) -> set[str]:

@@ -74,3 +74,16 @@ def test_the_same_weights_fail_where_they_do_meet_something():
     found = reach(CutDecoder)
     assert found.status == "failed"
     assert "decoder.weight_ih_l0" in found.message
+
+
+class RoundedToNothing(MLP):
+    """Codes that are all rounded to zero: the decoder's weights meet zeros by a fault of the model's own."""
+
+    def forward(self, x):
+        code = self.encoder(x)
+        return self.decoder(code + (torch.round(0.01 * code) - code).detach())
+
+
+def test_zeros_that_the_model_computes_are_no_excuse():
+    found = run_checks(AESpec(RoundedToNothing, vectors, loss=mse), only=["AEC406"])["AEC406"]
+    assert found.status == "failed"
