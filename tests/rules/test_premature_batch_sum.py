@@ -82,3 +82,38 @@ def test_silent_on_a_batch_of_one() -> None:
 )
 def test_silent_on_other_numbers(body: str) -> None:
     assert rows(rule, HEAD + body + "\n") == []
+
+
+UNSEEN = HEAD.replace("x = torch.rand(16, 30)", "from data import x")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("(((out - x) ** 2).sum(1) - 0.5 * element.sum(1)).mean()", id="both-per-sample"),
+        pytest.param("(((out - x) ** 2).sum() - 0.5 * element.sum(0)).mean()", id="over-the-samples"),
+        pytest.param("(((out - x) ** 2).sum() - 0.5 * element.sum((0, 1))).mean()", id="over-the-samples-too"),
+        pytest.param("(((out - x) ** 2).sum() - 0.5 * element.sum(-1)).mean()", id="may-be-a-single-sample"),
+        pytest.param("(((out - x) ** 2).mean() - 0.5 * element.sum(1)).mean()", id="an-average"),
+        pytest.param("(((out - x) ** 2).sum() / len(x) - 0.5 * element.sum(1)).mean()", id="divided"),
+        pytest.param("(enc.weight.pow(2).sum() - 0.5 * element.sum(1)).mean()", id="penalty-on-weights"),
+        pytest.param("((enc.weight @ dec.weight).sum() - 0.5 * element.sum(1)).mean()", id="penalty-on-both"),
+        pytest.param("((out - x) ** 2).sum() - 0.5 * element.sum(1).mean()", id="averaged-before"),
+        pytest.param("(F.mse_loss(out, x, reduction='mean') - 0.5 * element.sum(1)).mean()", id="an-averaged-loss"),
+    ],
+)
+def test_silent_where_the_number_of_samples_is_unknown(body: str) -> None:
+    assert rows(rule, UNSEEN + body + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("loss = (F.mse_loss(out, x, reduction='sum') - 0.5 * element.sum(1)).mean()", id="summed-loss"),
+        pytest.param("loss = torch.mean(0.5 * torch.sum((out - x) ** 2) - torch.sum(element, 1))", id="summed-squares"),
+        pytest.param("loss = torch.mean(-torch.sum(element) + ((out - x) ** 2).sum(dim=1))", id="summed-kl"),
+        pytest.param("loss = (((out - x) ** 2).mean(dim=1) - 0.5 * element.sum()).sum()", id="beside-averages"),
+    ],
+)
+def test_fires_where_the_number_of_samples_is_unknown(body: str) -> None:
+    assert rows(rule, UNSEEN + body + "\n") == [9]

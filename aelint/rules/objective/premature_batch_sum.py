@@ -53,7 +53,8 @@ loss(decoder(z), mu, logvar, batch).backward()
 
 ## Known limits
 
-Both shapes must be known. A sum that is divided before it is added, or weighted by something that is not a plain
+Both shapes must be known, or the one term must have been summed over the axes behind the samples' own, and both must
+come from the same tensor. A sum that is divided before it is added, or weighted by something that is not a plain
 number, is left alone: the division may be by the number of samples.
 
 ## References
@@ -70,7 +71,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.dims import Dim
 from aelint.semantics.graph import consumers, nodes
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, ancestors, source
 from aelint.semantics.losses import LOSSES, reduction_word
 from aelint.semantics.values import Sym, Value, elements
 from aelint.semantics.wording import place, shape_text
@@ -96,12 +97,12 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         for number, each in (node.inputs, node.inputs[::-1]):
             size = _samples_of(each)
-            summed = _batch_sum(number, size) if size is not None else None
+            summed = _batch_sum(number, size) if size is not None else _sum_beside_rows(number, each)
             if summed is None or summed.site is None or not _is_reduced(node, users):
                 continue
             where = "" if node.site is None else f" ({place(node.site, summed.site)})"
             message = (
-                f"this sum runs over the samples too, and the result is added to a term of shape {shape_text(each.shape)}"
+                f"this sum runs over the samples too, and the result is added to a term {_told(each)}"
                 f"{where}: the number is added to every sample and counts once for each. Keep the samples' axis here, "
                 "or reduce the other term in the same way first"
             )
@@ -117,24 +118,60 @@ def _samples_of(value: Value) -> Dim | None:
     return None if isinstance(size, int) and size <= 1 else size
 
 
+def _told(each: Sym) -> str:
+    return "with one value per sample" if each.shape is None else f"of shape {shape_text(each.shape)}"
+
+
 def _batch_sum(value: Value, size: Dim) -> Sym | None:
     """The reduction to one number over `size` samples, below signs and plain weights."""
-    while isinstance(value, Sym) and value.shape == ():
+    found = _unweighted(value)
+    if found is None or found.shape != ():
+        return None
+    if found.op == "sum":
+        return found if _covers(source(found), found.attrs.get("dim"), size) else None
+    whole = found.op in LOSSES and reduction_word(found) == "sum"
+    return found if whole and _covers(found.attrs.get("input"), None, size) else None
+
+
+def _sum_beside_rows(number: Value, each: Value) -> Sym | None:
+    """The sum of everything that is added to the sums of rows, where the number of samples is not in sight.
+
+    What was summed over the axis 1 and not over the axis 0 has an axis of samples left, however many there are. That
+    the sum of everything runs over the same ones is seen from a tensor that both were computed from.
+    """
+    rows, whole = _unweighted(each), _unweighted(number)
+    if rows is None or whole is None or rows.shape is not None or whole.shape != () or not _keeps_samples(rows):
+        return None
+    if whole.op in LOSSES:
+        summed = whole.attrs.get("input") if reduction_word(whole) == "sum" else None
+    else:
+        summed = source(whole) if whole.op == "sum" and whole.attrs.get("dim") is None else None
+    if not isinstance(summed, Sym) or (summed.shape is not None and len(summed.shape) < 2):
+        return None
+    seen = {one.id for one in ancestors(rows) if one.tensor is True and one.op not in _SHARED_BY_ALL}
+    return whole if any(one.id in seen for one in ancestors(summed)) else None
+
+
+_SHARED_BY_ALL = frozenset({"parameter", "param", "tensor", "zeros", "ones", "full", "name", "attr"})
+
+
+def _keeps_samples(rows: Sym) -> bool:
+    axes = rows.attrs.get("dim")
+    listed = elements(axes) if not isinstance(axes, int) else [axes]
+    inner = bool(listed) and all(isinstance(i, int) and i > 0 for i in listed or ())
+    return rows.op in {"sum", "mean"} and inner and rows.attrs.get("keepdim", False) is False
+
+
+def _unweighted(value: Value) -> Sym | None:
+    """What stands below signs, plain weights and reshapes."""
+    while isinstance(value, Sym):
         match value.op:
-            case "sum":
-                argument = source(value)
-                return value if _covers(argument, value.attrs.get("dim"), size) else None
-            case one if one in LOSSES:
-                argument = value.attrs.get("input")
-                return value if reduction_word(value) == "sum" and _covers(argument, None, size) else None
             case "mul" if len(value.inputs) == 2:
                 value = _weighted(*value.inputs)
-            case "neg":
-                value = source(value)
-            case one if one in RESHAPES:
+            case one if one == "neg" or one in RESHAPES:
                 value = source(value)
             case _:
-                return None
+                return value
     return None
 
 
