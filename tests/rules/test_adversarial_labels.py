@@ -154,3 +154,42 @@ def test_scores_that_both_move_alike(trained, other):
 def test_silent_where_the_prior_takes_the_shape_of_the_codes():
     like = "code = encoder(x); (critic(torch.randn_like(code)).mean() - critic(code.detach()).mean()).backward()"
     assert rows(rule, SCORES.format(critic=like, encoder="critic(encoder(x)).mean().backward()")) == []
+
+
+SEVERAL = """
+import torch
+from torch import nn
+
+encoder = nn.Linear(9, 8)
+style, kind = nn.Linear(4, 1), nn.Linear(4, 1)
+opt = torch.optim.Adam(encoder.parameters())
+opt_critics = torch.optim.Adam([*style.parameters(), *kind.parameters()])
+bce = nn.BCEWithLogitsLoss()
+
+for x in torch.rand(10, 8, 9):
+    a, b = encoder(x).detach().chunk(2, 1)
+    first = bce(style(torch.randn(8, 4)), torch.ones(8, 1)) + bce(style(a), torch.zeros(8, 1))
+    real = bce(kind(torch.randn(8, 4)), torch.{real}(8, 1))
+    fake = bce(kind(b), torch.{fake}(8, 1))
+    opt_critics.zero_grad()
+    (first + real + fake).backward()
+    opt_critics.step()
+    a, b = encoder(x).chunk(2, 1)
+    opt.zero_grad()
+    (bce(style(a), torch.ones(8, 1)) + bce(kind(b), torch.{fool}(8, 1))).backward()
+    opt.step()
+"""
+
+
+def test_silent_on_two_critics_with_labels_of_their_own() -> None:
+    assert rows(rule, SEVERAL.format(real="ones", fake="zeros", fool="ones")) == []
+    assert rows(rule, SEVERAL.format(real="zeros", fake="ones", fool="zeros")) == []
+
+
+def test_one_of_two_critics_learns_one_label() -> None:
+    assert rows(rule, SEVERAL.format(real="ones", fake="ones", fool="ones")) == [15]
+    assert rows(rule, SEVERAL.format(real="zeros", fake="zeros", fool="ones")) == [15]
+
+
+def test_the_generator_agrees_with_one_of_two_critics() -> None:
+    assert rows(rule, SEVERAL.format(real="ones", fake="zeros", fool="zeros")) == [21]

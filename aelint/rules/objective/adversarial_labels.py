@@ -184,7 +184,7 @@ def _label(leaf: Sym) -> float | None:
 def _agreeing(found: list[Verdict]) -> Iterator[Finding]:
     for generator in (v for v in found if not v.by_critic):
         for critic in (v for v in found if v.by_critic):
-            labels = [v.label for v in found if v.update is critic.update]
+            labels = [v.label for v in found if v.update is critic.update and v.trained == critic.trained]
             if len(labels) > 1 and len(set(labels)) == 1:
                 continue  # that is the critic's fault
             # What the one trains the other holds back, and the other way round: two players of one game.
@@ -206,13 +206,14 @@ def _agreeing(found: list[Verdict]) -> Iterator[Finding]:
 
 
 def _uniform(found: list[Verdict]) -> Iterator[Finding]:
-    for update in {id(v.update): v.update for v in found}.values():
-        mine = [v for v in found if v.update is update and v.by_critic and not v.is_score]
+    # One step may train several critics, each of which learns labels of its own.
+    for update, trained in {(id(v.update), v.trained): (v.update, v.trained) for v in found}.values():
+        mine = [v for v in found if v.update is update and v.trained == trained and v.by_critic and not v.is_score]
         fakes = [v for v in mine if v.held_back]
         reals = [v for v in mine if not v.held_back]
         # The generator's own update, with the other label or not, shows that this is its critic.
         against = any(v.trained and f.trained <= v.held_back and v.trained <= f.held_back for v in found for f in fakes)
-        if reals and against and len({v.label for v in mine}) == 1 and len({v.trained for v in mine}) == 1:
+        if reals and against and len({v.label for v in mine}) == 1:
             message = (
                 f"the critic learns the label {fakes[0].label:g} for generated samples as for the others "
                 f"({place(reals[0].site, fakes[0].site)}), so it cannot tell them apart; give the two different labels"
