@@ -11,7 +11,7 @@ from aelint.semantics.comparisons import comparisons
 from aelint.semantics.contradictions import last_layer
 from aelint.semantics.dims import Dim, Poly
 from aelint.semantics.graph import consumers
-from aelint.semantics.lineage import RESHAPES, source, through
+from aelint.semantics.lineage import RESHAPES, ancestors, source, through
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Shape, Sym, Value
@@ -59,6 +59,7 @@ def moved_axes(program: Program) -> Iterator[MovedAxis]:
             continue  # axes of one element move nothing
         moved = _is_permutation(shape, target) or _regroups_positions(shape, target)
         moved = moved or _joins_windows(call, shape, target) or _lays_patches_in_rows(shape, target)
+        moved = moved or _scatters_vectors(call, shape, target)
         moved = moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target)
         if moved and not _shifts_rows(program, call):
             yield MovedAxis(call, shape, target)
@@ -127,6 +128,22 @@ def _breaks_rows(shape: Shape, target: Shape) -> bool:
     if not isinstance(channels, int) or not isinstance(height, int) or not isinstance(width, int):
         return False
     return target[1] == channels * width and channels > 1 and height >= _SMALLEST_ROW and width % height != 0
+
+
+def _scatters_vectors(call: Call, shape: Shape, target: Shape) -> bool:
+    """Whether rows that hold one vector for each position become channels: (N*H*W, C) as (N, C, H, W).
+
+    Where the vectors were cut out of that very layout, the reshape only undoes it.
+    """
+    if len(shape) != 2 or len(target) < 3 or target[1] != shape[1] or not isinstance(shape[1], int):
+        return False
+    width, positions = shape[1], dims.product(target[2:])
+    tails = {dims.product(target[axis:]) for axis in range(2, len(target))}
+    if width == 1 or positions == 1 or width in tails or shape[0] != dims.mul(target[0], positions):
+        return False
+    given = call.receiver if isinstance(call.receiver, Sym) else call.args[0]
+    cut = (one for one in ancestors(given) if _is_view(one) and one.shape == shape)
+    return not any(isinstance(before := source(one), Sym) and before.shape == target for one in cut)
 
 
 def _joins_windows(call: Call, shape: Shape, target: Shape) -> bool:

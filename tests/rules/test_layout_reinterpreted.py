@@ -159,3 +159,36 @@ def test_silent_on_rows_that_are_shifted_by_their_number():
     padded = "x = F.pad(x, (0, 0, 0, 1))\n    return x.view(2, 4, 9, 8)"
     assert rows(rule, SHIFT.format(lines=padded)) == []
     assert rows(rule, SHIFT.format(lines="return x.view(2, 4, 9, 7)")) == [6]
+
+
+VECTORS = "import torch\nimport torch.nn as nn\nx = torch.rand(16, 12, 4, 8)\ncodes = nn.Linear(12, 12)(x.permute(0, 2, 3, 1).reshape(-1, 12))\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("y = codes.view(16, 4, 8, 12).permute(0, 3, 1, 2)", id="channels-last-first"),
+        pytest.param("y = codes.view(16, 32, 12).transpose(1, 2)", id="sequence-first"),
+        pytest.param("y = torch.relu(x.view(-1, 12)).view(16, 12, 4, 8)", id="the-cut-is-undone"),
+        pytest.param("y = torch.rand(16, 12).view(16, 12, 1, 1)", id="one-position"),
+        pytest.param("y = torch.rand(16 * 12, 12).view(16, 12, 12)", id="as-many-positions-as-channels"),
+        pytest.param("y = torch.rand(16 * 24, 12).view(16, 12, 2, 12)", id="whole-vectors-at-the-end"),
+        pytest.param("y = torch.rand(16 * 36, 12).view(16, 12, 3, 4, 3)", id="vectors-cut-into-a-grid"),
+        pytest.param("y = torch.rand(8, 12, 4).view(16, 12, 2)", id="three-axes"),
+    ],
+)
+def test_silent_on_vectors_that_stay_whole(line):
+    assert rows(rule, VECTORS + line + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "y = codes.view(16, 12, 4, 8)",
+        "y = torch.reshape(codes, (16, 12, -1))",
+        "y = nn.Embedding(99, 12)(codes.argmin(1)).view(-1, 12, 4, 8).contiguous()",
+        "y = codes.unflatten(0, (16, 32)).flatten(0, 1).view(x.shape)",
+    ],
+)
+def test_fires_on_vectors_that_are_spread_over_positions(line):
+    assert rows(rule, VECTORS + line + "\n") == [5]

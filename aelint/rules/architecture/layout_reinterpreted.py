@@ -6,6 +6,7 @@ Reports `view` and `reshape` that
 
 - give the sizes of a tensor in another order, `(N, 28, 32, 3)` as `(N, 3, 28, 32)`, or put an axis such as
   the sequence behind one that was split off (heads),
+- turn rows that hold one vector for each position into channels, `(N * H * W, C)` as `(N, C, H, W)`,
 - split patches of a prediction in another order than the target's patches were joined in,
 - join the windows of two `unfold`s with the channels still in front, or lay square patches out one behind the other,
 
