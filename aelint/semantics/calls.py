@@ -136,7 +136,9 @@ def _tensor_method(
         node, operation.name if operation else f".{name}", None, args, kwargs, receiver=receiver, method=name
     )
     if operation is None or receiver.tensor is False:
-        record.result = Sym("call", (receiver, *args, *kwargs.values()), {"method": name}, frame.site(node))
+        shuffled = externals.permutation(frame, args, node) if name == "permutation" else MISSING
+        unknown = Sym("call", (receiver, *args, *kwargs.values()), {"method": name}, frame.site(node))
+        record.result = unknown if shuffled is MISSING else shuffled
         return record.result
     record.result, record.bound = apply_operation(frame, operation, (receiver, *args), kwargs, node)
     return record.result

@@ -8,10 +8,12 @@ from typing import TypeAlias
 
 from aelint.semantics import configs, layers, loaders, python_builtins
 from aelint.semantics.apply import apply_operation
+from aelint.semantics.dims import Poly
 from aelint.semantics.kinds import is_layer_class
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY, Operation
 from aelint.semantics.values import (
+    MISSING,
     DictValue,
     External,
     Instance,
@@ -22,7 +24,7 @@ from aelint.semantics.values import (
     Value,
 )
 
-__all__ = ["call_external", "canonical_name"]
+__all__ = ["call_external", "canonical_name", "permutation"]
 
 _ALIASES = {
     "torch.nn.modules.": "torch.nn.",
@@ -87,6 +89,10 @@ def call_external(
         # Initialisers fill their tensor and return it; what they share among themselves counts its sizes.
         record.result = args[0]
         return record.result
+    shuffled = permutation(frame, args, node) if name == "numpy.random.permutation" else MISSING
+    if shuffled is not MISSING:
+        record.result = shuffled
+        return shuffled
     attrs = {"callee": callee, "args": args, "kwargs": kwargs}
     record.result = Sym("call", (*args, *kwargs.values()), attrs, frame.site(node))
     return record.result
@@ -208,6 +214,13 @@ def _prod(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node
 
 def _floor(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:
     return python_builtins.call_builtin(frame, "int", args, {}, node)
+
+
+def permutation(frame: Frame, args: tuple[Value, ...], node: ast.AST) -> Value:
+    """What numpy makes of a number: the numbers below it in any order; `MISSING` for an array, whose rows it shuffles."""
+    if len(args) == 1 and isinstance(args[0], (int, Poly)):
+        return apply_operation(frame, REGISTRY.functions["torch.randperm"], args, {}, node)[0]
+    return MISSING
 
 
 def _parameter(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:

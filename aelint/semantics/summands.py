@@ -298,7 +298,8 @@ def _reduction_over(kind: str, argument: Sym, axes: Value) -> Reduction:
     if not all(isinstance(i, int) for i in items):
         return Reduction(kind)
     if shape is None:
-        return Reduction(kind, None if any(i == 0 or i < -1 for i in items) else False, None)
+        known = argument.last[-1] if items == [-1] and argument.last else None
+        return Reduction(kind, None if any(i == 0 or i < -1 for i in items) else False, known)
     found = {i + len(shape) if i < 0 else i for i in items}
     if any(not 0 <= i < len(shape) for i in found):
         return Reduction(kind)

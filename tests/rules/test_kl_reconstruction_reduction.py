@@ -152,3 +152,51 @@ train(torch.rand(64, 784))
 """
     assert rows(rule, source.format(family="Direction")) == []
     assert rows(rule, source.format(family="Normal")) == [21]
+
+
+ROWS = """
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+table = (np.load("table.npy") < 7).astype("float32").reshape(1000, -1)
+encoder, decoder = nn.Linear(144, 8), nn.Sequential(nn.Linear(4, 144), nn.Sigmoid())
+order = {order}
+for i in range(0, len(table), 50):
+    x = torch.from_numpy(table[order[i:i + 50]])
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    y = decoder(mu + torch.randn_like(mu) * torch.exp(0.5 * logvar))
+    kl = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp()).sum(dim=-1)
+    error = F.binary_cross_entropy(y, x, reduction="none").{reduced}
+    (error + kl).mean().backward()
+"""
+ORDERS = [
+    pytest.param("np.random.permutation(len(table))", id="permutation"),
+    pytest.param("np.random.default_rng(0).permutation(len(table))", id="generator"),
+    pytest.param("torch.randperm(len(table))", id="randperm"),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_rows_in_a_random_order(order):
+    assert rows(rule, ROWS.format(order=order, reduced="sum(dim=-1)")) == []
+    assert rows(rule, ROWS.format(order=order, reduced="mean(dim=-1)")) == [14]
+
+
+def test_a_mean_over_the_last_axis_of_a_tensor_of_unknown_rank():
+    function = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(144, 8), nn.Sequential(nn.Linear(4, 144), nn.Sigmoid())
+
+def loss(x):
+    mu, logvar = encoder(x).chunk(2, dim=-1)
+    y = decoder(mu + torch.randn_like(mu) * torch.exp(0.5 * logvar))
+    kl = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp()).sum(dim=-1)
+    return F.binary_cross_entropy(y, x, reduction="none").{}(dim=-1) + kl
+"""
+    assert rows(rule, function.format("sum")) == []
+    assert rows(rule, function.format("mean")) == [11]

@@ -31,12 +31,12 @@ def reduction_of(apply: Apply) -> str | None:
     return "sum" if average is False else "mean"
 
 
-def _reduced(apply: Apply, shape: Shape | None, bounds: Interval) -> Facts:
+def _reduced(apply: Apply, shape: Shape | None, bounds: Interval, last: Shape = ()) -> Facts:
     match reduction_of(apply):
         case "mean" | "sum" | "batchmean":
             return Facts((), (), bounds)
         case "none":
-            return Facts(shape, (), bounds)
+            return Facts(shape, last if shape is None else (), bounds)
         case _:
             return unknown("float", bounds)
 
@@ -168,7 +168,8 @@ def _cross_entropy_bounds(apply: Apply) -> Interval:
 def _binary_cross_entropy(apply: Apply) -> Facts:
     shape = _same(apply, "input", "target")
     plain = apply["weight"] is None and apply["pos_weight"] is None
-    return _reduced(apply, shape if plain else None, _cross_entropy_bounds(apply))
+    last = apply.tensor().last or apply.tensor("target").last
+    return _reduced(apply, shape if plain else None, _cross_entropy_bounds(apply), last if plain else ())
 
 
 @REGISTRY.layer(
