@@ -114,3 +114,61 @@ MEANT = {
 @pytest.mark.parametrize("body", MEANT.values(), ids=MEANT.keys())
 def test_noise_that_is_meant(body):
     assert not rows(rule, HEAD + body)
+
+
+ARRAYS = """
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+data = np.load("data.npy").astype("float32")
+train, test = data[:600], data[600:]
+train_noisy = train + (0.5 * np.random.normal(size=train.shape)).astype("float32")
+test_noisy = test + (0.5 * np.random.normal(size=test.shape)).astype("float32")
+net = nn.Sequential(nn.Linear(29, 6), nn.ReLU(), nn.Linear(6, 29))
+
+def score(x, y):
+    return nn.functional.mse_loss(net(torch.from_numpy(x)), torch.from_numpy(y)).item()
+
+def fit(x, y, check=None):
+    for i in range(0, len(x), 32):
+        loss = nn.functional.mse_loss(net(torch.from_numpy(x[i:i + 32])), torch.from_numpy(y[i:i + 32]))
+        loss.backward()
+
+{use}
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param("fit(train_noisy, train); score(test_noisy, test)", id="clean-target"),
+        pytest.param("fit(train, train); score(test_noisy, test)", id="trained-on-clean-data"),
+        pytest.param("fit(train_noisy, train_noisy); score(test_noisy, test_noisy)", id="noise-belongs-to-the-data"),
+    ],
+)
+def test_silent_on_arrays_with_noise(use):
+    assert rows(rule, ARRAYS.format(use=use)) == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param("fit(train_noisy, train_noisy); score(test_noisy, test)", id="two-arguments"),
+        pytest.param("fit(x=train_noisy, y=train_noisy, check=(test_noisy, test))", id="by-name"),
+    ],
+)
+def test_noisy_array_for_input_and_target(use):
+    assert rows(rule, ARRAYS.format(use=use)) == [21]
+
+
+def test_noisy_array_twice_in_a_data_set():
+    use = """
+pairs = TensorDataset(torch.from_numpy(train_noisy), torch.from_numpy({}))
+for x, y in DataLoader(pairs, batch_size=8):
+    nn.functional.mse_loss(net(x), y).backward()
+score(test_noisy, test)
+"""
+    assert rows(rule, ARRAYS.format(use=use.format("train"))) == []
+    assert rows(rule, ARRAYS.format(use=use.format("train_noisy"))) == [22]

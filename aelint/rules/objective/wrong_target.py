@@ -58,11 +58,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.apply import syms_in
 from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
 from aelint.semantics.equality import kept, same_values
-from aelint.semantics.lineage import ancestors, depends_on, source, through_reshapes
+from aelint.semantics.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Function, Sym
+from aelint.semantics.values import External, Function, Sym
 from aelint.semantics.wording import place
 from aelint.syntax.walk import holds
 
@@ -85,7 +86,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each loss whose target cannot teach."""
     found = comparisons(program)
     for one in found:
-        finding = _same(program, one) or _corrupted(program, one, found)
+        finding = _same(program, one) or _corrupted(program, one, found) or _noisy_rows(program, one)
         if finding is not None:
             yield finding
 
@@ -149,6 +150,46 @@ def _corrupted(program: Program, one: Comparison, others: list[Comparison]) -> F
     return None
 
 
+def _noisy_rows(program: Program, one: Comparison) -> Finding | None:
+    """Rows of a corrupted array that stand for input and target, where other corrupted data goes along with what it was made from."""
+    if one.prediction is None or one.target is None:
+        return None
+    noisy = through(one.target, _ROWS)
+    clean = _clean(noisy) if isinstance(noisy, Sym) and noisy is not one.target else None
+    if clean is None or not isinstance(noisy, Sym) or not _is_called_so(program, noisy):
+        return None
+    call = next((c for c in program.calls if _is_given_twice(c, noisy) and _takes_pairs(c)), None)
+    pair = next((c for c in program.calls if _is_denoised(c)), None)
+    if call is None or pair is None or not depends_on(one.prediction, noisy):
+        return None
+    message = (
+        f"`{noisy.name}` is both the input and the target here, noise included, so the network learns to reproduce the noise; "
+        f"elsewhere the clean data is the target ({place(pair.site, call.site)}). Pass `{clean.name or 'the clean data'}` for the target"
+    )
+    return Finding(call.site, message, (Note(one.site, "output and corrupted input are compared here"),))
+
+
+_ROWS = RESHAPES | {"tensor", "getitem", "index_select", "element", "batch"}
+
+
+def _is_given_twice(call: Call, value: Sym) -> bool:
+    given = [through(v, RESHAPES | {"tensor"}) for v in (*call.args, *call.kwargs.values())]
+    return sum(one is value for one in given) > 1
+
+
+def _takes_pairs(call: Call) -> bool:
+    """Whether it hands its arguments to a function of the program, or row by row to a loader."""
+    return isinstance(call.callee, Function) or call.name == "torch.utils.data.TensorDataset"
+
+
+def _is_denoised(call: Call) -> bool:
+    """Whether a corrupted array and the clean one that it was made from are handed over together."""
+    given = (*call.args, *call.kwargs.values())
+    flat = [through(s, RESHAPES | {"tensor"}) for v in given for s in syms_in(v)]
+    clean = [c for s in flat if isinstance(s, Sym) and (c := _clean(s)) is not None]
+    return any(one is c for one in flat for c in clean)
+
+
 def _unclamped(value: Sym) -> Sym:
     """Corrupted data is often cut back to its range."""
     inner = source(value) if value.op == "clamp" else None
@@ -163,7 +204,7 @@ def _clean(noisy: Sym) -> Sym | None:
     for data, noise in ((a, b), (b, a)):
         if not isinstance(data, Sym) or not isinstance(noise, Sym):
             continue
-        drawn = any(n.op in _DRAWN for n in _mixed(noise))
+        drawn = any(n.op in _DRAWN or _is_drawn_by_numpy(n) for n in _mixed(noise))
         if (
             drawn
             and not any(n.op in LEARNED for n in ancestors(data))
@@ -183,8 +224,14 @@ def _mixed(noise: Sym) -> Iterator[Sym]:
     while pending:
         one = pending.pop()
         yield one
-        if one.op in _ARITHMETIC:
+        if one.op in _ARITHMETIC or one.attrs.get("method") == "astype":
             pending.extend(i for i in one.inputs if isinstance(i, Sym))
+
+
+def _is_drawn_by_numpy(one: Sym) -> bool:
+    callee = one.attrs.get("callee")
+    drawn = isinstance(callee, External) and callee.name.startswith("numpy.random.")
+    return one.op == "call" and (drawn or one.attrs.get("method") in {"normal", "standard_normal", "uniform"})
 
 
 def _is_small(noise: Sym) -> bool:
