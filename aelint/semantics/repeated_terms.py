@@ -1,17 +1,20 @@
-"""Terms that are added to a loss twice, written alike, in one block of statements."""
+"""Terms that are added to a loss twice, written alike, in one block, and tensors that are joined with themselves."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.liveness import dead_stores, names_read
 from aelint.semantics.program import Program
 from aelint.syntax.blocks import blocks
-from aelint.syntax.walk import walk
+from aelint.syntax.names import last_name
+from aelint.syntax.walk import every, walk
 
-__all__ = ["RepeatedTerm", "repeated_terms"]
+__all__ = ["RepeatedPart", "RepeatedTerm", "repeated_parts", "repeated_terms"]
 
 _LOSSES = ("loss", "cross_entropy", "with_logits", "criterion", "divergence", "kl_div")
 
@@ -85,3 +88,51 @@ def _is_loss(term: ast.expr) -> bool:
 
 def _names(term: ast.expr) -> set[str]:
     return {ast.unparse(n) for n in walk(term) if isinstance(n, (ast.Name, ast.Attribute))}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RepeatedPart:
+    """A name that stands in a joined list twice, and its twin, which nothing reads."""
+
+    site: Site
+    name: str
+    twin: str
+    unread: Site
+
+
+_JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack"})
+
+
+def repeated_parts(program: Program) -> Iterator[RepeatedPart]:
+    """Joins of a tensor with itself in a function that computes one of nearly the same name in vain."""
+    for function in program.own_functions:
+        calls = (c for c in every(ast.Call, function.node) if last_name(c.func) in _JOINS)
+        for call, name in ((c, n) for c in calls if (n := _twice(c)) is not None):
+            twin = next((t for t in _unread(function.node) if _are_twins(name.id, t[0])), None)
+            if twin is not None:
+                unit = function.module.unit
+                yield RepeatedPart(Site(unit, call), name.id, twin[0], Site(unit, twin[1]))
+
+
+def _unread(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[tuple[str, ast.AST]]:
+    """The arguments and the names of a function that it never reads."""
+    read = names_read(function)
+    yield from ((a.arg, a) for a in (*function.args.posonlyargs, *function.args.args) if a.arg not in read)
+    yield from ((d.target.id, d.target) for d in dead_stores(function) if d.overwritten is None)
+
+
+def _twice(call: ast.Call) -> ast.Name | None:
+    """The name that stands twice in the list that a call joins, if each part of it is a name of its own."""
+    match call.args:
+        case [ast.List(elts=parts) | ast.Tuple(elts=parts), *_]:
+            names = [p for p in parts if isinstance(p, ast.Name)]
+            twice = [n for n in names if sum(n.id == other.id for other in names) == 2]
+            return twice[0] if len(names) == len(parts) and len(twice) == 2 else None
+        case _:
+            return None
+
+
+def _are_twins(first: str, second: str) -> bool:
+    """Whether two names differ in one word or number: `forward_out` and `backward_out`, `x1` and `x2`."""
+    a, b = (re.findall(r"[A-Za-z]+|\d+", name) for name in (first, second))
+    return len(a) == len(b) > 1 and sum(x != y for x, y in zip(a, b, strict=True)) == 1

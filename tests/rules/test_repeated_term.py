@@ -46,3 +46,64 @@ def test_silent_on_healthy_neighbours(body):
 )
 def test_fires(body, row):
     assert rows(rule, LOSS.format(body)) == [row]
+
+
+JOINED = """
+import torch
+from torch import nn
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fw, self.bw = nn.GRU(4, 8), nn.GRU(4, 8)
+
+    def forward(self, x1, x2):
+        out_fw, state_fw = self.fw(x1)
+        out_bw, state_bw = self.bw(x2)
+        out_bw = out_bw.flip(0)
+        return {}, state_fw, state_bw
+"""
+
+WHOLE = {
+    "both": "torch.cat((out_fw, out_bw), 2)",
+    "doubled on purpose": "torch.cat((x1, x1), 2), out_fw, out_bw",
+    "a real part and its mirror": "torch.cat((out_fw, out_bw, out_fw), 2)",
+    "three times": "torch.cat((out_fw, out_fw, out_fw), 2)",
+    "computed parts": "torch.cat((out_fw.relu(), out_fw.relu()), 2)",
+    "a list that is given": "torch.cat(out_fw)",
+    "an index": "torch.cat((state_fw[0], state_fw[0]), 1), out_fw, out_bw",
+}
+
+
+@pytest.mark.parametrize("joined", WHOLE.values(), ids=WHOLE.keys())
+def test_silent_on_joins_that_lose_nothing(joined):
+    assert rows(rule, JOINED.format(joined)) == []
+
+
+def test_silent_where_what_is_unread_has_another_name():
+    assert rows(rule, JOINED.replace("out_bw", "rest").format("torch.cat((out_fw, out_fw), 2)")) == []
+
+
+def test_silent_where_the_twin_is_overwritten():
+    source = JOINED.replace("out_bw = out_bw.flip(0)", "out_bw = out_fw").format(
+        "torch.cat((out_fw, out_fw), 2), out_bw"
+    )
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "joined",
+    [
+        "torch.cat((out_fw, out_fw), 2)",
+        "torch.stack([out_fw, out_fw], dim=-1)",
+        "torch.concat([out_fw, x1, out_fw], -1)",
+    ],
+)
+def test_a_tensor_is_joined_with_itself_in_place_of_its_twin(joined):
+    assert rows(rule, JOINED.format(joined)) == [14]
+
+
+def test_an_argument_is_joined_with_itself():
+    source = "import torch\ndef critic(net, h1, h2):\n    return net(torch.cat([h1, h1], 1))\n"
+    assert rows(rule, source) == [3]
+    assert rows(rule, source.replace("h1, h1", "h1, h2")) == []

@@ -1,8 +1,12 @@
-"""The same term is added to a loss twice.
+"""The same term is added to a loss twice, or a tensor is joined with itself.
 
 ## What it does
 
-Reports two calls of a loss with the same arguments that one block of statements adds to the same sum.
+Reports
+
+- two calls of a loss with the same arguments that one block of statements adds to the same sum, and
+- a tensor that is joined with itself (`torch.cat((fw_out, fw_out), 2)`), in a function that computes another one
+  of nearly the same name (`bw_out`) and never reads it.
 
 ## Why is this bad?
 
@@ -49,15 +53,15 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.repeated_terms import repeated_terms
+from aelint.semantics.repeated_terms import repeated_parts, repeated_terms
 from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL417",
     name="repeated-term",
-    summary="the same term is added to a loss twice",
+    summary="the same term is added to a loss twice, or a tensor is joined with itself in place of another",
     severity=Severity.WARNING,
-    triggers=(("loss", "entropy", "criterion", "div"),),
+    triggers=(("loss", "entropy", "criterion", "div", "cat", "stack"),),
 )
 
 
@@ -69,4 +73,11 @@ def check(program: Program) -> Iterator[Finding]:
             f"`{one.site.text}` is part of `{one.total}` already ({place(one.first, one.site)}): it counts twice, and what was to stand here "
             "not at all; correct the arguments, or weigh the term",
             (Note(one.first, "the same term"),),
+        )
+    for part in repeated_parts(program):
+        yield Finding(
+            part.site,
+            f"`{part.name}` is joined with itself here, and `{part.twin}` ({place(part.unread, part.site)}) is never read: one of the two "
+            f"was to be `{part.twin}`",
+            (Note(part.unread, "computed in vain"),),
         )
