@@ -100,7 +100,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL414', 'unused-output', 'aelint.rules.optimization.unused_output', 'a training step computes an output that no loss uses', 'warning', 'high', (('backward',),), {}),
     ('AEL415', 'unused-setting', 'aelint.rules.optimization.unused_setting', 'a weight, a rate or an interval is given, and nothing reads it', 'warning', 'medium', (('torch',),), {}),
     ('AEL416', 'stuck-schedule', 'aelint.rules.optimization.stuck_schedule', 'a schedule never advances, is set back in every batch, or has a period in other units than its steps', 'warning', 'high', (('backward', 'scheduler'), ('for ',)), {}),
-    ('AEL417', 'repeated-term', 'aelint.rules.optimization.repeated_term', 'the same term is added to a loss twice', 'warning', 'high', (('loss', 'entropy', 'criterion', 'div'),), {}),
+    ('AEL417', 'repeated-term', 'aelint.rules.optimization.repeated_term', 'the same term is added to a loss twice, or a tensor is joined with itself in place of another', 'warning', 'high', (('loss', 'entropy', 'criterion', 'div', 'cat', 'stack'),), {}),
     ('AEL418', 'parameter-group-left-out', 'aelint.rules.optimization.parameter_group_left_out', 'a loop over the parameter groups of an optimiser sets the learning rate of one group only', 'warning', 'high', (('param_groups',),), {}),
     ('AEL419', 'reused-loop-variable', 'aelint.rules.optimization.reused_loop_variable', 'a loop takes the name of a value that is still wanted after it', 'warning', 'high', (('for ',),), {}),
     ('AEL420', 'boolean-option', 'aelint.rules.optimization.boolean_option', 'an option of the command line with `type=bool` can never be switched off', 'warning', 'high', (('argparse',), ('bool',)), {}),
