@@ -22,9 +22,7 @@ def used_values(program: Program) -> set[int]:
     # What a function hands back to a caller in sight is used there, or not at all.
     values = [e.value for e in program.returns if not e.context.stack or e.context.stack[-1].is_entry]
     values += [e.value for e in program.stores]
-    values += [v for call in program.calls for v in (*call.args, *call.kwargs.values(), call.receiver)]
-    left = {s.id for v in values for s in graph.parts(v)}
-    return left | set(graph.consumers(program))
+    return {*graph.parts_of_all(values), *graph.handed(program), *graph.consumers(program)}
 
 
 def dead_bindings(program: Program, operations: frozenset[str]) -> Iterator[Binding]:

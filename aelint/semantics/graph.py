@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding, Call, Return, Store
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 
-__all__ = ["consumers", "nodes", "parts"]
+__all__ = ["consumers", "handed", "nodes", "parts", "parts_of_all"]
 
 _DEEPEST_NEST = 6
 
@@ -36,11 +36,31 @@ def _nested(value: Value, depth: int) -> Iterator[Sym]:
             yield from parts(one, depth + 1)
 
 
+def parts_of_all(values: Iterable[Value]) -> dict[int, Sym]:
+    """The run-time values inside of any of the values, by their ids. What many of them hold is opened once."""
+    found: dict[int, Sym] = {}
+    opened: dict[int, Value] = {}  # kept, so that no other value takes over an id
+    for value in values:
+        if isinstance(value, Sym):
+            found[value.id] = value
+        elif isinstance(value, (tuple, ListValue, DictValue, Object)) and id(value) not in opened:
+            opened[id(value)] = value
+            found.update((one.id, one) for one in _nested(value, 0))
+    return found
+
+
+@per_program
+def handed(program: Program) -> frozenset[int]:
+    """Ids of the values that some call is given, or is made on."""
+    given = (v for call in program.calls for v in (*call.args, *call.kwargs.values(), call.receiver))
+    return frozenset(parts_of_all(given))
+
+
 @per_program
 def nodes(program: Program) -> list[Sym]:
     """Every node of the graph, in the order in which they were made."""
     reached: dict[int, Sym] = {}
-    pending = [s for root in _roots(program) for s in parts(root)]
+    pending = list(parts_of_all(_roots(program)).values())
     while pending:
         node = pending.pop()
         if node.id not in reached:
@@ -53,12 +73,12 @@ def _roots(program: Program) -> Iterator[Value]:
     for event in program.machine.trace.events:
         match event:
             case Call():
-                yield from (event.result, event.args, tuple(event.kwargs.values()))
+                yield from (event.result, *event.args, *event.kwargs.values())
             case Binding() | Return() | Store():
                 yield event.value
     for one in program.machine.instances:
         if isinstance(one, Instance):
-            yield tuple(one.attrs.values())
+            yield from one.attrs.values()
 
 
 @per_program

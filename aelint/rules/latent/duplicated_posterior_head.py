@@ -185,7 +185,7 @@ def _alike(left: Sym, right: Sym) -> bool:
 
 def _handed_out(program: Program) -> set[int]:
     values: list[Value] = [*(e.value for e in program.returns), *(e.value for e in program.stores)]
-    return {s.id for v in values for s in graph.parts(v)}
+    return set(graph.parts_of_all(values))
 
 
 def _bound_in(program: Program, ended: Return) -> Iterator[Binding]:

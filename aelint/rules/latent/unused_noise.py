@@ -133,15 +133,15 @@ def _overwritten(program: Program) -> Iterator[Finding]:
             continue
         dead = next((d for d in dead_stores(function.node) if d.target is binding.site.node), None)
         name_again = dead.overwritten if dead is not None else None
-        again = (b for b in program.bindings if b.site.node is name_again and b.order > binding.order)
+        again = (b for b in program.bindings_of(binding.name) if b.site.node is name_again and b.order > binding.order)
         later = next((b.value for b in again), None)
         if not isinstance(binding.value, Sym) or not isinstance(later, Sym):
             continue
-        before, after = list(ancestors(binding.value)), {a.id for a in ancestors(later)}
+        before, after = ({a.id: a for a in ancestors(value)} for value in (binding.value, later))
         # Data that stands in for a batch is drawn too, but the clean tensor holds it as well.
-        noise = [a for a in before if is_noise(a) and a.id not in after]
-        clean = [a for a in before if (a.op in _GIVEN or is_noise(a)) and a.id in after]
-        if noise and clean and not any(is_noise(a) and a not in before for a in ancestors(later)):
+        noise = [a for i, a in before.items() if is_noise(a) and i not in after]
+        clean = [a for i, a in before.items() if (a.op in _GIVEN or is_noise(a)) and i in after]
+        if noise and clean and not any(is_noise(a) for i, a in after.items() if i not in before):
             name = clean[0].name or "the clean tensor"
             message = (
                 f"`{binding.name}` holds noise here and is assigned again from the clean `{name}` before anything reads it: "

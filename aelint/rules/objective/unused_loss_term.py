@@ -71,16 +71,16 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.comparisons import is_output
 from aelint.semantics.gradient_penalties import left_out_penalties
-from aelint.semantics.graph import consumers, parts
+from aelint.semantics.graph import consumers, handed, parts_of_all
 from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.objectives import Objective, objectives
-from aelint.semantics.trace import Binding, Call
+from aelint.semantics.trace import Binding
 from aelint.semantics.unweighed import unweighed_terms
 from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
-from aelint.syntax.walk import every, walk
+from aelint.syntax.walk import every, once_per_node, walk
 
 RULE = Rule(
     code="AEL314",
@@ -187,33 +187,36 @@ def _is_looked_at(binding: Binding) -> bool:
     """
     function = binding.context.function
     root = function.node if function is not None else binding.site.unit.tree
-    later = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda) if function is not None else ()
-    places = [n for n in walk(root) if n is not root and isinstance(n, (ast.JoinedStr, ast.Compare, *later))]
-    if isinstance(root, (ast.FunctionDef, ast.AsyncFunctionDef)) and not any(
-        dead.target is binding.site.node for dead in dead_stores(root)
-    ):
-        ends = (n.value for n in every(ast.Attribute, root) if n.attr == "backward")
-        places += [*(n for n in every(ast.BinOp, root)), *ends]
-    # `loss[0]`, as it was once read off.
+    if binding.name in _names_looked_at(root):
+        return True
+    return (
+        isinstance(root, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and not any(dead.target is binding.site.node for dead in dead_stores(root))
+        and binding.name in _names_in_sums(root)
+    )
+
+
+@once_per_node
+def _names_looked_at(root: ast.AST) -> frozenset[str]:
+    """The names in texts and comparisons, of `loss[0]`, as it was once read off, and in the functions inside of a function."""
+    kinds = (ast.JoinedStr, ast.Compare)
+    later = () if isinstance(root, ast.Module) else (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    places = [n for n in walk(root) if n is not root and isinstance(n, (*kinds, *later))]
     places += [n.value for n in every(ast.Subscript, root) if isinstance(n.ctx, ast.Load)]
-    return any(isinstance(n, ast.Name) and n.id == binding.name for place in places for n in walk(place))
+    return frozenset(name.id for place in places for name in every(ast.Name, place))
+
+
+@once_per_node
+def _names_in_sums(root: ast.AST) -> frozenset[str]:
+    """The names that arithmetic takes, or whose `backward` is called."""
+    ends = (n.value for n in every(ast.Attribute, root) if n.attr == "backward")
+    return frozenset(name.id for place in (*every(ast.BinOp, root), *ends) for name in every(ast.Name, place))
 
 
 def _used(program: Program) -> set[int]:
     """Ids of the values that some operation, call, return or attribute takes."""
-    used = set(consumers(program))
-    for call in program.calls:
-        used |= {s.id for s in _arguments(call)}
-    for ended in program.returns:
-        used |= {s.id for s in parts(ended.value)}
-    for store in program.stores:
-        used |= {s.id for s in parts(store.value)}
-    return used
-
-
-def _arguments(call: Call) -> Iterator[Sym]:
-    for value in (call.receiver, *call.args, *call.kwargs.values()):
-        yield from parts(value)
+    left = [*(ended.value for ended in program.returns), *(store.value for store in program.stores)]
+    return {*consumers(program), *handed(program), *parts_of_all(left)}
 
 
 def _finding(binding: Binding, value: Sym, called: list[Objective]) -> Finding:

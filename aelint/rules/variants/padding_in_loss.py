@@ -61,7 +61,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.graph import consumers, parts
+from aelint.semantics.graph import consumers, handed, parts, parts_of_all
 from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.liveness import names_read
 from aelint.semantics.losses import LOSSES, reduction_word
@@ -134,10 +134,8 @@ def _unused_masks(program: Program) -> Iterator[Finding]:
     if not named:
         return
     used = consumers(program)
-    given = {s.id for c in program.calls for v in (*c.args, *c.kwargs.values(), c.receiver) for s in parts(v)}
-    given |= {s.id for r in program.returns for s in parts(r.value)} | {
-        s.id for t in program.stores for v in (t.value, t.index) for s in parts(v)
-    }
+    left = [*(r.value for r in program.returns), *(v for t in program.stores for v in (t.value, t.index))]
+    given = {*handed(program), *parts_of_all(left)}
     losses = {c.context.function for c in program.calls_to(*LOSSES) if c.context.function is not None}
     for binding in named:
         value = binding.value
