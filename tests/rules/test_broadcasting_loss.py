@@ -14,6 +14,7 @@ HEALTHY = {
     "an axis inserted by indexing": "((score(x) - y[None, :]) ** 2).mean()",
     "a constant target": "F.mse_loss(score(x), torch.zeros(1))",
     "distances to a codebook": "((net(x).unsqueeze(1) - nn.Parameter(torch.rand(64, 16))) ** 2).sum(-1)",
+    "distances of every place to every code": "class Codes(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.codes = nn.Embedding(64, 16)\n    def forward(self, z):\n        b, h, w, c = z.shape\n        return ((self.codes.weight.data.view(1, 64, 16, 1, 1) - z.view(b, 1, c, h, w)) ** 2).sum(2)\n",
     "class labels": "F.cross_entropy(net(x), y.long())",
     "sizes that raise": "F.mse_loss(net(x), y)",
     "sizes that raise beside an axis of one": "F.mse_loss(net(x), torch.rand(1, 7))",

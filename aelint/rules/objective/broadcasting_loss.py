@@ -86,7 +86,7 @@ def check(program: Program) -> Iterator[Finding]:
         stretched = (
             a and b and (_stretches(a, b) or _stretches(b, a)) and not (_is_centre(one, a) or _is_centre(one, b))
         )
-        if a and b and stretched and not (_is_meant(one.first) or _is_meant(one.second)):
+        if a and b and stretched and not (_is_meant(one.first) or _is_meant(one.second) or _is_pairing(one, a, b)):
             yield Finding(one.site, _message(one, a, b))
 
 
@@ -112,6 +112,12 @@ def _is_centre(one: Comparison, shape: Shape) -> bool:
     return (
         not one.ordered and len(shape) == 1 and all(o.shape[-1:] == shape for o in (one.first, one.second) if o.shape)
     )
+
+
+def _is_pairing(one: Comparison, a: Shape, b: Shape) -> bool:
+    """Whether a written-out difference stretches each operand over the other: every one is compared with every other."""
+    ones = [{i for i, size in enumerate(shape) if size == 1} for shape in (a, b)]
+    return not one.ordered and len(a) == len(b) and bool(ones[0] - ones[1]) and bool(ones[1] - ones[0])
 
 
 def _aligned(longer: Shape, shorter: Shape) -> bool:
