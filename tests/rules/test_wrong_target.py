@@ -13,6 +13,8 @@ HEALTHY = {
     "both targets on purpose": "def step(x):\n    noisy = x + 0.3 * torch.randn_like(x)\n    y = model(noisy)\n    return F.mse_loss(y, x) + 0.1 * F.mse_loss(y, noisy)\n",
     "the noise itself is predicted": "def step(x):\n    noise = torch.randn_like(x)\n    return F.mse_loss(model(x + noise), noise)\n",
     "commitment to a detached tensor": "def step(x):\n    z = model(x)\n    return F.mse_loss(z, z.detach())\n",
+    "pairs of different views": "for views in loader:\n    z = [model(v) for v in views]\n    for a in z:\n        for b in z:\n            if a is not b:\n                loss = F.mse_loss(a, b)\n",
+    "pairs of views, each but itself": "for views in loader:\n    z = [model(v) for v in views]\n    for i, a in enumerate(z):\n        for j, b in enumerate(z):\n            if i == j:\n                continue\n            loss = ((a - b) ** 2).mean()\n",
     "an entropy": "def step(x):\n    p = model(x).sigmoid()\n    return F.binary_cross_entropy(p, p)\n",
 }
 

@@ -52,6 +52,7 @@ the corruption must be called noise, mask or corruption somewhere.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -62,7 +63,7 @@ from aelint.semantics.apply import syms_in
 from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
 from aelint.semantics.equality import kept, same_values
 from aelint.semantics.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
-from aelint.semantics.trace import Call
+from aelint.semantics.trace import Call, Guard
 from aelint.semantics.values import External, Function, Sym
 from aelint.semantics.wording import place
 from aelint.syntax.walk import holds
@@ -96,6 +97,8 @@ def _same(program: Program, one: Comparison) -> Finding | None:
     if one.kind in {"cross_entropy", "binary_cross_entropy", "squared", "absolute"}:
         # An entropy of a distribution is its cross-entropy with itself.
         return None
+    if _are_told_apart(program, one):
+        return None
     if first is second:
         name = one.first.name or "the tensor"
         site = _given_twice(program, one) or one.site
@@ -111,6 +114,22 @@ def _same(program: Program, one: Comparison) -> Finding | None:
         notes = tuple(Note(s.site, "computed here") for s in (left, right) if s.site is not None)
         return Finding(_outermost(program, right) or one.site, message, (*notes, Note(one.site, "and compared here")))
     return None
+
+
+def _are_told_apart(program: Program, one: Comparison) -> bool:
+    """Whether the comparison runs only where the program finds two things to differ: `for a in z: for b in z: if a is not b`."""
+    taken = (c for c in program.calls if c.result is one.node or any(v is one.node for v in (c.receiver, *c.args)))
+    return any(_asks_for_another(guard) for call in taken for guard in call.context.guards)
+
+
+def _asks_for_another(guard: Guard) -> bool:
+    match guard.test:
+        case ast.Compare(ops=[ast.IsNot() | ast.NotEq()], comparators=[other]):
+            return guard.taken and not isinstance(other, ast.Constant)
+        case ast.Compare(ops=[ast.Is() | ast.Eq()], comparators=[other]):
+            return not guard.taken and not isinstance(other, ast.Constant)
+        case _:
+            return False
 
 
 def _outermost(program: Program, value: Sym) -> Site | None:
