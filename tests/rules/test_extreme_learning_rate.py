@@ -20,6 +20,7 @@ HEALTHY = {
     "SGD takes large rates": "torch.optim.SGD(model.parameters(), lr=1.0)",
     "Adadelta's own default": "torch.optim.Adadelta(model.parameters(), lr=1.0)",
     "a free code is fitted": "torch.optim.Adam([code], lr=1.0)",
+    "a rate that a saved state replaces": "o = torch.optim.Adam(model.parameters(), lr=1.0)\no.load_state_dict(state)\nprint(o.param_groups[0]['lr'])",
     "an unknown rate": "torch.optim.Adam(model.parameters(), lr=rate)",
 }
 

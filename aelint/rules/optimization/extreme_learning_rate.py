@@ -97,7 +97,7 @@ def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Fin
         rate = optimizer.args[1] if len(optimizer.args) > 1 else optimizer.kwargs.get("lr")
         if kind not in _ADAPTIVE or not isinstance(rate, (int, float)) or rate < limit or optimizer.site is None:
             continue
-        if _is_set_elsewhere(program, optimizer):
+        if _is_set_elsewhere(program, optimizer) or _only_holds_a_state(program, optimizer):
             continue
         if layers & held_by(optimizer).owners:
             yield Finding(
@@ -105,6 +105,12 @@ def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Fin
                 f"in every step {kind} moves each weight by about its learning rate, {rate:g}: the network is overwritten at once; "
                 "rates between 1e-5 and 1e-2 are usual",
             )
+
+
+def _only_holds_a_state(program: Program, optimizer: Object) -> bool:
+    """Whether it never steps and is given a saved state, which brings its own rate."""
+    methods = {c.method for c in program.calls if c.receiver is optimizer}
+    return "load_state_dict" in methods and "step" not in methods
 
 
 _SETTING = ("LambdaLR", "MultiplicativeLR", "OneCycleLR", "CyclicLR")
