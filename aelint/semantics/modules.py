@@ -77,11 +77,11 @@ def method(
         case (("register_buffer" | "register_parameter"), (str() as key,)):
             _set(frame, receiver, key, kwargs.get("tensor", kwargs.get("param")))
             return None
-        case (("add_module" | "register_module"), (str() as key, value)):
+        case (("add_module" | "register_module" | "__setattr__"), (str() as key, value)):
             _set(frame, receiver, key, value)
             return None
-        case (("add_module" | "register_module" | "register_buffer" | "register_parameter"), _) if isinstance(
-            receiver, Instance
+        case (("add_module" | "register_module" | "register_buffer" | "register_parameter" | "__setattr__"), _) if (
+            isinstance(receiver, Instance)
         ):
             frame.machine.heap.touch(receiver)
             receiver.open = True

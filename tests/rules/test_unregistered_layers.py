@@ -26,12 +26,17 @@ def test_silent_on_a_list_that_is_wrapped_afterwards():
     assert rows(rule, net("layers = []", "layers.append(nn.Linear(2, 2))", "self.net = nn.Sequential(*layers)")) == []
 
 
-def test_silent_when_the_loop_also_adds_the_module():
+@pytest.mark.parametrize("count", ["3", "len(teacher)"])
+@pytest.mark.parametrize(
+    "adds",
+    ["self.add_module(f'l{i}', layer)", "self.__setattr__('l{}'.format(i), layer)", "setattr(self, f'l{i}', layer)"],
+)
+def test_silent_when_the_loop_also_adds_the_module(adds, count):
     lines = [
         "self.layers = []",
-        "for i in range(3):",
+        f"for i in range({count}):",
         "    layer = nn.Linear(2, 2)",
-        "    self.add_module(f'l{i}', layer)",
+        f"    {adds}",
         "    self.layers.append(layer)",
     ]
     assert rows(rule, net(*lines)) == []
