@@ -74,8 +74,54 @@ decoder = Decoder([4, 8, 16])
 def test_an_attribute_that_is_called_the_last_index() -> None:
     assert rows(rule, MODEL.format(last="len(sizes) - 2")) == []
     (found,) = run(rule, MODEL.format(last="len(sizes) - 1"))
-    assert found.site.row == 14
-    assert found.message.endswith("has the index `self.last - 1`")
+    assert found.site.row == 8
+    assert found.message.endswith("has the index `self.last - 1`, so store one less here")
+
+
+def test_the_test_is_told_where_others_read_the_attribute_too() -> None:
+    source = MODEL.format(last="len(sizes) - 1") + "print(decoder.last)\n"
+    assert rows(rule, source) == [14]
+
+
+CHOSEN = """
+import torch
+from torch import nn
+from settings import tied
+
+class Decoder(nn.Module):
+    def __init__(self, sizes, own=True):
+        super().__init__()
+        self.last_index, self.own = {last}, own
+        self.first = nn.ModuleList([nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:])])
+        self.second = nn.ModuleList([nn.Linear(b, a) for a, b in zip(sizes[:-1], sizes[1:])])
+
+    def forward(self, z):
+        layers = self.first if {choice} else [*reversed(self.second)]
+        {more}
+        for i, layer in enumerate(layers):
+            z = layer(z) if i == self.last_index else torch.relu(layer(z))
+        return z
+
+decoder = Decoder([4, 8, 16])
+decoder(torch.rand(2, 4))
+"""
+
+
+def test_layers_that_are_chosen_first() -> None:
+    fault = CHOSEN.format(last="len(sizes) - 1", choice="self.own", more="pass")
+    assert rows(rule, fault) == [9]
+    assert rows(rule, fault.replace("len(sizes) - 1", "len(sizes) - 2")) == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "more"),
+    [
+        pytest.param("self.own", "layers = [*layers, torch.tanh]", id="one-more-in-the-end"),
+        pytest.param("tied(z)", "pass", id="which-ones-is-unknown"),
+    ],
+)
+def test_silent_where_the_number_of_layers_is_unknown(choice: str, more: str) -> None:
+    assert rows(rule, CHOSEN.format(last="len(sizes) - 1", choice=choice, more=more)) == []
 
 
 @pytest.mark.parametrize("other", ["self.depth", "sizes.last"])

@@ -71,7 +71,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.values import Function, Instance, ListValue, Object, Value
 from aelint.syntax.names import is_own_attribute
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL128",
@@ -123,12 +123,27 @@ def _in_loop(program: Program, function: Function, loop: ast.For | ast.AsyncFor)
         elif isinstance(operator, (ast.Eq, ast.NotEq)) and _is_beyond(program, function, loop, bound):
             outcome = _outcome(operator, 0)
         if outcome is not None:
-            unit = program.unit
+            test, counted = Site(program.unit, node), Note(Site(program.unit, loop.iter), "the loop counts this")
             message = (
                 f"`{ast.unparse(node)}` is {outcome} in every round: `{counter}` counts from 0 and ends one before "
                 f"`{ast.unparse(bound)}`. The last one has the index `{_last(length, bound)}`"
             )
-            yield Finding(Site(unit, node), message, (Note(Site(unit, loop.iter), "the loop counts this"),))
+            origin = _only_origin(program, function, bound)
+            if origin is None:
+                yield Finding(test, message, (counted,))
+            else:
+                yield Finding(origin, f"{message}, so store one less here", (Note(test, "the test"), counted))
+
+
+def _only_origin(program: Program, function: Function, bound: ast.expr) -> Site | None:
+    """Where an attribute of the network gets its number, if one test alone reads it."""
+    if not isinstance(bound, ast.Attribute) or not is_own_attribute(bound):
+        return None
+    own = [i for i in program.networks if function.owner in i.cls.mro()]
+    sites = {id(s.site.node): s.site for i in own for s in program.stores_to(i, bound.attr)}
+    named = [n for unit in program.files for n in every(ast.Attribute, unit.tree) if n.attr == bound.attr]
+    reads = [n for n in named if isinstance(n.ctx, ast.Load)]
+    return next(iter(sites.values())) if len(sites) == len(reads) == 1 else None
 
 
 def _repeated(test: ast.BoolOp) -> list[ast.expr]:
@@ -228,17 +243,20 @@ def _is_beyond(program: Program, function: Function, loop: ast.For | ast.AsyncFo
     """Whether an attribute that is called the last index is the number of layers, in every instance that is known."""
     if not (isinstance(bound, ast.Attribute) and _LAST.search(bound.attr) and is_own_attribute(bound)):
         return False
+    known = [i for i in program.networks if function.owner in i.cls.mro()]
     match loop.iter:
         case ast.Call(args=[ast.Attribute(attr=attr) as items]) if is_own_attribute(items):
-            pass
+            counts = [(i, _count(i.attrs.get(attr))) for i in known]
+        case ast.Call(args=[ast.Name(id=name)]):
+            mine = [b for b in program.bindings_of(name) if b.context.function is function]
+            counts = [(b.context.stack[-1].receiver, _count(b.value)) for b in mine]
         case _:
             return False
-    known = [i for i in program.networks if function.owner in i.cls.mro()]
-    return bool(known) and all(_one_too_far(i, attr, bound.attr) for i in known)
+    return bool(counts) and all(_is_one_too_far(i, count, bound.attr) for i, count in counts)
 
 
-def _one_too_far(instance: Instance, layers: str, last: str) -> bool:
-    count, number = _count(instance.attrs.get(layers)), instance.attrs.get(last)
+def _is_one_too_far(instance: Value, count: int | None, last: str) -> bool:
+    number = instance.attrs.get(last) if isinstance(instance, Instance) else None
     return count is not None and isinstance(number, int) and not isinstance(number, bool) and number == count > 1
 
 
