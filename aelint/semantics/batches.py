@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from aelint.semantics.graph import parts
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.loaders import loader_argument
@@ -9,7 +11,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.operators.api import to_int
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Loop
-from aelint.semantics.values import Object, Sym, Value
+from aelint.semantics.values import Function, Instance, ListValue, Object, Sym, Value
 
 __all__ = [
     "contributes",
@@ -82,8 +84,43 @@ def samples_in(loader: Object) -> int | None:
     match loader_argument(loader, "dataset"):
         case Object(name="torch.utils.data.TensorDataset", args=(Sym(shape=shape), *_)) | Sym(tensor=True, shape=shape):
             return to_int(shape[0]) if shape else None
+        case Instance() as data:
+            return _length(data)
         case _:
             return None
+
+
+def _length(data: Instance) -> int | None:
+    """What `__len__` of a data set returns, where that is the length of an attribute, or an attribute."""
+    function = data.cls.find("__len__")
+    body = getattr(function.node, "body", ()) if isinstance(function, Function) else ()
+    match body[-1:]:
+        case [ast.Return(value=ast.Attribute(value=ast.Name(id="self"), attr=name))]:
+            return to_int(data.attrs.get(name))
+        case [ast.Return(value=ast.Call() | ast.Subscript() as asked)]:
+            name = _measured(asked)
+        case _:
+            return None
+    held = data.attrs.get(name)
+    if isinstance(held, ListValue):
+        return len(held.items) if held.complete else None
+    return to_int(held.shape[0]) if isinstance(held, Sym) and held.shape else None
+
+
+def _measured(asked: ast.expr) -> str:
+    """The attribute in `len(self.rows)`, `self.rows.shape[0]` and `self.rows.size(0)`."""
+    match asked:
+        case ast.Call(func=ast.Name(id="len"), args=[ast.Attribute(value=ast.Name(id="self"), attr=name)]):
+            return name
+        case (
+            ast.Subscript(
+                value=ast.Attribute(value=ast.Attribute(attr=name), attr="shape"), slice=ast.Constant(value=0)
+            )
+            | ast.Call(func=ast.Attribute(value=ast.Attribute(attr=name), attr="size"), args=[ast.Constant(value=0)])
+        ):
+            return name
+        case _:
+            return ""
 
 
 def is_training_name(name: str) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aelint.semantics import attributes, classes, containers, externals, layers, statements
+from aelint.semantics import attributes, classes, containers, externals, layers, numpy_arrays, statements
 from aelint.semantics.apply import apply_operation
 from aelint.semantics.joins import alternatives, merge
 from aelint.semantics.machine import Frame
@@ -137,7 +137,8 @@ def _tensor_method(
     )
     if operation is None or receiver.tensor is False:
         shuffled = externals.permutation(frame, args, node) if name == "permutation" else MISSING
-        unknown = Sym("call", (receiver, *args, *kwargs.values()), {"method": name}, frame.site(node))
+        shape = numpy_arrays.drawn_shape(name, args, kwargs, receiver) or numpy_arrays.kept_shape(name, receiver)
+        unknown = Sym("call", (receiver, *args, *kwargs.values()), {"method": name}, frame.site(node), shape)
         record.result = unknown if shuffled is MISSING else shuffled
         return record.result
     record.result, record.bound = apply_operation(frame, operation, (receiver, *args), kwargs, node)

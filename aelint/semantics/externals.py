@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import TypeAlias
 
-from aelint.semantics import configs, layers, loaders, python_builtins
+from aelint.semantics import configs, layers, loaders, numpy_arrays, python_builtins
 from aelint.semantics.apply import apply_operation
 from aelint.semantics.dims import Poly
 from aelint.semantics.kinds import is_layer_class
@@ -94,7 +94,8 @@ def call_external(
         record.result = shuffled
         return shuffled
     attrs = {"callee": callee, "args": args, "kwargs": kwargs}
-    record.result = Sym("call", (*args, *kwargs.values()), attrs, frame.site(node))
+    shape = numpy_arrays.drawn_shape(name, args, kwargs)
+    record.result = Sym("call", (*args, *kwargs.values()), attrs, frame.site(node), shape)
     return record.result
 
 
