@@ -160,3 +160,32 @@ def test_silent_on_transformers(first, given, pool):
 @pytest.mark.parametrize("pool", ["out.mean(dim=1)", "torch.tanh(out)[:, 0]", "nn.LayerNorm(48)(out).mean(1)"])
 def test_fires_on_transformers_whose_samples_are_pooled(pool):
     assert rows(rule, TRANSFORMER.format(first="", given="x", pool=pool)) == [7]
+
+
+ENCODER = """import torch
+from torch import nn
+
+class Encoder(nn.Module):
+    def __init__(self, depth={depth}):
+        super().__init__()
+        self.net, self.head = nn.LSTM(8, 16, depth), nn.Linear(16, 4)
+
+    def forward(self, x):
+        _, (h, _) = self.net(x)
+        code = {code}
+        return self.head(code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("depth", "code"),
+    [(2, "h[-1, :, :]"), (1, "h[0, :, :]"), (2, "h[0] + h[1]"), (2, "h[0, 0]"), (2, "h[:, 0]"), ("unknown", "h[0]")],
+    ids=["last-layer", "only-layer", "both-layers", "one-element", "one-sample", "depth-not-known"],
+)
+def test_silent_on_the_state_of_a_layer_with_an_input_that_is_not_known(depth, code):
+    assert rows(rule, ENCODER.format(depth=depth, code=code)) == []
+
+
+@pytest.mark.parametrize("code", ["h[0]", "h[0, :, :]", "h[0, ...]", "torch.tanh(h[0, :])"])
+def test_fires_on_the_state_of_the_first_layer_with_an_input_that_is_not_known(code):
+    assert rows(rule, ENCODER.format(depth=2, code=code)) == [11]

@@ -198,19 +198,20 @@ def _codes(program: Program) -> Iterator[Finding]:
     users = consumers(program)
     for call in program.calls_to(*_RECURRENT):
         layer, shape = call.receiver, _input(call)
-        if not isinstance(call.result, tuple) or not isinstance(layer, Object) or shape is None or len(shape) != 3:
+        if not isinstance(call.result, tuple) or not isinstance(layer, Object):
             continue
+        batched = shape is not None and len(shape) == 3
         count, width = _state_sizes(layer)
         states = call.result[1] if isinstance(call.result[1], tuple) else (call.result[1],)
         for state in states:
             if isinstance(state, Sym) and count is not None and count > 1:
                 note = Note(call.site, f"`{call.name}` gives {count} final states for each sample here")
-                yield from (replace(f, notes=(note,)) for f in _code_faults(state, users, (count, width), layer))
+                faults = [*_first_layer(state, users, count, layer)]
+                faults += _code_faults(state, users, (count, width)) if batched else ()
+                yield from (replace(f, notes=(note,)) for f in faults)
 
 
-def _code_faults(
-    state: Sym, users: dict[int, list[Sym]], sizes: tuple[int, int | None], layer: Object
-) -> Iterator[Finding]:
+def _code_faults(state: Sym, users: dict[int, list[Sym]], sizes: tuple[int, int | None]) -> Iterator[Finding]:
     direct = users.get(state.id, [])
     for used in direct:
         if used.site is not None and _folds_layers(used, state, *sizes):
@@ -227,12 +228,15 @@ def _code_faults(
                 joined.site,
                 "the same final state is taken twice: the other direction is left out; take one of each, `h[-2]` and `h[-1]`",
             )
-    both = layer.bound.get("bidirectional")
-    if both is False and direct and all(d.op == "getitem" and _is_zero(d.attrs.get("index")) for d in direct):
-        first = direct[0]
-        if first.site is not None:
-            message = f"this is the state of the first of {sizes[0]} layers, the others are not used; take `[-1]`"
-            yield Finding(first.site, message, severity=Severity.WARNING)
+
+
+def _first_layer(state: Sym, users: dict[int, list[Sym]], count: int, layer: Object) -> Iterator[Finding]:
+    direct = users.get(state.id, [])
+    alone = bool(direct) and all(d.op == "getitem" and _is_zero(d.attrs.get("index")) for d in direct)
+    site = direct[0].site if alone else None
+    if layer.bound.get("bidirectional") is False and site is not None:
+        message = f"this is the state of the first of {count} layers, the others are not used; take `[-1]`"
+        yield Finding(site, message, severity=Severity.WARNING)
 
 
 def _folds_layers(used: Sym, state: Sym, count: int, width: int | None) -> bool:
@@ -250,6 +254,9 @@ def _is_same_twice(joined: Sym, taken: list[Sym]) -> bool:
 
 
 def _is_zero(index: Value) -> bool:
+    """Whether it takes element 0 of the first axis and leaves the others whole: `h[0]`, `h[0, :, :]`."""
+    if isinstance(index, tuple) and index:
+        return _is_zero(index[0]) and all(one is ... or one == slice(None) for one in index[1:])
     return isinstance(index, int) and not isinstance(index, bool) and index == 0
 
 
