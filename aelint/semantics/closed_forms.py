@@ -133,6 +133,8 @@ def meeting_point(parts: tuple[Summand, ...]) -> Sym | None:
     return last
 
 
+_VARYING = 2
+"""Of mean, variance and logarithm, how many make a sum a KL that is right or nearly right."""
 _Scale: TypeAlias = tuple[Leaf, str, float, Monomial]
 """A candidate for the head of the scale: leaf, kind, exponent, and the weights that its terms share."""
 
@@ -181,8 +183,7 @@ def gaussian_terms(objective: Objective) -> Iterator[GaussianTerm]:
     heads = _sort(objective.summands)
     for scale in _scales(heads):
         term = _gaussian(objective, heads, scale)
-        varying = sum(bool(c.summands) for c in (term.mean, term.variance, term.log))
-        if varying == 3 or (varying == 2 and (term.variance.summands or term.constant.summands)):
+        if term is not None and (term.variance.summands or term.constant.summands):
             yield term
 
 
@@ -213,7 +214,8 @@ def _weighs_a_divergence(entries: list[tuple[Monomial, Summand]]) -> bool:
     return any(isinstance(generator, Exp) for rest, _ in entries for generator, _ in rest)
 
 
-def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTerm:
+def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTerm | None:
+    """The term of one head of the scale; None if fewer than two of its varying parts are there."""
     leaf, kind, exponent, rest = scale
     if kind == "log":
         variance = _with(heads.exponentials.get((leaf, exponent), []), rest)
@@ -230,6 +232,8 @@ def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTer
         if degree == 2.0 and other is not leaf and other != leaf and (entries := _with(found, rest))
     ]
     mean_leaf, squares = max(means, key=lambda m: _nearness(m[1], core), default=(None, []))
+    if sum(map(bool, (squares, variance, logs))) < _VARYING:
+        return None
     beside = [_coefficient(entries).value for other, entries in means if other is not mean_leaf]
     members = [*squares, *core, *stray]
     constants = _constants(objective, heads.constants if rest == ONE else _pure(objective, rest), members)
@@ -303,7 +307,7 @@ def _only(objective: Objective, prefix: tuple[Sym, ...], members: list[Summand],
 
 
 def _starts(path: tuple[Sym, ...], prefix: tuple[Sym, ...]) -> bool:
-    return len(path) >= len(prefix) and all(a is b for a, b in zip(path, prefix, strict=False))
+    return path[: len(prefix)] == prefix  # nodes are equal to none but themselves
 
 
 def categorical_terms(objective: Objective) -> Iterator[CategoricalTerm]:

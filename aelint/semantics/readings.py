@@ -125,13 +125,17 @@ def readings(program: Program) -> tuple[Reading, ...]:
 def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:
     if not 2 <= len(form) <= formulas.LARGEST_FORM:
         return
+    holding: dict[Generator, list[tuple[Monomial, float]]] = {}
+    for term, weight in form.items():
+        for factor, _ in term:
+            holding.setdefault(factor, []).append((term, weight))
     for term, coefficient in form.items():
         for factor, exponent in term:
             scale = _scale_behind(factor, exponent)
-            if scale is None:
+            if scale is None or scale not in holding:
                 continue
             rest = formulas.times(term, frozenset({(factor, -exponent)}))
-            for variance, weight in form.items():
+            for variance, weight in holding[scale]:
                 power = _power_of_variance(variance, scale, rest)
                 if power is not None and close(coefficient, -power * weight):
                     yield frozenset({(factor, exponent)}), _law(factor, exponent, abs(power) / 2)
