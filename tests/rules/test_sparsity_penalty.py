@@ -183,3 +183,42 @@ def test_penalties_that_are_not_rewarded(loss):
         HEAD + f"import torch.nn.functional as F\ndec, z = nn.Linear(64, 16), enc(x)\nloss = {loss}\nloss.backward()\n"
     )
     assert rows(rule, source) == []
+
+
+WRITTEN_OUT = """import math
+import torch
+from torch import nn
+
+enc = nn.Linear(16, 64)
+q = torch.sigmoid(enc(torch.randn(8, 16))).mean(0)
+p = 0.05
+kl = {penalty}
+"""
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        "p * math.log(p) - p * torch.log(q) + (1 - p) * math.log(1 - p) - (1 - p) * torch.log(1 - q)",
+        "p * (math.log(p) - torch.log(q)) + (1 - p) * (math.log(1 - p) - torch.log(1 - q))",
+        "-p * torch.log(q) - (1 - p) * torch.log(1 - q)",
+        "-torch.log(q) - torch.log(1 - q)",
+        "1.0 - torch.log(q) - 0.95 * torch.log(1 - q)",
+    ],
+    ids=["whole", "in-brackets", "without-constants", "barrier", "another-constant"],
+)
+def test_silent_on_divergences_written_out(penalty):
+    assert rows(rule, WRITTEN_OUT.format(penalty=penalty)) == []
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        "p * math.log(p) - torch.log(q) + (1 - p) * math.log(1 - p) - (1 - p) * torch.log(1 - q)",
+        "p * (math.log(p) - q.log()) + (1 - p) * math.log(1 - p) - torch.log(1 - q)",
+        "(p * math.log(p) - p * torch.log(q)) + ((1 - p) * math.log(1 - p) - p * torch.log(1 - q))",
+    ],
+    ids=["rate-is-missing", "rest-is-missing", "rate-twice"],
+)
+def test_fires_on_divergences_that_lost_a_weight(penalty):
+    assert rows(rule, WRITTEN_OUT.format(penalty=penalty)) == [8]

@@ -9,7 +9,8 @@ Reports
 - a penalty called L1 or sparsity that adds up signed activations,
 - a penalty on activations that is subtracted from the reconstruction loss,
 - the decoder of an overcomplete sparse code (`codes @ W`) that is brought to unit norm along the latents and
-  not for each of them.
+  not for each of them,
+- a KL divergence to a target rate, written out, in which one of the two logarithms has not its own weight.
 
 ## Why is this bad?
 
@@ -81,6 +82,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.bernoulli import broken_divergences
 from aelint.semantics.comparisons import LEARNED
 from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import RESHAPES, ancestors, source, through, through_reshapes
@@ -107,7 +109,9 @@ _ELEMENTWISE = frozenset(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for norms, for average activations, and for signed sums."""
-    yield from chain(_norms(program), _averages(program), _signed(program), _rewarded(program), _atoms(program))
+    yield from chain(
+        _norms(program), _averages(program), _signed(program), _rewarded(program), _atoms(program), _unlike(program)
+    )
 
 
 def _units_axis(value: Value) -> int | None:
@@ -186,6 +190,18 @@ def _averages(program: Program) -> Iterator[Finding]:
                 "a unit is its average over the samples: take `.mean(dim=0)` first"
             )
             yield Finding(node.site, message)
+
+
+def _unlike(program: Program) -> Iterator[Finding]:
+    """Divergences written out in which one logarithm has lost its weight."""
+    for one in broken_divergences(program):
+        if one.node.site is not None:
+            message = (
+                f"this penalty is not smallest at the rate {one.rate:.3g} that it names: `log q` has the weight {one.on_average:.3g} and "
+                f"`log(1 - q)` {one.on_rest:.3g}, where the divergence has {-one.rate:.3g} and {one.rate - 1:.3g}. Multiply each "
+                "logarithm by its own probability"
+            )
+            yield Finding(one.node.site, message)
 
 
 def _rate(value: Value) -> Sym | None:
