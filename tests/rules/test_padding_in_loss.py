@@ -166,3 +166,69 @@ def loss(model, x, drawn, token):
 def test_silent_on_a_mask_that_says_what_is_overwritten():
     assert rows(rule, REPLACED.replace("{use}", "corrupted[mask] = token")) == []
     assert rows(rule, REPLACED.replace("{use}", "pass")) == [7]
+
+
+RATED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class AutoRec(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(40, 40)
+
+    def forward(self, x):
+        return self.net(x)
+
+    def rating_loss(self, pred, target, mask, weight=1.0):
+        {error}
+        return error.sum() + weight * self.net.weight.norm()
+
+model = AutoRec()
+for x in torch.rand(9, 8, 40):
+    seen = (torch.rand(8, 40) > 0.5).float()
+    {call}
+"""
+
+APPLIED = {
+    "multiplied": ("error = mask * (pred - target) ** 2", "model.rating_loss(model(x), x, seen).backward()"),
+    "indexed": ("error = (pred[mask > 0] - target[mask > 0]) ** 2", "model.rating_loss(model(x), x, seen).backward()"),
+    "no mask is given": ("error = (pred - target) ** 2", "model.rating_loss(model(x), x, None).backward()"),
+    "masked before": ("error = (pred - target) ** 2", "model.rating_loss(seen * model(x), seen * x, seen).backward()"),
+    "the network was told": ("error = (pred - target) ** 2", "model.rating_loss(model(x * seen), x, seen).backward()"),
+    "nothing is compared": ("error = pred ** 2", "model.rating_loss(model(x), x, seen).backward()"),
+    "nobody calls it": ("error = (pred - target) ** 2", "pass"),
+}
+
+
+@pytest.mark.parametrize(("error", "call"), APPLIED.values(), ids=APPLIED.keys())
+def test_silent_on_losses_that_need_no_mask(error, call):
+    assert rows(rule, RATED.format(error=error, call=call)) == []
+
+
+def test_silent_where_several_losses_share_a_signature():
+    source = RATED.format(error="error = (pred - target) ** 2", call="model.rating_loss(model(x), x, seen).backward()")
+    assert rows(rule, source) == [15]
+    assert rows(rule, source + "def rating_loss(pred, target, mask): return (mask * (pred - target)).sum()\n") == []
+    assert (
+        rows(
+            rule,
+            source.replace("AutoRec(nn.Module)", "AutoRec(Base)").replace(
+                "class", "class Base(nn.Module): pass\nclass"
+            ),
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "call"),
+    [
+        ("error = F.mse_loss(pred, target, reduction='none')", "model.rating_loss(model(x), x, seen).backward()"),
+        ("error = (target - pred).abs()", "model.rating_loss(model(x), target=x, mask=seen).backward()"),
+        ("error = torch.square(pred - target)", "model.rating_loss(model(x), x, seen, 0.1).backward()"),
+    ],
+)
+def test_a_loss_that_never_reads_its_mask(error, call):
+    assert rows(rule, RATED.format(error=error, call=call)) == [15]

@@ -7,7 +7,8 @@ Reports
 - a cross-entropy on tokens that an `Embedding(padding_idx=...)` knows to be padded, without `ignore_index`,
 - a mask of padded steps that a function with a loss computes, and that nothing uses,
 - a mask that a network hands out beside its prediction, in a function that compares the prediction and never reads
-  the mask.
+  the mask,
+- a loss function that is given a mask beside the prediction and the target, and never reads it.
 
 ## Why is this bad?
 
@@ -59,14 +60,15 @@ from collections.abc import Iterator
 from itertools import chain
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.comparisons import Comparison, comparisons
 from aelint.semantics.graph import consumers, handed, parts, parts_of_all
-from aelint.semantics.lineage import RESHAPES, source
+from aelint.semantics.lineage import RESHAPES, ancestors, source
 from aelint.semantics.liveness import names_read
 from aelint.semantics.losses import LOSSES, reduction_word
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Sym, Value
+from aelint.semantics.values import Function, Object, Sym, Value
 
 RULE = Rule(
     code="AEL713",
@@ -81,7 +83,9 @@ _COMPARISONS = frozenset({"ne", "eq", "lt", "gt", "le", "ge"})
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for losses that know of padding, and for unused masks."""
-    yield from chain(_without_ignoring(program), _unused_masks(program), _masks_left_out(program))
+    yield from chain(
+        _without_ignoring(program), _unused_masks(program), _masks_left_out(program), _masks_not_read(program)
+    )
 
 
 def _tokens(value: Value) -> Value:
@@ -160,13 +164,59 @@ def _masks_left_out(program: Program) -> Iterator[Finding]:
             continue
         # Zeros and ones: where a network marks what it was shown.
         binary = value.range.low == 0 and value.range.high == 1 and (value.kind == "bool" or value.op not in _SOFT)
-        named = re.search(r"(^|_)masks?($|_)", binding.name) is not None and not binding.name.startswith("_")
-        if named and binary and value.id in made and binding.name not in names_read(function.node):
+        if _is_mask(binding.name) and binary and value.id in made and binding.name not in names_read(function.node):
             message = (
                 f"`{binding.name}` says which parts the model was not shown, and nothing reads it: the loss counts all of them, "
                 "and copying what is shown pays most"
             )
             yield Finding(loss.site, message, (Note(binding.site, "the mask"),))
+
+
+def _masks_not_read(program: Program) -> Iterator[Finding]:
+    """`def loss(prediction, target, mask)`, which compares the first two, never reads the third, and is given one."""
+    reported: set[int] = set()
+    for call in program.calls:
+        function = call.callee
+        if not isinstance(function, Function) or call.site.node is function.node or id(function.node) in reported:
+            continue
+        given = _given(call, function)
+        unread = [n for n in given if _is_mask(n) and n not in names_read(function.node) and isinstance(given[n], Sym)]
+        if not unread or _is_one_of_several(program, function):
+            continue
+        rest = {id(v) for n, v in given.items() if n not in unread}
+        body = Site(function.module.unit, function.node)
+        inside = (c for c in comparisons(program) if c.site.lies_in(body))
+        compared = next((c for c in inside if id(c.first) in rest and id(c.second) in rest), None)
+        if compared is not None and not _is_applied_before(compared, [given[n] for n in unread]):
+            reported.add(id(function.node))
+            message = (
+                f"all entries are compared here, and `{unread[0]}`, which the function is given with them, is never read: what "
+                "it leaves out counts like the rest; multiply by it before the reduction"
+            )
+            yield Finding(compared.site, message, (Note(call.site, "the mask is handed over here"),))
+
+
+def _is_applied_before(compared: Comparison, masks: list[Value]) -> bool:
+    """Whether the operands were masked by the caller, or the network was told what is left out."""
+    above = {one.id for side in (compared.first, compared.second) for one in ancestors(side)}
+    return any(isinstance(mask, Sym) and mask.id in above for mask in masks)
+
+
+def _given(call: Call, function: Function) -> dict[str, Value]:
+    """What a call of a project function hands over, by name."""
+    spec = function.node.args
+    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    return {**dict(zip(positional, call.args, strict=False)), **call.kwargs}
+
+
+def _is_mask(name: str) -> bool:
+    return re.search(r"(^|_)masks?($|_)", name) is not None and not name.startswith("_")
+
+
+def _is_one_of_several(program: Program, function: Function) -> bool:
+    """Whether others of the same name share the signature: one that needs no mask takes it all the same."""
+    inherits = function.owner is not None and len(function.owner.mro()) > 1
+    return inherits or sum(f.name == function.name for f in program.functions) > 1
 
 
 _SOFT = frozenset({"sigmoid", "softmax", "hardtanh", "clamp"})
