@@ -130,6 +130,15 @@ class ParameterReach:
 
 
 @dataclass(frozen=True, slots=True)
+class StandIn:
+    """A layer that runs several times in one forward, and the layers built like it, of the same name but for a number, that never run."""
+
+    name: str
+    times: int
+    twins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Gradient flow from the loss."""
 
@@ -139,6 +148,7 @@ class Reach:
     """Trainable tensors that the loss reaches, held by the model but not registered."""
     cut_from_reconstruction: tuple[str, ...] = ()
     """Weights that the reconstruction is computed with and has no gradient for, whatever else trains them."""
+    stand_ins: tuple[StandIn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, graph_leaves, record
 from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.trace import Flow
+from pytest_aecheck.probes.twins import stand_ins
 
 __all__ = ["observe_reach"]
 
@@ -63,6 +64,7 @@ def observe_reach(bench: Bench) -> Reach:
         loss_has_gradient=True,
         foreign=foreign,
         cut_from_reconstruction=first.cut,
+        stand_ins=stand_ins(first.run, bench.model, used),
     )
 
 

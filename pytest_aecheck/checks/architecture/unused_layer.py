@@ -10,7 +10,9 @@ A head that was built and then forgotten costs memory and, more often than not, 
 
 ## How it decides
 
-No call used the parameter. This only warns: optional branches and generation-only heads look the same.
+No call used the parameter. This only warns: optional branches and generation-only heads look the same. It fails where another layer
+stands in for the unused ones: it runs at least twice as often as the module around it, has the same parameters, and the
+same name but for a number, as `deconv1` called in the place of `deconv2`.
 
 ## Exemptions
 
@@ -31,18 +33,24 @@ CHECK = Check(
     code="AEC116",
     name="unused-layer",
     summary="parameters that the training forward never touches",
-    gate=False,
     needs=("reach",),
 )
 
 
 def judge(observations: Observations) -> Verdict:
-    """Warn about parameters without any use."""
+    """Fail on layers whose twin runs in their place, warn about other parameters without any use."""
+    for one in observations.reach.stand_ins:
+        return CHECK.failed(
+            f"{one.name} runs {one.times} times in one forward, and {', '.join(one.twins)}, built alike, never: it is called in "
+            "their place",
+            where=one.name,
+            layers=len(one.twins),
+        )
     unused = [
         p.name for p in observations.reach.parameters if not p.used and p.status == "none" and not p.moved_by_forward
     ]
     if unused:
-        return CHECK.failed(
+        return CHECK.warned(
             f"{len(unused)} trainable parameters take no part in the training forward: {', '.join(unused[:4])}",
             parameters=len(unused),
         )

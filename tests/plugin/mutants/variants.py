@@ -29,10 +29,15 @@ class PixelsCutAcross(nn.Module):
 
 
 @mutant("AEC116")
-class UnusedLayer(MLP):
+class WrongTwin(MLP):
+    """The second of two equal layers is never called, the first one twice."""
+
     def __init__(self):
         super().__init__()
-        self.forgotten = nn.Linear(20, 5)
+        self.block1, self.block2 = nn.Linear(20, 20), nn.Linear(20, 20)
+
+    def forward(self, x):
+        return super().forward(torch.tanh(self.block1(torch.tanh(self.block1(x)))))
 
 
 @mutant("AEC624")
