@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -180,21 +181,33 @@ def smallest_failing(entry: Entry, spec: AESpec, verdict: Verdict) -> Verdict:
         return DrawnObservations(spec, "gate", 8).look(entry, verdict)
     if not callable(spec.batch) or hasattr(spec.batch, "shape") or not _depends_on_batch(verdict):
         return verdict
-    end = time.monotonic() + _SECONDS
-
-    def fails(how: DrawnBatch) -> bool:
-        if time.monotonic() > end:
-            return False
-        from pytest_aecheck.runner import judge_one
-
-        changed = drawn(spec, how)
-        return judge_one(entry, observe(changed), changed).status is Status.FAILED
-
+    ways = _ways(spec, spec.batch_size)
     try:
-        smallest = find(_ways(spec, spec.batch_size), fails, settings=_search_settings(8), random=random.Random(0))  # noqa: S311 - no secret
+        smallest = find(ways, _failing(entry, spec), settings=_search_settings(8), random=random.Random(0))  # noqa: S311 - no secret
     except NoSuchExample:
         return replace(verdict, reproduce=f"x = batch({spec.batch_size}, 0)")
     return replace(verdict, reproduce=smallest.code())
+
+
+def _failing(entry: Entry, spec: AESpec) -> Callable[[DrawnBatch], bool]:
+    """Whether the check fails on a batch, while there is time to look at new ones.
+
+    Each answer is kept: hypothesis asks again for what it has found, and the time may have run out since.
+    """
+    from pytest_aecheck.runner import judge_one
+
+    end = time.monotonic() + _SECONDS
+    known: dict[DrawnBatch, bool] = {}
+
+    def fails(how: DrawnBatch) -> bool:
+        if how not in known:
+            if time.monotonic() > end:
+                return False
+            changed = drawn(spec, how)
+            known[how] = judge_one(entry, observe(changed), changed).status is Status.FAILED
+        return known[how]
+
+    return fails
 
 
 def _ways(spec: AESpec, largest: int = 16) -> st.SearchStrategy[DrawnBatch]:

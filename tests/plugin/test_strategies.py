@@ -38,6 +38,14 @@ def test_a_failure_names_the_smallest_batch_on_which_it_is_seen():
     assert failure.reproduce == "x = batch(2, 0)"
 
 
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_a_search_that_runs_out_of_time_keeps_what_it_found(monkeypatch, looks):
+    ticks = iter([0.0, *[1.0] * looks])
+    monkeypatch.setattr("pytest_aecheck.strategies.time.monotonic", lambda: next(ticks, 100.0))
+    (failure,) = run_checks(AESpec(Deaf, vectors, loss=mse), only=["AEC200"], shrink=True).failed
+    assert failure.reproduce == ("x = batch(2, 0)" if looks else "x = batch(8, 0)")
+
+
 class Deaf(MLP):
     def forward(self, x):
         return super().forward(x) * 0
