@@ -59,7 +59,7 @@ def observe_bypass(bench: Bench) -> Bypass:
         found = _followed(bench, x_hat.tensor, leaf, where=code.where, drawn=code.drawn, given=given)
     if not found.gradient:
         return found
-    return replace(found, joins=_joins(whole, code), target_is_input=found.identity and _compares_with_input(bench))
+    return replace(found, joins=_joins(whole, code), target_is_input=_compares_with_input(bench))
 
 
 def _joins(run: Run, code: Code) -> int:

@@ -5,7 +5,20 @@ import torch
 from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
-from tests.plugin.zoo import HEALTHY, MLP, VAE, VQ, VariableVAE, elbo, mse, reparameterize, series, vectors, vq_loss
+from tests.plugin.zoo import (
+    HEALTHY,
+    MLP,
+    VAE,
+    VQ,
+    VariableVAE,
+    elbo,
+    gaussian_kl,
+    mse,
+    reparameterize,
+    series,
+    vectors,
+    vq_loss,
+)
 
 
 def verdict(model, batch=vectors, loss=None, **more):
@@ -194,8 +207,23 @@ class UNetVAE(nn.Module):
         return self.out(torch.tanh(self.fourth(torch.cat([up, one], 1)))), mu, logvar
 
 
-def test_connections_at_several_levels_only_warn():
-    assert verdict(UNetVAE, loss=elbo).status == "warned"
+def translated(model, batch):
+    x, y = batch
+    y_hat, mu, logvar = model(x)
+    return mse_of(y_hat, y) + gaussian_kl(mu, logvar)
+
+
+def mse_of(y_hat, y):
+    return (y_hat - y).pow(2).sum(1).mean()
+
+
+def test_connections_at_several_levels_of_a_network_that_translates_only_warn():
+    found = verdict(UNetVAE, lambda n, seed: (vectors(n, seed), vectors(n, seed + 1).flip(1)), loss=translated)
+    assert found.status == "warned"
+
+
+def test_the_same_connections_leave_a_code_without_use_where_the_input_is_reconstructed():
+    assert verdict(UNetVAE, loss=elbo).status == "failed"
 
 
 class DecodesMean(VAE):

@@ -14,7 +14,8 @@ whatever is done with codes afterwards (generation, retrieval, detection of anom
 In an autoencoder `∂x̂/∂x` with the code held constant is exactly zero. It fails if it is not, the code is drawn from a
 posterior, and elements of the reconstruction depend on the very elements that they reconstruct. It warns where the code
 is only known as the decoder's input, where the decoder is handed a second tensor, where activations of the encoder come in
-at two places or more, as in a U-Net (which is built so on purpose), or where the derivatives have rank two
+at two places or more, as in a U-Net, and the loss compares with something else than the model's input (a U-Net that translates is built
+so on purpose; one that reconstructs has no use for its code), or where the derivatives have rank two
 or less, as those of a mean and a scale that are taken off before and put back after. It also fails, whatever the code is, where each
 element depends on its own input with slope 1 and on nothing else, and the loss compares with the very tensor that the model was
 given: then the input was simply added.
@@ -76,7 +77,8 @@ def judge(observations: Observations) -> Verdict:
             "input: decoding to 0 is perfect, and nothing has to be learned. Remove the addition; declare skips=True if it is meant",
             **numbers,
         )
-    certain = bypass.drawn and bypass.decoder_inputs <= 1 and bypass.rank > _STATISTICS and bypass.joins < _U_NET
+    translates = bypass.joins >= _U_NET and not bypass.target_is_input
+    certain = bypass.drawn and bypass.decoder_inputs <= 1 and bypass.rank > _STATISTICS and not translates
     say = CHECK.failed if certain else CHECK.warned
     return say(
         f"with the code ({bypass.where}) held constant the reconstruction still changes with the input, by up to "
