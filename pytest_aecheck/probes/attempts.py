@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from pytest_aecheck.observations import Attempt, Attempts, Unavailable
-from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
+from pytest_aecheck.probes.bench import Bench, ModelRaised
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.shared import evaluation_pass, odd_pass, odd_size, training_pass
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["ENTRY_POINTS", "callable_without_arguments", "observe_attempts"]
 
@@ -28,7 +29,7 @@ def observe_attempts(bench: Bench) -> Attempts:
         model = bench.model
     except ModelRaised as error:
         return Attempts(
-            (Attempt("building the model", 0, training=True, error=str(error.__cause__ and _said(error.__cause__))),),
+            (Attempt("building the model", 0, training=True, error=str(error.__cause__ and said(error.__cause__))),),
             (),
         )
     if not isinstance(model, torch.nn.Module):
@@ -82,7 +83,7 @@ def _tried(bench: Bench, what: str, n: int, training: bool, run: Callable[[Any, 
         except Unavailable:
             return Attempt(what, n, training)
         except Exception as error:  # noqa: BLE001
-            return Attempt(what, n, training, _said(error), _last_line(error))
+            return Attempt(what, n, training, said(error), _last_line(error))
     return Attempt(what, n, training)
 
 
@@ -116,7 +117,7 @@ def _entry_points(bench: Bench) -> tuple[Attempt, ...]:
                 getattr(model, name)()
             except _SHAPE_TROUBLE as error:
                 if type(error) in _SHAPE_TROUBLE and not any(word in str(error) for word in _SETTING):
-                    attempts.append(Attempt(f"{name}()", 0, False, _said(error), _last_line(error)))
+                    attempts.append(Attempt(f"{name}()", 0, False, said(error), _last_line(error)))
             except Exception:  # noqa: BLE001, S112 - not fitted, not implemented: not a fault of shapes
                 continue
             else:

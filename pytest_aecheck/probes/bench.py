@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
@@ -15,8 +14,11 @@ from torch import nn
 from pytest_aecheck.adapters.conventions import code_in, has_forward, loss_in, takes_by_name, training_step_of
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import reconstruction_among
+from pytest_aecheck.adapters.signatures import leading, positional, takes
 from pytest_aecheck.observations import Unavailable
 from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.probes.snapshot import Snapshot
+from pytest_aecheck.probes.wording import said
 from pytest_aecheck.spec import AESpec, is_strategy
 
 __all__ = ["Bench", "ModelRaised", "tensors_of", "unwrapped"]
@@ -63,7 +65,7 @@ class Bench:
     def __init__(self, spec: AESpec) -> None:
         self.declared = spec
         self._made: dict[str, Any] = {}
-        self._snapshot: _Snapshot | None = None
+        self._snapshot: Snapshot | None = None
         self._loss_knows_better = False
         """The loss hands the model other parts of the batch than its signature suggests."""
 
@@ -127,7 +129,7 @@ class Bench:
             try:
                 return _interpreted(unwrapped(model()))
             except Exception as error:
-                raise ModelRaised(f"building the model raised {_said(error)}") from error
+                raise ModelRaised(f"building the model raised {said(error)}") from error
 
     @property
     def has_factory(self) -> bool:
@@ -175,7 +177,7 @@ class Bench:
             with preserved():
                 yield model
             return
-        keep = self._snapshot = _Snapshot(model, self._snapshot)
+        keep = self._snapshot = Snapshot(model, self._snapshot)
         try:
             with preserved():
                 model.train(training)
@@ -195,18 +197,18 @@ class Bench:
         try:
             return drawn_once(given, self.declared.seed)
         except Exception as error:
-            raise ModelRaised(f"the strategy draws no batch of two different samples: {_said(error)}") from error
+            raise ModelRaised(f"the strategy draws no batch of two different samples: {said(error)}") from error
 
     def batch(self, n: int, seed: int) -> Any:
         """N samples as the user gives them. A fixed tensor is cut, or repeated in a changed order."""
         given = self._given_batch
         if callable(given) and not isinstance(given, torch.Tensor):
-            arguments = (n, seed)[: _positional(given, 2)]
+            arguments = (n, seed)[: positional(given, 2)]
             try:
                 with seeded(seed):
                     return given(*arguments)
             except Exception as error:
-                raise ModelRaised(f"batch({n}, {seed}) raised {_said(error)}") from error
+                raise ModelRaised(f"batch({n}, {seed}) raised {said(error)}") from error
         size = tensors_of(given)[0].shape[0]
         order = (torch.arange(n) + seed * max(1, n // 2)) % size
         return torch.utils._pytree.tree_map(  # noqa: SLF001 - no public tree map
@@ -254,8 +256,8 @@ class Bench:
         forward = getattr(model, "forward", model)
         if isinstance(batch, Mapping):
             return model(**batch) if takes_by_name(forward, batch) else model(batch)
-        given = _leading(forward, batch)
-        if declared.loss is not None and (self._loss_knows_better or not _takes(forward, len(given))):
+        given = leading(forward, batch)
+        if declared.loss is not None and (self._loss_knows_better or not takes(forward, len(given))):
             return self._called_by_loss(model, batch)
         return model(*given)
 
@@ -287,7 +289,7 @@ class Bench:
         return (
             bool(called)
             and held.issuperset(called)
-            and called != [id(t) for t in tensors_of(_leading(model.forward, batch))]
+            and called != [id(t) for t in tensors_of(leading(model.forward, batch))]
         )
 
     def _called_by_loss(self, model: Any, batch: Any) -> Any:
@@ -363,82 +365,3 @@ def _scalar(loss: Any) -> Any:
     if not isinstance(loss, torch.Tensor):
         return None
     return loss.sum() if loss.dim() else loss
-
-
-def _said(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0] if text else '(no message)'}"
-
-
-def _positional(function: Any, offered: int) -> int:
-    """How many of `offered` positional arguments a callable takes."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return offered
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return offered
-    return min(offered, sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters))
-
-
-def _leading(forward: Any, batch: Any) -> tuple[Any, ...]:
-    """The first parts of a batch, as many as a forward takes."""
-    return tuple(batch[: _positional(forward, len(batch))]) if isinstance(batch, list | tuple) else (batch,)
-
-
-def _takes(function: Any, given: int) -> bool:
-    """Whether a callable is content with that many positional arguments."""
-    try:
-        inspect.signature(function).bind(*[None] * given)
-    except TypeError:
-        return False
-    except ValueError:
-        return True
-    return True
-
-
-class _Snapshot:
-    """Everything of a model that a call can change: values, gradients, flags and modes."""
-
-    def __init__(self, model: Any, before: _Snapshot | None) -> None:
-        from pytest_aecheck.probes.modules import all_modules
-
-        self.modules = [
-            (module, module.training, dict(module._parameters), dict(module._buffers))  # noqa: SLF001 - also non-persistent buffers
-            for module in all_modules(model)
-        ]
-        tensors = {id(t): t for _, _, *held in self.modules for kept in held for t in kept.values() if t is not None}
-        copies: dict[int, Any] = {} if before is None else {id(t): copy for t, copy, *_ in before.values}
-        self.values: list[tuple[Any, Any, int, Any, bool]] = [
-            (t, _copied(t, copies.get(id(t))), t._version, t.grad, t.requires_grad)  # noqa: SLF001 - counts writes
-            for t in tensors.values()
-        ]
-
-    def restore(self) -> None:
-        for module, training, parameters, buffers in self.modules:
-            module.training = training
-            module._parameters.update(parameters)  # noqa: SLF001
-            module._buffers.update(buffers)  # noqa: SLF001
-        with torch.no_grad():
-            for tensor, value, version, grad, requires_grad in self.values:
-                if not requires_grad and tensor.grad_fn is not None:
-                    tensor.detach_()
-                if tensor._version != version:  # noqa: SLF001 - a needless write would spoil graphs in use
-                    tensor.copy_(value)
-                elif not _equal(tensor, value):
-                    # written through `.data`, which does not count as a write
-                    tensor.data.copy_(value)
-                tensor.grad = grad
-                if tensor.is_leaf and tensor.requires_grad != requires_grad:
-                    tensor.requires_grad_(requires_grad)
-
-
-def _copied(tensor: Any, earlier: Any) -> Any:
-    """A copy of a tensor's values; the earlier one, while it is still right."""
-    if earlier is not None and earlier.dtype == tensor.dtype and _equal(tensor, earlier):
-        return earlier
-    return tensor.detach().clone()
-
-
-def _equal(tensor: Any, value: Any) -> bool:
-    return bool(tensor.shape == value.shape and tensor.device == value.device and torch.equal(tensor.detach(), value))

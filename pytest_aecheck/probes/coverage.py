@@ -8,8 +8,9 @@ from typing import Any
 from torch.utils.data import IterableDataset, IterDataPipe, SequentialSampler, SubsetRandomSampler
 
 from pytest_aecheck.observations import Coverage, Stream, Unavailable
-from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.probes.wording import said
 from pytest_aecheck.probes.workers import as_worker, copied, item_fingerprint
 
 __all__ = ["observe_coverage", "observe_stream"]
@@ -24,7 +25,7 @@ def _loader(bench: Bench) -> Any:
     try:
         return bench.spec.loader()
     except Exception as error:
-        raise Unavailable(f"the loader raised {_said(error)}") from error
+        raise Unavailable(f"the loader raised {said(error)}") from error
 
 
 def observe_coverage(bench: Bench) -> Coverage:
@@ -38,7 +39,7 @@ def observe_coverage(bench: Bench) -> Coverage:
             size = len(dataset)
             made = [list(batch) for batch in itertools.islice(iter(batches), _MOST_BATCHES)]
         except Exception as error:
-            raise Unavailable(f"the indices cannot be listed: {_said(error)}") from error
+            raise Unavailable(f"the indices cannot be listed: {said(error)}") from error
     indices = [index for batch in made for index in batch]
     if not all(isinstance(index, int) for index in indices):
         raise Unavailable("the indices are not integers")
@@ -80,7 +81,7 @@ def observe_stream(bench: Bench) -> Stream:
         try:
             first, second = (_items(dataset, start, worker, workers) for worker in (0, 1))
         except Exception as error:
-            raise Unavailable(f"the data set cannot be read as a worker would: {_said(error)}") from error
+            raise Unavailable(f"the data set cannot be read as a worker would: {said(error)}") from error
     return Stream(
         workers=workers,
         compared=min(len(first), len(second)),

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from pytest_aecheck.observations import Saved, Unavailable
-from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["observe_saved"]
 
@@ -36,7 +37,7 @@ def _through_torch(model: Any, other: Any) -> str:
         buffer.seek(0)
         other.load_state_dict(torch.load(buffer, weights_only=True), strict=False)
     except Exception as error:  # noqa: BLE001 - the finding
-        return _said(error)
+        return said(error)
     return _changed(model, other)
 
 
@@ -48,7 +49,7 @@ def _through_safetensors(model: Any, other: Any) -> str:
             safetensors.save_model(model, path)
             safetensors.load_model(other, path, strict=False)
         except Exception as error:  # noqa: BLE001 - the finding
-            return _said(error)
+            return said(error)
     return _changed(model, other)
 
 

@@ -13,8 +13,9 @@ import torch
 
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import LoaderFacts, Unavailable
-from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
+from pytest_aecheck.probes.bench import Bench, ModelRaised
 from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["epoch_fingerprints", "fingerprints", "observe_loader"]
 
@@ -53,7 +54,7 @@ def observe_loader(bench: Bench) -> LoaderFacts:
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the loader raises is the finding
-            return LoaderFacts(error=_said(error))
+            return LoaderFacts(error=said(error))
         shared = _shared(spec.eval_loader, first.prints)
     samples = [one for batch in first.prints for one in batch]
     full = [batch for batch in first.prints if len(batch) > 1]

@@ -9,11 +9,12 @@ import torch
 
 from pytest_aecheck.adapters.roles import AmbiguousOutputError
 from pytest_aecheck.observations import Overfit, Unavailable
-from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import preserved, seeded
 from pytest_aecheck.probes.forward import rows
 from pytest_aecheck.probes.runs import record, zeros
 from pytest_aecheck.probes.shared import training_pass
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["observe_overfit"]
 
@@ -39,7 +40,7 @@ def observe_overfit(bench: Bench) -> Overfit:
         try:
             model = copy.deepcopy(bench.model)
         except Exception as error:
-            raise Unavailable(f"the model cannot be copied: {_said(error)}") from error
+            raise Unavailable(f"the model cannot be copied: {said(error)}") from error
         return _trained(bench, model, batch)
 
 

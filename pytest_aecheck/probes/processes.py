@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_aecheck.observations import Processes, Unavailable
-from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.loaders import epoch_fingerprints
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["observe_processes"]
 
@@ -78,7 +79,7 @@ def _read(loader: Callable[..., Any], rank: int, store: Path, answer: Any) -> No
         dist.barrier()
         answer.send(made)
     except Exception as error:  # noqa: BLE001 - whatever a process raises is the finding
-        answer.send(_said(error))
+        answer.send(said(error))
     finally:
         with contextlib.suppress(Exception):
             dist.destroy_process_group()

@@ -16,11 +16,12 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from pytest_aecheck.observations import Progress, Schedule, Unavailable
-from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import preserved, seeded
 from pytest_aecheck.probes.graphs import Graphs
 from pytest_aecheck.probes.steps import make_step, working_copy
 from pytest_aecheck.probes.turns import Turns, following_turns
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["observe_progress", "observe_schedule"]
 
@@ -177,7 +178,7 @@ def _train(bench: Bench, model: Any, optimizer: Any, graphs: Graphs, seen: _Seen
         except Unavailable:
             raise
         except Exception as raised:  # noqa: BLE001 - the finding
-            seen.error = _said(raised)
+            seen.error = said(raised)
             return
         if (len(seen.rates), _writes(model)) != before:  # an optimiser of one's own calls no hook, but writes
             seen.first_update = seen.first_update or seen.steps

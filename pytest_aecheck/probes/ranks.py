@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_aecheck.observations import Ranks, Unavailable
-from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["observe_ranks"]
 
@@ -31,7 +32,7 @@ def observe_ranks(bench: Bench) -> Ranks:
         except Unavailable:
             raise
         except Exception as error:
-            raise Unavailable(f"the samplers cannot be read: {_said(error)}") from error
+            raise Unavailable(f"the samplers cannot be read: {said(error)}") from error
     size = len(samplers[0].dataset) if hasattr(samplers[0], "dataset") else len({i for s in shares for i in s})
     covered = {index for share in shares for index in share}
     read = sum(len(share) for share in shares)

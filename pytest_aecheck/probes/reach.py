@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from pytest_aecheck.observations import ParameterReach, Reach, Unavailable
-from pytest_aecheck.probes.bench import Bench, ModelRaised, _said
+from pytest_aecheck.probes.bench import Bench, ModelRaised
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, graph_leaves, record
 from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.trace import Flow
 from pytest_aecheck.probes.twins import stand_ins
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["observe_reach"]
 
@@ -99,7 +100,7 @@ def _gradients(bench: Bench, names: dict[str, Any], model: Any, number: int) -> 
     except Unavailable:
         raise
     except Exception as error:
-        raise ModelRaised(f"the loss or its backward raised {_said(error)}") from error
+        raise ModelRaised(f"the loss or its backward raised {said(error)}") from error
     return found
 
 

@@ -9,9 +9,10 @@ import torch
 
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import Inverses, RoundTrip, Unavailable
-from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.shared import evaluation_pass
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["observe_inverses", "observe_round_trip"]
 
@@ -39,7 +40,7 @@ def observe_round_trip(bench: Bench) -> RoundTrip:
         try:
             missing = _loaded(other, state)
         except Exception as raised:  # noqa: BLE001 - the finding
-            return RoundTrip(_said(raised), (), float("nan"), 0.0)
+            return RoundTrip(said(raised), (), float("nan"), 0.0)
     first = _outputs_of(evaluation_pass(bench).run.output)
     other.eval()
     with seeded(bench.spec.seed):

@@ -12,9 +12,10 @@ import torch
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import AmbiguousOutputError, reconstruction_among
 from pytest_aecheck.observations import Unavailable
-from pytest_aecheck.probes.bench import Bench, ModelRaised, _said, tensors_of
+from pytest_aecheck.probes.bench import Bench, ModelRaised, tensors_of
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.trace import Flow, Trace, Tracer, Value, watching_modules
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["Run", "graph_leaves", "ones", "record", "record_opened", "replaced_primary", "zeros"]
 
@@ -99,9 +100,7 @@ def record(
     except Unavailable:
         raise
     except Exception as error:
-        raise ModelRaised(
-            f"the {'loss' if with_loss and bench.spec.loss else 'model'} raised {_said(error)}"
-        ) from error
+        raise ModelRaised(f"the {'loss' if with_loss and bench.spec.loss else 'model'} raised {said(error)}") from error
     finally:
         handle.remove()
     return Run(tracer.trace, seen.get("output"), loss, batch, bench.primary(batch))

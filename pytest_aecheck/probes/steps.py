@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from pytest_aecheck.adapters.signatures import positional
 from pytest_aecheck.observations import StepFacts, Unavailable
-from pytest_aecheck.probes.bench import Bench, _positional, _said
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["make_step", "observe_step", "working_copy"]
 
@@ -66,7 +68,7 @@ def working_copy(bench: Bench) -> Any:
         except Exception as error:
             if bench.has_factory:
                 return bench.build(bench.spec.seed)
-            raise Unavailable(f"the model cannot be copied: {_said(error)}") from error
+            raise Unavailable(f"the model cannot be copied: {said(error)}") from error
 
 
 def _observed(bench: Bench, model: Any) -> StepFacts:
@@ -84,7 +86,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the finding
-            return StepFacts(error=_said(error), missing_from_optimizer=missing)
+            return StepFacts(error=said(error), missing_from_optimizer=missing)
     moved = {name for name, p in model.named_parameters() if not torch.equal(p.detach(), before[name])}
     unmoved = tuple(
         name
@@ -108,7 +110,7 @@ def make_step(bench: Bench, model: Any, optimizer: Any, batch: Any, seed: int) -
     step = bench.spec.train_step
     assert step is not None
     with seeded(bench.spec.seed + seed):
-        if optimizer is not None and _positional(step, 3) == 3 and _required(step) == 3:
+        if optimizer is not None and positional(step, 3) == 3 and _required(step) == 3:
             step(model, optimizer, batch)
         elif _required(step) > 2:
             raise Unavailable("train_step takes an optimiser, and no optimizer was declared")

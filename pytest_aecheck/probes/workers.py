@@ -18,8 +18,9 @@ from torch.utils.data._utils import worker as torch_worker
 
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import Unavailable, WorkerNoise
-from pytest_aecheck.probes.bench import Bench, _said
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.probes.wording import said
 
 __all__ = ["as_worker", "copied", "item_fingerprint", "observe_worker_noise"]
 
@@ -34,7 +35,7 @@ def observe_worker_noise(bench: Bench) -> WorkerNoise:
         try:
             loader = bench.spec.loader()
         except Exception as error:
-            raise Unavailable(f"the loader raised {_said(error)}") from error
+            raise Unavailable(f"the loader raised {said(error)}") from error
         workers = getattr(loader, "num_workers", None)
         if not isinstance(workers, int):
             raise Unavailable("the loader does not say how many workers it has")
@@ -47,7 +48,7 @@ def observe_worker_noise(bench: Bench) -> WorkerNoise:
         try:
             first, second, later = (_readings(dataset, start, *which, workers) for which in ((0, 1), (1, 1), (0, 2)))
         except Exception as error:
-            raise Unavailable(f"the data set cannot be read as a worker would: {_said(error)}") from error
+            raise Unavailable(f"the data set cannot be read as a worker would: {said(error)}") from error
     return WorkerNoise(
         workers=workers,
         random=len(set(first)) > 1,
