@@ -16,8 +16,6 @@ SILENT = {
     "sizes in order": "train, val, test = random_split(d, [n_train, n_val, n_test])",
     "transform of held-out data": "from sklearn.preprocessing import StandardScaler\ns = StandardScaler()\n"
     "a = s.fit_transform(x_train)\nb = s.transform(x_test)",
-    "a scaler of its own": "from sklearn.preprocessing import StandardScaler\n"
-    "a = StandardScaler().fit_transform(x_train)\nb = StandardScaler().fit_transform(x_test)",
 }
 LOUD = {
     "same indices": (
@@ -340,3 +338,83 @@ def test_silent_on_splits_that_do_not_overlap(first, second):
 @pytest.mark.parametrize("second", ["_, val = random_split(data, [80, 20])", "_, val = random_split(spare, [80, 20])"])
 def test_parts_of_two_random_splits(second):
     assert rows(rule, REDRAWN.format(first="train, _ = random_split(data, [80, 20])", second=second)) == [17]
+
+
+SCALES = """
+import numpy as np
+from sklearn.preprocessing import LabelEncoder, MinMaxScaler, StandardScaler
+
+class Range:
+    def fit(self, rows):
+        self.low, self.high = rows.min(axis=0), rows.max(axis=0)
+        return self
+
+    def transform(self, rows):
+        return (rows - self.low) / (self.high - self.low + 1e-8)
+
+def centred(rows, mean=None, std=None):
+    if mean is None:
+        mean, std = rows.mean(0), rows.std(0)
+    return (rows - mean) / std
+
+def each(samples):
+    return (samples - samples.mean(1, keepdims=True)) / samples.std(1, keepdims=True)
+
+def extremes(rows):
+    return (rows - np.min(rows, axis=0)) / (np.max(rows, axis=0) - np.min(rows, axis=0))
+
+def fresh(rows):
+    rows = np.nan_to_num(np.asarray(rows, dtype=np.float32))
+    return MinMaxScaler().fit_transform(rows).astype("float32")
+
+train, test, y_train, y_test = np.load("a.npy"), np.load("b.npy"), np.load("c.npy"), np.load("d.npy")
+"""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("s = Range().fit(train)\ntrain = s.transform(train)\ntest = s.transform(test)", id="own scaler"),
+        pytest.param("m, d = train.mean(0), train.std(0)\ntrain = (train - m) / d\ntest = (test - m) / d", id="inline"),
+        pytest.param(
+            "m, d = train.mean(0), train.std(0)\ntrain = centred(train)\ntest = centred(test, m, d)", id="given"
+        ),
+        pytest.param("train = each(train)\ntest = each(test)", id="within each sample"),
+        pytest.param(
+            "for i in range(len(train)):\n    train[i] = MinMaxScaler().fit_transform(train[i])\n"
+            "for i in range(len(test)):\n    test[i] = MinMaxScaler().fit_transform(test[i])",
+            id="each series by itself",
+        ),
+        pytest.param("train = fresh(train.T)\ntest = fresh(test.T)", id="across the features"),
+        pytest.param("rows = fresh(train)\ntrain, test = rows[:9], rows[9:]", id="before the split"),
+        pytest.param("train = fresh(train)\ny_test = fresh(y_test)", id="targets of their own"),
+        pytest.param(
+            "y_train = LabelEncoder().fit_transform(y_train)\ny_test = LabelEncoder().fit_transform(y_test)",
+            id="labels",
+        ),
+        pytest.param("test = fresh(test)", id="no training data"),
+        pytest.param("train = train / 255\ntest = test / 255", id="by a constant"),
+    ],
+)
+def test_silent_on_one_scale(lines):
+    assert rows(rule, SCALES + lines) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "train = StandardScaler().fit_transform(train)\ntest = StandardScaler().fit_transform(test)",
+        "a = StandardScaler().fit_transform(train.reshape(-1, 1))\nb = StandardScaler().fit_transform(test.reshape(-1, 1))",
+        "train = fresh(train)\ntest = fresh(test)",
+        "train = centred(train)\ntest = centred(test)",
+        "train = extremes(train)\ntest = extremes(test)",
+        "a, b = 1, 2\nloader = make(extremes(train), extremes(test))",
+        "train = Range().fit(train).transform(train)\ntest = Range().fit(test).transform(test)",
+        "train = (train - train.mean(0)) / train.std(0)\ntest = (test - test.mean(0)) / test.std(0)",
+        "s, t = MinMaxScaler(), MinMaxScaler().fit(test)\nx_train, x_test = s.fit(train).transform(train), t.transform(test)",
+    ],
+)
+def test_each_part_on_a_scale_of_its_own(lines):
+    last = len(SCALES.splitlines()) + 2
+    found = rows(rule, SCALES + lines)
+    assert found in ([last], [last - 1])

@@ -10,7 +10,7 @@ Reports
 - a loop that trains on the test split while the training split lies unused,
 - a training step that reads the whole of something of which a `train_` version lies unused beside it,
 - a training step that encodes all edges of a graph while it is to predict the training part of them,
-- a scaler that is fitted again on held-out data,
+- held-out data that is scaled by its own mean, range or fitted scaler, beside training data scaled by its own,
 - the folds of a cross-validation that share one network and optimiser, made before the first fold,
 - two parts of one data set that come from two random splits.
 
@@ -78,6 +78,7 @@ from aelint.semantics.batches import is_held_out_name, is_training_name, trainin
 from aelint.semantics.datasets import split_of
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.lost_states import networks_shared_by_folds
+from aelint.semantics.own_scales import scaled_apart
 from aelint.semantics.splits import (
     Part,
     all_edges_beside_training_edges,
@@ -110,7 +111,7 @@ def check(program: Program) -> Iterator[Finding]:
         _trained_on_test(program),
         _whole(program),
         _edges(program),
-        _fitted_again(program),
+        _scaled_apart(program),
         _folds(program),
         _redrawn(program),
     )
@@ -182,20 +183,13 @@ def _edges(program: Program) -> Iterator[Finding]:
         yield Finding(site, message)
 
 
-def _fitted_again(program: Program) -> Iterator[Finding]:
-    """`scaler.fit_transform(test)` after `scaler.fit_transform(train)`."""
-    fitted: dict[int, str] = {}
-    for call in program.calls:
-        if call.method not in {"fit", "fit_transform"} or not isinstance(call.receiver, Object) or not call.args:
-            continue
-        if not call.receiver.name.startswith("sklearn.preprocessing."):
-            continue
-        name = call.site.text.partition("(")[2].rstrip(")")
-        known = fitted.get(id(call.receiver))
-        if known is not None and is_held_out_name(name) and is_training_name(known):
-            message = f"the scaler is fitted again on `{name}`, after `{known}`: held-out data must only be transformed"
-            yield Finding(call.site, message)
-        fitted.setdefault(id(call.receiver), name)
+def _scaled_apart(program: Program) -> Iterator[Finding]:
+    for found in scaled_apart(program):
+        message = (
+            f"the scale of `{found.held_out}` is measured on itself, as that of `{found.training}` is {place(found.other, found.site)}: the same "
+            "reading gets different values in the two; fit to the training data, and only transform held-out data"
+        )
+        yield Finding(found.site, message, (Note(found.other, f"`{found.training}` is scaled here"),))
 
 
 def _folds(program: Program) -> Iterator[Finding]:
