@@ -59,32 +59,49 @@ def is_optimizer(value: Value) -> bool:
     return isinstance(value, Object) and value.name.startswith("torch.optim.") and ".lr_scheduler." not in value.name
 
 
-def held_by(value: Value, depth: int = 0) -> Held:
+def held_by(value: Value) -> Held:
     """The parameters that `value` stands for."""
+    return _held(value, {}, 0)
+
+
+_Found = dict[int, Held]
+"""What each value holds, by its identity: branch after branch, one value is reached on very many ways."""
+
+
+def _held(value: Value, found: _Found, depth: int) -> Held:
     if depth > _MAX_DEPTH:
         return NOTHING_KNOWN
+    if id(value) not in found:
+        found[id(value)] = NOTHING_KNOWN
+        found[id(value)] = _of(value, found, depth)
+    return found[id(value)]
+
+
+def _of(value: Value, found: _Found, depth: int) -> Held:
     match value:
         case Object() if is_optimizer(value):
             given = value.args[0] if value.args else value.kwargs.get("params")
-            return held_by(given, depth + 1)
+            return _held(given, found, depth + 1)
         case Instance() | Object() if is_module(value):
             return _of_module(value)
         case ListValue(items=items) | tuple(items):
-            return _union(list(items), depth)
+            return _union(list(items), found, depth)
+        case DictValue(items={"params": given}):
+            return _held(given, found, depth + 1)
         case DictValue(items=items):
-            return held_by(items["params"], depth + 1) if "params" in items else _union(list(items.values()), depth)
+            return _union(list(items.values()), found, depth)
         case Sym():
-            return _of_sym(value, depth)
+            return _of_sym(value, found, depth)
         case _:
             return NOTHING_KNOWN
 
 
-def _union(values: list[Value], depth: int) -> Held:
-    found = Held(known=bool(values))
+def _union(values: list[Value], found: _Found, depth: int) -> Held:
+    whole = Held(known=bool(values))
     for value in values:
         if not isinstance(value, (str, Function)):
-            found |= held_by(value, depth + 1)
-    return found
+            whole |= _held(value, found, depth + 1)
+    return whole
 
 
 def _of_module(module: Instance | Object) -> Held:
@@ -109,7 +126,7 @@ def _of_module(module: Instance | Object) -> Held:
     return Held(frozenset(owners), known)
 
 
-def _of_sym(value: Sym, depth: int) -> Held:
+def _of_sym(value: Sym, found: _Found, depth: int) -> Held:
     weight = weight_of(value)
     if weight is not None:
         return Held(frozenset({id(weight.layer)}))
@@ -117,16 +134,16 @@ def _of_sym(value: Sym, depth: int) -> Held:
         case Sym(op="parameter"):
             return Held(frozenset({id(value)}))
         case Sym(op="call", attrs={"method": method}, inputs=(module, *_)) if method in _LISTINGS:
-            return held_by(module, depth + 1)
+            return _held(module, found, depth + 1)
         case Sym(op="call", attrs={"method": _}):
             return NOTHING_KNOWN
         case Sym(op="attr", attrs={"name": "param_groups"}, inputs=(optimizer, *_)):
-            return held_by(optimizer, depth + 1)
+            return _held(optimizer, found, depth + 1)
         case Sym(op="call" | "phi" | "element" | "item" | "getitem", inputs=inputs) if inputs:
-            found = _union([i for i in inputs if not isinstance(i, int)], depth)
+            whole = _union([i for i in inputs if not isinstance(i, int)], found, depth)
             # A function that takes the module itself may have added adapters to it.
             free = value.op == "call" and any(is_module(i) for i in inputs)
-            return Held(found.owners, known=False) if free else found
+            return Held(whole.owners, known=False) if free else whole
         case _:
             return NOTHING_KNOWN
 
