@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import math
+import operator
 
 from aelint.semantics import calls, dims, imports, layers, loaders, modules
 from aelint.semantics.apply import apply_named, apply_operation
@@ -255,6 +256,15 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
     if isinstance(value, Sym) and isinstance(index, (str, int)):
         # Two reads of one item of an unknown container are the same value.
         return value.attrs.setdefault(f"[{index!r}]", result)
+    return _picked(frame, value, index, result) if isinstance(value, ListValue) and isinstance(index, Sym) else result
+
+
+def _picked(frame: Frame, value: ListValue, index: Sym, result: Sym) -> Sym:
+    """What `value[index]` gave when it was asked before, unless the list holds something else by now."""
+    known, items, before = frame.machine.picked.get((id(value), index.id), (None, [], result))
+    if known is value and len(items) == len(value.items) and all(map(operator.is_, items, value.items)):
+        return before
+    frame.machine.picked[id(value), index.id] = (value, list(value.items), result)
     return result
 
 

@@ -11,7 +11,7 @@ from aelint.semantics.operators import Conflict
 from aelint.semantics.project import ProjectFiles
 from aelint.semantics.scopes import Heap, Module, Scope
 from aelint.semantics.trace import Activation, Call, Context, Event, Guard, Loop, Trace
-from aelint.semantics.values import ClassValue, External, Function, Instance, Object, Sym, Value
+from aelint.semantics.values import ClassValue, External, Function, Instance, ListValue, Object, Sym, Value
 from aelint.sources.unit import SourceUnit
 
 __all__ = ["Frame", "Limits", "Machine", "OutOfFuelError"]
@@ -81,6 +81,8 @@ class Machine:
     """True once the program was run: a question asked afterwards must not run more of it."""
     stopped: bool = False
     """True if some part took more steps than allowed: that something was not seen does not say that it is not there."""
+    picked: dict[tuple[int, int], tuple[ListValue, list[Value], Sym]] = field(default_factory=dict)
+    """What an unknown index picked from a list, as the list was then: asked again, it picks the same."""
     assumptions: dict[str, tuple[Value, Site]] = field(default_factory=dict)
     """Defaults of the command line that stand for what a user passes, and where they are declared."""
 

@@ -230,3 +230,20 @@ def test_heads_written_out_with_weights_and_biases() -> None:
     loss.backward()
     """
     assert rows(rule, source) == []
+
+
+def test_silent_on_codes_that_are_taken_from_lists_by_the_same_index():
+    source = """
+        import torch, torch.nn as nn
+        enc = nn.Linear(10, 8)
+        mus, logvars = [], []
+        for k in range(args.k):
+            h = enc(x * k)
+            mus.append(h[:, :4])
+            logvars.append(h[:, 4:])
+        loss = 0
+        for i in range(args.k):
+            loss = loss - 0.5 * torch.sum(1 + logvars[i] - mus[i].pow(2) - logvars[i].exp(), dim=1).mean()
+    """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace(" - logvars[i].exp()", "")) == [11]
