@@ -16,6 +16,7 @@ HEAD = "import torch\nimport torch.nn as nn\nlayer = nn.Conv2d(3, 8, 3)\nx = lay
         "y = x.sum() / x.shape[0]",
         "y = torch.max(x.shape[2], 3)",
         "buffer = torch.empty(0)\ny = buffer.sum(1)",
+        "import numpy as np\ny = np.mean(frame.groupby('user').size())",
     ],
 )
 def test_silent_on(line):

@@ -53,7 +53,7 @@ from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.contradictions import contradictions, last_layer
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym
+from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import shape_text
 
 RULE = Rule(
@@ -74,7 +74,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield operations over axes that do not exist."""
     for call in program.calls_to(*_REDUCTIONS):
         node = call.site.node
-        argument = _axis_argument(node) if isinstance(node, ast.Call) else None
+        argument = _axis_argument(node, of=call.receiver) if isinstance(node, ast.Call) else None
         if argument is not None and _is_sizes(argument) and not _is_of_unbound(call):
             text = call.site.unit.text_of(argument)
             message = f"`{text}` holds sizes of a tensor, but `{call.name}` takes the numbers of axes. Use `range(1, x.ndim)` or write the axes"
@@ -123,16 +123,13 @@ def _as_item(site: Site) -> str:
     return f"{site.unit.text_of(tensor)}.item()"
 
 
-def _axis_argument(node: ast.Call) -> ast.expr | None:
+def _axis_argument(node: ast.Call, *, of: Value) -> ast.expr | None:
+    """The axes: what a method takes first, and a function (`torch.sum(x, 1)`, `np.mean(x, 1)`) after the tensor."""
     named = [k.value for k in node.keywords if k.arg in _AXES]
     if named:
         return named[0]
-    first = isinstance(node.func, ast.Attribute) and not _is_torch(node.func.value)
-    return node.args[0 if first else 1] if len(node.args) > (0 if first else 1) else None
-
-
-def _is_torch(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id in {"torch", "F", "th", "functional"}
+    place = 1 if of is None else 0
+    return node.args[place] if len(node.args) > place else None
 
 
 def _is_sizes(node: ast.expr) -> bool:
