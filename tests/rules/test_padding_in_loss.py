@@ -232,3 +232,17 @@ def test_silent_where_several_losses_share_a_signature():
 )
 def test_a_loss_that_never_reads_its_mask(error, call):
     assert rows(rule, RATED.format(error=error, call=call)) == [15]
+
+
+def test_silent_on_one_label_for_each_sequence_in_a_loop_of_training():
+    source = """
+import torch.nn as nn
+import torch.nn.functional as F
+embed, gru = nn.Embedding(100, 8, padding_idx=0), nn.GRU(8, 8, batch_first=True)
+for batch in loader:
+    after = batch["next"]
+    state = gru(embed(batch["items"]))[0][:, -1]
+    score = (state * embed(after)).sum(-1)
+    loss = F.cross_entropy(state @ embed.weight.T, after)
+"""
+    assert rows(rule, source) == []

@@ -108,7 +108,7 @@ def _without_ignoring(program: Program) -> Iterator[Finding]:
         settings = {**getattr(call.receiver, "bound", {}), **{k: v for k, v in call.bound.items() if v is not None}}
         tokens = _tokens(settings.get("target"))
         known = padded.get(tokens.id) if isinstance(tokens, Sym) else None
-        if known is None or not _is_of_steps(call, settings, tokens):
+        if known is None or not _is_of_steps(settings, tokens):
             continue
         if settings.get("ignore_index") not in {-100, None} or settings.get("weight") is not None:
             continue
@@ -121,13 +121,13 @@ def _without_ignoring(program: Program) -> Iterator[Finding]:
             yield Finding(call.site, message, (Note(layer.site, "the padding index"),))
 
 
-def _is_of_steps(call: Call, settings: dict[str, Value], tokens: Value) -> bool:
+def _is_of_steps(settings: dict[str, Value], tokens: Value) -> bool:
     """Whether the loss is taken over the steps of a sequence: one label for each sample has no padding."""
     given, target = settings.get("input"), settings.get("target")
     if isinstance(tokens, Sym) and len(tokens.shape or ()) > 1:
         return True
     listed = isinstance(given, Sym) and (given.op in _LAID_OUT or len(given.shape or ()) > 2)
-    return listed or target is not tokens or bool(call.context.loops)
+    return listed or target is not tokens
 
 
 _LAID_OUT = RESHAPES | {"transpose", "permute", "getitem", "pack"}
