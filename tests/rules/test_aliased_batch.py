@@ -139,3 +139,16 @@ def test_a_list_gathers_itself(start, row):
 def test_a_list_gathers_itself_in_the_module_and_in_a_branch():
     source = "names = []\nfor n in range(3):\n    if n:\n        while n > 1:\n            names.append(names)\n"
     assert rows(rule, source) == [5]
+
+
+def test_silent_where_every_place_of_a_repeated_list_gets_a_list_of_its_own():
+    source = """
+def batches(indices, size):
+    buckets = [[]] * 100
+    for i in indices:
+        if len(buckets[i]) == 0:
+            buckets[i] = []
+        buckets[i].append(i)
+"""
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("buckets[i] = []", "pass")) == [3]

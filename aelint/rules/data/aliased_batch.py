@@ -182,7 +182,9 @@ def _repeated(root: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
                 pass
             case _:
                 continue
-        use = next((u for n in nodes if (u := _changed_item(n, name)) is not None), None) if _is_mutable(item) else None
+        if not _is_mutable(item) or any(_replaces_item(n, name) for n in nodes):
+            continue
+        use = next((u for n in nodes if (u := _changed_item(n, name)) is not None), None)
         if use is not None:
             yield made, use
 
@@ -193,6 +195,15 @@ def _is_mutable(item: ast.expr) -> bool:
             return True
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name in _MAKERS
+        case _:
+            return False
+
+
+def _replaces_item(node: ast.AST, name: str) -> bool:
+    """Whether a place of the list is given an object of its own: `name[i] = []`."""
+    match node:
+        case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=found))], value=value):
+            return found == name and _is_mutable(value)
         case _:
             return False
 
