@@ -15,6 +15,7 @@ HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nx 
         "x.scatter_(1, x.long(), 1).view(8)",
         "x.data.normal_(0, 1).clamp(-1, 1)",
         "torch.clamp(x, 0, 1, out=x)",
+        "import numpy as np\nimage = np.zeros((4, 4)) + 1\nimage.clip(0, 1, image)",
         "F.relu(x, inplace=True)",
         "nn.ReLU(inplace=True)(x)",
         "nn.Linear(4, 2).to('cpu')",

@@ -99,6 +99,8 @@ def _computes_tensor(call: Call) -> bool:
     if isinstance(operand, (tuple, list)) or not isinstance(call.result, Sym) or call.result.op == "call":
         return False  # a function of that name from elsewhere, `scatter(x=..., y=...)`, draws a figure
     in_place = call.method.endswith("_") or call.bound.get("inplace") is True or "out" in call.kwargs
+    # `image.clip(0, 1, image)`: numpy writes into the last argument.
+    in_place |= isinstance(call.receiver, Sym) and any(v is call.receiver for v in call.args)
     layer = call.result.layer
     in_place |= getattr(layer, "bound", {}).get("inplace") is True
     if call.name in _MOVES and isinstance(operand, Sym) and operand.op in _CREATED and operand.site is not None:
