@@ -153,3 +153,21 @@ def test_the_gradient_takes_another_way(sample: str, kl: str) -> None:
 )
 def test_the_mean_is_taken_out_where_nothing_trains(sample: str) -> None:
     assert rows(rule, CUT.format(sample=sample)) == []
+
+
+def test_silent_on_an_action_that_is_detached():
+    source = MODEL.format(sample="z = torch.normal(m, s).detach()", kl=KL)
+    assert rows(rule, source) == []
+    assert len(rows(rule, MODEL.format(sample="z = torch.normal(m, s)", kl=KL))) == 1
+
+
+def test_silent_on_data_that_is_drawn_from_what_the_decoder_makes_of_random_codes():
+    source = """
+import torch
+from torch.distributions import Normal
+model = load(path)
+mean, log_var = model.decode(torch.randn(300, 10))
+data = clean(Normal(mean, torch.exp(log_var / 2)).sample())
+"""
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("torch.randn(300, 10)", "x")) == [6]

@@ -68,6 +68,8 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
+from aelint.semantics.comparisons import LEARNED
+from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.posteriors import Posterior, draw_of, feeds_layer, posteriors
 from aelint.semantics.program import Program
@@ -91,7 +93,7 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         if one.route == "sum":
             found = _cut_off(one) if _is_cut(program, one) else None
-        elif one.route == "rsample" or one.sample.id in scored or _is_optional(program, one):
+        elif one.route == "rsample" or one.sample.id in scored or _is_optional(program, one) or _is_meant(program, one):
             found = None
         else:
             found = _drawn(program, one) if feeds_layer(program, one.sample) else None
@@ -164,6 +166,28 @@ def _scored(program: Program) -> set[int]:
 def _is_optional(program: Program, one: Posterior) -> bool:
     call = draw_of(program, one)
     return call is not None and (call.context.no_grad or bool(call.context.guards))
+
+
+def _is_meant(program: Program, one: Posterior) -> bool:
+    """Whether no gradient is wanted: the sample is detached as well, as an action is, or made from codes of the prior."""
+    users = consumers(program).get(one.sample.id, [])
+    if users and all(user.op == "detach" for user in users):
+        return True
+    return one.mean is not None and _is_generated(one.mean)
+
+
+def _is_generated(mean: Sym) -> bool:
+    """Whether a mean is what a network makes of random codes alone: data is drawn from it, not a code for a decoder."""
+    for one in (mean, *ancestors(mean)):
+        if one.op in LEARNED or (one.op == "call" and one.inputs):
+            given = [i for i in one.inputs["method" in one.attrs :] if isinstance(i, Sym) and i.op != "parameter"]
+            return bool(given) and all(_is_drawn(i) for i in given)
+    return False
+
+
+def _is_drawn(value: Sym) -> bool:
+    """Whether a tensor is drawn and knows of no other tensor, not even of its size."""
+    return value.op in {"randn", "rand", "normal"} and not any(isinstance(i, Sym) for i in value.inputs)
 
 
 def _message(one: Posterior) -> str:
