@@ -80,7 +80,7 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
     free = cls.find(name) is MISSING and cls.find("__getattr__") is MISSING and cls.find("__getattribute__") is MISSING
     unfinished = any(
         "abstractmethod" in d for c in cls.mro() for f in c.namespace.values() for d in getattr(f, "decorators", ())
-    )
+    ) or any(_is_left_open(f.node) for f in cls.namespace.values() if isinstance(f, Function))
     named_as_base = cls.name.startswith(("Base", "Abstract", "_")) or cls.name.endswith(
         ("Base", "Mixin", "Interface", "ABC")
     )
@@ -88,6 +88,18 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
     computes = any(cls.find(entry) is not MISSING for entry in _ENTRIES)
     inherited = inherited or _announces_subclasses(cls.node)
     return closed and free and computes and not (inherited or unfinished or named_as_base or cls.decorators)
+
+
+def _is_left_open(function: ast.AST) -> bool:
+    """Whether a method says that another class is to write it: `raise NotImplementedError`, and nothing else."""
+    match getattr(function, "body", None):
+        case [*_, ast.Raise(exc=ast.Name(id=name) | ast.Call(func=ast.Name(id=name)))] as body:
+            said = body[:-1]
+            return name == "NotImplementedError" and all(
+                isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in said
+            )
+        case _:
+            return False
 
 
 _TO_INHERIT = re.compile(r"subclass|overrid|base class|derived class", re.IGNORECASE)

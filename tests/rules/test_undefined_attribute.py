@@ -59,6 +59,14 @@ def test_silent_on(reason, source):
     assert rows(rule, source) == [], reason
 
 
+def test_silent_on_a_class_that_leaves_a_method_to_its_subclasses():
+    left = '    def solve(self, x):\n        """Solve."""\n        raise NotImplementedError\n'
+    assert rows(rule, net("self.solve(self.backend.check(x))", rest=left)) == []
+    assert rows(
+        rule, net("self.solve(self.backend.check(x))", rest=left.replace("raise NotImplementedError", "return x"))
+    ) == [11]
+
+
 def test_silent_when_an_ancestor_is_unknown():
     source = "import torch.nn as nn\nfrom lib import Mixin\nclass N(Mixin, nn.Module):\n    def forward(self, x):\n        return self.head(x)\n"
     assert rows(rule, source) == []
