@@ -249,9 +249,9 @@ class Registry:
 _fresh = itertools.count(1)
 
 
-def fresh(name: str, *, batch: bool = False) -> Dim:
+def fresh(name: str, *, batch: bool = False, may_be_zero: bool = False) -> Dim:
     """A size of which nothing is known, not even what it equals."""
-    return dims.atom(("fresh", next(_fresh)), name, batch=batch)
+    return dims.atom(("remainder" if may_be_zero else "fresh", next(_fresh)), name, batch=batch)
 
 
 def unknown(kind: str | None = None, bounds: Interval = ANY) -> Facts:

@@ -154,12 +154,12 @@ def _outside(apply: Apply, shape: Shape, axis: int, part: Value) -> bool:
 def _sliced(size: Dim, part: slice) -> Dim:
     """How many elements a slice keeps; an unknown where that depends on which end comes first."""
     if part.step not in {None, 1} and not isinstance(part.step, int):
-        return fresh("slice")
+        return fresh("slice", may_be_zero=True)
     step = part.step or 1
     start = 0 if part.start is None else to_dim(part.start)
     stop = size if part.stop is None else to_dim(part.stop)
     if start is None or stop is None or step < 1:
-        return fresh("slice")
+        return fresh("slice", may_be_zero=True)
     if isinstance(size, int) and isinstance(start, int) and isinstance(stop, int) and size >= 0:
         return len(range(*slice(start, stop, step).indices(size)))
     return _symbolic_slice(size, start, stop, step, open_end=part.stop is None)
@@ -170,7 +170,7 @@ def _symbolic_slice(size: Dim, start: Dim, stop: Dim, step: int, *, open_end: bo
     if start == 0 and (open_end or dims.equal(stop, size)):
         return size if step == 1 else dims.floor_divide(dims.add(size, step - 1), step)
     inside = _at_least(size, stop) and _at_least(stop, start) and _at_least(start, 0)
-    return dims.sub(stop, start) if inside and step == 1 else fresh("slice")
+    return dims.sub(stop, start) if inside and step == 1 else fresh("slice", may_be_zero=True)
 
 
 def _at_least(large: Dim, small: Dim) -> bool:
