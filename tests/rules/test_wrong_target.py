@@ -15,6 +15,7 @@ HEALTHY = {
     "commitment to a detached tensor": "def step(x):\n    z = model(x)\n    return F.mse_loss(z, z.detach())\n",
     "pairs of different views": "for views in loader:\n    z = [model(v) for v in views]\n    for a in z:\n        for b in z:\n            if a is not b:\n                loss = F.mse_loss(a, b)\n",
     "pairs of views, each but itself": "for views in loader:\n    z = [model(v) for v in views]\n    for i, a in enumerate(z):\n        for j, b in enumerate(z):\n            if i == j:\n                continue\n            loss = ((a - b) ** 2).mean()\n",
+    "places that a subclass fills": "class Base(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.encoder, self.decoder = nn.Sequential(), nn.Sequential()\n    def forward(self, x):\n        return F.mse_loss(self.decoder(self.encoder(x)), x)\n",
     "an entropy": "def step(x):\n    p = model(x).sigmoid()\n    return F.binary_cross_entropy(p, p)\n",
 }
 

@@ -64,7 +64,7 @@ from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, data_
 from aelint.semantics.equality import kept, same_values
 from aelint.semantics.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
 from aelint.semantics.trace import Call, Guard
-from aelint.semantics.values import External, Function, Sym
+from aelint.semantics.values import External, Function, Object, Sym
 from aelint.semantics.wording import place
 from aelint.syntax.walk import holds
 
@@ -99,6 +99,8 @@ def _same(program: Program, one: Comparison) -> Finding | None:
         return None
     if _are_told_apart(program, one):
         return None
+    if first is second and _is_unfilled(program, one):
+        return None
     if first is second:
         name = one.first.name or "the tensor"
         site = _given_twice(program, one) or one.site
@@ -120,6 +122,15 @@ def _are_told_apart(program: Program, one: Comparison) -> bool:
     """Whether the comparison runs only where the program finds two things to differ: `for a in z: for b in z: if a is not b`."""
     taken = (c for c in program.calls if c.result is one.node or any(v is one.node for v in (c.receiver, *c.args)))
     return any(_asks_for_another(guard) for call in taken for guard in call.context.guards)
+
+
+def _is_unfilled(program: Program, one: Comparison) -> bool:
+    """Whether a container without layers gave the operand: `self.decoder = nn.Sequential()` waits for a subclass to fill it."""
+    given = {one.first.id, one.second.id}
+    return any(
+        isinstance(c.callee, Object) and c.callee.children == {} and isinstance(c.result, Sym) and c.result.id in given
+        for c in program.calls
+    )
 
 
 def _asks_for_another(guard: Guard) -> bool:
