@@ -228,7 +228,11 @@ def _run_body(frame: Frame, function: Function) -> Value:
     machine = frame.machine
     if isinstance(function.node, ast.Lambda):
         return statements.evaluate(frame, function.node.body)
-    statements.execute(frame, function.node.body)
+    flow = statements.execute(frame, function.node.body)
+    if flow is statements.Flow.RAISE and function.name == "__init__" and isinstance(frame.receiver, Instance):
+        # Its own assertions forbid these arguments, often defaults that do not fit each other: nobody builds it so.
+        machine.heap.touch(frame.receiver)
+        frame.receiver.open = True
     if frame.yields or _is_generator(function.node):
         return ListValue(frame.yields, not machine.context.loops, frame.site(function.node), "generator")
     result = frame.result()

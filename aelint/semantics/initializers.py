@@ -15,7 +15,7 @@ from aelint.semantics.layers import is_instance
 from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.scopes import Module
-from aelint.semantics.values import MISSING, External, Function, Object, Value
+from aelint.semantics.values import MISSING, External, Function, Instance, Object, Value
 from aelint.syntax.names import uses
 from aelint.syntax.walk import every, once_per_node, walk
 
@@ -121,6 +121,7 @@ def unmatched(program: Program) -> Iterator[Idle]:
             or not call.args
             or not isinstance(call.args[0], Function)
             or not is_module(call.receiver)
+            or (isinstance(call.receiver, Instance) and call.receiver.open)
         ):
             continue
         function = call.args[0]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from aelint.semantics import arithmetic, attributes, calls, classes, expressions, imports, iteration
+from aelint.semantics import arithmetic, attributes, calls, classes, expressions, imports, iteration, layers
 from aelint.semantics.joins import merge
 from aelint.semantics.kinds import is_module
 from aelint.semantics.machine import Frame
@@ -125,6 +125,10 @@ def _augmented(frame: Frame, node: ast.AugAssign) -> Flow:
         frame.machine.heap.touch(left)
         left.items = [*left.items, *items]
         left.complete &= complete
+        return Flow.NEXT
+    if isinstance(node.op, ast.Add) and isinstance(left, Object) and left.children is not None:
+        # `nn.ModuleList` and `nn.Sequential` are extended in place as well.
+        layers.object_method(frame, left, "extend", (right,), {}, node)
         return Flow.NEXT
     assign(frame, node.target, arithmetic.binary(frame, type(node.op).__name__, left, right, node))
     return Flow.NEXT

@@ -234,3 +234,34 @@ def fit(net, x):
 """
     assert rows(rule, source) == []
     assert rows(rule, source + "\nfit(nn.Linear(4, 4), torch.rand(2, 4))\n") == [5]
+
+
+NETWORK = """
+import torch
+from torch import nn
+
+def reset(m):
+    if isinstance(m, {kind}):
+        m.weight.data.normal_(0.0, 0.01)
+
+class Net(nn.Module):
+    def __init__(self, width=4, wanted={wanted}):
+        super().__init__()
+        self.head = nn.Linear(4, 4)
+        {assertion}
+        self.blocks = nn.ModuleList()
+        for i in range(2):
+            self.blocks += [nn.Conv1d(4, 4, 3)]
+        self.apply(reset)
+"""
+
+
+def test_silent_on_layers_that_are_added_to_a_container():
+    assert rows(rule, NETWORK.format(wanted=4, assertion="pass", kind="nn.Conv1d")) == []
+    assert rows(rule, NETWORK.format(wanted=4, assertion="pass", kind="nn.Conv2d")) == [17]
+
+
+def test_silent_where_the_constructor_forbids_its_own_defaults():
+    source = NETWORK.format(wanted=8, assertion="assert width == wanted", kind="nn.Conv1d")
+    child = "class Child(Net):\n    def __init__(self):\n        super().__init__()\n        self.tail = nn.Linear(4, 4)\n        self.apply(reset)\n"
+    assert rows(rule, source + child) == []
