@@ -6,7 +6,7 @@ import ast
 
 from aelint.semantics import calls, expressions, layers, loaders, statements
 from aelint.semantics.kinds import is_layer_class
-from aelint.semantics.machine import Frame
+from aelint.semantics.machine import Frame, OutOfFuelError
 from aelint.semantics.scopes import Scope
 from aelint.semantics.values import (
     MISSING,
@@ -101,7 +101,11 @@ def instantiate(
     initializer = cls.find("__init__")
     if isinstance(initializer, Function):
         instance.arguments = _arguments(initializer, args, kwargs)
-        calls.call_function(frame, initializer, (instance, *args), kwargs, node)
+        try:
+            calls.call_function(frame, initializer, (instance, *args), kwargs, node)
+        except (OutOfFuelError, RecursionError):
+            instance.open = True  # the rest of the constructor was not seen
+            raise
         return instance
     if _has_fields(cls):
         _set_fields(frame, instance, args, kwargs)

@@ -1,6 +1,9 @@
 import pytest
 
 from aelint.rules.architecture import unregistered_layers as rule
+from aelint.semantics import understand
+from aelint.semantics.machine import Limits
+from aelint.sources.unit import SourceUnit
 from tests.rules.harness import rows, run
 
 HEAD = "import torch\nimport torch.nn as nn\n"
@@ -199,3 +202,15 @@ class Net(nn.Module):
 Net()(torch.rand(2, 4))
 """
     assert rows(rule, source.format(take="self.given.pop('self', None)")) == []
+
+
+def test_silent_where_the_constructor_was_not_read_to_its_end():
+    lines = [
+        "self.layers = [nn.Linear(2, 2)]",
+        *("x = 1 + 1" for _ in range(40)),
+        "self.layers = nn.ModuleList(self.layers)",
+    ]
+    unit = SourceUnit("main.py", net(*lines))
+    short = understand(unit, limits=Limits(steps=120, steps_per_root=60))
+    assert short.machine.stopped
+    assert list(rule.check(short)) == []
