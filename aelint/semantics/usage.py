@@ -236,14 +236,27 @@ def discarded_calls(program: Program) -> list[Call]:
 
 
 def _displayed(unit: SourceUnit) -> set[int]:
-    """The last expression of each cell of a notebook: its value is shown."""
+    """The last expression of each cell of a notebook, or of a script that was exported from one: its value is shown."""
     body = unit.tree.body
+    if _is_exported(unit):
+        return {id(s.value) for s in body if isinstance(s, ast.Expr) and _ends_a_cell(unit, s)}
     cells = [unit.origin(statement.lineno).cell for statement in body]
     return {
         id(statement.value)
         for statement, cell, following in zip(body, cells, [*cells[1:], None], strict=False)
         if isinstance(statement, ast.Expr) and cell is not None and cell != following
     }
+
+
+def _is_exported(unit: SourceUnit) -> bool:
+    """Whether `jupyter nbconvert` wrote the script: by the line that it starts with, or its marks of cells."""
+    return "# coding: utf-8" in unit.lines[:2] or any(line.startswith("# In[") for line in unit.lines)
+
+
+def _ends_a_cell(unit: SourceUnit, statement: ast.stmt) -> bool:
+    """Whether two empty lines follow: that is how far the cells of an exported notebook stand apart."""
+    last = statement.end_lineno or statement.lineno
+    return not any(line.strip() for line in unit.lines[last : last + 2])
 
 
 def _collect_statements(node: ast.AST, found: set[int]) -> None:

@@ -141,3 +141,11 @@ def test_silent_on_a_transfer_that_wakes_the_device():
 
 def test_silent_on_a_normalisation_that_runs_for_its_statistics():
     assert rows(rule, "import torch\nbn = torch.nn.BatchNorm1d(3)\nbn(torch.rand(8, 3))\n") == []
+
+
+def test_silent_on_what_a_script_that_was_exported_from_a_notebook_shows():
+    shown = HEAD + "\n\n\nx.tanh()\n\n\ny = x + 1\n"
+    assert rows(rule, shown) == [9]
+    assert rows(rule, "# coding: utf-8\n" + shown) == []
+    assert rows(rule, shown.replace("\n\n\ny", "\n\n\n# In[3]:\n\n\ny")) == []
+    assert rows(rule, "# coding: utf-8\n" + shown.replace("tanh()\n\n\n", "tanh()\n")) == [10]
