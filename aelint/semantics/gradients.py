@@ -19,8 +19,8 @@ _FLAT = frozenset(
     {"round", "floor", "ceil", "trunc", "sign", "argmax", "argmin", "heaviside", "gt", "ge", "lt", "le", "eq", "ne"}
 )
 """Operations whose derivative is zero wherever it exists."""
-_SHAPED_ALIKE = frozenset({"rand", "randn", "randint", "zeros", "ones", "empty", "full"})
-"""What is made anew: `randn_like(x)` takes nothing from x but its shape."""
+_SHAPED_ALIKE = frozenset({"rand", "randn", "randint", "zeros", "ones", "empty", "full", "arange", "linspace", "eye"})
+"""What is made anew: `randn_like(x)` takes nothing from x but its shape, `arange(len(x))` its size."""
 _SEVERING = frozenset({"detach", "numpy", "tolist", "tensor", "as_tensor", "from_numpy"})
 _REMADE = frozenset({"torch.tensor", "torch.as_tensor", "torch.from_numpy", "torch.Tensor", "torch.FloatTensor"})
 

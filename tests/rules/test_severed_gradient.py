@@ -210,3 +210,26 @@ for x in loader:
 """
     assert rows(rule, source.format(code="z + start")) == []
     assert rows(rule, source.format(code="z.data + start")) == [10]
+
+
+def test_numbers_that_are_counted_for_the_loss_are_not_where_the_gradient_ends():
+    source = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+def power_law(size, device):
+    k = torch.arange(1, size + 1, device=device)
+    return torch.tensor(k ** -0.25)
+
+net, prototypes = nn.Linear(8, 16), nn.Linear(16, 32, bias=False)
+optimizer = torch.optim.Adam([*net.parameters(), prototypes.weight])
+for x in torch.utils.data.DataLoader(torch.rand(64, 8), 8):
+    mean = F.softmax(net(x) @ prototypes.weight{data}.T, dim=-1).mean(0)
+    loss = F.kl_div(mean.log(), power_law(mean.shape[0], mean.device), reduction="sum")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+    assert rows(rule, source.format(data="")) == []
+    assert rows(rule, source.format(data=".data")) == [13]
