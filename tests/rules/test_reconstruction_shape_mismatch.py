@@ -93,3 +93,23 @@ loss = (conv(x) - x).pow(2).mean()
 """
     assert rows(rule, source) == []
     assert rows(broadcasting_loss, source) == [6]
+
+
+def test_silent_on_defaults_that_a_factory_completes():
+    source = """
+import torch
+import torch.nn as nn
+
+class AE(nn.Module):
+    def __init__(self, channels=3, out=5, width=8):
+        super().__init__()
+        self.channels = channels
+        self.encoder, self.decoder = nn.Conv2d(channels, width, 1), nn.Conv2d(width, out, 1)
+
+    def forward(self, images):
+        x = images.view(-1, self.channels, 16, 16)
+        return ((self.decoder(self.encoder(x)) - x) ** 2).mean()
+"""
+    assert rows(rule, source) == [13]
+    assert rows(rule, source + "def wide(**kwargs):\n    return AE(width=32, **kwargs)\n") == []
+    assert rows(rule, source + "def wide():\n    return AE(width=32)\n") == [13]

@@ -50,6 +50,7 @@ axes is left to the rule about broadcasting losses.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
@@ -60,8 +61,9 @@ from aelint.semantics.contradictions import last_layer
 from aelint.semantics.dims import Dim
 from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.operators.axes import differ
-from aelint.semantics.values import Object, Shape, Sym, Value
+from aelint.semantics.values import Instance, Object, Shape, Sym, Value
 from aelint.semantics.wording import layer_title, place, shape_text, size_text
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL105",
@@ -79,11 +81,25 @@ def check(program: Program) -> Iterator[Finding]:
         if prediction is None or target is None or not prediction.shape or not target.shape:
             continue
         axis = _wrong_axis(prediction.shape, target.shape)
-        if axis is None or not _is_reconstruction(prediction, target):
+        if axis is None or not _is_reconstruction(prediction, target) or _is_completed(program, comparison):
             continue
         if _where_sizes_part(prediction, axis) is None and _stretches_one(prediction.shape, target.shape):
             continue  # one is stretched over the other: the rule about broadcasting losses says so, at the same place
         yield _finding(program, comparison, prediction, target, axis)
+
+
+def _is_completed(program: Program, comparison: Comparison) -> bool:
+    """Whether the sizes are defaults of a network that is built with further arguments: `def base(**kwargs): return MAE(**kwargs)`."""
+    own = {n.cls.name for n in program.networks if n.symbolic and comparison.site.lies_in(_place_of(n))}
+    return any(
+        any(k.arg is None for k in call.keywords) and isinstance(call.func, ast.Name) and call.func.id in own
+        for unit in (program.files if own else ())
+        for call in every(ast.Call, unit.tree)
+    )
+
+
+def _place_of(network: Instance) -> Site:
+    return Site(network.cls.module.unit, network.cls.node)
 
 
 def _wrong_axis(shape: Shape, wanted: Shape) -> int | None:
