@@ -117,6 +117,8 @@ def mixed_with_itself(program: Program) -> Iterator[tuple[Sym, Site]]:
         for first, one in _factors(left):
             for second, other in _factors(right):
                 ends = isinstance(one, Sym) and one.tensor is not False and _same(one) is _same(other)
+                # One of them without its gradient: the weight says where gradients pass.
+                ends = ends and _is_cut(one) == _is_cut(other)
                 if ends and (_complements(first, second) or _complements(second, first)):
                     yield node, _second_name(node.site) or node.site
 
@@ -137,15 +139,25 @@ def _complements(rest: Value, weight: Value) -> bool:
 
 def _same(value: Value) -> Value:
     """The tensor behind copies and flags that change none of its values."""
+    return _steps(value)[-1]
+
+
+def _is_cut(value: Value) -> bool:
+    """Whether gradients end between the tensor and the value."""
+    return any(isinstance(step, Sym) and step.op == "detach" for step in _steps(value))
+
+
+def _steps(value: Value) -> list[Value]:
+    steps = [value]
     for _ in range(10):
-        match value:
+        match steps[-1]:
             case Sym(op=op, inputs=(inner, *_)) if op in _KEPT:
-                value = inner
+                steps.append(inner)
             case Sym(op="call", attrs={"callee": External(name="torch.autograd.Variable")}, inputs=(inner, *_)):
-                value = inner
+                steps.append(inner)
             case _:
                 break
-    return value
+    return steps
 
 
 def _weight(point: Value) -> Sym | None:

@@ -120,6 +120,7 @@ def walk(encoder, decoder, first, second):
         ("b = a.roll(1, 0)", "(1 - t) * a + t * b"),
         ("b = a", "(1 - t) * a + t * second"),
         ("b = a", "a + t * b"),
+        pytest.param("b = a.detach()", "(1 - t) * a + t * b", id="the weight says where gradients pass"),
     ],
 )
 def test_silent_on_two_ends(end, point):
@@ -129,6 +130,10 @@ def test_silent_on_two_ends(end, point):
 @pytest.mark.parametrize("point", ["(1 - t) * a + t * b", "b * t + a * (1 - t)", "t * a + (1.0 - t) * b"])
 def test_one_end_twice(point):
     assert rows(rule, WALK.format(end="b = a", point=point)) == [6]
+
+
+def test_one_end_twice_without_gradients():
+    assert rows(rule, WALK.format(end="b = a.detach()", point="(1 - t) * a.detach() + t * b")) == [7]
 
 
 def test_one_name_twice():
