@@ -17,7 +17,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding
 from aelint.semantics.usage import has_parameters
 from aelint.semantics.values import Function, Object, Sym
-from aelint.syntax.walk import every, walk
+from aelint.syntax.walk import every, once_per_node, walk
 
 __all__ = ["Idle", "idle_outputs", "overwritten_outputs"]
 
@@ -84,10 +84,12 @@ def _spread(program: Program) -> set[int]:
 
 
 def _is_printed(binding: Binding) -> bool:
-    """Whether what was bound is a number for the reader: made with numpy, or shown in an f-string of the function."""
+    """Whether what was bound is for the reader: made with numpy, shown in an f-string, or alone at the end of a cell."""
     if any(one.op == "numpy" for value in parts(binding.value) for one in ancestors(value)):
         return True
     function = binding.context.function
+    if function is None and binding.name in _shown(binding.site.unit.tree):
+        return True
     texts = every(ast.JoinedStr, function.node) if function is not None else ()
     return any(isinstance(n, ast.Name) and n.id == binding.name for text in texts for n in walk(text))
 
@@ -125,3 +127,10 @@ def _is_replaced(function: Function, binding: Binding) -> bool:
         return False
     stores = (d for d in dead_stores(function.node) if d.target is binding.site.node)
     return any(d.overwritten is not None and isinstance(d.value, ast.Call) for d in stores)
+
+
+@once_per_node
+def _shown(module: ast.AST) -> frozenset[str]:
+    """Names that are a whole statement of the module: a notebook shows their values."""
+    body = getattr(module, "body", [])
+    return frozenset(s.value.id for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Name))

@@ -254,3 +254,19 @@ def test_silent_on_outputs_that_are_spread_over_the_arguments_of_a_call():
     named = "mean, spread = found\n    pairs = [*zip(*spread)]\n    extra = 0"
     assert rows(rule, SPREAD.replace("{use}", named)) == []
     assert rows(rule, SPREAD.replace("{use}", named.replace("pairs = [*zip(*spread)]", "pairs = []"))) == [16]
+
+
+def test_silent_on_a_prediction_that_a_notebook_shows():
+    source = """
+import torch
+from torch import nn
+model, other = nn.Linear(4, 1), nn.Linear(4, 1)
+optimizer = torch.optim.Adam([*model.parameters(), *other.parameters()])
+predicted = other(torch.rand(3, 4))[:, 0]
+{show}
+loss = model(torch.rand(3, 4)).mean()
+loss.backward()
+optimizer.step()
+"""
+    assert rows(rule, source.format(show="predicted")) == []
+    assert rows(rule, source.format(show="pass")) == [6]
