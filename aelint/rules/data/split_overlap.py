@@ -185,9 +185,10 @@ def _edges(program: Program) -> Iterator[Finding]:
 
 def _scaled_apart(program: Program) -> Iterator[Finding]:
     for found in scaled_apart(program):
+        trained = f"`{found.training}` ({place(found.other, found.site)})"
         message = (
-            f"the scale of `{found.held_out}` is measured on itself, as that of `{found.training}` is {place(found.other, found.site)}: the same "
-            "reading gets different values in the two; fit to the training data, and only transform held-out data"
+            f"the scale of `{found.held_out}` is measured on itself, and that of {trained} on itself: one reading gets different "
+            "values in the two; fit to the training data, and only transform held-out data"
         )
         yield Finding(found.site, message, (Note(found.other, f"`{found.training}` is scaled here"),))
 
