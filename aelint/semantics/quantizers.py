@@ -14,6 +14,7 @@ from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import RESHAPES, ancestors, origins, source, through_reshapes
 from aelint.semantics.memo import per_program
 from aelint.semantics.operators.api import to_number
+from aelint.semantics.operators.axes import items
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Sym, Value
@@ -25,6 +26,7 @@ __all__ = [
     "Lookup",
     "differences",
     "is_encoded",
+    "is_straight_through",
     "latent_gradient",
     "linear",
     "lookups",
@@ -225,32 +227,43 @@ _DEEP = 15
 """Joins within joins are looked into twice."""
 
 
-def linear(value: Value, depth: int = 0) -> Linear | None:
-    """A tensor as a sum of tensors, None where it is more than that or joined from branches that differ in more than layout."""
+def linear(value: Value, depth: int = 0, part: int | None = None) -> Linear | None:
+    """A tensor as a sum of tensors, None where it is more than that or joined from branches that differ in more than layout.
+
+    With `part`, that one of the tensors that were stacked stands for the stack.
+    """
     if to_number(value) is not None or value is None:
         return {}
     if not isinstance(value, Sym) or depth > 40:
         return None
     if value.op == "phi":
-        forms = [linear(one, depth + _DEEP) for one in alternatives(value)]
+        forms = [linear(one, depth + _DEEP, part) for one in alternatives(value)]
         return forms[0] if all(form == forms[0] for form in forms) else None
     left, right = value.attrs.get("input"), value.attrs.get("other")
     match value.op:
         case "add" | "sub" if "input" in value.attrs and value.attrs.get("alpha", 1) == 1:
-            return _sum(linear(left, depth + 1), linear(right, depth + 1), 1.0 if value.op == "add" else -1.0)
+            return _sum(
+                linear(left, depth + 1, part), linear(right, depth + 1, part), 1.0 if value.op == "add" else -1.0
+            )
         case "neg":
-            return _scaled(linear(left, depth + 1), -1.0)
+            return _scaled(linear(left, depth + 1, part), -1.0)
         case "mul" | "truediv" if (factor := to_number(right)) is not None and isinstance(left, Sym) and factor:
-            return _scaled(linear(left, depth + 1), factor if value.op == "mul" else 1 / factor)
+            return _scaled(linear(left, depth + 1, part), factor if value.op == "mul" else 1 / factor)
         case "mul" if (factor := to_number(left)) is not None and isinstance(right, Sym):
-            return _scaled(linear(right, depth + 1), factor)
+            return _scaled(linear(right, depth + 1, part), factor)
         case "detach":
-            inner = linear(source(value), depth + 1)
+            inner = linear(source(value), depth + 1, part)
             return None if inner is None else {key: Coefficients(c.value, 0.0, c.tensor) for key, c in inner.items()}
         case op if op in RESHAPES and isinstance(source(value), Sym):
-            return linear(source(value), depth + 1)
+            return linear(source(value), depth + 1, part)
+        case "stack" if part is not None and part < len(stacked := _stacked(value)):
+            return linear(stacked[part], depth + 1, part)
         case _:
             return {value.id: Coefficients(1.0, 1.0, value)}
+
+
+def _stacked(value: Sym) -> tuple[Value, ...]:
+    return items(value.attrs.get("tensors")) or ()
 
 
 def _sum(left: Linear | None, right: Linear | None, sign: float) -> Linear | None:
@@ -276,32 +289,58 @@ _COMPARISONS = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 def differences(program: Program) -> list[Difference]:
     """Every term that measures how far quantised vectors are from their latents."""
     taken = lookups(program)
+    measured = _measured_for_choice(program) if taken else frozenset()
     found: list[Difference] = []
     for node in nodes(program) if taken else ():
-        form = _compared(node)
-        if form is None:
-            continue
-        # A residual quantiser subtracts what it took before: the term is about the vectors taken last.
-        lookup = max((one for one in taken if one.node.id in form), key=lambda one: one.node.id, default=None)
-        if lookup is None:
-            continue
-        vectors = form[lookup.node.id]
-        against = [form[z.id] for z in lookup.latents if z.id in form and form[z.id].value * vectors.value < 0]
-        if against:
-            found.append(Difference(node, lookup, vectors, against[0]))
+        if node.id not in measured:
+            found.extend(d for form in _compared(node) if (d := _difference(node, form, taken)) is not None)
     return found
 
 
-def _compared(node: Sym) -> Linear | None:
+def _difference(node: Sym, form: Linear, taken: list[Lookup]) -> Difference | None:
+    # A residual quantiser subtracts what it took before: the term is about the vectors taken last.
+    lookup = max((one for one in taken if one.node.id in form), key=lambda one: one.node.id, default=None)
+    if lookup is None:
+        return None
+    vectors = form[lookup.node.id]
+    against = [form[z.id] for z in lookup.latents if z.id in form and form[z.id].value * vectors.value < 0]
+    return Difference(node, lookup, vectors, against[0]) if against else None
+
+
+def _measured_for_choice(program: Program) -> frozenset[int]:
+    """Ids of what serves the choice of the nearest vector alone: no gradient comes back from there."""
+    used = consumers(program)
+    only: set[int] = set()
+    for node in reversed(nodes(program)):
+        users = used.get(node.id, ())
+        if users and all(u.op in {"argmin", "argmax"} or u.id in only for u in users):
+            only.add(node.id)
+    return frozenset(only)
+
+
+def _compared(node: Sym) -> list[Linear]:
+    """A distance as the sums of tensors whose distance from zero it is: one, or one for each of the tensors of a stack."""
     match node:
         case Sym(op=op, attrs={"input": left, "target": right}) if op in _COMPARISONS:
-            return _sum(linear(left), linear(right), -1.0)
-        case Sym(op="pow", attrs={"input": Sym(op="sub") as inner, "exponent": 2 | 2.0}):
-            return linear(inner)
-        case Sym(op="square" | "norm" | "abs", attrs={"input": Sym(op="sub") as inner}):
-            return linear(inner)
+            pass
+        case (
+            Sym(op="pow", attrs={"input": Sym(op="sub", attrs={"input": left, "other": right}), "exponent": 2 | 2.0})
+            | Sym(op="square" | "norm" | "abs", attrs={"input": Sym(op="sub", attrs={"input": left, "other": right})})
+        ):
+            pass
         case _:
-            return None
+            return []
+    count = _stack_size(left)
+    parts = range(count) if count and count == _stack_size(right) else (None,)
+    forms = (_sum(linear(left, part=k), linear(right, part=k), -1.0) for k in parts)
+    return [form for form in forms if form is not None]
+
+
+def _stack_size(value: Value) -> int:
+    """How many tensors were stacked to what a distance is taken of, 0 if it is no stack."""
+    while isinstance(value, Sym) and (value.op in RESHAPES or value.op == "detach"):
+        value = source(value)
+    return len(_stacked(value)) if isinstance(value, Sym) and value.op == "stack" else 0
 
 
 @dataclass(slots=True)
@@ -355,6 +394,15 @@ def latent_gradient(form: Linear, lookup: Lookup) -> float:
         ):
             total += c.gradient
     return total
+
+
+def is_straight_through(value: Sym, lookup: Lookup) -> bool:
+    """Whether it has the value of the vectors, and hands its gradient to their latent alone."""
+    form = linear(value) if value.op in {"add", "sub"} else None
+    vectors = None if form is None else form.get(lookup.node.id)
+    if form is None or vectors is None or (vectors.value, vectors.gradient) != (1.0, 0.0):
+        return False
+    return any(form[z.id].value == 0 and form[z.id].gradient == 1 for z in lookup.latents if z.id in form)
 
 
 def rewritten(program: Program, table: Object | Sym) -> bool:

@@ -89,3 +89,66 @@ def test_residual_quantiser():
     """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("F.mse_loss(q, rest.detach())", "F.mse_loss(q.detach(), rest)")) == [13]
+
+
+APART = """
+import torch
+from torch import nn
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codebook = nn.Embedding(32, 8)
+
+    def forward(self, z):
+        distance = ((z.unsqueeze(1) - self.codebook.weight) ** 2).sum(-1)
+        q = self.codebook(distance.detach().argmin(1))
+        out = z + (q - z).detach()
+        return {result}
+
+def quantisation(query, value):
+    codebook = ((query.detach() - value) ** 2).sum(-1)
+    return codebook + 0.25 * ((query - value.detach()) ** 2).sum(-1)
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.levels = nn.ModuleList([Quantizer() for _ in range(3)])
+        self.encoder = nn.Linear(20, 8)
+
+    def forward(self, x):
+        rest = self.encoder(x)
+        taken, rests = [], []
+        for level in self.levels:
+            rests.append(rest)
+            one = level(rest)
+            taken.append(one)
+            rest = rest - one.detach()
+        return {loss}
+
+model = Model()
+loss = model(torch.rand(64, 20)).mean()
+"""
+STACKED = "quantisation(torch.stack(rests, -1).transpose(1, 2), torch.stack(taken, -1).transpose(1, 2))"
+
+
+def test_silent_on_stacked_vectors_as_they_were_taken():
+    assert rows(rule, APART.format(result="q", loss=STACKED)) == []
+
+
+@pytest.mark.parametrize(
+    "loss", [STACKED, "sum(quantisation(r, t) for r, t in zip(rests, taken))", "quantisation(rests[0], taken[0])"]
+)
+def test_term_of_another_function_on_straight_through_vectors(loss):
+    assert rows(rule, APART.format(result="out", loss=loss)) == [13]
+
+
+def test_term_of_another_function_that_could_have_the_vectors():
+    source = APART.replace("one = level(rest)", "one, plain = level(rest)")
+    assert rows(rule, source.format(result="out, q", loss=STACKED)) == [17]
+
+
+def test_silent_on_the_distances_that_the_choice_is_made_of():
+    # Nothing is said of terms: there may be one where the vectors are returned to.
+    source = APART[: APART.index("def quantisation")].format(result="q.detach()")
+    assert rows(rule, source) == []

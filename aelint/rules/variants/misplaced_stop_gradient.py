@@ -68,9 +68,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.quantizers import Difference, differences, lookups, reaches_gradient, rewritten
+from aelint.semantics.graph import parts
+from aelint.semantics.lineage import ancestors, through_reshapes
+from aelint.semantics.quantizers import (
+    Difference,
+    differences,
+    is_straight_through,
+    lookups,
+    reaches_gradient,
+    rewritten,
+)
+from aelint.semantics.wording import place
+from aelint.syntax.walk import holds
 
 RULE = Rule(
     code="AEL702",
@@ -84,7 +95,7 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for terms that go the wrong way, else for codebooks that nothing moves."""
     terms = [t for t in differences(program) if t.node.site is not None]
-    wrong = [Finding(t.node.site, fault, _notes(t)) for t in terms if t.node.site and (fault := _direction(t))]
+    wrong = [_misdirected(program, t, t.node.site, fault) for t in terms if t.node.site and (fault := _direction(t))]
     yield from wrong or _unmoved(program, terms)
 
 
@@ -98,6 +109,26 @@ def _direction(term: Difference) -> str | None:
     if vectors.value * vectors.gradient < 0:
         return "this term pushes the codebook away from the latents: the gradients of its two sides have the wrong sign"
     return None
+
+
+def _misdirected(program: Program, term: Difference, site: Site, fault: str) -> Finding:
+    """At the term, or where nothing but the straight-through output is handed to the function that computes it."""
+    made = next((n.site for n in ancestors(term.node) if n.site and is_straight_through(n, term.lookup)), None)
+    if made is None or _in_reach(program, term, made, site):
+        return Finding(site, fault, _notes(term))
+    message = (
+        f"the term of {place(site, made)} is given this straight-through output: the codebook gets no gradient from it, and the encoder "
+        "is pushed away from its code; give it the vectors as they were taken from the codebook"
+    )
+    return Finding(made, message, (*_notes(term), Note(site, "the term is computed here")))
+
+
+def _in_reach(program: Program, term: Difference, made: Site, site: Site) -> bool:
+    """Whether the vectors as they were taken can be had at the term: one function holds both, or some function returns them."""
+    if any(holds(f.node, made.node) and holds(f.node, site.node) for f in program.own_functions):
+        return True
+    taken = term.lookup.node
+    return any(through_reshapes(v) is taken for r in program.returns for v in parts(r.value))
 
 
 def _unmoved(program: Program, terms: list[Difference]) -> Iterator[Finding]:
