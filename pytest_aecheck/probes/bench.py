@@ -262,20 +262,42 @@ class Bench:
         return model(*given)
 
     def _is_called_otherwise(self, model: Any, batch: Any) -> bool:
-        """Whether the loss calls the model with other parts of the batch, or with the parts otherwise put together.
+        """Whether the loss calls the model with other parts of the batch, or brings them into another form first.
 
-        A batch of several tensors may hold targets, masks and lengths in any order. What the loss computes before the
-        call, as a denoiser's noisy input, is no part of the batch and tells nothing.
+        A batch of several tensors may hold targets, masks and lengths in any order. Images may be flattened on the way, and
+        the model may not take them as they are. What it takes in either form, as a sequence without its end, tells nothing.
         """
-        if self.declared.loss is None or self.declared.reconstruct is not None or not isinstance(batch, list | tuple):
+        if self.declared.loss is None or self.declared.reconstruct is not None or isinstance(batch, Mapping):
             return False
+        called = self._first_call(model, batch)
+        given = tensors_of(leading(model.forward, batch))
+        if not called:
+            return False
+        if {id(t) for t in tensors_of(batch)}.issuperset(id(t) for t in called):
+            return [id(t) for t in called] != [id(t) for t in given]
+        return [t.shape for t in called] != [t.shape for t in given] and not self._takes_as_it_is(model, batch)
+
+    def _takes_as_it_is(self, model: Any, batch: Any) -> bool:
+        mode = model.training
+        try:
+            with preserved(), torch.no_grad(), seeded(self.declared.seed):
+                model.eval()(*leading(model.forward, batch))
+        except Exception:  # noqa: BLE001 - whatever the model has against it
+            return False
+        finally:
+            model.train(mode)
+        return True
+
+    def _first_call(self, model: Any, batch: Any) -> list[Any]:
+        """The tensors that the loss hands to the model at first; none if it does not call it."""
         seen: list[Any] = []
 
         def keep(_module: Any, arguments: Any, named: Any) -> None:
-            seen.append((arguments, named))
+            seen.extend(tensors_of((arguments, named)))
             raise _SeenError
 
         handle = model.register_forward_pre_hook(keep, with_kwargs=True)
+        assert self.declared.loss is not None
         try:
             with preserved(), torch.no_grad(), seeded(self.declared.seed):
                 self.declared.loss(model, batch)
@@ -283,14 +305,7 @@ class Bench:
             pass
         finally:
             handle.remove()
-        if not seen:
-            return False
-        called, held = [id(t) for t in tensors_of(seen[0])], {id(t) for t in tensors_of(batch)}
-        return (
-            bool(called)
-            and held.issuperset(called)
-            and called != [id(t) for t in tensors_of(leading(model.forward, batch))]
-        )
+        return seen
 
     def _called_by_loss(self, model: Any, batch: Any) -> Any:
         """The output of a model that needs more than the batch holds: the loss knows what (a condition, a mask)."""

@@ -255,3 +255,26 @@ class GatedDraw(VAE):
 
 def test_gates_that_are_drawn_beside_the_code_are_part_of_it():
     assert verdict(GatedDraw, loss=elbo).status == "passed"
+
+
+class SeesFirst(VAE):
+    """The first third of the input is the decoder's condition."""
+
+    shown = 6
+
+    def __init__(self):
+        super().__init__()
+        self.decoder = nn.Sequential(nn.Linear(4 + self.shown, 32), nn.Tanh(), nn.Linear(32, 20))
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decoder(torch.cat([reparameterize(mu, logvar), x[:, : self.shown]], 1)), mu, logvar
+
+
+class SeesMost(SeesFirst):
+    shown = 16
+
+
+@pytest.mark.parametrize(("model", "status"), [(SeesFirst, "warned"), (SeesMost, "failed")])
+def test_a_part_of_the_input_may_be_a_condition(model, status):
+    assert verdict(model, loss=elbo).status == status

@@ -11,7 +11,7 @@ from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
 from pytest_aecheck.probes.bench import Bench
-from tests.plugin.zoo import MLP, VAE, elbo, images, mse, vectors
+from tests.plugin.zoo import MLP, VAE, elbo, images, mse, series, vectors
 
 
 def checked(model, batch=vectors, **declared):
@@ -428,3 +428,36 @@ def test_a_model_whose_parts_only_the_loss_calls_is_watched_there(between, statu
     report = run_checks(AESpec(lambda: Parts(*between), vectors, loss=of_parts))
     assert report["AEC113"].status == status
     assert [v.code for v in report.failed] == (["AEC113"] if between == () else [])
+
+
+class Flat(MLP):
+    """Takes images as vectors; what makes vectors of them stands in the loss."""
+
+    def __init__(self):
+        super().__init__(256)
+
+
+def flattened(model, x):
+    x = x.flatten(1)
+    return F.mse_loss(model(x + 0.01 * torch.randn_like(x)), x)
+
+
+def test_images_that_the_loss_flattens_are_no_fault_of_the_model():
+    report = run_checks(AESpec(Flat, images, loss=flattened))
+    assert [str(verdict) for verdict in report.failed] == []
+
+
+class Predicting(nn.Module):
+    """Any length of sequence will do."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = nn.GRU(2, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.steps(x)[0]
+
+
+def test_a_model_that_takes_the_whole_batch_is_called_with_it():
+    bench = Bench(AESpec(Predicting, series, loss=lambda model, x: F.mse_loss(model(x[:, :-1]), x[:, 1:])))
+    assert bench.call(bench.model, bench.batch(3, 0)).shape == bench.batch(3, 0).shape

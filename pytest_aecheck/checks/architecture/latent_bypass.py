@@ -13,7 +13,8 @@ whatever is done with codes afterwards (generation, retrieval, detection of anom
 
 In an autoencoder `∂x̂/∂x` with the code held constant is exactly zero. It fails if it is not, the code is drawn from a
 posterior, and elements of the reconstruction depend on the very elements that they reconstruct. It warns where the code
-is only known as the decoder's input, where the decoder is handed a second tensor, where activations of the encoder come in
+is only known as the decoder's input, where the decoder is handed a second tensor, where at most half of the elements see
+themselves (the first frame of a film as a condition), where activations of the encoder come in
 at two places or more, as in a U-Net, and the loss compares with something else than the model's input (a U-Net that translates is built
 so on purpose; one that reconstructs has no use for its code), or where the derivatives have rank two
 or less, as those of a mean and a scale that are taken off before and put back after. It also fails, whatever the code is, where each
@@ -50,6 +51,8 @@ CHECK = Check(
 _STATISTICS = 2
 """Rank of what a mean and a scale of the input can contribute."""
 
+_PART = 0.5
+"""Share of the elements that may see themselves where a part of the input, the first frame say, is the decoder's condition."""
 _U_NET = 2
 """Places at which the decoder takes in activations of the encoder."""
 
@@ -78,7 +81,10 @@ def judge(observations: Observations) -> Verdict:
             **numbers,
         )
     translates = bypass.joins >= _U_NET and not bypass.target_is_input
-    certain = bypass.drawn and bypass.decoder_inputs <= 1 and bypass.rank > _STATISTICS and not translates
+    conditioned = bypass.own <= _PART * bypass.elements
+    certain = (
+        bypass.drawn and bypass.decoder_inputs <= 1 and bypass.rank > _STATISTICS and not (translates or conditioned)
+    )
     say = CHECK.failed if certain else CHECK.warned
     return say(
         f"with the code ({bypass.where}) held constant the reconstruction still changes with the input, by up to "
