@@ -221,9 +221,7 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
     match value, index:
         case Sym(op="phi"), _ if not value.tensor:
             # Which of them it is may hang together with what leads here: `loss, _ = self.loss_fn(...)` of one kind only.
-            with frame.machine.guessing():
-                found = [item(frame, v, index, node) for v in alternatives(value) if v is not None]
-            return merge(found)
+            return _of_alternatives(frame, value, index, node)
         case Sym(op="shape", inputs=(tensor,)), int() if isinstance(tensor, Sym):
             return size_of(tensor, index)
         case ((tuple() | ListValue() | str()), (int() | slice())):
@@ -257,6 +255,19 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
         # Two reads of one item of an unknown container are the same value.
         return value.attrs.setdefault(f"[{index!r}]", result)
     return _picked(frame, value, index, result) if isinstance(value, ListValue) and isinstance(index, Sym) else result
+
+
+def _of_alternatives(frame: Frame, value: Sym, index: Value, node: ast.AST) -> Value:
+    """The item of whichever it is; the same each time, as long as one of several tensors is meant, which do not change."""
+    known = frame.machine.chosen.get((value.id, index.id)) if isinstance(index, Sym) else None
+    if known is not None:
+        return known
+    given = [v for v in alternatives(value) if v is not None]
+    with frame.machine.guessing():
+        found = merge([item(frame, v, index, node) for v in given])
+    if isinstance(index, Sym) and all(isinstance(v, Sym) for v in given):
+        frame.machine.chosen[value.id, index.id] = found
+    return found
 
 
 def _picked(frame: Frame, value: ListValue, index: Sym, result: Sym) -> Sym:

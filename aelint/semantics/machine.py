@@ -83,6 +83,8 @@ class Machine:
     """True if some part took more steps than allowed: that something was not seen does not say that it is not there."""
     picked: dict[tuple[int, int], tuple[ListValue, list[Value], Sym]] = field(default_factory=dict)
     """What an unknown index picked from a list, as the list was then: asked again, it picks the same."""
+    chosen: dict[tuple[int, int], Value] = field(default_factory=dict)
+    """What an unknown index gave of one of several tensors."""
     assumptions: dict[str, tuple[Value, Site]] = field(default_factory=dict)
     """Defaults of the command line that stand for what a user passes, and where they are declared."""
 

@@ -247,3 +247,18 @@ def test_silent_on_codes_that_are_taken_from_lists_by_the_same_index():
     """
     assert rows(rule, source) == []
     assert rows(rule, source.replace(" - logvars[i].exp()", "")) == [11]
+
+
+def test_silent_on_codes_of_one_of_two_models_that_are_taken_by_the_same_index():
+    source = """
+        import torch
+        if args.large:
+            model = load("large")
+        else:
+            model = make("small")
+        recon, mu, logvar = model(x)
+        for i in range(model.k):
+            loss = -0.5 * torch.sum(1 + logvar[i] - mu[i].pow(2) - logvar[i].exp(), dim=1).mean()
+    """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace(" - logvar[i].exp()", "")) == [9]
