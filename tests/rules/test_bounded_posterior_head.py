@@ -159,3 +159,48 @@ def test_silent_by_hand(mean: str, scale: str) -> None:
 )
 def test_fires_by_hand(mean: str, scale: str, found: list[int]) -> None:
     assert rows(rule, BY_HAND.format(mean=mean, scale=scale)) == found
+
+
+BLOCKS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Conv(nn.Module):
+    def __init__(self, c_in, c_out, activation=F.relu):
+        super().__init__()
+        self.conv = nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.activation = activation
+
+    def forward(self, x):
+        x = self.conv(x)
+        return x if self.activation is None else self.activation(x)
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = Conv(1, 8)
+        self.mean = Conv(8, 2, activation=None)
+        self.logvar = Conv(8, 2{given})
+        self.up = nn.Conv2d(2, 1, 1)
+
+    def forward(self, x):
+        h = self.body(x)
+        mean, logvar = self.mean(h), self.logvar(h)
+        return self.up(mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)), mean, logvar
+
+def loss(model, x):
+    y, mean, logvar = model(x)
+    return F.mse_loss(y, x) - 0.5 * torch.mean(1 + logvar - mean.pow(2) - logvar.exp())
+
+loss(Encoder(), torch.rand(4, 1, 8, 8))
+"""
+
+
+def test_silent_on_a_block_that_is_told_to_end_without_activation():
+    assert rows(rule, BLOCKS.format(given=", activation=None")) == []
+
+
+@pytest.mark.parametrize("given", ["", ", F.relu", ", activation=torch.sigmoid"])
+def test_the_activation_of_a_block_is_chosen_where_it_is_built(given):
+    assert rows(rule, BLOCKS.format(given=given)) == [21]

@@ -68,6 +68,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics.algebra import Algebra, algebra_of
+from aelint.semantics.builders import built_at
 from aelint.semantics.formulas import Leaf
 from aelint.semantics.lineage import RESHAPES, ancestors, depends_on
 from aelint.semantics.objectives import objectives
@@ -108,7 +109,7 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         if one.law.head.id not in read and one.law.kind != "logvar":
             continue
-        yield from _heads(algebra, one)
+        yield from _heads(program, algebra, one)
 
 
 def _is_code(program: Program, one: Posterior, drawn: set[int]) -> bool:
@@ -125,7 +126,7 @@ _GIVEN = frozenset({"param", "batch", "element", "call", "name"})
 """What may be data."""
 
 
-def _heads(algebra: Algebra, one: Posterior) -> Iterator[Finding]:
+def _heads(program: Program, algebra: Algebra, one: Posterior) -> Iterator[Finding]:
     assert one.law is not None
     mean = _activation(algebra, one.mean, _ON_MEAN)
     scale = _activation(algebra, one.law.head, _ON_LOG_VARIANCE)
@@ -137,7 +138,9 @@ def _heads(algebra: Algebra, one: Posterior) -> Iterator[Finding]:
             f"the {words} of this posterior ends in {activation.op}, so it is {ranges[activation.op]}; "
             "a linear head can express every posterior"
         )
-        yield Finding(activation.site, message, (Note(one.site, "the sample that uses it"),))
+        built = built_at(program, activation)
+        notes = (Note(activation.site, f"the {activation.op}"),) if built is not None else ()
+        yield Finding(built or activation.site, message, (*notes, Note(one.site, "the sample that uses it")))
 
 
 def _activation(algebra: Algebra, head: Value, ranges: dict[str, str]) -> Sym | None:
