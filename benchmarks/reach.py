@@ -21,7 +21,8 @@ from aelint.engine.project import Project
 from aelint.semantics import Program, understand
 from aelint.semantics.dims import Poly
 from aelint.semantics.kinds import is_network
-from aelint.semantics.objectives import LOSSES, Objective, objectives
+from aelint.semantics.losses import LOSSES
+from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import to_dim
 from aelint.semantics.values import DictValue, Instance, ListValue, Sym, Value
