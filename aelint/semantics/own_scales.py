@@ -11,16 +11,16 @@ from aelint.rule import Site
 from aelint.semantics.batches import is_held_out_name, is_training_name
 from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.program import Program
+from aelint.semantics.scaling import PREPROCESSING
 from aelint.semantics.trace import Call, Event
 from aelint.semantics.values import External, Function, Object, Sym, Value
 from aelint.syntax.names import last_name
 
 __all__ = ["ScaledApart", "scaled_apart"]
 
-_PACKAGE = "sklearn.preprocessing."
 _FITS = frozenset({"fit", "fit_transform"})
 _SCALERS = frozenset({"MaxAbsScaler", "MinMaxScaler", "PowerTransformer", "QuantileTransformer", "RobustScaler", "StandardScaler"})  # fmt: skip
-_FUNCTIONS = frozenset({"sklearn.preprocessing." + f for f in ("scale", "minmax_scale", "robust_scale")})
+_FUNCTIONS = frozenset({PREPROCESSING + f for f in ("scale", "minmax_scale", "robust_scale")})
 _STATISTICS = frozenset({"amax", "amin", "max", "mean", "min"})
 _CASTS = frozenset(
     {"nan_to_num", "array", "asarray", "ascontiguousarray", "as_tensor", "astype", "copy", "from_numpy", "tensor"}
@@ -53,7 +53,8 @@ class _Fit:
 def scaled_apart(program: Program) -> Iterator[ScaledApart]:
     """Held-out data beside training data of the same kind, each scaled by what was measured on itself; each once."""
     seen: set[tuple[int, int]] = set()
-    for fits in (list(_fitted(program)), list(_scaled(program)), list(_bound(program))):
+    fitted = {id(c.receiver): c for c in program.calls if _fits(c)}
+    for fits in (list(_fitted(program)), list(_scaled(program, fitted)), list(_bound(program, fitted))):
         training = [f for f in fits if is_training_name(f.name)]
         for mine in fits:
             row = (id(mine.event.site.unit), mine.event.site.row)
@@ -81,9 +82,8 @@ def _fitted(program: Program) -> Iterator[_Fit]:
             yield _Fit(name, call.args[0], call, call.context.function, call.receiver)
 
 
-def _scaled(program: Program) -> Iterator[_Fit]:
+def _scaled(program: Program, fits: dict[int, Call]) -> Iterator[_Fit]:
     """What functions of the project scale by its own statistics."""
-    fits = {id(c.receiver): c for c in program.calls if _fits(c)}
     for call, name in _named(program):
         if isinstance(call.callee, Function) and (data := _measured(call.result, fits)) is not None:
             yield _Fit(name, data, call, call.context.function)
@@ -103,7 +103,7 @@ def _fits(call: Call) -> bool:
 
 
 def _is_scaler(value: Value) -> bool:
-    return isinstance(value, Object) and value.name.startswith(_PACKAGE) and value.class_name in _SCALERS
+    return isinstance(value, Object) and value.name.startswith(PREPROCESSING) and value.class_name in _SCALERS
 
 
 def _name(node: ast.expr) -> str:
@@ -123,9 +123,8 @@ def _name(node: ast.expr) -> str:
             return last_name(node)
 
 
-def _bound(program: Program) -> Iterator[_Fit]:
+def _bound(program: Program, fits: dict[int, Call]) -> Iterator[_Fit]:
     """Names of data that was scaled by its own statistics."""
-    fits = {id(c.receiver): c for c in program.calls if _fits(c)}
     for binding in program.bindings:
         if is_held_out_name(binding.name) or is_training_name(binding.name):
             data = _measured(binding.value, fits)

@@ -87,19 +87,17 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _hinges(program: Program) -> Iterator[Finding]:
-    """Hinge losses `relu(1 + score)` whose score is never negative, each place once."""
-    found: dict[int, Finding] = {}
+    """Hinge losses `relu(1 + score)` whose score is never negative."""
     for call in program.calls_to("relu"):
         squashed = _squashed(_raised(call.bound.get("input")))
-        if squashed is None or call.context.speculative or id(call.site.node) in found:
+        if squashed is None or call.context.speculative:
             continue
         message = (
             f"this hinge wants scores below -1, but its input is the output of a {squashed.op} ({place(squashed.site, call.site)}), "
             f"which is never negative: `relu` changes nothing. Drop the {squashed.op}"
         )
         notes = (Note(squashed.site, f"the {squashed.op} that comes before the hinge"),) if squashed.site else ()
-        found[id(call.site.node)] = Finding(call.site, message, notes, severity=Severity.WARNING)
-    yield from found.values()
+        yield Finding(call.site, message, notes, severity=Severity.WARNING)
 
 
 def _raised(value: Value) -> Value:
