@@ -10,6 +10,7 @@ from dataclasses import replace
 from aelint.rule import Finding, Note, Site
 from aelint.semantics.program import Program
 from aelint.semantics.values import ClassValue, Function, Value
+from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, walk
 
 __all__ = ["with_assumptions"]
@@ -79,6 +80,6 @@ def _parameters(callee: Value) -> list[str]:
         case ClassValue() if isinstance(callee.find("__init__"), Function):
             return _parameters(callee.find("__init__"))[1:]
         case Function(node=node):
-            return [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+            return positional(node)
         case _:
             return []

@@ -30,6 +30,7 @@ from aelint.semantics.values import (
     Value,
     is_constant,
 )
+from aelint.syntax.signatures import FunctionNode, defaults, positional
 from aelint.syntax.walk import once_per_node, own_nodes
 
 __all__ = ["Super", "call", "call_function", "defaults_of", "super_of"]
@@ -247,17 +248,17 @@ def _is_generator(node: ast.AST) -> bool:
 
 def _bind_arguments(frame: Frame, function: Function, args: tuple[Value, ...], kwargs: dict[str, Value]) -> None:
     spec = function.node.args
-    names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    names = positional(function.node)
     keyword_only = [a.arg for a in spec.kwonlyargs]
-    positional: list[Value] = []
+    given: list[Value] = []
     spliced = False
     for arg in args:
         if isinstance(arg, Splice):
             spliced = True
             break
-        positional.append(arg)
-    bound = dict(zip(names, positional, strict=False))
-    extra = positional[len(names) :]
+        given.append(arg)
+    bound = dict(zip(names, given, strict=False))
+    extra = given[len(names) :]
     unknown_keywords = kwargs.get("**")
     bound.update({k: v for k, v in kwargs.items() if k in names or k in keyword_only})
     for name in (*names, *keyword_only):
@@ -276,12 +277,9 @@ def _bind_arguments(frame: Frame, function: Function, args: tuple[Value, ...], k
         frame.bind(name, value)
 
 
-def defaults_of(frame: Frame, spec: ast.arguments, evaluate: Callable[[Frame, ast.expr], Value]) -> dict[str, Value]:
+def defaults_of(frame: Frame, node: FunctionNode, evaluate: Callable[[Frame, ast.expr], Value]) -> dict[str, Value]:
     """Default values of parameters, evaluated where the function is defined."""
-    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-    defaults = dict(zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True))
-    keyword = {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
-    return {name: evaluate(frame, node) for name, node in {**defaults, **keyword}.items()}
+    return {name: evaluate(frame, default) for name, default in defaults(node).items()}
 
 
 def super_of(frame: Frame, args: tuple[Value, ...]) -> Value:

@@ -20,6 +20,7 @@ from aelint.semantics.values import (
     Value,
 )
 from aelint.semantics.wrappers import alters_arguments
+from aelint.syntax.signatures import positional
 
 __all__ = ["define_class", "define_function", "external_super", "instantiate", "symbolic_instance"]
 
@@ -36,7 +37,7 @@ def define_function(
     frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: ClassValue | None = None
 ) -> Function:
     """A function where it is defined."""
-    defaults = calls.defaults_of(frame, node.args, expressions.evaluate)
+    defaults = calls.defaults_of(frame, node, expressions.evaluate)
     names = tuple(_decorator(frame, d) for d in node.decorator_list)
     scope = frame.scope
     while scope.is_class and scope.parent is not None:
@@ -125,7 +126,7 @@ _MAPPINGS = frozenset({"dict", "OrderedDict", "UserDict", "ModelOutput", "BaseOu
 
 
 def _arguments(function: Function, args: tuple[Value, ...], kwargs: dict[str, Value]) -> dict[str, Value]:
-    names = [a.arg for a in (*function.node.args.posonlyargs, *function.node.args.args)][1:]
+    names = positional(function.node)[1:]
     return {**function.defaults, **dict(zip(names, args, strict=False)), **kwargs}
 
 

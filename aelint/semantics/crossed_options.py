@@ -38,6 +38,7 @@ _SIDES = {"enc": "encoder", "encoder": "encoder", "dec": "decoder", "decoder": "
 @per_program
 def crossed_options(program: Program) -> list[CrossedOption]:
     """Reads of one side's option inside of the other side's class; each place once."""
+    # The first file that declares an option is the one that a reader finds.
     declared = {
         name: Site(unit, node) for unit in reversed(program.files) for name, node in _declared(unit.tree).items()
     }

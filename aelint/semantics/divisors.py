@@ -14,6 +14,7 @@ from aelint.semantics.loaders import loader_argument
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import Function, Object, Sym, Value
+from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every, walk
 
 __all__ = ["WrongDivisor", "loaders_behind", "wrong_divisors"]
@@ -59,8 +60,7 @@ def loaders_behind(value: Value) -> list[Object]:
 
 def _given(function: Function | None) -> frozenset[str]:
     """The names of what a function is given: whatever bears such a name elsewhere is another thing."""
-    spec = function.node.args if function is not None else ast.arguments([], [], None, [], [], None, [])
-    return frozenset(a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
+    return frozenset(a.arg for a in parameters(function.node)) if function is not None else frozenset()
 
 
 def _wrong_count(

@@ -13,7 +13,7 @@ from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import ClassValue, External, Function, Instance, Value
-from aelint.syntax.signatures import FunctionNode
+from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, holds, once_per_node, walk
 
 __all__ = ["Exchange", "exchanged_arguments", "exchanged_results"]
@@ -96,7 +96,7 @@ def _given(node: ast.Call) -> Names:
 def _parameters(call: Call) -> Names:
     match call.callee:
         case Function(node=node, owner=owner):
-            names = _positional(node)
+            names = positional(node)
             return names[1:] if owner is not None and names[:1] in (["self"], ["cls"]) else names
         case External(name=name) if name in REGISTRY.functions:
             return [key for key, _ in REGISTRY.functions[name].params]
@@ -104,13 +104,9 @@ def _parameters(call: Call) -> Names:
             return [key for key, _ in REGISTRY.layers[name].init]
         case Instance() | ClassValue() as callee:
             function = _run(callee)
-            return _positional(function.node)[1:] if function is not None else []
+            return positional(function.node)[1:] if function is not None else []
         case _:
             return []
-
-
-def _positional(function: FunctionNode) -> Names:
-    return [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
 
 
 def _run(callee: Value) -> Function | None:

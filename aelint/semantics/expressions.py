@@ -222,7 +222,7 @@ def _rebind(frame: Frame, node: ast.expr, receiver: Value, result: Value) -> Non
 
 
 def _lambda(frame: Frame, node: ast.Lambda) -> Value:
-    return Function("<lambda>", node, frame.module, frame.scope, calls.defaults_of(frame, node.args, evaluate))
+    return Function("<lambda>", node, frame.module, frame.scope, calls.defaults_of(frame, node, evaluate))
 
 
 def _comprehension(frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dead_values import used_values
 from aelint.semantics.gradients import reach, updates
-from aelint.semantics.graph import parts
+from aelint.semantics.graph import parts, parts_of_all
 from aelint.semantics.kinds import is_module
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.liveness import dead_stores
@@ -79,8 +79,7 @@ def _spread(program: Program) -> set[int]:
         for f in program.functions
     }
     bound = ((b, b.context.function) for b in program.bindings)
-    spread = (b.value for b, f in bound if f is not None and b.name in names.get(f.node, ()))
-    return {s.id for value in spread for s in parts(value)}
+    return set(parts_of_all(b.value for b, f in bound if f is not None and b.name in names.get(f.node, ())))
 
 
 def _is_printed(binding: Binding) -> bool:

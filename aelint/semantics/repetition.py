@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from aelint.syntax.names import last_name
+from aelint.syntax.signatures import FunctionNode
 from aelint.syntax.walk import own_nodes, walk
 
-__all__ = ["Constancy", "attribute_of_self", "changed_attributes", "parameters"]
+__all__ = ["Constancy", "attribute_of_self", "changed_attributes"]
 
 _PURE = frozenset(
     "len min max int float list tuple range slice stack cat concatenate tensor as_tensor from_numpy array asarray Tensor "
@@ -24,13 +25,6 @@ _CHANGING = frozenset(
     "append appendleft extend insert pop popleft popitem remove clear update sort reverse shuffle put get send add "
     "discard rotate".split()
 )
-
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def parameters(function: FunctionNode) -> list[str]:
-    """The names of the positional parameters."""
-    return [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
 
 
 def attribute_of_self(node: ast.AST) -> str | None:

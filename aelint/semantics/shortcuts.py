@@ -13,6 +13,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Instance, Sym, Value
+from aelint.syntax.signatures import positional
 from aelint.syntax.walk import walk
 
 __all__ = ["Doubled", "WrongSide", "doubled_branches", "shortcuts_of_keys"]
@@ -43,7 +44,7 @@ def doubled_branches(program: Program) -> list[Doubled]:
         node, unit = function.node, function.module.unit
         if function.owner is None or not is_network(function.owner) or isinstance(node, ast.Lambda):
             continue
-        given = {a.arg for a in (*node.args.posonlyargs, *node.args.args)[1:]}
+        given = set(positional(node)[1:])
         replaced: dict[str, ast.stmt] = {}
         for statement in node.body:
             match statement:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from aelint.rule import Site
-from aelint.semantics.graph import consumers, parts
+from aelint.semantics.graph import consumers, parts_of_all
 from aelint.semantics.mentions import attributes_read, strings
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Binding
@@ -30,7 +30,7 @@ def unweighed_terms(program: Program, reached: set[int]) -> Iterator[tuple[Bindi
     if not weights or not reached:
         return
     kept = [*(r.value for r in program.returns), *(s.value for s in program.stores)]
-    held = {s.id for value in kept for s in parts(value)}
+    held = parts_of_all(kept)
     used = consumers(program)
     ending = {id(c.context.function) for c in program.calls if c.method in {"backward", "manual_backward"}}
     for binding in program.bindings:
@@ -38,7 +38,7 @@ def unweighed_terms(program: Program, reached: set[int]) -> Iterator[tuple[Bindi
         if match is None or not isinstance(value, Sym) or value.tensor is not True or binding.context.no_grad:
             continue
         name = match.group(1) or match.group(2)
-        alone = value.id not in reached | held and _is_only_read_off(value, used)
+        alone = value.id not in reached and value.id not in held and _is_only_read_off(value, used)
         if alone and name in weights and id(binding.context.function) in ending:
             weight, site = weights[name]
             yield binding, weight, site

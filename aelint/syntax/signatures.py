@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["FunctionNode", "default_numbers", "defaults", "parameters"]
+__all__ = ["FunctionNode", "default_numbers", "defaults", "parameters", "positional"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -15,11 +15,16 @@ def parameters(function: FunctionNode) -> list[ast.arg]:
     return [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
 
 
+def positional(function: FunctionNode) -> list[str]:
+    """The names of the parameters that arguments without a name are bound to, in order, `self` among them."""
+    return [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+
+
 def defaults(function: FunctionNode) -> dict[str, ast.expr]:
     """What each parameter that may be left out is then, by name."""
     spec = function.args
-    positional = [*spec.posonlyargs, *spec.args]
-    optional = positional[len(positional) - len(spec.defaults) :]
+    ordered = [*spec.posonlyargs, *spec.args]
+    optional = ordered[len(ordered) - len(spec.defaults) :]
     pairs = [*zip(optional, spec.defaults, strict=True), *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
     return {arg.arg: default for arg, default in pairs if default is not None}
 

@@ -62,6 +62,7 @@ from aelint.semantics.comparisons import is_output
 from aelint.semantics.kinds import is_network
 from aelint.semantics.trace import Call
 from aelint.semantics.values import External, Sym
+from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -123,8 +124,7 @@ def _is_callers_choice(call: Call, node: ast.Call) -> bool:
     function = call.context.function
     if function is None or not isinstance(written, ast.Name):
         return False
-    arguments = function.node.args
-    return any(a.arg == written.id for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
+    return any(a.arg == written.id for a in parameters(function.node))
 
 
 def _is_inner(call: Call) -> bool:

@@ -89,9 +89,9 @@ from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.batches import loaders
 from aelint.semantics.loaders import loader_argument
-from aelint.semantics.repetition import parameters
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function
+from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, own_nodes, walk
 
 RULE = Rule(
@@ -146,11 +146,7 @@ def _in_workers(program: Program) -> Iterator[Finding]:
         workers = loader_argument(loader, "num_workers", 0)
         if not isinstance(function, Function) or workers in {0, 1}:
             continue
-        worker = (
-            parameters(function.node)[:1]
-            if isinstance(function.node, ast.FunctionDef)
-            else _lambda_parameters(function)
-        )
+        worker = positional(function.node)[:1]
         for node in own_nodes(function.node):
             match node:
                 case ast.Call(func=ast.Attribute(attr="seed" | "manual_seed"), args=[seed, *_]):
@@ -159,10 +155,6 @@ def _in_workers(program: Program) -> Iterator[Finding]:
                     continue
             if fault is not None:
                 yield Finding(Site(function.module.unit, node), f"{fault}: derive it from `torch.initial_seed()`")
-
-
-def _lambda_parameters(function: Function) -> list[str]:
-    return [a.arg for a in function.node.args.args[:1]]
 
 
 def _worker_fault(seed: ast.expr, worker: set[str]) -> str | None:

@@ -61,8 +61,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes, parameters
+from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes
 from aelint.semantics.values import ClassValue, Function
+from aelint.syntax.signatures import positional
 from aelint.syntax.walk import own_nodes, walk
 
 RULE = Rule(
@@ -82,7 +83,7 @@ def check(program: Program) -> Iterator[Finding]:
         function = cls.namespace.get("__getitem__")
         if not isinstance(function, Function) or isinstance(function.node, ast.Lambda):
             continue
-        names = parameters(function.node)
+        names = positional(function.node)
         if len(names) != 2 or _uses(function.node, names[1]) or _draws(function.node):
             continue
         part = _fixed_part(cls, function.node)

@@ -82,6 +82,7 @@ from aelint.semantics.readings import Reading, plain_scales, readings
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym, Value
 from aelint.semantics.wording import place
+from aelint.syntax.signatures import positional
 from aelint.syntax.walk import holds
 
 RULE = Rule(
@@ -213,12 +214,11 @@ def _contains(function: Function, site: Site) -> bool:
 
 
 def _parameter_of(call: Call, function: Function, tensor: Sym) -> str | None:
-    spec = function.node.args
-    names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    names = positional(function.node)
     if call.receiver is not None and len(names) > len(call.args):
         names = names[1:]
-    positional = dict(zip(names, call.args, strict=False))
-    return next((n for n, v in {**positional, **call.kwargs}.items() if v is tensor), None)
+    given = {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+    return next((n for n, v in given.items() if v is tensor), None)
 
 
 def _speaks_of_logarithm(name: str) -> bool:

@@ -69,6 +69,7 @@ from aelint.semantics.liveness import names_read
 from aelint.semantics.losses import LOSSES, reduction_word
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Object, Sym, Value
+from aelint.syntax.signatures import positional
 
 RULE = Rule(
     code="AEL713",
@@ -204,9 +205,7 @@ def _is_applied_before(compared: Comparison, masks: list[Value]) -> bool:
 
 def _given(call: Call, function: Function) -> dict[str, Value]:
     """What a call of a project function hands over, by name."""
-    spec = function.node.args
-    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-    return {**dict(zip(positional, call.args, strict=False)), **call.kwargs}
+    return {**dict(zip(positional(function.node), call.args, strict=False)), **call.kwargs}
 
 
 def _is_mask(name: str) -> bool:

@@ -95,12 +95,12 @@ from itertools import pairwise
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.graph import consumers, parts
+from aelint.semantics.graph import consumers, parts, parts_of_all
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.modules import submodules
-from aelint.semantics.repetition import parameters
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
+from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every
 
 RULE = Rule(
@@ -132,7 +132,7 @@ def _ignored_arguments(program: Program) -> Iterator[Finding]:
         if isinstance(function.node, ast.Lambda) or not _has_weights(decoder):
             continue
         read = {n.id for n in every(ast.Name, function.node) if isinstance(n.ctx, ast.Load)}
-        for name, value in zip(parameters(function.node)[1:], call.args, strict=False):
+        for name, value in zip(positional(function.node)[1:], call.args, strict=False):
             encoder = made.get(value.id) if isinstance(value, Sym) else None
             if name in read or encoder is None or encoder.receiver is decoder or not _has_weights(encoder.receiver):
                 continue
@@ -170,7 +170,7 @@ def _finding(program: Program, function: Function, name: str, encoder: Call, cal
 
 def _zero_starts(program: Program) -> Iterator[Finding]:
     used = consumers(program)
-    returned = {s.id for r in program.returns for s in parts(r.value)}
+    returned = parts_of_all(r.value for r in program.returns)
     calls = [c for c in program.calls_to(*_RECURRENT) if isinstance(c.receiver, Object)]
     reported: set[int] = set()
     for first, second in pairwise(calls):
