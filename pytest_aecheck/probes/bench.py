@@ -278,14 +278,14 @@ class Bench:
         return [t.shape for t in called] != [t.shape for t in given] and not self._takes_as_it_is(model, batch)
 
     def _takes_as_it_is(self, model: Any, batch: Any) -> bool:
-        mode = model.training
+        keep = Snapshot(model, None)
         try:
             with preserved(), torch.no_grad(), seeded(self.declared.seed):
                 model.eval()(*leading(model.forward, batch))
         except Exception:  # noqa: BLE001 - whatever the model has against it
             return False
         finally:
-            model.train(mode)
+            keep.restore()
         return True
 
     def _first_call(self, model: Any, batch: Any) -> list[Any]:

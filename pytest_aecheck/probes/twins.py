@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from pytest_aecheck.observations import StandIn
 from pytest_aecheck.probes.runs import Run
-from pytest_aecheck.records import StandIn
 
 __all__ = ["stand_ins"]
 

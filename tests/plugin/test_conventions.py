@@ -447,6 +447,22 @@ def test_images_that_the_loss_flattens_are_no_fault_of_the_model():
     assert [str(verdict) for verdict in report.failed] == []
 
 
+class CountsCalls(Flat):
+    """Takes images in either form, and counts how often it was called."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(x.flatten(1))
+
+
+def test_finding_out_what_a_model_takes_leaves_it_as_it_was():
+    assert Bench(AESpec(CountsCalls, images, loss=flattened)).model.calls == 0
+
+
 class Predicting(nn.Module):
     """Any length of sequence will do."""
 
