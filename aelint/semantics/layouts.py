@@ -41,10 +41,7 @@ class ReorderedParts:
 def _reshapes(program: Program) -> Iterator[tuple[Call, Shape, Shape]]:
     seen: set[int] = set()
     for call in program.calls_to("view"):
-        value, result = (
-            call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None,
-            call.result,
-        )
+        value, result = _reshaped(call), call.result
         if not isinstance(value, Sym) or not isinstance(result, Sym) or id(call.site.node) in seen:
             continue
         if value.shape is not None and result.shape is not None:
@@ -68,9 +65,14 @@ def moved_axes(program: Program) -> Iterator[MovedAxis]:
 _COPIES = frozenset({"contiguous", "clone"})
 
 
+def _reshaped(call: Call) -> Value:
+    """What a reshape is applied to, as a method or as a function; None where nothing is given."""
+    return call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None
+
+
 def _shifts_rows(program: Program, call: Call) -> bool:
     """Whether every row is to move by one place more, as relative positions do: a column is put on before, or cut off after."""
-    given, result = through(call.receiver if isinstance(call.receiver, Sym) else call.args[0], _COPIES), call.result
+    given, result = through(_reshaped(call), _COPIES), call.result
     if isinstance(given, Sym) and (given.op == "pad" or (given.op == "getitem" and _is_view(source(given)))):
         return True
     users = consumers(program)
@@ -141,14 +143,14 @@ def _scatters_vectors(call: Call, shape: Shape, target: Shape) -> bool:
     tails = {dims.product(target[axis:]) for axis in range(2, len(target))}
     if width == 1 or positions == 1 or width in tails or shape[0] != dims.mul(target[0], positions):
         return False
-    given = call.receiver if isinstance(call.receiver, Sym) else call.args[0]
+    given = _reshaped(call)
     cut = (one for one in ancestors(given) if _is_view(one) and one.shape == shape)
     return not any(isinstance(before := source(one), Sym) and before.shape == target for one in cut)
 
 
 def _joins_windows(call: Call, shape: Shape, target: Shape) -> bool:
     """Whether the windows of two `unfold`s are joined while the channels still stand before them: (N, C, A, B, p, q)."""
-    given = through(call.receiver if isinstance(call.receiver, Sym) else call.args[0] if call.args else None, _COPIES)
+    given = through(_reshaped(call), _COPIES)
     twice = (
         isinstance(given, Sym)
         and given.op == "unfold"
@@ -209,7 +211,7 @@ def reordered_parts(program: Program) -> Iterator[ReorderedParts]:
         for joined, sizes in _joins(comparison.target):
             joins.append((layer, joined, sizes))
     for call, shape, target in _reshapes(program):
-        layer = last_layer(call.receiver if isinstance(call.receiver, Sym) else call.args[0])
+        layer = last_layer(_reshaped(call))
         for given, joined, sizes in joins:
             split = _tail(target, shape[-1])
             if _same_layer(given, layer) and split is not None and sorted(split) == sorted(sizes) and split != sizes:
