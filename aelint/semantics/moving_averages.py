@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.lineage import through_reshapes
+from aelint.semantics.linear_forms import linear
 from aelint.semantics.mentions import attributes_read, strings
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.program import Program
-from aelint.semantics.quantizers import linear
 from aelint.semantics.values import Instance, Sym, Value
 from aelint.syntax.walk import every, walk
 

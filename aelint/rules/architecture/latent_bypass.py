@@ -56,8 +56,9 @@ from aelint.semantics.apply import syms_in
 from aelint.semantics.comparisons import LEARNED, comparisons
 from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
+from aelint.semantics.linear_forms import linear
 from aelint.semantics.posteriors import posteriors
-from aelint.semantics.quantizers import linear, lookups
+from aelint.semantics.quantizers import lookups
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import place
 

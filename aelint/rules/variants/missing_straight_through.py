@@ -72,7 +72,8 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import consumers, nodes
 from aelint.semantics.lineage import RESHAPES, ancestors, source
-from aelint.semantics.quantizers import Linear, Lookup, is_encoded, latent_gradient, linear, lookups, marks_of
+from aelint.semantics.linear_forms import Linear, linear
+from aelint.semantics.quantizers import Lookup, is_encoded, latent_gradient, lookups, marks_of
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym
 
