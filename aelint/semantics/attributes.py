@@ -12,6 +12,7 @@ from aelint.semantics.apply import apply_named, apply_operation
 from aelint.semantics.joins import alternatives, merge
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import REGISTRY
+from aelint.semantics.operators.api import WEIGHTS
 from aelint.semantics.scopes import Module
 from aelint.semantics.trace import MissingAttribute, Store
 from aelint.semantics.values import (
@@ -188,6 +189,9 @@ def put(frame: Frame, target: Value, name: str, value: Value, node: ast.AST) -> 
     machine.record(Store(frame.site(node), machine.context, machine.tick(), target, name, value))
     match target:
         case Instance() | Object():
+            if isinstance(target, Object) and name in target.bound and name not in WEIGHTS:
+                # What a branch that does not set it leaves: `criterion.reduction = "none"` in the other one only.
+                target.attrs.setdefault(name, target.bound[name])
             machine.heap.touch(target)
             target.attrs[name] = value
             modules.register(frame, target, name, value)

@@ -326,8 +326,15 @@ def _is_learned(value: Value) -> bool:
             return True
         if node.op == "call" and not isinstance(node.attrs.get("callee"), External) and "method" not in node.attrs:
             return True
-        pending.extend(s for i in node.inputs for s in graph.parts(i))
+        pending.extend(s for i in _contents(node) for s in graph.parts(i))
     return False
+
+
+def _contents(node: Sym) -> tuple[Value, ...]:
+    """What the numbers of a tensor come from: neither from its size nor from the device it is moved to."""
+    if node.op in _FILLED:
+        return ()
+    return (node.attrs.get("input", node.inputs[0]),) if node.op in _MOVES and node.inputs else node.inputs
 
 
 @per_program

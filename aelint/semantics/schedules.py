@@ -112,11 +112,13 @@ def unused_schedules(program: Program) -> Iterator[Object]:
         return
     done = actions(program)
     advanced = {id(a.of) for a in done if a.kind is Kind.SCHEDULE}
+    # A trainer that is built twice is the same code: one whose training is out of sight says nothing of the other.
+    places = {id(o.site.node) for o in schedules if id(o) in advanced and o.site is not None}
     given = {id(o) for c in program.calls for o in _objects_in((*c.args, *c.kwargs.values()), 0)}
     # A function that nobody calls here hands it to somebody who may advance it.
     given |= {id(o) for r in program.returns if len(r.context.stack) <= 1 for o in _objects_in(r.value, 0)}
     for schedule in schedules:
-        if id(schedule) in advanced | given:
+        if id(schedule) in advanced | given or (schedule.site is not None and id(schedule.site.node) in places):
             continue
         optimizer = scheduled(schedule)
         if any(a.kind is Kind.STEP and a.of is optimizer and a.context.loops for a in done):

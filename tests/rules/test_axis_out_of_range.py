@@ -111,3 +111,27 @@ def test_silent_behind_a_decorator_that_hands_on_other_arguments():
 
 def test_fires_behind_a_decorator_that_hands_on_what_it_was_given():
     assert rows(rule, WRAPPED.replace("{before}", "print(args)")) == [20]
+
+
+LATE = (
+    HEAD
+    + "criterion = nn.L1Loss()\n{setting}\nerror = criterion(x, torch.rand_like(x))\ny = error.mean(dim=(-1, -2))\n"
+)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "criterion.reduction = 'none'",
+        "import os\ncriterion.reduction = 'none' if os.environ.get('EACH') else 'mean'",
+        "import os\nif os.environ.get('EACH'):\n    criterion.reduction = 'none'",
+        "import os\nif os.environ.get('EACH'):\n    criterion.reduction = 'none'\nelse:\n    criterion.reduction = 'mean'",
+    ],
+)
+def test_silent_on_a_loss_whose_reduction_is_set_after_it_is_built(setting):
+    assert rows(rule, LATE.format(setting=setting)) == []
+
+
+@pytest.mark.parametrize("setting", ["pass", "criterion.reduction = 'sum'"])
+def test_fires_on_an_axis_of_a_loss_that_is_a_number(setting):
+    assert rows(rule, LATE.format(setting=setting)) == [8]

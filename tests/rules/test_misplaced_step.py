@@ -521,3 +521,41 @@ def test_silent_where_two_players_are_clipped(reason, first, second):
 )
 def test_fires_on_a_clip_of_the_other_players_gradients(first, second):
     assert rows(rule, TWO_PLAYERS.format(first=first, second=second)) == [28]
+
+
+TRAINER_THAT_TRIES_ITSELF = """
+import torch
+from torch import nn
+
+class Trainer:
+    def __init__(self, model, loader):
+        self.model, self.loader = model, loader
+        self.optimizer = torch.optim.Adam(model.parameters())
+        self.scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer)
+        self.epoch()
+
+    def epoch(self):
+        for x in self.loader:
+            self.optimizer.zero_grad()
+            loss = nn.functional.mse_loss(self.model(x), x)
+            loss.backward()
+            self.optimizer.step()
+        return loss.item()
+
+    def train(self):
+        for _ in range(10):
+            loss = self.epoch()
+            {advance}
+
+def fold(loader):
+    trainer = Trainer(nn.Linear(2, 2), loader)
+    trainer.train()
+"""
+
+
+def test_silent_on_a_schedule_of_a_trainer_that_takes_steps_as_soon_as_it_is_built():
+    assert not rows(rule, TRAINER_THAT_TRIES_ITSELF.format(advance="self.scheduler.step(loss)"))
+
+
+def test_fires_on_a_schedule_of_a_trainer_that_nothing_advances():
+    assert rows(rule, TRAINER_THAT_TRIES_ITSELF.format(advance="print(loss)")) == [9]

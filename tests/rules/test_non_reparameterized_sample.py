@@ -171,3 +171,35 @@ data = clean(Normal(mean, torch.exp(log_var / 2)).sample())
 """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("torch.randn(300, 10)", "x")) == [6]
+
+
+GENERATES = """
+import torch
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+
+class Model(nn.Module):
+    def __init__(self, size, device):
+        super().__init__()
+        self.mean, self.scale, self.decoder = nn.Linear(30, size), nn.Linear(30, size), nn.Linear(size, 30)
+        self.prior = Normal({prior})
+
+    def forward(self, x):
+        q = Normal(self.mean(x), self.scale(x).exp())
+        return self.decoder(q.rsample()), kl_divergence(q, self.prior).sum() + kl_divergence(self.prior, q).sum()
+
+    def generate(self, count):
+        return self.decoder(self.prior.sample((count,)))
+"""
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        "torch.zeros(size).to(device), torch.ones(size).to(device)",
+        "torch.zeros([size], device=device), torch.ones([size], device=device)",
+        "torch.zeros(size).cuda(device).expand(1, size), torch.full((size,), 1.0)",
+    ],
+)
+def test_silent_on_samples_of_a_prior_whose_size_and_device_come_from_outside(prior: str) -> None:
+    assert rows(rule, GENERATES.format(prior=prior)) == []

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "REQUIRED",
     "UNKNOWN",
+    "WEIGHTS",
     "Apply",
     "Conflict",
     "Facts",
@@ -88,6 +89,10 @@ Result: TypeAlias = "Facts | tuple[Any, ...] | Value"
 """Facts become a tensor, a tuple of them a tuple of tensors; any other value is returned as it is."""
 
 
+WEIGHTS = frozenset({"weight", "bias"})
+"""Arguments of a layer that say something else (whether it has one) than its attributes of the same names."""
+
+
 @dataclass(slots=True)
 class Apply:
     """One application of an operation: arguments by canonical parameter name, and where to report contradictions."""
@@ -110,7 +115,7 @@ class Apply:
             if not layer.complete:
                 return layer.kwargs.get(name, UNKNOWN)
             if name in layer.bound:
-                return layer.bound[name]
+                return layer.bound[name] if name in WEIGHTS else layer.attrs.get(name, layer.bound[name])
         return UNKNOWN if "**" in self.args else None
 
     def tensor(self, name: str = "input") -> Facts:
