@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from aelint.semantics import attributes, calls, loaders
+from aelint.semantics.dims import Poly
 from aelint.semantics.joins import alternatives
 from aelint.semantics.machine import Frame
 from aelint.semantics.operators import Facts
@@ -110,5 +111,8 @@ def unpack(frame: Frame, value: Value, count: int, node: ast.AST) -> list[Value]
             return list(value)
         case ListValue(complete=True) if len(value.items) == count:
             return list(value.items)
+        case Sym(shape=(Poly(has_batch=True), *_)):
+            # As many samples as targets would be chance: what is unpacked is a tuple in some other setting.
+            return [frame.unknown("item", value, node=node, index=index) for index in range(count)]
         case _:
             return [attributes.item(frame, value, index, node) for index in range(count)]

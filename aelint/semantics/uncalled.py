@@ -52,7 +52,7 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
     called = {id(c.receiver) for c in program.calls}
     for network in program.networks:
         kept = {**children_of(network), **{k: v for k, v in network.attrs.items() if _is_trained(v)}}
-        idle = [(name, layer) for name, layer in kept.items() if _is_idle(name, layer, called)]
+        idle = [(n, v) for n, v in kept.items() if _is_idle(n, v, called) and not _is_for_a_user(network, v)]
         # Reading the whole project for names is dear: only for a network that has an idle layer at all.
         if not idle or not _is_concrete(program, network) or any(_loads_weights(c.node) for c in network.cls.mro()):
             continue
@@ -100,6 +100,11 @@ def _holds(value: Value, layer: Value) -> bool:
 
 def _is_trained(value: Value) -> bool:
     return isinstance(value, Sym) and value.op == "parameter" and value.attrs.get("requires_grad") is not False
+
+
+def _is_for_a_user(network: Instance, layer: Value) -> bool:
+    """Whether a loss that is not in sight may read a single parameter, as a variance is: nobody here uses the network."""
+    return isinstance(layer, Sym) and network.symbolic
 
 
 def _is_idle(name: str, layer: Value, called: set[int]) -> bool:

@@ -135,3 +135,32 @@ def test_silent_on_a_loss_whose_reduction_is_set_after_it_is_built(setting):
 @pytest.mark.parametrize("setting", ["pass", "criterion.reduction = 'sum'"])
 def test_fires_on_an_axis_of_a_loss_that_is_a_number(setting):
     assert rows(rule, LATE.format(setting=setting)) == [8]
+
+
+PAIR = """
+import torch
+import torch.nn as nn
+
+class Net(nn.Module):
+    def __init__(self, classifies=False):
+        super().__init__()
+        self.classifies, self.layer, self.head = classifies, nn.Conv2d(3, 8, 3), nn.Linear(8, 2)
+
+    def forward(self, x):
+        x = self.layer(x)
+        if self.classifies:
+            return x, self.head(x.mean((2, 3)))
+        return x
+
+    def training_step(self, x):
+        mask, label = self(x)
+        return mask.flatten(0, 1).sum(dim=(1, 2)).mean()
+"""
+
+
+def test_silent_on_samples_that_stand_where_another_setting_gives_a_tuple():
+    assert rows(rule, PAIR) == []
+
+
+def test_fires_on_the_unpacked_rows_of_a_known_number():
+    assert rows(rule, HEAD + "a, b = x\ny = a.sum(dim=3)\n") == [6]

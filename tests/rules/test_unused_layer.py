@@ -166,6 +166,14 @@ def test_fires_on_a_parameter_that_is_never_read():
     assert rows(rule, PARAMETER.format(value="nn.Parameter(torch.zeros(4))", plus="")) == [9]
 
 
+def test_silent_on_a_parameter_of_a_network_whose_loss_is_out_of_sight():
+    alone = PARAMETER.format(value="nn.Parameter(torch.zeros(4))", plus="").replace("Net()(torch.rand(2, 4))", "")
+    assert rows(rule, alone) == []
+    training = "from net import Net\nmodel = Net()\nloss = model(1).mean() / model.position.exp().mean()\n"
+    assert rows(rule, {"main.py": training, "net.py": alone}) == []
+    assert rows(rule, {"main.py": training.replace("model.position", "loss"), "net.py": alone}) == [9]
+
+
 TWICE = """
 import torch
 from torch import nn
