@@ -22,14 +22,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     Raises:
         SystemExit: With code 2 and the reason on standard error, or 0 after `--help`.
     """
-    parser, commands = _parser()
     arguments = list(arguments) or ["--help"]
-    if arguments[0] not in {*commands, "-h", "--help", "-V", "--version"}:
+    if arguments[0] not in {*COMMANDS, "-h", "--help", "-V", "--version"}:
         arguments.insert(0, "check")
-    return parser.parse_args(arguments)
+    # To describe every command takes longer than to find that no file has changed.
+    commands = [arguments[0]] if arguments[0] in COMMANDS else list(COMMANDS)
+    return _parser(commands).parse_args(arguments)
 
 
-def _parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
+def _parser(names: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="aelint",
         description="Find the faults of autoencoders in PyTorch source, without running it.",
@@ -37,12 +38,13 @@ def _parser() -> tuple[argparse.ArgumentParser, tuple[str, ...]]:
         allow_abbrev=False,
     )
     parser.add_argument("-V", "--version", action="version", version=f"aelint {VERSION}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, (build, text) in COMMANDS.items():
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, prog="aelint")
+    for name in names:
+        build, text = COMMANDS[name]
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         build(command)
         command.set_defaults(run=_Command(COMMAND_MODULES.get(name, name)))
-    return parser, tuple(COMMANDS)
+    return parser
 
 
 class _Parser(argparse.ArgumentParser):

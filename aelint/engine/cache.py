@@ -14,16 +14,14 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
-import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from aelint._version import VERSION
 from aelint.config import Settings
 from aelint.engine.analyse import FileReport
+from aelint.engine.own_code import code_digest, to_remember
 from aelint.engine.reading import Reader
 from aelint.engine.stored import from_json, to_json
 from aelint.sources.decode import UnreadableError
@@ -31,6 +29,7 @@ from aelint.sources.decode import UnreadableError
 __all__ = ["FOLDER", "Cache", "content_digest"]
 
 FOLDER = ".aelint_cache"
+CODE = "own-code"
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder was made by aelint; `aelint clean` removes it.\n"
 ABSENT = ""
 """The digest of a file that is not there."""
@@ -56,6 +55,8 @@ class Cache:
         self._shards: dict[str, dict[str, Any]] = {}
         self._changed: set[str] = set()
         self._digests: dict[str, str] = {}
+        self._as_stored: dict[str, str] = {}
+        """Digests by path as the cache keeps it: the same few files are asked for by most others."""
 
     def get(self, path: str, digest: str) -> FileReport | None:
         """The report on the file at `path` with this content, if it is known and still holds."""
@@ -88,13 +89,20 @@ class Cache:
         try:
             self._prepare()
             for folder in sorted(self._changed):
-                _replace(self._file(folder), {"code": _code_digest(), "entries": self._shards[folder]})
+                _replace(self._file(folder), {"code": self._code, "entries": self._shards[folder]})
+            _replace(self._folder / CODE, to_remember(self._code))
         except OSError as error:
             self.notes.append(f"{self._folder}: cache not written: {error.strerror}")
         self._changed.clear()
 
     def _holds(self, lookups: dict[str, str]) -> bool:
-        return all(self._digest(self._absolute(path)) == digest for path, digest in lookups.items())
+        known = self._as_stored
+        for path, digest in lookups.items():
+            if path not in known:
+                known[path] = self._digest(self._absolute(path))
+            if known[path] != digest:
+                return False
+        return True
 
     def _digest(self, path: str) -> str:
         """The digest of the file at an absolute path as it is now, asked for once per run."""
@@ -106,6 +114,10 @@ class Cache:
                 self._digests[path] = "unreadable"
         return self._digests[path]
 
+    @cached_property
+    def _code(self) -> str:
+        return code_digest(self._folder / CODE)
+
     def _shard(self, folder: str) -> dict[str, Any]:
         if folder not in self._shards:
             self._shards[folder] = self._load(folder)
@@ -114,7 +126,7 @@ class Cache:
     def _load(self, folder: str) -> dict[str, Any]:
         try:
             content = json.loads(self._file(folder).read_bytes())
-            if content["code"] != _code_digest():
+            if content["code"] != self._code:
                 return {}
             return {name: entry for name, entry in content["entries"].items() if os.path.exists(f"{folder}/{name}")}
         except FileNotFoundError:
@@ -158,18 +170,9 @@ def _rules_digest(settings: Settings) -> str:
     return content_digest(repr(rules).encode())
 
 
-@cache
-def _code_digest() -> str:
-    """The version of Python and of everything in this package: a rule that changes makes its findings stale."""
-    digest = hashlib.blake2b(f"{VERSION} {sys.version_info}".encode(), digest_size=16)
-    package = Path(__file__).parent.parent
-    for path in sorted(package.rglob("*.py")):
-        digest.update(f"\0{path.relative_to(package)}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _replace(path: Path, content: object) -> None:
+    import tempfile  # noqa: PLC0415 - a run in which nothing changed writes nothing
 
-
-def _replace(path: Path, content: dict[str, Any]) -> None:
     handle, name = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from aelint.sources.decode import UnreadableError, decode_python, decode_text
 from aelint.sources.load import Kind, kind_of
-from aelint.sources.notebook import code_cells
 
 __all__ = ["Presentation", "printable"]
 
@@ -59,6 +58,8 @@ class Presentation:
                 case Kind.MARKDOWN:
                     return (decode_text(data).text,)
                 case Kind.NOTEBOOK:
+                    from aelint.sources.notebook import code_cells  # noqa: PLC0415 - most runs see no such file
+
                     return tuple(code_cells(decode_text(data).text))
         except (OSError, UnreadableError):
             return ()

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aelint.sources.decode import Decoded, UnreadableError, decode_python, decode_text
-from aelint.sources.markdown import markdown_units
-from aelint.sources.notebook import notebook_units
 from aelint.sources.unit import SourceUnit
 
 __all__ = ["SUFFIXES", "Kind", "Source", "kind_of", "load"]
@@ -71,9 +69,13 @@ def load(path: str, data: bytes) -> Source:
             units = (SourceUnit(path, decoded.text),) if decoded.text.strip() else ()
             return Source(path, kind, decoded, units)
         case Kind.MARKDOWN:
+            from aelint.sources.markdown import markdown_units  # noqa: PLC0415 - most runs see no such file
+
             decoded = decode_text(data)
             return Source(path, kind, decoded, markdown_units(path, decoded.text))
         case Kind.NOTEBOOK:
+            from aelint.sources.notebook import notebook_units  # noqa: PLC0415 - most runs see no such file
+
             decoded = decode_text(data)
             notebook, left_out = notebook_units(path, decoded.text) if decoded.text.strip() else ((), ())
             return Source(path, kind, decoded, notebook, left_out)

@@ -89,7 +89,7 @@ def test_other_rules_or_options_or_code_are_another_cache(project, monkeypatch):
     for change in ({"select": ("AEL1",)}, {"options": {"loud-call": {"limit": 5}}}):
         with pytest.raises(AssertionError, match="analysed again"):
             warm(**change)
-    monkeypatch.setattr(module, "_code_digest", lambda: "newer")
+    monkeypatch.setattr(module, "code_digest", lambda _: "newer")
     with pytest.raises(AssertionError, match="analysed again"):
         warm()
 
