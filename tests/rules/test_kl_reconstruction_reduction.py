@@ -68,7 +68,34 @@ OUT_OF_BALANCE = {
 
 @pytest.mark.parametrize("body", OUT_OF_BALANCE.values(), ids=OUT_OF_BALANCE.keys())
 def test_out_of_balance(body):
-    assert rows(rule, program(body)) == [12]
+    assert rows(rule, program(body)) == [13]
+
+
+ODD = {
+    "the mean over pixels": ("mean", "per_dim.sum(1).mean()", 13),
+    "the sum over the batch of the reconstruction": ("sum", "per_dim.sum(1).mean()", 13),
+    "the mean over latent dimensions": ("sum", "per_dim.mean()", 14),
+    "the mean over pixels beside a sum over everything": ("mean", "per_dim.sum()", 13),
+}
+
+
+@pytest.mark.parametrize(("error", "kl", "row"), ODD.values(), ids=ODD.keys())
+def test_points_at_the_reduction_that_is_odd(error, kl, row):
+    body = f"error = F.mse_loss(y, x, reduction='{error}')\n    kl = {kl}\n    return error + kl"
+    assert rows(rule, program(body)) == [row]
+
+
+def test_points_at_the_divergence_that_alone_is_summed_over_the_batch():
+    body = "error = (y - x).pow(2).sum(1).mean()\n    kl = per_dim.sum()\n    return error + kl"
+    assert rows(rule, program(body)) == [14]
+
+
+def test_points_at_the_reduction_inside_a_helper():
+    helper = "def distance(y, x):\n    return {}\n\n\ndef loss("
+    source = program("return distance(y, x) + per_dim.sum(1).mean()").replace("def loss(", helper)
+    assert rows(rule, source.format("(y - x).pow(2).mean()")) == [10]
+    assert rows(rule, source.format("(y - x).pow(2).sum()")) == [10]
+    assert rows(rule, source.format("(y - x).pow(2).sum(1).mean()")) == []
 
 
 def test_sizes_that_are_not_known():
@@ -80,7 +107,7 @@ def test_sizes_that_are_not_known():
         kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
         return criterion(recon, x) + kld
     """
-    assert rows(rule, source) == [6]
+    assert rows(rule, source) == [7]
     assert not rows(rule, source.replace("criterion(recon, x) + kld", "criterion(recon, x) + 1e-4 * kld"))
     assert not rows(rule, source.replace("nn.MSELoss()", "nn.MSELoss(reduction='sum')"))
 
@@ -181,7 +208,7 @@ ORDERS = [
 @pytest.mark.parametrize("order", ORDERS)
 def test_rows_in_a_random_order(order):
     assert rows(rule, ROWS.format(order=order, reduced="sum(dim=-1)")) == []
-    assert rows(rule, ROWS.format(order=order, reduced="mean(dim=-1)")) == [14]
+    assert rows(rule, ROWS.format(order=order, reduced="mean(dim=-1)")) == [15]
 
 
 def test_a_mean_over_the_last_axis_of_a_tensor_of_unknown_rank():
@@ -199,4 +226,4 @@ def loss(x):
     return F.binary_cross_entropy(y, x, reduction="none").{}(dim=-1) + kl
 """
     assert rows(rule, function.format("sum")) == []
-    assert rows(rule, function.format("mean")) == [11]
+    assert rows(rule, function.format("mean")) == [12]

@@ -4,7 +4,8 @@
 
 Works out the beta that the reductions of the two terms imply and reports when it is far from the weight that
 is written: a mean over pixels beside a sum over latent dimensions, a mean over latent dimensions beside a
-sum over pixels, a sum over the batch beside a mean over the batch.
+sum over pixels, a sum over the batch beside a mean over the batch. It points at the reduction that departs
+from "sum over the numbers of a sample, mean over samples".
 
 ## Why is this bad?
 
@@ -66,12 +67,14 @@ everything on both sides are left alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.balance import Balance, balances
 from aelint.semantics.objectives import objectives
+from aelint.semantics.terms import Term
 
 RULE = Rule(
     code="AEL305",
@@ -93,27 +96,46 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each KL whose reductions, and not its written weight, put it out of balance."""
     for objective in objectives(program):
         for balance in balances(objective):
-            reason = _reason(balance) if balance.known else ""
-            top = balance.kl.top
-            if reason and top is not None and top.site is not None:
-                yield Finding(top.site, reason, _notes(balance))
+            odd = _odd(balance) if balance.known else None
+            site = _site(odd.term, odd.kind) if odd is not None else None
+            if odd is not None and site is not None:
+                yield Finding(site, odd.reason, _notes(balance, odd.term))
 
 
-def _notes(balance: Balance) -> tuple[Note, ...]:
-    leaf = balance.reconstruction.leaf
-    return (Note(leaf.site, "the reconstruction term"),) if leaf is not None and leaf.site is not None else ()
+@dataclass(frozen=True, slots=True, eq=False)
+class _Odd:
+    """The term that is not reduced like the other one, the kind of reduction that makes it odd, and why."""
+
+    term: Term
+    kind: str
+    reason: str
 
 
-def _reason(balance: Balance) -> str:
+def _site(term: Term, kind: str) -> Site | None:
+    """The reduction to change, which may stand apart from the term: in a helper, or behind it."""
+    reduced = next((one for one in reversed(term.inside) if one.op == kind), None)
+    place = next((one for one in (reduced, term.leaf, term.top) if one is not None), None)
+    return place.site if place is not None else None
+
+
+def _notes(balance: Balance, odd: Term) -> tuple[Note, ...]:
+    other, name = (balance.kl, "KL") if odd is balance.reconstruction else (balance.reconstruction, "reconstruction")
+    place = other.leaf or other.top
+    return (Note(place.site, f"the {name} term"),) if place is not None and place.site is not None else ()
+
+
+def _odd(balance: Balance) -> _Odd | None:
     kl, loss = balance.kl_scale, balance.reconstruction_scale
     batch = kl.batch - loss.batch
+    mixed = batch or _counted(balance)
+    reason, found = "", (balance.reconstruction, "mean")
     if kl.averaged == 1 and loss.averaged != 1 and batch >= 0:
-        return _pixels_averaged(balance, batch)
-    if loss.averaged == 1 and kl.averaged != 1 and batch <= 0:
-        return _latents_averaged(balance)
-    if kl.averaged == loss.averaged == 1 and (mixed := batch or _counted(balance)):
-        return _batch_mixed(balance, mixed)
-    return ""
+        reason = _pixels_averaged(balance, batch)
+    elif loss.averaged == 1 and kl.averaged != 1 and batch <= 0:
+        reason, found = _latents_averaged(balance), (balance.kl, "mean")
+    elif kl.averaged == loss.averaged == 1 and mixed:
+        reason, found = _batch_mixed(balance, mixed), (balance.kl if mixed > 0 else balance.reconstruction, "sum")
+    return _Odd(*found, reason) if reason else None
 
 
 def _pixels_averaged(balance: Balance, batch: int) -> str:
