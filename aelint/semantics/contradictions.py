@@ -56,7 +56,8 @@ def contradictions(program: Program, *kinds: str) -> Iterator[Contradiction]:
         if site is None or id(site.node) in seen or _is_excluded(context) or _is_of_unused_defaults(program, context):
             continue
         seen.add(id(site.node))
-        yield Contradiction(conflict, site, context)
+        if not _is_of_a_stand_in(program, conflict):
+            yield Contradiction(conflict, site, context)
 
 
 def _is_of_unused_defaults(program: Program, context: Context) -> bool:
@@ -65,6 +66,24 @@ def _is_of_unused_defaults(program: Program, context: Context) -> bool:
     if not isinstance(outermost, Instance) or not outermost.symbolic or context.stack[0].function.name != "__init__":
         return False
     return any(one.cls is outermost.cls and not one.symbolic and one.arguments for one in program.networks)
+
+
+def _is_of_a_stand_in(program: Program, conflict: Conflict) -> bool:
+    """Whether a layer has its size, 1, from a default of a network that nobody builds: a size that a user has to give."""
+    layer, expected = conflict.layer, conflict.facts.get("expected")
+    if (
+        expected != 1
+        or not isinstance(layer, Object)
+        or layer.site is None
+        or not isinstance(layer.site.node, ast.Call)
+    ):
+        return False
+    owner = owner_of(program, layer)
+    spelled = any(isinstance(a, ast.Constant) for a in layer.site.node.args[:1])
+    by_default = (
+        owner is not None and owner.symbolic and any(v == 1 for v in owner.arguments.values() if type(v) is int)
+    )
+    return by_default and not spelled
 
 
 _TESTS_OF_SHAPE = frozenset(

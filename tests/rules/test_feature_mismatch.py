@@ -286,3 +286,81 @@ def test_silent_on_a_reshape_that_uses_the_size_of_the_layers(shaped):
 )
 def test_the_number_is_reported_that_does_not_follow_the_sizes(taken, shaped, row):
     assert rows(rule, RESHAPED.format(taken=taken, shaped=shaped)) == [row]
+
+
+SERIES = (
+    HEAD
+    + """
+class Series(nn.Module):
+    def __init__(self, channels=1, length={length}, code=16):
+        super().__init__()
+        self.conv = nn.Conv1d(channels, 4, 3, padding=1)
+        self.pool = nn.MaxPool1d(2)
+        self.to_code = nn.Linear({given}, code)
+        self.out = nn.Linear(code, length)
+
+    def forward(self, x):
+        h = self.pool(self.pool(self.conv(x)))
+        return self.out(self.to_code(h.view(-1, h.shape[1] * h.shape[2])))
+"""
+)
+
+
+def test_silent_on_a_default_of_one_that_a_user_has_to_replace():
+    assert rows(rule, SERIES.format(length=1, given="length")) == []
+
+
+@pytest.mark.parametrize(("length", "given"), [(1, "1"), (1, "4 * length + 2"), (30, "length")])
+def test_fires_on_a_size_that_is_more_than_a_default_of_one(length, given):
+    assert rows(rule, SERIES.format(length=length, given=given)) == [10]
+
+
+def test_fires_on_a_default_of_one_of_a_network_that_is_built_with_it():
+    assert rows(rule, SERIES.format(length=1, given="length") + "Series()(torch.rand(2, 1, 12))\n") == [10]
+
+
+OPTION = (
+    HEAD
+    + """
+class Block(nn.Module):
+    def __init__(self, time_size, condition_size=None):
+        super().__init__()
+        if condition_size is None:
+            condition_size = 0
+        self.layer = nn.Linear(time_size + condition_size, 8)
+
+    def forward(self, time, condition=None):
+        given = time
+        if condition is not None:
+            given = torch.cat([given, condition], dim=-1)
+        return self.layer(given)
+
+class Net(nn.Module):
+    def __init__(self, size, condition_size={default}):
+        super().__init__()
+        self.time = nn.Linear(size, 4 * size)
+        self.block = Block(4 * size, {given})
+
+    def forward(self, time, condition=None):
+        return self.block(self.time(time), condition)
+
+class Wrapped(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.net = Net(**config)
+
+    def forward(self, time, condition=None):
+        if condition is not None:
+            return self.net(time, condition)
+        return self.net(time)
+"""
+)
+
+
+@pytest.mark.parametrize("default", ["None", "0"])
+def test_silent_on_an_optional_size_that_may_be_nothing(default):
+    assert rows(rule, OPTION.format(default=default, given="condition_size")) == []
+
+
+def test_fires_on_a_size_that_is_always_there():
+    assert rows(rule, OPTION.format(default="None", given="3")) == [10]

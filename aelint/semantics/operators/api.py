@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from aelint.semantics import dims
 from aelint.semantics.dims import Dim, Poly
 from aelint.semantics.intervals import ANY, Interval
-from aelint.semantics.values import ListValue, Object, Shape, Sym, Value
+from aelint.semantics.values import Function, ListValue, Object, Shape, Sym, Value
 
 if TYPE_CHECKING:
     from aelint.rule import Site
@@ -355,9 +355,25 @@ def to_dim(value: Value) -> Dim | None:
         case Sym(op="int", inputs=(inner,)) if to_dim(inner) is not None:
             return to_dim(inner)
         case Sym() if value.tensor is not True:
-            return dims.atom(value.id, value.name or f"?{value.id}")
+            key = ("optional", value.id) if _may_be_nothing(value) else value.id
+            return dims.atom(key, value.name or f"?{value.id}")
         case _:
             return None
+
+
+def _may_be_nothing(value: Sym) -> bool:
+    """Whether a size is 0 in some setting: a parameter that is left out, or what a branch without it gives."""
+    match value:
+        case Sym(op="phi", inputs=given):
+            return any(_is_nothing(one) for one in given)
+        case Sym(op="param", attrs={"function": Function(defaults=defaults), "name": str() as name}):
+            return name in defaults and _is_nothing(defaults[name])
+        case _:
+            return False
+
+
+def _is_nothing(value: Value) -> bool:
+    return value is None or (isinstance(value, int) and value == 0)
 
 
 def to_dims(value: Value) -> tuple[Dim | None, ...] | None:

@@ -59,9 +59,9 @@ def differ(left: Dim, right: Dim) -> bool:
 
 
 def _plain(key: object) -> bool:
-    # The floor of a quotient can be zero, and so can a difference too long to write, and what a slice leaves; a number
-    # of channels cannot.
-    return not (isinstance(key, tuple) and key and key[0] in {"floor", "expression", "remainder"})
+    # The floor of a quotient can be zero, and so can a difference too long to write, what a slice leaves, and a size
+    # that is an option; a number of channels cannot.
+    return not (isinstance(key, tuple) and key and key[0] in {"floor", "expression", "optional", "remainder"})
 
 
 _COUNTABLE: tuple[type, ...] = (

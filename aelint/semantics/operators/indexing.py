@@ -182,8 +182,8 @@ def _at_least(large: Dim, small: Dim) -> bool:
 
 
 def _counts(key: object) -> bool:
-    # Unknown program values (their key is a bare number) may be negative; sizes of axes may not.
-    return isinstance(key, tuple)
+    # Unknown program values (their key is a bare number, or that of an option) may be negative; sizes of axes may not.
+    return isinstance(key, tuple) and key[:1] != ("optional",)
 
 
 @REGISTRY.operation("setitem", "input, index, value", methods="__setitem__")
