@@ -48,6 +48,41 @@ def test_codes_of_an_encoder_that_nobody_trains_here():
     assert rows(rule, source.format("encoder", "F.mse_loss(y, x)")) == [15]
 
 
+SLOTS = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Slots(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mu = nn.Parameter(torch.zeros(1, 4, 8))
+        {keep}
+        self.decoder, self.encoder = nn.Linear(8, 64), nn.Linear(64, 8)
+
+    def forward(self, x):
+        start = {mean} + self.log_sigma.exp() * torch.randn(x.shape[0], 4, 8)
+        return self.decoder(start).sum(1)
+
+model = Slots()
+x = torch.rand(32, 64)
+F.mse_loss(model(x), x).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        "self.log_sigma = nn.Parameter(torch.zeros(1, 4, 8))",
+        "self.register_parameter('log_sigma', nn.Parameter(nn.init.xavier_uniform_(torch.zeros(1, 4, 8))))",
+    ],
+)
+def test_a_start_that_is_drawn_from_one_learned_law_for_all_samples(keep):
+    for mean in ("self.mu", "self.mu.expand(x.shape[0], -1, -1)"):
+        assert rows(rule, SLOTS.format(keep=keep, mean=mean)) == []
+    assert rows(rule, SLOTS.format(keep=keep, mean="self.encoder(x).unsqueeze(1)")) == [19]
+
+
 def test_reconstruction_alone():
     assert rows(rule, HEAD.format("F.mse_loss(y, x, reduction='sum')")) == [13]
     assert rows(rule, HEAD.format("((y - x) ** 2).sum(1).mean()")) == [13]

@@ -66,7 +66,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.lineage import ancestors, depends_on, source
+from aelint.semantics.lineage import ancestors, ancestors_of_any, depends_on, source
 from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.parameters import held_by
 from aelint.semantics.posteriors import Posterior, posteriors
@@ -91,7 +91,7 @@ def check(program: Program) -> Iterator[Finding]:
     sampled = [
         p
         for p in posteriors(program)
-        if p.learned and _is_from_layer(p.mean) and _is_from_layer(p.head) and _trains(program, p)
+        if p.learned and _is_from_layer(p.mean) and _is_from_layer(p.head) and _sees_data(p) and _trains(program, p)
     ]
     yield from _severed(called)
     yield from _unrestrained(called, sampled)
@@ -100,6 +100,12 @@ def check(program: Program) -> Iterator[Finding]:
 def _is_from_layer(value: Sym | None) -> bool:
     """Whether a layer computed it: the noise level of a diffusion comes from a schedule, which nothing trains."""
     return any(one.layer is not None or one.op == "parameter" for one in ancestors(value))
+
+
+def _sees_data(posterior: Posterior) -> bool:
+    """Whether mean or scale depend on anything but weights: one law for all samples is no posterior of any of them."""
+    read = ancestors_of_any((posterior.mean, posterior.head), frozenset({"parameter"}))
+    return any(one.op != "parameter" and (one.layer is not None or not one.inputs) for one in read)
 
 
 def _trains(program: Program, posterior: Posterior) -> bool:
