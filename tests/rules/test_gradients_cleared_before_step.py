@@ -59,6 +59,21 @@ ACCUMULATING = {
         "    opt.step()",
     ],
     "a step in every round": ["opt.zero_grad()", "loss.backward()", "opt.step()", "if i % 4 == 0:", "    opt.step()"],
+    "another optimiser steps in every round": [
+        "opt.zero_grad()",
+        "opt_critic.zero_grad()",
+        "(loss + critic(x).mean()).backward()",
+        "opt_critic.step()",
+        "if i % 5 == 0:",
+        "    opt.step()",
+    ],
+    "the rounds that wait skip the clearing": [
+        "loss.backward()",
+        "if (i + 1) % 4 != 0:",
+        "    continue",
+        "opt.step()",
+        "opt.zero_grad()",
+    ],
     "no count of rounds": ["opt.zero_grad()", "loss.backward()", "if loss < 9:", "    opt.step()"],
 }
 
@@ -74,10 +89,44 @@ def test_silent_where_nothing_is_lost(lines):
         (["loss.backward()", "if (i + 1) % 4 == 0:", "    opt.step()", "opt.zero_grad()"], 15),
         (["opt.zero_grad()", "(loss / 4).backward()", "if i % 4 == 3 or i == 8:", "    opt.step()"], 12),
         (["loss.backward()", "if not (i + 1) % 4:", "    opt.step()", "opt.zero_grad(set_to_none=True)"], 15),
+        (["opt.zero_grad()", "loss.backward()", "if (i + 1) % 4 != 0:", "    continue", "opt.step()"], 12),
+        (["opt.zero_grad()", "due = i % 4 == 3", "loss.backward()", "if due:", "    opt.step()"], 12),
+        (
+            [
+                "with torch.autocast('cpu'):",
+                "    opt.zero_grad()",
+                "loss.backward()",
+                "if i % 4 == 3:",
+                "    opt.step()",
+            ],
+            13,
+        ),
     ],
 )
 def test_batches_that_are_lost(lines, row):
     assert rows(rule, body(lines)) == [row]
+
+
+IN_A_METHOD = """
+import torch
+
+class Trainer:
+    def __init__(self, net):
+        self.net, self.scaler = net, torch.amp.GradScaler()
+        self.optimizer = torch.optim.AdamW(net.parameters())
+
+    def training_step(self, batch, index):
+        loss = self.net(batch).pow(2).mean() / self.every
+        self.scaler.scale(loss).backward()
+        if (index + 1) % self.every == 0:
+            self.scaler.step(self.optimizer)
+            self.scaler.update(){clear}
+"""
+
+
+def test_the_loop_is_out_of_sight():
+    assert rows(rule, IN_A_METHOD.format(clear="\n            self.optimizer.zero_grad()")) == []
+    assert rows(rule, IN_A_METHOD.format(clear="\n        self.optimizer.zero_grad()")) == [15]
 
 
 FAULTS = {
