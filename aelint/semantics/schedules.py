@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Loop
-from aelint.semantics.training import Action, Kind, actions, scheduled
+from aelint.semantics.training import Action, Kind, actions, same_round, scheduled
 from aelint.semantics.values import DictValue, ListValue, Object, Sym, Value
 from aelint.syntax.walk import every
 
@@ -105,8 +106,8 @@ def early_schedules(program: Program) -> Iterator[tuple[Action, Action]]:
             yield schedule, steps[0]
 
 
-def unused_schedules(program: Program) -> Iterator[Object]:
-    """Schedules of optimisers that take steps in a loop, which nothing ever advances."""
+def unused_schedules(program: Program) -> Iterator[tuple[Object, Site | None]]:
+    """Schedules of optimisers that take steps in a loop, which nothing ever advances, and where their rate is read once per epoch."""
     schedules = [o for o in program.machine.objects if o.name.startswith("torch.optim.lr_scheduler.")]
     if not schedules or program.machine.stopped or _steps_out_of_sight(program):
         return
@@ -121,8 +122,16 @@ def unused_schedules(program: Program) -> Iterator[Object]:
         if id(schedule) in advanced | given or (schedule.site is not None and id(schedule.site.node) in places):
             continue
         optimizer = scheduled(schedule)
-        if any(a.kind is Kind.STEP and a.of is optimizer and a.context.loops for a in done):
-            yield schedule
+        steps = [a for a in done if a.kind is Kind.STEP and a.of is optimizer and a.context.loops]
+        if steps:
+            yield schedule, _reading(program, schedule, steps)
+
+
+def _reading(program: Program, schedule: Object, steps: list[Action]) -> Site | None:
+    """Where the rate of a schedule is read, in a loop in whose own rounds no step is taken: where an epoch ends."""
+    reads = [c for c in program.calls if c.receiver is schedule and c.method in {"get_last_lr", "get_lr"}]
+    ends = (c for c in reads if c.context.loops and not any(same_round(c.context, s.context) for s in steps))
+    return next((c.site for c in ends), None)
 
 
 def _steps_out_of_sight(program: Program) -> bool:

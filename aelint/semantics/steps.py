@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +12,8 @@ from aelint.semantics.parameters import is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.training import Action, Kind, actions, following_round, is_unconditional, same_round
+from aelint.syntax.names import last_name
+from aelint.syntax.walk import every
 
 __all__ = [
     "Disorder",
@@ -182,20 +185,35 @@ def _in_round_with(action: Action, clip: Action) -> bool:
     return action.touches(clip) and same_round(action.context, clip.context)
 
 
-def idle_optimizers(program: Program) -> Iterator[Disorder]:
-    """Optimisers whose gradients are cleared in a loop where another one steps, and that never take a step."""
+def idle_optimizers(program: Program) -> Iterator[tuple[Action, Action]]:
+    """Optimisers that never take a step: where their gradients are cleared, in a loop that computes them, and the backward pass.
+
+    Another optimiser steps in that loop, or nothing in the program's text takes a step at all.
+    """
     done = actions(program)
-    stepping = [a for a in done if a.kind is Kind.STEP]
     if program.machine.stopped or any(a.kind is Kind.OPAQUE for a in done):
+        return
+    stepping = [a for a in done if a.kind is Kind.STEP]
+    if not stepping and _mentions_steps(program):
         return
     for clear in (a for a in done if a.kind is Kind.CLEAR and is_optimizer(a.of)):
         held = clear.held
         trained = any(not s.held.known or s.held.owners & held.owners for s in stepping)
-        if not held.known or not held.owners or trained:
+        alone = not stepping and bool(clear.context.loops)
+        if not held.known or trained or not (alone or any(same_round(clear.context, s.context) for s in stepping)):
             continue
-        for step in stepping:
-            backward = next((a for a in _between(program, clear, step) if a.kind is Kind.BACKWARD), None)
-            together = backward is not None and same_round(clear.context, step.context)
-            if together and backward is not None and reach(backward.of).live & held.owners:
-                yield Disorder(clear, step, backward)
-                break
+        backward = next((a for a in done if _trains(a, clear) and (alone or a.order > clear.order)), None)
+        if backward is not None:
+            yield clear, backward
+
+
+def _trains(backward: Action, clear: Action) -> bool:
+    """Whether a backward pass in the round of a clearing gives gradients to what that optimiser holds."""
+    near = backward.kind is Kind.BACKWARD and same_round(backward.context, clear.context)
+    return near and bool(reach(backward.of).live & clear.held.owners)
+
+
+def _mentions_steps(program: Program) -> bool:
+    """Whether anything but a schedule is asked for its `step`, be it in code that was not entered."""
+    named = (n for unit in program.files for n in every(ast.Attribute, unit.tree) if n.attr.endswith("step"))
+    return any("sched" not in last_name(n.value).lower() for n in named)

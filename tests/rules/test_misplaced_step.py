@@ -559,3 +559,91 @@ def test_silent_on_a_schedule_of_a_trainer_that_takes_steps_as_soon_as_it_is_bui
 
 def test_fires_on_a_schedule_of_a_trainer_that_nothing_advances():
     assert rows(rule, TRAINER_THAT_TRIES_ITSELF.format(advance="print(loss)")) == [9]
+
+
+NO_STEP = """
+import torch
+from torch import nn
+
+class Trainer:
+    def __init__(self, net):
+        self.net = net
+        self.optimizer = torch.optim.Adam(net.parameters())
+
+    def epoch(self, loader):
+        for x in loader:
+            {clear}
+            nn.functional.mse_loss(self.net(x), x).backward()
+            {then}
+
+    {other}
+
+trainer = Trainer(nn.Linear(8, 8))
+for _ in range(3):
+    trainer.epoch(torch.rand(5, 4, 8))
+"""
+
+
+@pytest.mark.parametrize(
+    ("clear", "then", "other"),
+    [
+        pytest.param("self.optimizer.zero_grad()", "self.optimizer.step()", "", id="it steps"),
+        pytest.param("self.net.zero_grad()", "", "", id="the optimiser has no part in it"),
+        pytest.param(
+            "self.optimizer.zero_grad()", "self.record(self.optimizer)", "record = print_rates", id="handed on"
+        ),
+        pytest.param(
+            "self.optimizer.zero_grad()", "", "def on_batch_end(self): self.optimizer.step()", id="stepped by a hook"
+        ),
+    ],
+)
+def test_silent_on_optimizers_that_step_or_may_step(clear, then, other):
+    assert rows(rule, NO_STEP.format(clear=clear, then=then, other=other)) == []
+
+
+def test_nothing_takes_a_step():
+    assert rows(rule, NO_STEP.format(clear="self.optimizer.zero_grad()", then="", other="")) == [13]
+    assert rows(rule, NO_STEP.format(clear="", then="self.optimizer.zero_grad()", other="")) == [13]
+
+
+def test_the_backward_pass_whose_gradients_are_dropped_is_the_one_that_trains_the_optimizer():
+    source = """
+        import torch
+        from torch import nn
+
+        net, critic = nn.Linear(8, 8), nn.Linear(8, 1)
+        first, second = (torch.optim.Adam(m.parameters()) for m in (net, critic))
+        for x in torch.rand(9, 4, 8):
+            second.zero_grad()
+            critic(x).mean().backward()
+            critic(net(x).detach()).mean().backward()
+            first.zero_grad()
+            (net(x) - x).pow(2).mean().backward()
+            first.step()
+        """
+    assert rows(rule, source) == [9]
+
+
+RATE = """
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss_of(x).backward()
+        opt.step()
+        {inside}
+    {after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("inside", "after", "text"),
+    [
+        ("", "print(schedule.get_last_lr())", "schedule.get_last_lr()"),
+        ("", "print(epoch, opt.param_groups[0]['lr'])", "torch.optim.lr_scheduler.StepLR(opt, 5)"),
+        ("print(schedule.get_last_lr())", "", "torch.optim.lr_scheduler.StepLR(opt, 5)"),
+    ],
+)
+def test_a_schedule_that_is_read_and_never_advanced_is_told_where_an_epoch_ends(inside, after, text):
+    source = SETUP + "schedule = torch.optim.lr_scheduler.StepLR(opt, 5)" + RATE.format(inside=inside, after=after)
+    assert [f.site.text for f in run(rule, source)] == [text]
+    assert not rows(rule, source + "    schedule.step()\n")

@@ -9,8 +9,9 @@ Reports
 - `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit, or on the parameters of another optimiser, which has stepped before,
 - a clip of gradients that still carry the factor of a `GradScaler`,
 - a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch,
-- a schedule that is advanced before the first step of its optimiser, and
-- a schedule that nothing ever advances.
+- a schedule that is advanced before the first step of its optimiser,
+- a schedule that nothing ever advances, and
+- an optimiser whose gradients are computed and cleared, and that never takes a step.
 
 ## Why is this bad?
 
@@ -108,7 +109,7 @@ RULE = Rule(
     summary="a step, a clipping or a schedule stands at the wrong place of the training loop",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("backward", "scheduler"), ("step",)),
+    triggers=(("backward", "scheduler"), ("step", "zero_grad")),
 )
 
 
@@ -136,12 +137,13 @@ def _steps(program: Program) -> Iterator[Finding]:
                 f"cleared ({place(found.action.event.site, step)}), so it moves nothing; move it after the backward pass"
             )
             yield Finding(step, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR)
-    for found in idle_optimizers(program):
+    for cleared, computed in idle_optimizers(program):
+        backward, clear = computed.event.site, cleared.event.site
         message = (
-            f"{_said(found.action.event.site)} clears the gradients of an optimiser that never takes a step: what it holds keeps "
-            "its initial values; call its `step()` beside this one"
+            f"{_said(backward)} computes gradients that no step uses: nothing but {_said(clear)} ({place(clear, backward)}) is called "
+            "on the optimiser that should take them, and what it holds keeps its initial values; call its `step()` after this"
         )
-        yield Finding(found.step.event.site, message, (Note(found.action.event.site, "the optimiser"),))
+        yield Finding(backward, message, (Note(clear, "the optimiser"),))
 
 
 def _clips(program: Program) -> Iterator[Finding]:
@@ -206,13 +208,21 @@ def _schedules(program: Program) -> Iterator[Finding]:
             "initial learning rate is skipped; advance the schedule after the optimiser"
         )
         yield Finding(schedule.event.site, message, (Note(step.event.site, "the optimiser's step"),))
-    for unused in unused_schedules(program):
+    for unused, reading in unused_schedules(program):
         if unused.site is not None:
-            kind = unused.class_name
-            message = (
-                f"this {kind} is never advanced: the learning rate stays as it is; call its `step()` once per epoch"
-            )
-            yield Finding(unused.site, message)
+            yield _unused(unused.class_name, unused.site, reading)
+
+
+def _unused(kind: str, built: Site, reading: Site | None) -> Finding:
+    if reading is None:
+        return Finding(
+            built, f"this {kind} is never advanced: the learning rate stays as it is; call its `step()` once per epoch"
+        )
+    message = (
+        f"{_said(reading)} reads the rate of the {kind} ({place(built, reading)}), which nothing advances: it is the initial "
+        "one in every epoch; call the schedule's `step()` here"
+    )
+    return Finding(reading, message, (Note(built, "the schedule"),))
 
 
 def _said(site: Site) -> str:
