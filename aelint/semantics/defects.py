@@ -44,7 +44,7 @@ def defect_of(term: GaussianTerm) -> Defect | None:
     }
     agreed = _agreement(parts)
     if agreed is None:
-        return None
+        return _halved(parts)
     unit, reductions, odd = agreed
     coefficient = parts[odd]
     if not coefficient.summands:
@@ -72,6 +72,22 @@ def _agreement(parts: dict[str, Coefficient]) -> tuple[float, tuple[Reduction, .
         if all(close(o.value, unit) for o in others):
             return unit, reductions, odd
     return None
+
+
+def _halved(parts: dict[str, Coefficient]) -> Defect | None:
+    """The squares agree with each other, and so do logarithm and constant, but the one half stands before two of them only."""
+    reductions = {c.reductions for c in parts.values()}
+    squares, rest = (parts["mean"], parts["variance"]), (parts["log"], parts["constant"])
+    if len(reductions) != 1 or None in reductions or any(len(c.summands) != 1 for c in parts.values()):
+        return None
+    if not all(close(a.value, b.value) for a, b in (squares, rest)):
+        return None
+    ratio = squares[0].value / rest[0].value
+    if not any(close(ratio, slip) for slip in (2.0, 0.5)):
+        return None
+    return Defect(
+        f"mean^2 and the variance have {ratio:g} times the coefficient that goes with the logarithm and the constant"
+    )
 
 
 def _not_squared(term: GaussianTerm) -> Defect | None:

@@ -26,6 +26,8 @@ RIGHT = {
     "a standard deviation that came beside the log-variance": "mu, std, logvar = mu\n"
     "    return -0.5 * (1 + logvar - mu ** 2 - std ** 2).sum(1).mean()",
     "a wider prior": "return torch.sum(0.5 * (mu ** 2 + logvar.exp()) / 4 - 0.5 * logvar + math.log(2) - 0.5)",
+    "a narrower prior": "return torch.sum(mu ** 2 + logvar.exp() - 0.5 * logvar - 0.5 * math.log(2) - 0.5)",
+    "squares of other weights": "return torch.sum(2 * mu ** 2 + 3 * logvar.exp() - logvar - 1)",
 }
 
 
@@ -44,6 +46,15 @@ WRONG = {
     "no variance": ("return -0.5 * (1 + logvar - mu ** 2).sum(1).mean()", "missing"),
     "no logarithm": ("return 0.5 * (mu ** 2 + logvar.exp() - 1).sum(1).mean()", "missing"),
     "mean not squared": ("return -0.5 * torch.sum(1 + logvar - mu - logvar.exp())", "not squared"),
+    "half before two terms, with the deviation": (
+        "std = torch.exp(0.5 * logvar)\n    return (mu ** 2 + std ** 2 - torch.log(std) - 1 / 2).sum(1).mean()",
+        "mean^2 and the variance have 2 times",
+    ),
+    "half before the squares alone": ("return torch.sum(0.5 * (mu ** 2 + logvar.exp()) - logvar - 1)", "0.5 times"),
+    "half before two terms, on log-deviations": (
+        "return torch.mean(mu ** 2 + torch.exp(2 * logvar) - logvar - 0.5)",
+        "mean^2 and the variance have 2 times",
+    ),
     "sign of the constant": ("return 0.5 * (mu ** 2 + logvar.exp() - logvar + 1).sum(1).mean()", "constant"),
 }
 
@@ -51,7 +62,7 @@ WRONG = {
 @pytest.mark.parametrize(("body", "said"), WRONG.values(), ids=WRONG.keys())
 def test_wrong_formula(body, said):
     found = run(rule, HEAD + "    " + body + "\n")
-    assert [f.site.row for f in found] == [7]
+    assert [f.site.row for f in found] == [7 + body.count("\n")]
     assert said in found[0].message
 
 
