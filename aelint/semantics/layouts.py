@@ -124,6 +124,8 @@ def _breaks_rows(shape: Shape, target: Shape) -> bool:
 
     Where H divides W the rows may be cut into pieces on purpose; otherwise every new row begins inside of an old one.
     """
+    while len(target) > 3 and target[-1] == 1:
+        target = target[:-1]  # a last axis of one element moves nothing
     if len(shape) != 4 or len(target) != 3 or shape[0] != target[0] or shape[2] != target[2]:
         return False
     channels, height, width = shape[1:]

@@ -131,9 +131,20 @@ def test_silent_on_other_reshapes(line):
         ("3, 4, 30, 20", "3, 30, -1", []),
         ("3, 4, 30, 20", "3, 120, 20", []),
         ("3, 4, 10, 20", "3, -1, 10", []),
+        ("3, 4, 30, 20", "3, -1, 30, 1", [2]),
+        ("3, 4, 30, 20", "3, -1, 20, 1", []),
         ("3, 5, 2, 7", "3, -1, 2", []),
     ],
-    ids=["rows are broken", "whole numbers", "another order", "merged in order", "rows in halves", "pairs"],
+    ids=[
+        "rows are broken",
+        "whole numbers",
+        "another order",
+        "merged in order",
+        "rows in halves",
+        "with one more axis",
+        "merged, with one more axis",
+        "pairs",
+    ],
 )
 def test_inner_axis_that_becomes_the_last(shape, target, found):
     assert rows(rule, f"import torch\ntorch.rand({shape}).view({target})\n") == found

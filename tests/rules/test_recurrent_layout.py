@@ -189,3 +189,40 @@ def test_silent_on_the_state_of_a_layer_with_an_input_that_is_not_known(depth, c
 @pytest.mark.parametrize("code", ["h[0]", "h[0, :, :]", "h[0, ...]", "torch.tanh(h[0, :])"])
 def test_fires_on_the_state_of_the_first_layer_with_an_input_that_is_not_known(code):
     assert rows(rule, ENCODER.format(depth=2, code=code)) == [11]
+
+
+PACKED = """
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+def encode(x, lengths):
+    packed = pack_padded_sequence(nn.Linear(4, 8)(x), lengths, batch_first={first}, enforce_sorted=False)
+    packed, h = nn.GRU(8, 16, num_layers={layers}, batch_first=True)(packed)
+    out, _ = pad_packed_sequence(packed, batch_first=True)
+    return {code}
+
+
+encode(torch.rand(32, 20, 4), lengths)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "layers", "code"),
+    [
+        (True, 2, "h.transpose(0, 1).reshape(-1, 32)"),
+        (True, 2, "h[-1]"),
+        (True, 1, "h.view(-1, 16)"),
+        (True, 2, "out[:, -1]"),
+        (False, 2, "out[:, -1]"),
+    ],
+)
+def test_silent_on_states_of_packed_sequences(first, layers, code):
+    assert rows(rule, PACKED.format(first=first, layers=layers, code=code)) == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("code", ["h.view(-1, 32)", "h.reshape(-1, h.size(0) * h.size(2))"])
+def test_states_of_packed_sequences_that_are_mixed(first, code):
+    assert rows(rule, PACKED.format(first=first, layers=2, code=code)) == [11]

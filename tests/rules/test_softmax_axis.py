@@ -111,6 +111,10 @@ ONE = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\nmaps
         pytest.param("k = 1\nF.softmax(nn.Linear(16, k)(steps), dim=-1)", id="a setting that is one"),
         pytest.param("F.softmax(maps[:, :, :1, :1], dim=2)", id="one pixel is left"),
         pytest.param("F.softmax(nn.Linear(16, 1)(torch.rand(4, 16)), dim=-1)", id="nothing else to share"),
+        pytest.param("F.softmax(steps.view(4, 9, 4, 4)[:, :, 3:], dim=3)", id="a slice, and another axis"),
+        pytest.param("F.softmax(steps.view(4, 9, 4, 4)[:, :, 2:], dim=2)", id="a slice of two"),
+        pytest.param("k = 1\nF.softmax(steps[:, :k], dim=1)", id="a slice as long as a setting"),
+        pytest.param("k = 1\nF.softmax(steps.view(4, 9, 15 + k, 1)[:, :, 15:], dim=2)", id="as many as are left over"),
     ],
 )
 def test_silent_over_more_than_one(body):
@@ -123,6 +127,12 @@ def test_silent_over_more_than_one(body):
         pytest.param("F.softmax(maps.view(4, 6, 1, -1), dim=2)", id="view"),
         pytest.param("torch.softmax(nn.Linear(16, 1)(steps), -1)", id="one output"),
         pytest.param("nn.Softmax(dim=2)(torch.tanh(nn.Linear(16, 1)(steps)))", id="behind an activation"),
+        pytest.param("n = 15; torch.softmax(steps.view(4, 9, n + 1)[:, :, n:], dim=2)", id="what is left of one more"),
+        pytest.param("steps.view(4, 9, 16)[..., 15:].softmax(-1)", id="what is left of a known number"),
+        pytest.param("F.softmax(steps[..., -1:], dim=-1)", id="the last"),
+        pytest.param("F.softmax(maps[:, :1], dim=1)", id="the first"),
+        pytest.param("F.softmax(maps[:, 2:3], dim=1)", id="one in the middle"),
+        pytest.param("i = 3; F.softmax(maps[:, i:i + 1], dim=1)", id="one at an index"),
     ],
 )
 def test_over_one_number(body):

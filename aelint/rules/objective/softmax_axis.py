@@ -57,17 +57,17 @@ samples, which have that axis twice, are left alone.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule, Site
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.attention_masks import scores_of
 from aelint.semantics.contractions import summed_axis
 from aelint.semantics.dims import Poly
 from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import source, through_reshapes
+from aelint.semantics.single_axes import written_to_hold_one
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Shape, Sym, Value
 from aelint.semantics.wording import place, shape_text
@@ -123,7 +123,7 @@ def _over_one(call: Call) -> Finding | None:
     others = [size for i, size in enumerate(logits.shape) if i not in {0, axis}]
     if axis is None or axis == 0 or logits.shape[axis] != 1 or not any(size != 1 for size in others):
         return None
-    made = _written_one(logits, axis - len(logits.shape))
+    made = written_to_hold_one(logits, axis - len(logits.shape))
     if made is None:
         return None
     message = (
@@ -131,35 +131,6 @@ def _over_one(call: Call) -> Finding | None:
         "whatever the logits are. Use the axis over which the weights are shared out"
     )
     return Finding(call.site, message, (Note(made, "the axis of one number is made here"),))
-
-
-_ELEMENTWISE = frozenset({"tanh", "relu", "leaky_relu", "sigmoid", "truediv", "mul", "dropout", "clamp", "masked_fill"})
-
-
-def _written_one(value: Value, axis: int) -> Site | None:
-    """Where the axis, counted from the back, was written to hold one number: a view, an unsqueeze, a layer of one output."""
-    for _ in range(8):
-        site = value.site if isinstance(value, Sym) else None
-        if not isinstance(value, Sym) or site is None:
-            return None
-        if value.op in _ELEMENTWISE:
-            value = source(value)
-            continue
-        made = value.layer.site if isinstance(value.layer, Object) else None
-        node = site.node if made is None else made.node
-        arguments = node.args if isinstance(node, ast.Call) else []
-        match value.op:
-            case "view" if len(arguments) >= -axis and _is_one(arguments[axis]):
-                return site
-            case "linear" if axis == -1 and len(arguments) >= 2 and _is_one(arguments[1]):
-                return site
-            case _:
-                return None
-    return None
-
-
-def _is_one(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value == 1 and not isinstance(node.value, bool)
 
 
 def _over_samples(call: Call) -> Finding | None:

@@ -200,7 +200,11 @@ def _codes(program: Program) -> Iterator[Finding]:
         layer, shape = call.receiver, _input(call)
         if not isinstance(call.result, tuple) or not isinstance(layer, Object):
             continue
-        batched = shape is not None and len(shape) == 3
+        given = source(call.result[0])
+        packed = (
+            isinstance(given, Sym) and isinstance(inner := source(given), Sym) and inner.op == "pack_padded_sequence"
+        )
+        batched = packed or (shape is not None and len(shape) == 3)
         count, width = _state_sizes(layer)
         states = call.result[1] if isinstance(call.result[1], tuple) else (call.result[1],)
         for state in states:

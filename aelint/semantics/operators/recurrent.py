@@ -1,4 +1,4 @@
-"""Recurrent layers and cells. Packed sequences stay unknown."""
+"""Recurrent layers and cells, and the packed sequences that they take in place of padded ones."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ class _Widths:
     hidden: Dim
     cell: Dim
     states: Dim
+
+
+_PACK = "pack_padded_sequence"
 
 
 def _widths(apply: Apply) -> _Widths:
@@ -76,9 +79,12 @@ def _register(kind: str) -> None:
 
     @REGISTRY.layer(kind, init, "input, hx=None", name=kind.lower(), stateful=True)
     def recurrent(apply: Apply) -> tuple[object, ...] | None:
+        packed = apply["input"]
+        if isinstance(packed, Sym) and packed.op == _PACK:
+            return _packed_outputs(apply, kind, packed)
         x = apply.tensor()
         _check_state(apply, x)
-        if _packed(apply["input"]):
+        if _packed(packed):
             return None if x.shape is None else _outputs(apply, kind, x)
         return _outputs(apply, kind, x)
 
@@ -113,6 +119,59 @@ def _outputs(apply: Apply, kind: str, x: Facts) -> tuple[object, ...]:
     if kind != "LSTM":
         return output, hidden
     return output, (hidden, _state(apply, x.shape, sizes.states, sizes.cell, ANY))
+
+
+def _packed_outputs(apply: Apply, kind: str, packed: Sym) -> tuple[object, ...]:
+    """Packed steps, and states with an axis for the samples, wherever the padded sequences had it."""
+    x = facts_of(packed.attrs.get("input"))
+    check_features(apply, x, apply.dim("input_size"))
+    sizes, bounds = _widths(apply), _bounds(apply, kind)
+    axes = _axes(packed.attrs.get("batch_first"), x.shape)
+    batch = fresh("batch", batch=True) if axes is None else axes[1]
+    output = Facts(None, (sizes.output,), bounds, tensor=None)
+    hidden = Facts((sizes.states, batch, sizes.hidden), (), bounds)
+    return output, (hidden, Facts((sizes.states, batch, sizes.cell))) if kind == "LSTM" else hidden
+
+
+def _axes(first: Value, shape: Shape | None) -> tuple[Dim, Dim] | None:
+    """The numbers of steps and of samples of padded sequences."""
+    if shape is None or len(shape) < 2 or not isinstance(first, bool):
+        return None
+    return (shape[1], shape[0]) if first else (shape[0], shape[1])
+
+
+@REGISTRY.operation(
+    _PACK, "input, lengths, batch_first=False, enforce_sorted=True", functions="nn.utils.rnn.pack_padded_sequence"
+)
+def _pack(apply: Apply) -> Facts:
+    x = apply.tensor()
+    return Facts(None, (x.last if x.shape is None else x.shape)[-1:], x.range, x.kind, tensor=None)
+
+
+@REGISTRY.operation(
+    "pad_packed_sequence",
+    "sequence, batch_first=False, padding_value=0.0, total_length=None",
+    functions="nn.utils.rnn.pad_packed_sequence",
+)
+def _pad(apply: Apply) -> tuple[Facts, Facts]:
+    x, first = apply.tensor("sequence"), apply["batch_first"]
+    packed = _packed_before(apply["sequence"])
+    axes = None if packed is None else _axes(packed.attrs.get("batch_first"), facts_of(packed.attrs.get("input")).shape)
+    lengths = Facts(None if axes is None else (axes[1],), (), NONNEGATIVE, "int")
+    if axes is None or not isinstance(first, bool) or not x.last:
+        return Facts(None, x.last, ANY), lengths
+    # As long as the longest sequence, which may be shorter than what was packed.
+    total = apply.dim("total_length")
+    steps = fresh("steps") if total is None else total
+    head = (axes[1], steps) if first else (steps, axes[1])
+    return Facts((*head, *x.last[-1:]), (), ANY), lengths
+
+
+def _packed_before(value: Value) -> Sym | None:
+    """The packing behind the outputs of one or more recurrent layers."""
+    while isinstance(value, Sym) and value.op in {"item", "rnn", "lstm", "gru"} and value.inputs:
+        value = value.inputs[0]
+    return value if isinstance(value, Sym) and value.op == _PACK else None
 
 
 def _state(apply: Apply, shape: Shape | None, states: Dim, width: Dim, bounds: Interval) -> Facts:
