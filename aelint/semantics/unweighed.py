@@ -15,13 +15,14 @@ from aelint.semantics.values import Sym
 from aelint.syntax.options import destination
 from aelint.syntax.walk import walk
 
-__all__ = ["unweighed_terms"]
+__all__ = ["READ_OFF", "is_only_read_off", "unweighed_terms"]
 
 _TERM = re.compile(r"^(?:loss_(\w+)|(\w+)_(?:loss|penalty|reg))$")
 _WEIGHT = re.compile(
     r"^(?:(?:lambda|lam|weight|w|coeff?|alpha|beta)_(\w+)|(\w+)_(?:lambda|lambd|weight|w|coeff?|scale))$"
 )
-_READ_OFF = frozenset({"item", "item_value", "detach", "float", "cpu", "numpy"})
+READ_OFF = frozenset({"item", "item_value", "detach", "float", "cpu", "numpy"})
+"""What takes the number of a loss, for which no gradient asks."""
 
 
 def unweighed_terms(program: Program, reached: set[int]) -> Iterator[tuple[Binding, str, Site]]:
@@ -38,13 +39,14 @@ def unweighed_terms(program: Program, reached: set[int]) -> Iterator[tuple[Bindi
         if match is None or not isinstance(value, Sym) or value.tensor is not True or binding.context.no_grad:
             continue
         name = match.group(1) or match.group(2)
-        alone = value.id not in reached and value.id not in held and _is_only_read_off(value, used)
+        alone = value.id not in reached and value.id not in held and is_only_read_off(value, used)
         if alone and name in weights and id(binding.context.function) in ending:
             weight, site = weights[name]
             yield binding, weight, site
 
 
-def _is_only_read_off(value: Sym, used: dict[int, list[Sym]]) -> bool:
+def is_only_read_off(value: Sym, used: dict[int, list[Sym]]) -> bool:
+    """Whether nothing takes the value but what reads its number."""
     pending, seen = [value], set[int]()
     while pending:
         one = pending.pop()
@@ -52,7 +54,7 @@ def _is_only_read_off(value: Sym, used: dict[int, list[Sym]]) -> bool:
             if consumer.op == "phi" and consumer.id not in seen:
                 seen.add(consumer.id)
                 pending.append(consumer)
-            elif consumer.op not in _READ_OFF and consumer.op != "phi":
+            elif consumer.op not in READ_OFF and consumer.op != "phi":
                 return False
     return True
 

@@ -352,3 +352,104 @@ def test_silent_on_the_first_argument_of_a_backward_pass_by_hand():
     source = STEPPED.replace("{given}", "None")
     assert rows(rule, source) == []
     assert rows(rule, source.replace("backward(loss,", "backward(self.net(batch).mean(),")) == [17]
+
+
+BYPASSED = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+
+
+def terms(x):
+    code = encoder(x)
+    {sum}
+
+
+for epoch in range(10):
+    optimizer.zero_grad()
+    {step}
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "step"),
+    [
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); l1 = code.abs().mean(); loss = rec + 0.1 * l1; return loss, rec.item()",
+            "terms(torch.rand(8, 64))[0].backward()",
+            id="the whole is passed on",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); l1 = code.abs().mean(); loss = rec + 0.1 * l1; return rec, l1, loss.item()",
+            "rec, l1, _ = terms(torch.rand(8, 64)); (rec + l1).backward()",
+            id="summed up again by the caller",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); l1 = code.abs().mean(); loss = rec + 0.1 * l1; return rec, l1, loss.item()",
+            "rec, l1, _ = terms(torch.rand(8, 64)); rec.backward(); l1.backward()",
+            id="one after the other",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); offset = x.abs().mean(); loss = rec + offset; return rec, loss.item()",
+            "terms(torch.rand(8, 64))[0].backward()",
+            id="nothing else to train",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x)\\n    with torch.no_grad():\\n"
+            "        l1 = code.abs().mean(); loss = rec + 0.1 * l1\\n    return rec, loss.item()",
+            "terms(torch.rand(8, 64))[0].backward()",
+            id="a number without a gradient",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); l1 = code.abs().mean(); score = rec + 0.1 * l1; return rec, score.item()",
+            "terms(torch.rand(8, 64))[0].backward()",
+            id="not called a loss",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); l1 = code.abs().mean(); loss = rec + 0.1 * l1; return rec, loss",
+            "rec, loss = terms(torch.rand(8, 64)); (rec if epoch < 5 else loss).backward()",
+            id="used later on",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); return rec",
+            "loss = 0\\n    for _ in range(9):\\n        rec = terms(torch.rand(8, 64)); rec.backward(); loss += rec\\n"
+            "    print(loss.item())",
+            id="a sum over rounds",
+        ),
+    ],
+)
+def test_silent_on_sums_that_are_passed_on_or_show_no_other_term(made, step):
+    made, step = made.replace("\\n", "\n"), step.replace("\\n", "\n")
+    assert rows(rule, BYPASSED.format(sum=made, step=step)) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "step", "row"),
+    [
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); l1 = code.abs().mean(); loss = rec + 0.1 * l1; return rec, loss.item()",
+            "terms(torch.rand(8, 64))[0].backward()",
+            12,
+            id="a summand is returned",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); kl = (code ** 2).sum(1).mean(); return rec, kl",
+            "rec, kl = terms(torch.rand(8, 64)); total_loss = rec + kl; rec.backward(); print(total_loss.item())",
+            17,
+            id="backward on a summand",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); a = code.abs().mean(); b = code.std(); loss = rec + a * 0.1 + b * 0.2\n"
+            "    print(float(loss.detach()))\n    return dict(loss=rec)",
+            "terms(torch.rand(8, 64))['loss'].backward()",
+            14,
+            id="several summands, in a dictionary",
+        ),
+    ],
+)
+def test_a_sum_that_is_only_read_off(made, step, row):
+    assert rows(rule, BYPASSED.format(sum=made, step=step)) == [row]

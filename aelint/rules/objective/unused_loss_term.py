@@ -4,7 +4,8 @@
 
 Reports a value named as a loss, penalty or divergence that is computed with gradients in the function that
 calls `backward`, and is used nowhere. A penalty of a gradient that is made to be differentiated (`create_graph=True`) is
-also reported if it is only shown, and so is a term whose own weight (`latent_weight` of `latent_loss`) nothing reads.
+also reported if it is only shown, and so is a term whose own weight (`latent_weight` of `latent_loss`) nothing reads, and a sum of which only the number is read,
+where `backward` is called on one of its summands.
 
 ## Why is this bad?
 
@@ -69,6 +70,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.bypassed_sums import bypassed_sums
 from aelint.semantics.comparisons import is_output
 from aelint.semantics.gradient_penalties import left_out_penalties
 from aelint.semantics.graph import consumers, handed, parts_of_all
@@ -106,7 +108,12 @@ def check(program: Program) -> Iterator[Finding]:
     functions = {id(c.context.function) for c in backward}
     reached = {one.id for o in objectives(program) if o.called for one in ancestors(o.value)}
     first: dict[int, Finding] = {}
-    queries = (_unused(program, reached, functions), _unweighed(program, reached), _left_out(program, reached))
+    queries = (
+        _unused(program, reached, functions),
+        _unweighed(program, reached),
+        _left_out(program, reached),
+        _bypassed(program),
+    )
     for binding, finding in chain(*queries):
         first.setdefault(id(binding.site.node), finding)
     yield from first.values()
@@ -147,6 +154,17 @@ def _left_out(program: Program, reached: set[int]) -> Iterator[tuple[Binding, Fi
                 "backpropagated depends on it; add it to the loss"
             )
             yield binding, Finding(binding.site, message)
+
+
+def _bypassed(program: Program) -> Iterator[tuple[Binding, Finding]]:
+    for one in bypassed_sums(program):
+        if one.site.unit is program.unit:
+            seen, unseen = one.seen.name or "one summand", one.unseen.name or "the other summand"
+            message = (
+                f"`{one.binding.name}` ({place(one.binding.site, one.site)}) is only read off, and backward sees `{seen}` alone: "
+                f"`{unseen}` trains nothing. Pass `{one.binding.name}` on instead"
+            )
+            yield one.binding, Finding(one.site, message, (Note(one.binding.site, "the whole loss"),))
 
 
 def _is_in(value: Sym, reached: set[int]) -> bool:
