@@ -13,7 +13,7 @@ from aelint.semantics.program import Program
 from aelint.semantics.training import Action, Kind, actions
 from aelint.semantics.values import External, Function, Instance, Object, Sym, Value
 
-__all__ = ["Reach", "Update", "is_flat", "reach", "terms", "updates"]
+__all__ = ["Reach", "Update", "is_flat", "reach", "terms", "untracked", "updates"]
 
 _FLAT = frozenset(
     {"round", "floor", "ceil", "trunc", "sign", "argmax", "argmin", "heaviside", "gt", "ge", "lt", "le", "eq", "ne"}
@@ -77,8 +77,22 @@ def _owners(value: Sym) -> Iterator[int]:
         yield id(layer) if layer is not None else id(value)
 
 
-def reach(tensor: Value) -> Reach:
-    """The layers and parameters that `tensor` depends on, with and without a gradient."""
+@per_program
+def untracked(program: Program) -> frozenset[int]:
+    """Ids of what operations and layers gave under `no_grad`."""
+    return frozenset(
+        c.result.id
+        for c in program.calls
+        if c.context.no_grad
+        and isinstance(c.result, Sym)
+        and c.result.site is not None
+        and c.result.site.node is c.site.node
+        and not isinstance(c.callee, (Function, Instance))
+    )
+
+
+def reach(tensor: Value, cuts: frozenset[int] = frozenset()) -> Reach:
+    """The layers and parameters that `tensor` depends on, with and without a gradient; `cuts` are further tensors without one."""
     live: set[int] = set()
     severed: dict[int, Sym] = {}
     unread = False
@@ -99,7 +113,7 @@ def reach(tensor: Value) -> Reach:
             live.update(id(one) for module in given for _, one in submodules(module))
             # A function that is handed over may call the network: `env.run(lambda state: policy(state))`.
             unread |= bool(given) or any(isinstance(m, Function) for m in value.inputs)
-        behind = cut or (value if _is_cut(value) else None)
+        behind = cut or (value if value.id in cuts or _is_cut(value) else None)
         # `x.type_as(y)` takes nothing from y but its type.
         inputs = () if value.op in _SHAPED_ALIKE else value.inputs[:1] if value.op == "to" else value.inputs
         pending.extend((s, behind) for i in inputs for s in syms_in(i))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aelint.semantics.gradients import Reach, Update, reach, terms, updates
+from aelint.rule import Site
+from aelint.semantics.gradients import Reach, Update, reach, terms, untracked, updates
 from aelint.semantics.initialization import is_frozen, is_weighted
 from aelint.semantics.parameters import held_by, owner_of, weight_of
 from aelint.semantics.program import Program
 from aelint.semantics.training import Action
 from aelint.semantics.values import Object, Sym
+from aelint.syntax.walk import every, holds
 
-__all__ = ["Severed", "severed_parts", "severed_terms"]
+__all__ = ["Severed", "severed_parts", "severed_terms", "switched_off"]
 
 _KEPT_ELSEWHERE = ("target", "ema", "teacher", "momentum", "frozen", "pretrained")
 
@@ -49,21 +53,37 @@ def severed_terms(program: Program) -> Iterator[Severed]:
             continue
         parts = terms(update.backward.of)
         for term in parts if len(parts) > 1 else ():
-            reached = reach(term)
-            trained = any(reached.live & s.held.owners for s in update.steps)
-            if reached.everything or trained or not (reached.live or _is_all_detached(term)):
+            reached = reach(term, untracked(program))
+            learning = {o for o in reached.live if o not in layers or not is_frozen(program, layers[o])}
+            trained = any(learning & s.held.owners for s in update.steps)
+            if reached.everything or trained or not (reached.live or _is_all_detached(term, untracked(program))):
                 continue
             for step in update.steps:
                 for cut, behind in _by_cut(reached, step, layers, frozenset()):
                     yield Severed(cut, tuple(behind), update, step)
 
 
-def _is_all_detached(term: Sym) -> bool:
+def _is_all_detached(term: Sym, cuts: frozenset[int]) -> bool:
     """Whether a loss compares two tensors that are both taken out of the graph: it is a constant."""
     sides = [i for i in term.inputs if isinstance(i, Sym)]
-    return (
-        term.op in {"mse_loss", "l1_loss", "smooth_l1_loss"} and len(sides) > 1 and all(s.op == "detach" for s in sides)
-    )
+    apart = all(s.op == "detach" or s.id in cuts for s in sides)
+    return term.op in {"mse_loss", "l1_loss", "smooth_l1_loss"} and len(sides) > 1 and apart
+
+
+def switched_off(program: Program, cut: Sym) -> Site | None:
+    """The `with torch.no_grad():` under which a tensor was made; None where it was made under none."""
+    if cut.id not in untracked(program) or cut.site is None:
+        return None
+    call = next(c for c in program.calls if c.result is cut and c.context.no_grad)
+    places = [call.site, *(a.site for a in reversed(call.context.stack) if a.site is not None)]
+    for place in places:
+        for block in every(ast.With, place.unit.tree):
+            if any(_SWITCH.search(ast.unparse(i.context_expr)) for i in block.items) and holds(block, place.node):
+                return Site(place.unit, block.items[0].context_expr)
+    return None
+
+
+_SWITCH = re.compile(r"no_grad|inference_mode|set_grad_enabled")
 
 
 def _by_cut(

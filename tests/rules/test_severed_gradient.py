@@ -233,3 +233,93 @@ for x in torch.utils.data.DataLoader(torch.rand(64, 8), 8):
 """
     assert rows(rule, source.format(data="")) == []
     assert rows(rule, source.format(data=".data")) == [13]
+
+
+FEATURES = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Features(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.spectrum, self.head = nn.Linear(20, 16), nn.Linear(16, 8)
+
+    def forward(self, x):
+        {inner}
+
+
+encoder, decoder, features = nn.Linear(20, 4), nn.Linear(4, 20), Features()
+{frozen}
+optimizer = torch.optim.Adam({held})
+for x in torch.rand(100, 32, 20):
+    y = decoder(torch.tanh(encoder(x)))
+    {loss}
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+PLAIN = "return self.head(torch.log1p(self.spectrum(x).abs()))"
+CUT = "with torch.no_grad():\n            x = torch.log1p(self.spectrum(x).abs())\n        return self.head(x)"
+MINE = "[*encoder.parameters(), *decoder.parameters()]"
+BOTH = "loss = F.mse_loss(y, x) + 0.1 * F.mse_loss(features(y), features(x))"
+
+
+@pytest.mark.parametrize(
+    ("inner", "frozen", "held", "loss"),
+    [
+        pytest.param(PLAIN, "features.requires_grad_(False)", MINE, BOTH, id="frozen, with its gradient"),
+        pytest.param(
+            PLAIN,
+            "",
+            MINE,
+            "with torch.no_grad():\n        wanted = features(x)\n    loss = F.mse_loss(y, x) + F.mse_loss(features(y), wanted)",
+            id="only the target without a gradient",
+        ),
+        pytest.param(CUT, "", "[*encoder.parameters(), *features.parameters()]", BOTH, id="its head is trained"),
+        pytest.param(
+            PLAIN,
+            "",
+            MINE,
+            "with torch.no_grad():\n        shown = F.mse_loss(features(y), features(x))\n    loss = F.mse_loss(y, x)",
+            id="only shown",
+        ),
+    ],
+)
+def test_silent_on_features_of_a_reconstruction(inner, frozen, held, loss):
+    assert rows(rule, FEATURES.format(inner=inner, frozen=frozen, held=held, loss=loss)) == []
+
+
+@pytest.mark.parametrize(
+    ("inner", "frozen", "held", "loss", "row"),
+    [
+        pytest.param(CUT, "", MINE, BOTH, 13, id="in the features, which nothing trains"),
+        pytest.param(
+            CUT,
+            "for p in features.parameters():\n    p.requires_grad_(False)",
+            "[p for m in (encoder, decoder, features) for p in m.parameters() if p.requires_grad]",
+            BOTH,
+            13,
+            id="in the features, which are frozen",
+        ),
+        pytest.param(
+            PLAIN,
+            "",
+            MINE,
+            "with torch.no_grad():\n        a, b = features(y), features(x)\n    loss = F.mse_loss(y, x) + F.mse_loss(a, b)",
+            21,
+            id="around both sides",
+        ),
+        pytest.param(
+            CUT,
+            "",
+            MINE,
+            "loss = F.l1_loss(y, x) - 0.5 * F.cosine_similarity(features(y), features(x)).mean()",
+            13,
+            id="a similarity",
+        ),
+    ],
+)
+def test_features_of_a_reconstruction_without_a_gradient(inner, frozen, held, loss, row):
+    assert rows(rule, FEATURES.format(inner=inner, frozen=frozen, held=held, loss=loss)) == [row]

@@ -5,7 +5,8 @@
 Follows each loss that `backward` is called on back through the program. Reports layers that stand in
 the optimiser and that the losses depend on only through `detach`, `.data`, `.item()`, a trip through
 numpy or `torch.tensor`, or an operation whose derivative is zero (`round`, `floor`, `sign`, `argmax`);
-and single loss terms that reach nothing that the following step trains, because of such a cut.
+and single loss terms that reach nothing that the following step trains, because of such a cut or because a
+part of them runs under `no_grad`.
 
 ## Why is this bad?
 
@@ -66,7 +67,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.gradients import is_flat
-from aelint.semantics.severed import Severed, severed_parts, severed_terms
+from aelint.semantics.severed import Severed, severed_parts, severed_terms, switched_off
 from aelint.semantics.wording import layers_place, place
 
 RULE = Rule(
@@ -84,7 +85,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Report the operation that cuts a gradient path."""
     for found, what in ((severed_parts, _part), (severed_terms, _term)):
         for severed in found(program):
-            site = severed.cut.site
+            site = switched_off(program, severed.cut) or severed.cut.site
             if site is None:
                 continue
             severity = Severity.ERROR if is_flat(severed.cut) else Severity.WARNING
