@@ -160,6 +160,10 @@ _HARMLESS = (
     "torch.utils.",
     "torch.distributed.",
     "torch.autograd.grad",
+    "torch.no_grad",
+    "torch.enable_grad",
+    "torch.inference_mode",
+    "torch.set_grad_enabled",
 )
 _BUILTIN = frozenset(
     [

@@ -238,3 +238,100 @@ for i in range(10):
 """
     assert rows(rule, source.format(loss="out.sum()")) == []
     assert rows(rule, source.format(loss="(out - x).pow(2).sum()")) == [11]
+
+
+PLAYERS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+encoder, decoder, critic = nn.Linear(20, 4), nn.Linear(4, 20), nn.Linear(20, 1)
+opt_g = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+opt_d = torch.optim.Adam(critic.parameters())
+
+
+def judge(values, real):
+    return F.binary_cross_entropy_with_logits(values, torch.full_like(values, real))
+
+
+for x in torch.rand(100, 8, 20):
+    y = decoder(encoder(x))
+    {first}
+    {second}
+"""
+GENERATOR = "loss_g = F.mse_loss(y, x) + judge(critic(y), 1.0)"
+CRITIC = "loss_d = judge(critic(x), 1.0) + judge(critic(y.detach()), 0.0)"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(
+            f"opt_g.zero_grad(); {GENERATOR}; loss_g.backward(); opt_g.step()",
+            f"opt_d.zero_grad(); {CRITIC}; loss_d.backward(); opt_d.step()",
+            id="each clears before its own",
+        ),
+        pytest.param(
+            f"{GENERATOR}; loss_g.backward(); opt_g.step(); opt_g.zero_grad(); opt_d.zero_grad()",
+            f"{CRITIC}; loss_d.backward(); opt_d.step(); opt_d.zero_grad()",
+            id="both are cleared after the generator",
+        ),
+        pytest.param(
+            f"{CRITIC}; loss_d.backward(); opt_d.step(); opt_d.zero_grad()",
+            "loss_g = F.mse_loss(y, x); loss_g.backward(); opt_g.step(); opt_g.zero_grad()",
+            id="neither reaches the other",
+        ),
+        pytest.param(
+            f"opt_g.zero_grad(); opt_d.zero_grad(); {GENERATOR}; loss_g.backward()",
+            "loss_d = critic(x).mean() ** 2; loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="all losses add up, then all step",
+        ),
+        pytest.param(
+            "for p in critic.parameters(): p.requires_grad = False",
+            f"{GENERATOR}; loss_g.backward(); opt_g.step(); opt_g.zero_grad(); critic.requires_grad_(True)\n"
+            f"    {CRITIC}; loss_d.backward(); opt_d.step(); opt_d.zero_grad()",
+            id="the critic is frozen meanwhile",
+        ),
+        pytest.param(
+            "opt_d.zero_grad(); loss_d = judge(critic(x), 1.0) + judge(critic(y), 0.0); loss_d.backward(retain_graph=True)",
+            f"opt_d.step(); opt_g.zero_grad(); {GENERATOR}; loss_g.backward(); opt_g.step()",
+            id="not detached, but cleared before the own loss",
+        ),
+    ],
+)
+def test_silent_on_players_that_clear_what_they_use(first, second):
+    assert rows(rule, PLAYERS.format(first=first, second=second)) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "row"),
+    [
+        pytest.param(
+            f"{CRITIC}; loss_d.backward(); opt_d.step(); opt_d.zero_grad()",
+            f"{GENERATOR}; loss_g.backward(); opt_g.step(); opt_g.zero_grad()",
+            17,
+            id="the critic keeps what the generator left in the round before",
+        ),
+        pytest.param(
+            f"{GENERATOR}; loss_g.backward(); opt_g.step(); opt_g.zero_grad()",
+            f"{CRITIC}; loss_d.backward(); opt_d.step(); opt_d.zero_grad()",
+            18,
+            id="the critic keeps what the generator just left",
+        ),
+        pytest.param(
+            "wrong = y.flip(0).detach(); opt_g.zero_grad(); loss_g = F.mse_loss(y, x); loss_g.backward(retain_graph=True)",
+            "opt_d.zero_grad(); loss_d = judge(critic(wrong), 1.0) + judge(critic(y), 0.0); loss_d.backward(); opt_g.step(); opt_d.step()",
+            18,
+            id="one of two inputs is detached",
+        ),
+    ],
+)
+def test_players_that_use_what_the_other_left(first, second, row):
+    assert rows(rule, PLAYERS.format(first=first, second=second)) == [row]
+
+
+def test_gradients_are_switched_off_in_between():
+    source = PLAYERS.format(
+        first=f"{CRITIC}; loss_d.backward(); opt_d.step()\n    with torch.no_grad(): critic(x)", second="opt_d.step()"
+    )
+    assert rows(rule, source) == [17]

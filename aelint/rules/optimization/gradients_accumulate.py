@@ -3,7 +3,9 @@
 ## What it does
 
 Reports a loop that computes gradients and takes optimiser steps and in which no `zero_grad` (nor any
-other way of clearing) reaches the parameters of that optimiser between one step and the next.
+other way of clearing) reaches the parameters of that optimiser between one step and the next. With several optimisers, also steps
+that use what another one's `backward` left behind: because each clears its own gradients only, after its own step, or because
+the loss of a critic, one input of which is detached, reaches the encoder through another.
 
 ## Why is this bad?
 
@@ -60,6 +62,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.leaks import leftovers, undetached
 from aelint.semantics.lineage import source
 from aelint.semantics.steps import accumulating
 from aelint.semantics.training import Action
@@ -91,6 +94,28 @@ def check(program: Program) -> Iterator[Finding]:
             "the gradients of that optimiser; call its `zero_grad()` before this `backward`",
             (Note(step, "the step that uses the sum"),),
         )
+    yield from _leaks(program)
+
+
+def _leaks(program: Program) -> Iterator[Finding]:
+    for leak in leftovers(program):
+        foreign, step = leak.foreign.event.site, leak.step.event.site
+        message = (
+            f"the gradients of `{foreign.text}` ({place(foreign, leak.site)}) are still in the parameters that `{step.text}` "
+            f"({place(step, leak.site)}) changes: only those of the other optimiser are cleared before this `backward`. Call "
+            "`zero_grad()` of this one, too"
+        )
+        yield Finding(
+            leak.site, message, (Note(foreign, "computed here for another optimiser"),), severity=Severity.WARNING
+        )
+    for leak in undetached(program):
+        foreign, step = leak.foreign.event.site, leak.step.event.site
+        message = (
+            f"through this call `{foreign.text}` ({place(foreign, leak.site)}) adds to the gradients that `{step.text}` "
+            f"({place(step, leak.site)}) uses, while another input of the same loss is detached. Detach this one, too, or take the "
+            "step before that `backward`"
+        )
+        yield Finding(leak.site, message, (Note(foreign, "computed for another optimiser"),), severity=Severity.WARNING)
 
 
 def _is_rehearsal(backward: Action) -> bool:
