@@ -16,6 +16,14 @@ HEALTHY = {
     "pairs of different views": "for views in loader:\n    z = [model(v) for v in views]\n    for a in z:\n        for b in z:\n            if a is not b:\n                loss = F.mse_loss(a, b)\n",
     "pairs of views, each but itself": "for views in loader:\n    z = [model(v) for v in views]\n    for i, a in enumerate(z):\n        for j, b in enumerate(z):\n            if i == j:\n                continue\n            loss = ((a - b) ** 2).mean()\n",
     "places that a subclass fills": "class Base(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.encoder, self.decoder = nn.Sequential(), nn.Sequential()\n    def forward(self, x):\n        return F.mse_loss(self.decoder(self.encoder(x)), x)\n",
+    "noise under a name, beside the clean data": "def step(x):\n    noise = 0.3 * torch.randn_like(x)\n    y = x + noise\n    return F.mse_loss(model(y), x)\n",
+    "noise that makes the data": "def make(x):\n    noise = 0.3 * torch.randn_like(x)\n    x = x + noise\n    return x\ndef step(x):\n    x = make(x)\n    return F.mse_loss(model(x), x)\n",
+    "noise as small as a bin": "def step(x):\n    noise = torch.rand_like(x)\n    x = x + noise / 256\n    return F.mse_loss(model(x), x)\n",
+    "a copy is masked": "def step(x):\n    mask = torch.rand(8, 4) < 0.5\n    masked = x.clone()\n    masked[mask] = 0.0\n    return F.mse_loss(model(masked)[mask], x[mask])\n",
+    "kept before it is masked": "def step(x):\n    mask = torch.rand(8, 4) < 0.5\n    wanted = x[mask]\n    x[mask] = 0.0\n    return F.mse_loss(model(x)[mask], wanted)\n",
+    "what is missing is filled": "def step(x):\n    mask = torch.isnan(x)\n    x[mask] = 0.0\n    return F.mse_loss(model(x)[~mask], x[~mask])\n",
+    "the code is masked": "def step(x):\n    mask = torch.rand(8, 4) < 0.5\n    h = model(x)\n    h[mask] = 0.0\n    return F.mse_loss(model(h)[mask], x[mask])\n",
+    "data is written": "def step(x, other):\n    mask = torch.rand(8, 4) < 0.5\n    x[mask] = other[mask]\n    return F.mse_loss(model(x), x)\n",
     "an entropy": "def step(x):\n    p = model(x).sigmoid()\n    return F.binary_cross_entropy(p, p)\n",
 }
 
@@ -34,6 +42,49 @@ def test_noisy_input_as_target():
         rule,
         HEAD + "def step(x):\n    noisy = x + 0.3 * torch.randn_like(x)\n    return F.mse_loss(model(noisy), noisy)\n",
     ) == [6]
+
+
+def test_name_of_the_clean_data_bound_anew():
+    step = "def step(x):\n    noise = torch.randn(x.shape)\n    x = x + 0.3 * noise\n    y = model(x)\n    return ((y - x) ** 2).mean()\n"
+    assert rows(rule, HEAD + step) == [7]
+    assert rows(
+        rule, HEAD + step.replace("x = x +", "x = torch.clamp(x +").replace("noise\n    y", "noise, 0, 1)\n    y")
+    ) == [7]
+
+
+IN_PLACE = {
+    "a second name": "masked = x\n    masked[mask] = 0.0\n    return F.mse_loss(model(masked), x)",
+    "the same name": "x[mask] = 0.0\n    return F.mse_loss(model(x)[mask], x[mask])",
+    "a method in place": "masked = x.masked_fill_(mask, 0.0)\n    return F.mse_loss(model(masked)[mask], x[mask])",
+    "a view": "masked = x.view(8, 4)\n    masked[mask] = -1\n    return ((model(masked) - x) ** 2).mean()",
+    "noise": "masked = x.detach()\n    masked[mask] = torch.randn(8, 4)\n    return F.l1_loss(model(masked), x)",
+}
+
+
+@pytest.mark.parametrize("body", IN_PLACE.values(), ids=IN_PLACE)
+def test_masked_in_the_memory_of_the_target(body):
+    source = HEAD + f"def step(x):\n    mask = torch.rand(8, 4) < 0.5\n    {body}\nstep(torch.rand(8, 4))\n"
+    assert len(rows(rule, source)) == 1
+
+
+def test_masked_in_a_copy_of_the_dictionary_that_shares_its_tensors():
+    source = """
+    import torch
+    from torch import nn
+
+    model, token = nn.Linear(4, 4), nn.Parameter(torch.zeros(1, 4))
+
+    def step(data):
+        hidden = dict(data)
+        places = torch.randperm(8)[:4]
+        hidden["x"]{clone}[places] = token
+        output, wanted = model(hidden["x"])[places], data["x"][places]
+        return 1 - torch.cosine_similarity(output, wanted).mean()
+
+    step({{"x": torch.rand(8, 4)}})
+    """
+    assert rows(rule, source.format(clone="")) == [10]
+    assert rows(rule, source.format(clone=".clone()")) == []
 
 
 def test_masked_input_as_target_in_a_loop():

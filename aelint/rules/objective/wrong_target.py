@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a loss whose two operands are the same tensor, and a denoising autoencoder whose target is the input
-after the noise was put on it.
+after the noise was put on it. Likewise data that is masked in its own memory, and is then read as the target.
 
 ## Why is this bad?
 
@@ -63,6 +63,7 @@ from aelint.semantics.apply import syms_in
 from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
 from aelint.semantics.equality import kept, same_values
 from aelint.semantics.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
+from aelint.semantics.overwritten_targets import overwritten_targets
 from aelint.semantics.trace import Call, Guard
 from aelint.semantics.values import External, Function, Object, Sym
 from aelint.semantics.wording import place
@@ -90,6 +91,12 @@ def check(program: Program) -> Iterator[Finding]:
         finding = _same(program, one) or _corrupted(program, one, found) or _noisy_rows(program, one)
         if finding is not None:
             yield finding
+    for overwritten in overwritten_targets(program):
+        message = (
+            "this masks the data in its own memory, and the masked values serve as the target "
+            f"({place(overwritten.compared, overwritten.site)}): the network learns to reproduce the mask. Write into a `clone()`"
+        )
+        yield Finding(overwritten.site, message, (Note(overwritten.compared, "read as the target here"),))
 
 
 def _same(program: Program, one: Comparison) -> Finding | None:
@@ -168,7 +175,8 @@ def _corrupted(program: Program, one: Comparison, others: list[Comparison]) -> F
             continue
         for noisy in data_source(held):
             clean = _clean(_unclamped(noisy))
-            if clean is None or not _is_called_so(program, noisy) or _is_compared(clean, others):
+            called_so = clean is not None and (_is_called_so(program, noisy) or _hides_clean(program, noisy, clean))
+            if clean is None or not called_so or _is_compared(clean, others):
                 continue
             site = _written(program, noisy)
             if site is not None:
@@ -281,6 +289,16 @@ def _is_called_so(program: Program, noisy: Sym) -> bool:
     if any(_PREPARATION.search(n) for n in functions):
         return False
     return any(_NAMED.search(n) for n in names)
+
+
+def _hides_clean(program: Program, noisy: Sym, clean: Sym) -> bool:
+    """Whether a training function binds the name of the clean data anew, to its sum with what is called noise."""
+    drawn = (one for i in noisy.inputs if i is not clean and isinstance(i, Sym) for one in _mixed(i))
+    if not any(_NAMED.search(name) for one in drawn for name in (one.name, *one.names)):
+        return False
+    bound = [b for b in program.bindings if b.value is noisy and b.name in {clean.name, *clean.names}]
+    stacks = [[a.function.name for a in b.context.stack] for b in bound]
+    return bool(stacks) and all(names and not any(_PREPARATION.search(n) for n in names) for names in stacks)
 
 
 def _calls(program: Program, noisy: Sym) -> list[Call]:
