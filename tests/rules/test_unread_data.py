@@ -93,6 +93,14 @@ def test_fires_on_an_evaluation_over_the_training_loader():
     assert rows(rule, SPLIT.format(loader="train", end="pass")) == [14]
 
 
+@pytest.mark.parametrize("wrapped", ["enumerate({})", "zip(range(4), {})", "enumerate(progress({}))"])
+def test_loaders_that_are_counted(wrapped):
+    source = SPLIT.replace("for x in train", "for i, x in " + wrapped.format("train"))
+    source = source.replace("for x in {loader}", "for i, x in " + wrapped.format("{loader}"))
+    assert rows(rule, source.format(loader="train", end="pass")) == [14]
+    assert rows(rule, source.format(loader="test", end="pass")) == []
+
+
 SUBSET = """
 import torch
 from torch.utils.data import Dataset, Subset, random_split

@@ -67,7 +67,7 @@ from aelint.semantics.subsets import unseen_settings
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
 from aelint.semantics.wording import place
-from aelint.syntax.walk import holds, walk
+from aelint.syntax.walk import every, holds, walk
 
 RULE = Rule(
     code="AEL512",
@@ -162,10 +162,10 @@ def _replaced(program: Program, loops: list[_Seen]) -> Iterator[Finding]:
             or not _is_dead(program, function, binding.name)
         ):
             continue
-        here = [s for s in loops if _runs_in(s, function) and _is_loader(s.loop.iterable)]
-        trained = {id(s.loop.iterable) for s in here if any(c.name == ".backward" for c in s.calls)}
-        for seen in here:
-            if id(seen.loop.iterable) in trained and _only_looks(seen) and isinstance(seen.loop.node, ast.For):
+        here = [(s, found) for s in loops if _runs_in(s, function) and (found := _loaders_of(program, s))]
+        trained = {one for s, found in here if any(c.name == ".backward" for c in s.calls) for one in found}
+        for seen, found in here:
+            if found <= trained and _only_looks(seen) and isinstance(seen.loop.node, ast.For):
                 site = Site(binding.site.unit, seen.loop.node.iter)
                 message = (
                     f"this loop without gradients goes over the loader that is trained on, and `{binding.name}` "
@@ -173,6 +173,19 @@ def _replaced(program: Program, loops: list[_Seen]) -> Iterator[Finding]:
                 )
                 yield Finding(site, message, (Note(binding.site, "built here and never read"),))
                 return
+
+
+def _loaders_of(program: Program, seen: _Seen) -> set[int]:
+    """The loaders that a loop goes over: itself, or in `enumerate`, or beside numbers in a `zip`."""
+    node = seen.loop.node
+    if _is_loader(seen.loop.iterable):
+        return {id(seen.loop.iterable)}
+    if not isinstance(node, (ast.For, ast.AsyncFor)) or not isinstance(node.iter, ast.Call):
+        return set()
+    function = seen.calls[0].context.function if seen.calls else None
+    names = {name.id for name in every(ast.Name, node.iter)}
+    bound = [b for name in names for b in program.bindings_of(name) if b.context.function in {function, None}]
+    return {id(b.value) for b in bound if _is_loader(b.value)}
 
 
 def _runs_in(seen: _Seen, function: Function | None) -> bool:
