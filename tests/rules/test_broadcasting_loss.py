@@ -127,3 +127,58 @@ def size_loss(x, n: torch.Tensor):
     return F.mse_loss(net(x), torch.arange(8.0){axis}.detach().float())
 """
     assert rows(rule, source.format(axis=".unsqueeze(-1)")) == []
+
+
+CHANNELS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+def block(c_in, c_out, kernel=3):
+    return nn.Sequential(nn.ReflectionPad2d(1), nn.Conv2d(c_in, c_out, kernel))
+
+
+class Generator(nn.Module):
+    def __init__(self, channels, width, out=3):
+        super().__init__()
+        self.first = nn.Conv2d(channels, width, 3, padding=1)
+        self.last = {last}
+
+    def forward(self, x):
+        return torch.tanh(self.last(torch.relu(self.first(x))))
+
+
+def distance(x, y):
+    return {loss}
+
+
+x = torch.rand(8, 1, 16, 16)
+print(distance(Generator(1, 8)(x), x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "row"),
+    [
+        ("nn.Conv2d(width, 3, 3, padding=1)", 15),
+        ("nn.Conv2d(width, out_channels=3, kernel_size=3, padding=1)", 15),
+        ("block(width, 3)", 15),
+        ("block(width, c_out=out)", 12),
+        ("nn.ConvTranspose2d(width, out, 3, padding=1)", 12),
+    ],
+)
+@pytest.mark.parametrize("loss", ["torch.mean(torch.abs(x - y))", "F.mse_loss(x, y)"])
+def test_at_the_number_of_channels_that_the_data_has_not(last, row, loss):
+    assert rows(rule, CHANNELS.format(last=last, loss=loss)) == [row]
+
+
+@pytest.mark.parametrize("last", ["nn.Conv2d(width, channels, 3, padding=1)", "block(width, channels)"])
+def test_silent_on_as_many_channels_as_the_data_has(last):
+    assert rows(rule, CHANNELS.format(last=last, loss="F.mse_loss(x, y)")) == []
+
+
+def test_at_the_loss_where_the_number_of_channels_is_computed():
+    assert rows(rule, CHANNELS.format(last="nn.Conv2d(width, width - 5, 3, padding=1)", loss="F.mse_loss(x, y)")) == [
+        22
+    ]

@@ -199,3 +199,49 @@ def test_silent_on_images_that_use_the_range(images, activation, output):
 )
 def test_tanh_for_images_between_zero_and_one(images):
     assert rows(rule, IMAGES.format(images=images, activation="Tanh", output="model(x)")) == [9]
+
+
+CHOSEN = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+def activation(name):
+    return {{"relu": nn.ReLU(), "none": nn.Identity()}}[name]
+
+
+class Detector(nn.Module):
+    def __init__(self, features, last="{default}"):
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(features, 4), nn.ReLU(), nn.Linear(4, features))
+        self.network.add_module("last", {made})
+
+    def forward(self, x):
+        return self.network(x)
+
+
+model = {model}
+x = torch.randn(64, 12)
+loss = F.mse_loss(model(x), x)
+loss.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "default", "model", "row"),
+    [
+        pytest.param("activation(last)", "relu", "Detector(12)", 12, id="a default"),
+        pytest.param("activation(last)", "none", "Detector(12, 'relu')", 21, id="an argument"),
+        pytest.param("activation(last)", "none", "Detector(features=12, last='relu')", 21, id="a keyword"),
+        pytest.param("activation('relu')", "none", "Detector(12)", 15, id="a literal"),
+        pytest.param("nn.ReLU()", "none", "Detector(12)", 15, id="a layer"),
+    ],
+)
+def test_at_the_choice_of_the_activation(made, default, model, row):
+    assert rows(rule, CHOSEN.format(made=made, default=default, model=model)) == [row]
+
+
+def test_silent_where_another_activation_is_chosen():
+    assert rows(rule, CHOSEN.format(made="activation(last)", default="none", model="Detector(12)")) == []
+    assert rows(rule, CHOSEN.format(made="activation(last)", default="relu", model="Detector(12, 'none')")) == []

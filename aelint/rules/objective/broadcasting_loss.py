@@ -45,17 +45,20 @@ Both shapes must be known. An axis that was inserted with `unsqueeze` or `None` 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.choices import written_at
 from aelint.semantics.comparisons import Comparison, comparisons
+from aelint.semantics.contradictions import last_layer
 from aelint.semantics.dims import Dim
 from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import RESHAPES, source
 from aelint.semantics.values import Shape, Sym
-from aelint.semantics.wording import shape_text
+from aelint.semantics.wording import place, shape_text
 
 RULE = Rule(
     code="AEL313",
@@ -71,6 +74,7 @@ _ELEMENTWISE = frozenset(
         "binary_cross_entropy_with_logits", "squared", "absolute",
     }
 )  # fmt: skip
+_CONVOLUTIONS = frozenset(f"{kind}{n}d" for kind in ("Conv", "ConvTranspose") for n in (1, 2, 3))
 _MEANT = frozenset({"unsqueeze", "expand", "repeat"})
 
 
@@ -87,7 +91,32 @@ def check(program: Program) -> Iterator[Finding]:
             a and b and (_stretches(a, b) or _stretches(b, a)) and not (_is_centre(one, a) or _is_centre(one, b))
         )
         if a and b and stretched and not (_is_meant(one.first) or _is_meant(one.second) or _is_pairing(one, a, b)):
-            yield Finding(one.site, _message(one, a, b))
+            site = _written(program, one) or one.site
+            notes = () if site is one.site else (Note(one.site, "output and data are compared here"),)
+            yield Finding(site, _message(one, a, b, site), notes)
+
+
+def _written(program: Program, one: Comparison) -> Site | None:
+    """Where the number of channels is written that the last convolution gives, and that the data has not; nothing else differs."""
+    output, target = one.prediction, one.target
+    layer = last_layer(output)
+    if output is None or target is None or layer is None or layer.class_name not in _CONVOLUTIONS:
+        return None
+    pairs = list(zip(output.shape or (), target.shape or (), strict=False))
+    differing = [axis for axis, (a, b) in enumerate(pairs) if a != b]
+    if (
+        differing != [1]
+        or len(output.shape or ()) != len(target.shape or ())
+        or output.shape[1] != layer.bound.get("out_channels")
+    ):
+        return None
+    node = layer.site.node if layer.site is not None else None
+    given = (
+        next((k.value for k in node.keywords if k.arg == "out_channels"), None) if isinstance(node, ast.Call) else None
+    )
+    if given is None and isinstance(node, ast.Call) and len(node.args) > 1:
+        given = node.args[1]
+    return written_at(program, layer, given)
 
 
 def _stretches(small: Shape, large: Shape) -> bool:
@@ -145,8 +174,13 @@ def _is_meant(value: Sym) -> bool:
     return False
 
 
-def _message(one: Comparison, a: Shape, b: Shape) -> str:
-    what = f"`{one.kind}`" if one.ordered else f"this {one.kind} difference"
+def _message(one: Comparison, a: Shape, b: Shape, site: Site) -> str:
+    what = f"`{one.kind}`" if one.ordered else f"{'this' if site is one.site else 'the'} {one.kind} difference"
+    if site is not one.site:
+        return (
+            f"the output has {site.text} channels and the data has not: {what} ({place(one.site, site)}) compares shapes {shape_text(a)} "
+            f"and {shape_text(b)}, which broadcast, so channels are compared with data that is not their own. Give both the same number"
+        )
     return (
         f"{what} compares shapes {shape_text(a)} and {shape_text(b)}, which broadcast: predictions are compared "
         "with targets that are not their own. Give both the same shape"

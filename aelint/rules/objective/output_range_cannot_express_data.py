@@ -58,6 +58,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.attained import attained_range
+from aelint.semantics.choices import chosen_at
 from aelint.semantics.comparisons import Comparison, comparisons, data_source
 from aelint.semantics.intervals import Interval
 from aelint.semantics.lineage import ancestors
@@ -109,7 +110,7 @@ def check(program: Program) -> Iterator[Finding]:
         mismatch = _mismatch(one) if one.kind in _KINDS else None
         if mismatch is None or _is_tried_on_noise(program, one):
             continue
-        site = _written(mismatch.activation) or one.site
+        site = _written(program, mismatch.activation) or one.site
         yield _finding(mismatch, site)
 
 
@@ -142,9 +143,11 @@ def _is_tried_on_noise(program: Program, one: Comparison) -> bool:
     return not fits and one.target is not None and any(a.op in _NOISE for a in ancestors(one.target))
 
 
-def _written(activation: Sym) -> Site | None:
+def _written(program: Program, activation: Sym) -> Site | None:
     layer = activation.layer
-    return layer.site if isinstance(layer, Object) and layer.site is not None else activation.site
+    if not isinstance(layer, Object) or layer.site is None:
+        return activation.site
+    return chosen_at(program, layer) or layer.site
 
 
 def _finding(mismatch: _Mismatch, site: Site) -> Finding:
