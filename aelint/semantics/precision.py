@@ -170,5 +170,5 @@ def _clamped(value: Sym, leaf: Sym) -> Sym | None:
 
 def _bound(cut: Sym, point: float) -> float | None:
     """The bound that cuts the point off."""
-    low, high = _bounds(cut)
-    return high if _is_number(high) and high < point else low
+    low, high = (float(b) if _is_number(b) else None for b in _bounds(cut))
+    return high if high is not None and high < point else low

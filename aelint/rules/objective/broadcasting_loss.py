@@ -102,13 +102,9 @@ def _written(program: Program, one: Comparison) -> Site | None:
     layer = last_layer(output)
     if output is None or target is None or layer is None or layer.class_name not in _CONVOLUTIONS:
         return None
-    pairs = list(zip(output.shape or (), target.shape or (), strict=False))
-    differing = [axis for axis, (a, b) in enumerate(pairs) if a != b]
-    if (
-        differing != [1]
-        or len(output.shape or ()) != len(target.shape or ())
-        or output.shape[1] != layer.bound.get("out_channels")
-    ):
+    shape, wanted = output.shape or (), target.shape or ()
+    differing = [axis for axis, (a, b) in enumerate(zip(shape, wanted, strict=False)) if a != b]
+    if differing != [1] or len(shape) != len(wanted) or shape[1] != layer.bound.get("out_channels"):
         return None
     node = layer.site.node if layer.site is not None else None
     given = (
