@@ -8,7 +8,7 @@ from aelint.rule import Site
 from aelint.semantics.operators.api import to_int
 from aelint.semantics.values import Sym
 
-__all__ = ["Summed", "summed_axis"]
+__all__ = ["Summed", "axes_after", "summed_axis"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def summed_axis(weights: Sym, users: dict[int, list[Sym]]) -> Summed | None:
     pending = [(weights, tuple(range(-rank, 0)))]
     for one, order in pending:
         for user in users.get(one.id, ()):
-            moved = _order_after(user, order)
+            moved = axes_after(user, order)
             if moved is not None:
                 pending.append((user, moved))
                 continue
@@ -38,7 +38,7 @@ def summed_axis(weights: Sym, users: dict[int, list[Sym]]) -> Summed | None:
     return found[0] if found and len({s.axis for s in found}) == 1 else None
 
 
-def _order_after(user: Sym, order: tuple[int, ...]) -> tuple[int, ...] | None:
+def axes_after(user: Sym, order: tuple[int, ...]) -> tuple[int, ...] | None:
     """Which of the first tensor's axes stand where, behind an operation that keeps or moves them."""
     match user:
         case Sym(op="dropout" | "to" | "contiguous" | "clone" | "float"):

@@ -49,6 +49,47 @@ def test_no_axis_given_for_three_axes():
     assert rows(rule, HEAD + source) == [7]
 
 
+SCORES = """
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(4, 8, bidirectional=True)
+        self.attn = nn.Linear(16, 8)
+
+    def forward(self, x):
+        out, h = self.rnn(x)
+        out = out[:, :, :8] + out[:, :, 8:]
+        h = h[-1].repeat(10, 1, 1).{move}
+        return F.softmax({what}{dim})
+
+Attention()(torch.rand(10, 16, 4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("move", "what", "dim", "found"),
+    [
+        pytest.param("transpose(0, 1)", "self.attn(torch.cat([h, out.transpose(0, 1)], 2))", "", [16], id="joined"),
+        pytest.param(
+            "permute(1, 0, 2)", "self.attn(torch.cat((out.permute(1, 0, 2), h), -1))", ", dim=0", [16], id="permuted"
+        ),
+        pytest.param(
+            "transpose(0, 1)", "self.attn(torch.cat([h, out.transpose(0, 1)], 2))", ", dim=1", [], id="over the steps"
+        ),
+        pytest.param("contiguous()", "self.attn(torch.cat([h, out], 2))", "", [], id="time stands in front"),
+        pytest.param("contiguous()", "self.attn(torch.cat([h, out], 2))", ", 1", [16], id="samples stand behind"),
+    ],
+)
+def test_samples_that_were_moved_behind_a_recurrent_layer(move, what, dim, found):
+    assert rows(rule, HEAD + SCORES.format(move=move, what=what, dim=dim)) == found
+
+
+def test_no_axis_given_for_samples_of_a_loader():
+    assert rows(rule, LOOP + "F.softmax(head(x).view(-1, 5, 4))\n") == [6]
+    assert not rows(rule, LOOP + "F.softmax(head(x).view(-1, 5, 4), dim=0)\n")
+    assert not rows(rule, LOOP + "F.softmax(head(x))\n")
+
+
 def test_all_variables_at_once():
     source = (
         LOOP

@@ -67,6 +67,7 @@ from aelint.semantics.contractions import summed_axis
 from aelint.semantics.dims import Poly
 from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import source, through_reshapes
+from aelint.semantics.sample_axes import recurrent_sample_axis
 from aelint.semantics.single_axes import written_to_hold_one
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Object, Shape, Sym, Value
@@ -81,10 +82,6 @@ RULE = Rule(
 )
 
 _SOFTMAXES = ("softmax", "log_softmax", "gumbel_softmax")
-_RECURRENT = frozenset({"lstm", "gru", "rnn"})
-_LEADING_KEPT = frozenset(
-    {"linear", "relu", "tanh", "dropout", "leaky_relu", "layer_norm", "gelu", "silu", "add", "mul"}
-)
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -138,7 +135,7 @@ def _over_samples(call: Call) -> Finding | None:
     if not isinstance(logits, Sym) or logits.shape is None or len(logits.shape) < 2:
         return None
     axis = _axis(call, logits.shape)
-    if axis is None or axis != _axis_of_samples(logits, logits.shape):
+    if axis is None or axis != _axis_of_samples(logits, logits.shape, chosen=_dim(call) is not None):
         return None
     named = "" if _dim(call) is not None else " (torch's choice where `dim` is not given)"
     message = (
@@ -189,15 +186,19 @@ def _is_written(call: Call) -> bool:
     return "dim" in call.kwargs or len(call.args) > 4
 
 
-def _axis_of_samples(value: Sym, shape: Shape) -> int | None:
-    """The axis that certainly counts samples; None where it is not known, or where two axes do."""
+def _axis_of_samples(value: Sym, shape: Shape, *, chosen: bool) -> int | None:
+    """The axis that certainly counts samples; None where it is not known, or where two axes do.
+
+    Weights between samples may be meant where somebody chose the axis; torch's own choice is nobody's intent.
+    """
     marked = [i for i, size in enumerate(shape) if isinstance(size, Poly) and size.has_batch]
     if len(marked) > 1:
         return None
-    recurrent = _recurrent_before(value, shape)
+    recurrent = recurrent_sample_axis(value)
     if recurrent is not None:
         return recurrent
-    return marked[0] if marked == [0] and _is_linear(value) and len(shape) == 2 else None
+    told = not chosen or (_is_linear(value) and len(shape) == 2)
+    return marked[0] if marked == [0] and told else None
 
 
 def _is_linear(value: Sym) -> bool:
@@ -205,32 +206,6 @@ def _is_linear(value: Sym) -> bool:
     held = through_reshapes(value)
     given = through_reshapes(source(held)) if isinstance(held, Sym) and held.op == "linear" else None
     return isinstance(given, Sym) and given.op != "parameter"
-
-
-def _recurrent_before(value: Sym, shape: Shape) -> int | None:
-    """Axis 1 behind a recurrent layer that puts time first, axis 0 behind one that puts samples first."""
-    one: Value = value
-    for _ in range(30):
-        if not isinstance(one, Sym) or (one.shape is not None and one.shape[:2] != shape[:2]):
-            return None
-        if one.op == "item" and one.attrs.get("index") == 0 and one.inputs:
-            return _layout(one.inputs[0]) if len(shape) >= 3 else None
-        if one.op not in _LEADING_KEPT and one.op not in {"view", "getitem", "to", "contiguous"}:
-            return None
-        one = source(one)
-    return None
-
-
-def _layout(outputs: Value) -> int | None:
-    if not isinstance(outputs, Sym) or outputs.op not in _RECURRENT or not isinstance(outputs.layer, Object):
-        return None
-    match outputs.layer.bound.get("batch_first"):
-        case True:
-            return 0
-        case False:
-            return 1
-        case _:
-            return None
 
 
 def _over_all(call: Call, others: list[Call]) -> Finding | None:
