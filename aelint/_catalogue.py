@@ -99,7 +99,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL412', 'graph-kept-alive', 'aelint.rules.optimization.graph_kept_alive', 'losses are summed over the loop with their graphs', 'warning', 'high', (('backward',), ('+',)), {}),
     ('AEL413', 'extreme-learning-rate', 'aelint.rules.optimization.extreme_learning_rate', 'the learning rate overwrites every weight at once, or is multiplied by zero', 'warning', 'high', (('adam', 'rmsprop', 'gamma'), ('optim',)), {'limit': 0.5}),
     ('AEL414', 'unused-output', 'aelint.rules.optimization.unused_output', 'a training step computes an output that no loss uses', 'warning', 'high', (('backward',),), {}),
-    ('AEL415', 'unused-setting', 'aelint.rules.optimization.unused_setting', 'a weight, a rate or an interval is given, and nothing reads it', 'warning', 'medium', (('torch',),), {}),
+    ('AEL415', 'unused-setting', 'aelint.rules.optimization.unused_setting', 'a weight, a rate, an interval or an activation is given, and nothing reads it', 'warning', 'medium', (('torch',),), {}),
     ('AEL416', 'stuck-schedule', 'aelint.rules.optimization.stuck_schedule', 'a schedule never advances, is set back in every batch, or has a period in other units than its steps', 'warning', 'high', (('backward', 'scheduler'), ('for ',)), {}),
     ('AEL417', 'repeated-term', 'aelint.rules.optimization.repeated_term', 'the same term is added to a loss twice, or a tensor is joined with itself in place of another', 'warning', 'high', (('loss', 'entropy', 'criterion', 'div', 'cat', 'stack'),), {}),
     ('AEL418', 'parameter-group-left-out', 'aelint.rules.optimization.parameter_group_left_out', 'a loop over the parameter groups of an optimiser sets the learning rate of one group only', 'warning', 'high', (('param_groups',),), {}),

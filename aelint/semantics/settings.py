@@ -1,4 +1,4 @@
-"""Numbers that steer a loss or a schedule, and that nothing reads: stored, accepted or computed in vain."""
+"""Numbers that steer a loss or a schedule, and activations, that nothing reads: stored, accepted or computed in vain."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from aelint.rule import Site
 from aelint.semantics.liveness import dead_stores
 from aelint.semantics.mentions import READS_ANYTHING, attributes_read_in, strings_in
 from aelint.semantics.program import Program
+from aelint.semantics.stacks import ACTIVATIONS
 from aelint.semantics.values import ClassValue, Function
-from aelint.syntax.names import uses
+from aelint.syntax.names import last_name, uses
 from aelint.syntax.signatures import FunctionNode, default_numbers, defaults, parameters
 from aelint.syntax.walk import every, once_per_node, walk
 
@@ -23,9 +24,11 @@ _STEERS = re.compile(
     r"dropout|margin|momentum|penalty|warmup|commitment|pad_idx|padding_idx)(_|$)|anneal|^kl_|_kl$",
     re.IGNORECASE,
 )
+_ACTIVATES = re.compile(r"(^|_)(act|activation|nonlinearity|non_linearity|nonlin)(_fn|_func|_function|_layer)?$")
 _AT_A_STEP = re.compile(r"_[a-z0-9]$")
 """`gamma_t` is what a schedule gave for a step: the steps of a diffusion are handed all of them."""
 _PLAIN_BASES = frozenset({"Module", "object", "LightningModule"})
+_ACTIVATIONS = frozenset(name.replace("_", "") for name in ACTIVATIONS)
 _ALIKE = 3
 """How many arguments two constructors share that are built by one caller."""
 
@@ -37,6 +40,8 @@ class Setting:
     name: str
     site: Site
     owner: str
+    missing: Site | None = None
+    """Where it is to be used, as far as that is known."""
 
 
 def stored_in_vain(program: Program) -> Iterator[Setting]:
@@ -51,17 +56,31 @@ def stored_in_vain(program: Program) -> Iterator[Setting]:
     for cls in (c for c in program.own_classes if id(c) in built and _is_plain(c)):
         start = next((n for n in cls.node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
         for name, statement in _kept(start) if start is not None else ():
-            if name not in read and _STEERS.search(name):
-                yield Setting(name, Site(program.unit, statement), cls.name)
+            if name not in read:
+                yield Setting(name, Site(program.unit, statement), cls.name, _bare_end(program, cls, name))
+
+
+def _bare_end(program: Program, cls: ClassValue, name: str) -> Site | None:
+    """What a network returns that applies no activation, though it keeps one."""
+    forward = next((n for n in cls.node.body if isinstance(n, ast.FunctionDef) and n.name == "forward"), None)
+    bodies = (s for n in cls.node.body if isinstance(n, ast.FunctionDef) for s in n.body)
+    if forward is None or not _ACTIVATES.search(name) or any(_activates(s) for s in bodies):
+        return None
+    ends = every(ast.Return, forward)
+    return Site(program.unit, ends[0]) if len(ends) == 1 else None
+
+
+def _activates(node: ast.AST) -> bool:
+    return any(_is_activation(call) for call in every(ast.Call, node))
 
 
 def _kept(start: ast.FunctionDef) -> Iterator[tuple[str, ast.stmt]]:
-    """The numbers that a constructor keeps as attributes and uses in no other way."""
+    """The settings that a constructor keeps as attributes and uses in no other way."""
     for statement in start.body:
         match statement:
             case ast.Assign(
                 targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Name(id=given)
-            ) if _is_numeric(start, given) and sum(len(uses(s, given)) for s in start.body) == 1:
+            ) if _steers(start, given, name) and sum(len(uses(s, given)) for s in start.body) == 1:
                 yield name, statement
             case _:
                 pass
@@ -85,10 +104,29 @@ def _is_plain(cls: ClassValue) -> bool:
     return cls.fully_known and all(ast.unparse(b).rsplit(".", 1)[-1] in _PLAIN_BASES for b in cls.node.bases)
 
 
-def _is_numeric(function: ast.FunctionDef, name: str) -> bool:
-    """Whether it is a parameter whose default, if it has one, is a number."""
-    known = any(a.arg == name for a in parameters(function))
-    return known and (name not in defaults(function) or name in default_numbers(function))
+def _steers(function: ast.FunctionDef, given: str, name: str) -> bool:
+    """Whether a parameter, kept as `name`, is a number that steers something, or the activation to apply.
+
+    What it is shows in its default, if it has one. An activation that is None unless told stands for "as usual".
+    """
+    if all(a.arg != given for a in parameters(function)):
+        return False
+    default = defaults(function).get(given)
+    if default is None or given in default_numbers(function):
+        return bool(_STEERS.search(name)) or (default is None and bool(_ACTIVATES.search(name)))
+    return bool(_ACTIVATES.search(name)) and _is_activation(default)
+
+
+def _is_activation(default: ast.expr) -> bool:
+    """`F.relu`, `nn.ReLU`, `nn.ReLU()` or `"relu"`."""
+    match default:
+        case ast.Constant(value=str() as name):
+            pass
+        case ast.Call(func=made):
+            name = last_name(made)
+        case _:
+            name = last_name(default)
+    return name.lower().replace("_", "") in _ACTIVATIONS
 
 
 def ignored_parameters(program: Program) -> Iterator[Setting]:
@@ -110,7 +148,7 @@ def ignored_parameters(program: Program) -> Iterator[Setting]:
             # Callers choose among functions that take the same arguments, and each uses those that it needs.
             continue
         name = unread[0].arg
-        if _is_numeric(node, name) and _STEERS.search(name) and not _AT_A_STEP.search(name):
+        if _steers(node, name, name) and not _AT_A_STEP.search(name):
             yield Setting(name, Site(program.unit, unread[0]), node.name)
 
 

@@ -56,6 +56,41 @@ def test_an_argument_that_is_not_even_stored():
     assert rows(rule, MODEL.format(keep="pass", loss="rec", build=BUILD)) == [7]
 
 
+ACTIVATED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Encoder(nn.Module):
+    def __init__(self, width, {given}):
+        super().__init__()
+        self.act = act
+        self.fc = nn.Linear(width, 4)
+
+    def forward(self, x):
+        return {out}
+
+Encoder({built})
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "out", "built", "found"),
+    [
+        pytest.param("act=F.relu", "self.act(self.fc(x))", "8", [], id="applied"),
+        pytest.param("act=None", "self.fc(x)", "8", [], id="none unless told"),
+        pytest.param("act=True", "self.fc(x)", "8", [], id="a switch"),
+        pytest.param("act=F.relu", "self.fc(x)", "8", [13], id="a function"),
+        pytest.param("act=nn.LeakyReLU(0.2)", "self.fc(x)", "8", [13], id="a layer"),
+        pytest.param("act=torch.tanh", "self.fc(x)", "8, torch.sigmoid", [13], id="another function"),
+        pytest.param("act='relu'", "F.relu(self.fc(x))", "8", [9], id="another one is applied"),
+        pytest.param("act", "self.fc(x)", "8, F.relu", [13], id="without default"),
+    ],
+)
+def test_an_activation_that_is_kept_and_never_applied(given, out, built, found):
+    assert rows(rule, ACTIVATED.format(given=given, out=out, built=built)) == found
+
+
 TWO = """
 class A(torch.nn.Module):
     def loss(self, x, beta=1.0):

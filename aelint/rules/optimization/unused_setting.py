@@ -1,10 +1,10 @@
-"""A weight, a rate or an interval is given, and nothing reads it.
+"""A weight, a rate, an interval or an activation is given, and nothing reads it.
 
 ## What it does
 
 Looks at numbers whose names say that they steer something (`beta`, `kl_weight`, `decay`, `update_every`, `dropout`).
 Reports one that a constructor keeps as an attribute which the program never reads, one that a function accepts
-and does not use, and one that a training function computes and does not use. Of any other number that is held and never
+and does not use, and one that a training function computes and does not use; and an activation that is given and never applied. Of any other number that is held and never
 read, it reports the call that should be given it and keeps its default, an optimiser that is built without the option of
 the command line, and an argument that is replaced by random numbers before anything has read it. Of options in pairs
 (`lr_g` and `lr_d`, `train_batch` and `val_batch`) it reports one that is read in the place of the other, unread one.
@@ -88,7 +88,7 @@ from aelint.semantics.wording import place
 RULE = Rule(
     code="AEL415",
     name="unused-setting",
-    summary="a weight, a rate or an interval is given, and nothing reads it",
+    summary="a weight, a rate, an interval or an activation is given, and nothing reads it",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
     triggers=(("torch",),),
@@ -150,6 +150,10 @@ def _finding(program: Program, one: Setting, message: str) -> Finding:
     if len(added) == 1:
         return Finding(
             added[0], f"{message}. This KL divergence has no weight", (Note(one.site, "the weight is given here"),)
+        )
+    if one.missing is not None:
+        return Finding(
+            one.missing, f"{message}. No activation stands before this result", (Note(one.site, "kept here"),)
         )
     return Finding(one.site, message)
 
