@@ -91,3 +91,60 @@ def test_silent_where_the_corruption_is_used_or_is_none(corrupt, given):
 )
 def test_a_corruption_that_the_network_does_not_get(corrupt):
     assert rows(rule, DENOISER.format(corrupt=corrupt, given="x")) == [8]
+
+
+BLOCKS = """
+import torch
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, dim=16):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(dim, 2, batch_first=True)
+
+    def forward(self, x, padding_mask=None):
+        return x + self.attention(x, x, x, key_padding_mask=padding_mask)[0]
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Block()
+        self.layer = nn.TransformerEncoderLayer(16, 2, batch_first=True)
+        self.smooth = nn.GRU(16, 16, batch_first=True)
+
+    def forward(self, x, mask=None):
+        {made}
+        return {used}
+"""
+PADDING = "padding = ~mask if mask is not None else None"
+
+
+@pytest.mark.parametrize(
+    ("made", "used"),
+    [
+        pytest.param(PADDING, "self.block(x, padding_mask=padding)", id="handed on by name"),
+        pytest.param(PADDING, "self.block(x, padding)", id="handed on by place"),
+        pytest.param(PADDING, "self.smooth(x)[0]", id="nothing takes a mask"),
+        pytest.param(PADDING, "self.layer(x, is_causal=True)", id="another kind of masking"),
+        pytest.param("padding = mask == 0", "self.block(x) * mask[..., None]", id="the mask is used in another way"),
+        pytest.param("length = mask.shape[1]", "self.block(x)[:, :3]", id="only its size was asked for"),
+    ],
+)
+def test_silent_where_no_mask_is_withheld(made, used):
+    assert rows(rule, BLOCKS.format(made=made, used=used)) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "used"),
+    [
+        pytest.param(PADDING, "self.block(x)", id="a block of the project"),
+        pytest.param("hidden = mask.eq(0)", "self.layer(x)", id="a layer of torch"),
+        pytest.param(
+            "causal_mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1])",
+            "self.block.attention(x, x, x)[0]",
+            id="made here",
+        ),
+    ],
+)
+def test_a_mask_is_computed_and_left_out(made, used):
+    assert rows(rule, BLOCKS.format(made=made, used=used)) == [22]

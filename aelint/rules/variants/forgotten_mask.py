@@ -3,12 +3,14 @@
 ## What it does
 
 Reports a local copy of another tensor, or a tensor called a mask, that a function makes, writes entries of, and
-never reads; and a noisy or masked version of a tensor that is never read, where a network gets the tensor itself.
+never reads; a noisy or masked version of a tensor that is never read, where a network gets the tensor itself; and a mask that
+is computed and never read, where a call that takes a mask gets none.
 
 ## Why is this bad?
 
 The corruption that the model should learn from does not happen: the encoder sees the whole input, or the loss
-counts every entry. A masked autoencoder that sees what it must predict learns to copy.
+counts every entry. A masked autoencoder that sees what it must predict learns to copy. Attention without the mask of
+the padding mixes what was filled in with what was measured.
 
 ## Example
 
@@ -59,6 +61,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.fillings import forgotten_corruptions, forgotten_tensors
+from aelint.semantics.withheld_masks import withheld_masks
 from aelint.semantics.wording import place
 
 RULE = Rule(
@@ -90,4 +93,12 @@ def check(program: Program) -> Iterator[Finding]:
             f"`{one.name}` is a corrupted version of `{one.copied}` and never read: the network gets `{one.copied}` itself (line "
             f"{one.written.row}), and has nothing to mend; give it `{one.name}`",
             (Note(one.written, "the network gets the clean tensor"),),
+        )
+    for withheld in withheld_masks(program):
+        origin = f", computed from `{withheld.source}`," if withheld.source else ""
+        yield Finding(
+            withheld.call,
+            f"this takes a `{withheld.parameter}` and gets none, and `{withheld.mask}`{origin} is never read "
+            f"({place(withheld.made, withheld.call)}): no position is masked; pass it on",
+            (Note(withheld.made, "the mask that nothing reads"),),
         )
