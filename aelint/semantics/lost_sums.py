@@ -13,7 +13,7 @@ from aelint.syntax.blocks import blocks
 from aelint.syntax.names import uses
 from aelint.syntax.walk import own_nodes, walk
 
-__all__ = ["LostSum", "lost_sums"]
+__all__ = ["LostSum", "lost_sums", "round_counts"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ def _in_block(program: Program, block: list[ast.stmt]) -> Iterator[LostSum]:
         if not isinstance(loop, ast.For):
             continue
         started = {name for statement in block[:position] for name in _zeros(statement)}
-        counts = _counted(loop)
+        counts = round_counts(loop)
         for name in sorted(started):
             store = _only_store(loop, name)
             divided = _division(block[position + 1 :], name, counts) if store is not None else None
@@ -80,7 +80,7 @@ def _only_store(loop: ast.For, name: str) -> ast.stmt | None:
     return found[0] if len(found) == 1 and not ends else None
 
 
-def _counted(loop: ast.For) -> set[str]:
+def round_counts(loop: ast.For) -> set[str]:
     """What stands for the number of rounds: counters that grow by one, and the length of what is gone through."""
     found = {f"len({ast.unparse(part)})" for part in walk(loop.iter) if isinstance(part, (ast.Name, ast.Attribute))}
     for statement in loop.body:
