@@ -93,3 +93,22 @@ def test_silent_on_what_is_no_data_set():
     body = "x = self.tensors[index]\n        x += torch.randn(3, 8)\n        return x"
     source = DATA.replace("(Dataset)", "").replace("__len__", "count")
     assert rows(rule, source.replace("{body}", body)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "row"),
+    [
+        pytest.param("image = self.tensors[index]\n        return normalized(image)", 21, id="a function"),
+        pytest.param(
+            "image = self.tensors[index]\n        image = self.hide(image)\n        return image",
+            21,
+            id="by way of a method",
+        ),
+        pytest.param("return normalized(self.tensors[index].clone())", None, id="a copy is handed on"),
+    ],
+)
+def test_a_function_outside_the_class_changes_what_it_is_given(body, row):
+    helper = "def normalized(x):\n    for c in range(3):\n        x[c] -= x[c].mean()\n    return x\nclass Data("
+    method = "    def hide(self, x):\n        return normalized(x)\n    def __getitem__"
+    source = DATA.replace("class Data(", helper).replace("    def __getitem__", method).replace("{body}", body)
+    assert rows(rule, source) == ([row + 2] if row else [])

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports changes in place inside `__getitem__` (or a helper that it calls) to a part of the stored data,
-and stored samples that are replaced by their own transformed version.
+and stored samples that are replaced by their own transformed version. Where a function outside the class changes
+what it is given, the place is where the sample is taken for it.
 
 ## Why is this bad?
 
@@ -64,6 +65,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import chain
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
@@ -73,7 +75,7 @@ from aelint.semantics.lineage import ancestors
 from aelint.semantics.storage import changes, is_fixed, owner
 from aelint.semantics.trace import Activation, Context
 from aelint.semantics.values import Instance, ListValue, Sym, Value
-from aelint.syntax.walk import every
+from aelint.syntax.walk import every, holds
 
 RULE = Rule(
     code="AEL508",
@@ -85,11 +87,12 @@ RULE = Rule(
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield one finding for each change that reaches the stored data."""
-    yield from _written(program)
-    yield from _called(program)
-    yield from _augmented(program)
-    yield from _replaced(program)
+    """Yield one finding for each change that reaches the stored data, and for each sample that is handed to one."""
+    told: set[ast.AST] = set()
+    for finding in chain(_written(program), _called(program), _augmented(program), _replaced(program)):
+        if finding.site.node not in told:
+            told.add(finding.site.node)
+            yield finding
 
 
 def _visit(context: Context) -> Activation | None:
@@ -124,10 +127,13 @@ def _stored(program: Program, target: Value, context: Context) -> tuple[str, Sym
     return None
 
 
-def _finding(site: Site, name: str, taken: Sym) -> Finding:
-    notes: tuple[Note, ...] = ()
-    if taken.site is not None and taken.site.node is not site.node:
-        notes = (Note(taken.site, f"this shares the memory of `self.{name}`"),)
+def _finding(site: Site, context: Context, name: str, taken: Sym) -> Finding:
+    """At the change, or where the sample is taken for a function of no class that changes what it is given."""
+    place, changer = taken.site, context.function
+    if place is not None and changer is not None and changer.owner is None and not holds(changer.node, place.node):
+        message = f"this sample of `self.{name}` is changed in place by `{changer.name}`, again at every visit: hand on a copy"
+        return Finding(place, message, (Note(site, "it is changed here"),))
+    notes = (Note(place, f"this shares the memory of `self.{name}`"),) if place and place.node is not site.node else ()
     message = f"this changes the sample that is stored in `self.{name}`, again at every visit: change a copy"
     return Finding(site, message, notes)
 
@@ -138,7 +144,7 @@ def _written(program: Program) -> Iterator[Finding]:
             continue
         found = _stored(program, store.target, store.context)
         if found is not None:
-            yield _finding(store.site, *found)
+            yield _finding(store.site, store.context, *found)
 
 
 _IDEMPOTENT = frozenset({"clamp_", "fill_", "zero_", "abs_", "squeeze_", "unsqueeze_", "resize_", "transpose_", "t_"})
@@ -148,7 +154,7 @@ def _called(program: Program) -> Iterator[Finding]:
     for call in changes(program).values():
         found = _stored(program, call.receiver, call.context) if call.method not in _IDEMPOTENT else None
         if found is not None:
-            yield _finding(call.site, *found)
+            yield _finding(call.site, call.context, *found)
 
 
 def _augmented(program: Program) -> Iterator[Finding]:
@@ -163,7 +169,7 @@ def _augmented(program: Program) -> Iterator[Finding]:
             continue
         found = _stored(program, before, binding.context)
         if found is not None:
-            yield _finding(Site(binding.site.unit, statement), *found)
+            yield _finding(Site(binding.site.unit, statement), binding.context, *found)
 
 
 def _is_array(program: Program, value: Sym) -> bool:
