@@ -89,8 +89,8 @@ def test_silent_where_the_corruption_is_used_or_is_none(corrupt, given):
         "masked = x.masked_fill(torch.rand(8, 9) < 0.3, 0.0)",
     ],
 )
-def test_a_corruption_that_the_network_does_not_get(corrupt):
-    assert rows(rule, DENOISER.format(corrupt=corrupt, given="x")) == [8]
+def test_a_corruption_that_the_network_does_not_get_is_told_where_the_clean_one_is_given(corrupt):
+    assert rows(rule, DENOISER.format(corrupt=corrupt, given="x")) == [9]
 
 
 BLOCKS = """

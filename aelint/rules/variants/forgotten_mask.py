@@ -76,7 +76,7 @@ RULE = Rule(
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield the statement that makes each tensor that is written to and never read."""
+    """Yield what makes each tensor that is written to and never read, and calls on a tensor whose noisy version is not read."""
     for one in forgotten_tensors(program):
         if not one.copied and "mask" not in one.name.lower():
             # What was counted and is not looked at changes no result.
@@ -89,10 +89,10 @@ def check(program: Program) -> Iterator[Finding]:
         )
     for one in forgotten_corruptions(program):
         yield Finding(
-            one.made,
-            f"`{one.name}` is a corrupted version of `{one.copied}` and never read: the network gets `{one.copied}` itself (line "
-            f"{one.written.row}), and has nothing to mend; give it `{one.name}`",
-            (Note(one.written, "the network gets the clean tensor"),),
+            one.written,
+            f"the network gets `{one.copied}` itself and has nothing to mend: `{one.name}`, its corrupted version "
+            f"({place(one.made, one.written)}), is never read; give it `{one.name}`",
+            (Note(one.made, "the corrupted version is made here"),),
         )
     for withheld in withheld_masks(program):
         origin = f", computed from `{withheld.source}`," if withheld.source else ""
