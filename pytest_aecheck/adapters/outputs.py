@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Leaf", "leaves"]
+__all__ = ["Leaf", "attributes", "leaves"]
 
 _MAX_DEPTH = 4
 
@@ -54,7 +54,14 @@ def _children(item: Any) -> Iterator[tuple[str, Any]]:
         yield ".base_dist", item.base_dist
     elif isinstance(item, torch.distributions.Distribution):
         yield from ((f".{name}", getattr(item, name)) for name in item.arg_constraints if name in vars(item))
-    elif dataclasses.is_dataclass(item) and not isinstance(item, type):
-        yield from ((f".{field.name}", getattr(item, field.name)) for field in dataclasses.fields(item))
-    elif hasattr(item, "__dict__") and not callable(item):
-        yield from ((f".{name}", child) for name, child in vars(item).items() if not name.startswith("_"))
+    else:
+        yield from ((f".{name}", getattr(item, name)) for name in attributes(item))
+
+
+def attributes(item: Any) -> list[str]:
+    """The fields of a dataclass, or what a plain object holds under public names."""
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        return [field.name for field in dataclasses.fields(item)]
+    if hasattr(item, "__dict__") and not callable(item):
+        return [name for name in vars(item) if not name.startswith("_")]
+    return []

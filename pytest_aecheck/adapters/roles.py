@@ -12,6 +12,7 @@ from pytest_aecheck.adapters.outputs import Leaf
 __all__ = ["AmbiguousOutputError", "reconstruction_among"]
 
 _NAMED = re.compile(r"recon|x_?hat|x_?rec|decoded|sample|output\b|logits|pred|x_?tilde|\bxr?\b", re.IGNORECASE)
+_RESULT = re.compile(r"recon|hat|x_?rec|decoded|output|pred|tilde", re.IGNORECASE)
 _NOT = re.compile(r"input|target|mask|mu\b|mean|log_?var|noise|latent|loss", re.IGNORECASE)
 
 
@@ -23,8 +24,10 @@ def reconstruction_among(found: Sequence[Leaf], shape: Sequence[int], *, floatin
     """The output that has the input's shape, or else its number of elements.
 
     For integer input (tokens), scores over a vocabulary have one axis more than the input. An output that is the very
-    tensor which was `given` counts only if nothing else does: many models hand their input on to the loss.
+    tensor which was `given` counts only if nothing else does: many models hand their input on to the loss. Under a key
+    that speaks of no result, as in a batch that every layer adds to, it never counts.
     """
+    found = [leaf for leaf in found if leaf.tensor is not given or not _is_handed_on(leaf.path)]
     made = [leaf for leaf in found if leaf.tensor is not given]
     if len(made) < len(found):
         with contextlib.suppress(AmbiguousOutputError):
@@ -46,6 +49,11 @@ def reconstruction_among(found: Sequence[Leaf], shape: Sequence[int], *, floatin
     raise AmbiguousOutputError(
         f"no output looks like a reconstruction of an input of shape {tuple(shape)}; found {listing}"
     )
+
+
+def _is_handed_on(path: str) -> bool:
+    key = path.removeprefix("output")
+    return key.startswith("['") and not _RESULT.search(key)
 
 
 def _has_draws(leaf: Leaf, shape: Sequence[int]) -> bool:

@@ -232,6 +232,12 @@ class Bench:
         return next((axis for axis, (a, b) in enumerate(zip(few, more, strict=True)) if (a, b) == (3, 4)), 0)
 
     @cached_property
+    def rows_are_parts(self) -> bool:
+        """Whether a batch of n samples has another number of rows that grows with n: the nodes of graphs, say."""
+        few, more = (self.primary(self.batch(n, 0)).shape[0] for n in (3, 4))
+        return few < more and not self.scales_with_n
+
+    @cached_property
     def scales_with_n(self) -> bool:
         """Whether batch(n, ·) really gives n samples."""
         return bool(self.primary(self.batch(3, 0)).shape[self.batch_axis] == 3)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from pytest_aecheck.adapters.batches import substituted
 from pytest_aecheck.observations import Bypass, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import Code, decoder_execution, find_code
@@ -34,7 +35,7 @@ def observe_bypass(bench: Bench) -> Bypass:
     if not x.is_floating_point():
         raise Unavailable("the input is not of floating point")
     leaf = x.detach().clone().requires_grad_()
-    fed = torch.utils._pytree.tree_map(lambda item: leaf if item is x else item, batch)  # noqa: SLF001 - no public tree map
+    fed = substituted(batch, x, leaf)
     with bench.ready(training=True) as model:
         whole = record(bench, model, fed, seed=bench.spec.seed, with_loss=False)
         code = find_code(whole)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from pytest_aecheck.adapters.batches import substituted
 from pytest_aecheck.observations import Baselines, Fitted, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import find_code
@@ -94,7 +95,7 @@ def _without_structure(bench: Bench, made: TrainedPass, mean: Any, axes: Any) ->
     mixed = made.data.gather(0, order.to(made.data.device))
     moved = x.movedim(bench.batch_axis, 0)
     changed = mixed.reshape(moved.shape).to(x).movedim(0, bench.batch_axis)
-    fed = torch.utils._pytree.tree_map(lambda item: changed if item is x else item, batch)  # noqa: SLF001 - no public tree map
+    fed = substituted(batch, x, changed)
     finish = comparable(bench)
     with bench.ready(training=False) as model:
         run = record(bench, model, fed, seed=bench.spec.seed, noise=zeros, with_loss=False)

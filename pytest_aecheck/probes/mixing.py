@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from pytest_aecheck.adapters.batches import can_be_rebuilt
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.localize import first_mixing
 from pytest_aecheck.observations import Mixing, Unavailable
@@ -27,6 +28,10 @@ def observe_mixing(bench: Bench) -> Mixing:
     """Look for influence between samples in every output that has one axis of samples."""
     if bench.primary(bench.batch(odd_size(bench), 0)).shape[bench.batch_axis] < 2:
         raise Unavailable("the batch holds fewer than two samples")
+    if bench.rows_are_parts:
+        raise Unavailable(
+            f"a batch of 3 samples has {bench.primary(bench.batch(3, 0)).shape[0]} rows: a row is no sample"
+        )
     odd = odd_pass(bench)
     x = bench.primary(odd.batch)
     n = x.shape[bench.batch_axis]
@@ -193,7 +198,8 @@ def _alone(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> tupl
     """The last sample alone against the same sample in the batch, under the same normal noise."""
     run, axis_of_batch = odd.run, bench.batch_axis
     n = bench.primary(odd.batch).shape[axis_of_batch]
-    if any(call.name in (RANDOM - NORMAL) | {"gumbel_softmax"} for call in run.trace.calls) or not bench.scales_with_n:
+    drawn = any(call.name in (RANDOM - NORMAL) | {"gumbel_softmax"} for call in run.trace.calls)
+    if drawn or not bench.scales_with_n or not can_be_rebuilt(odd.batch):
         return 0.0, False, ""
     single = _last_sample(odd.batch, axis_of_batch, n)
     try:

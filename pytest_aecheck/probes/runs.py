@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from pytest_aecheck.adapters.batches import substituted
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import AmbiguousOutputError, reconstruction_among
 from pytest_aecheck.observations import Unavailable
@@ -108,8 +109,7 @@ def record(
 
 def replaced_primary(bench: Bench, batch: Any, new: Any) -> Any:
     """The batch with another tensor in place of the one that is to be reconstructed."""
-    x = bench.primary(batch)
-    return torch.utils._pytree.tree_map(lambda item: new if item is x else item, batch)  # noqa: SLF001 - no public tree map
+    return substituted(batch, bench.primary(batch), new)
 
 
 def record_opened(

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from pytest_aecheck.adapters.batches import can_be_rebuilt, substituted
 from pytest_aecheck.observations import Scaling, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.objective import ancestors
@@ -54,10 +55,12 @@ def observe_scaling(bench: Bench) -> Scaling:
 
 def _gradient(bench: Bench, batch: Any, copies: int) -> tuple[Any, Run]:
     axis, n = bench.batch_axis, bench.primary(batch).shape[bench.batch_axis]
+    if not can_be_rebuilt(batch):
+        raise Unavailable(f"nobody knows how to repeat the samples of a {type(batch).__name__}")
     repeated = torch.utils._pytree.tree_map(lambda item: _copied(item, n, axis, copies), batch)  # noqa: SLF001 - no public tree map
     x = bench.primary(repeated)
     leaf = x.detach().clone().requires_grad_()
-    fed = torch.utils._pytree.tree_map(lambda item: leaf if item is x else item, repeated)  # noqa: SLF001
+    fed = substituted(repeated, x, leaf)
     with bench.ready(training=False) as model:
         run = record(bench, model, fed, seed=bench.spec.seed, noise=zeros)
         chance = next((call.name for call in run.trace.calls if call.name in RANDOM - NORMAL), None)
