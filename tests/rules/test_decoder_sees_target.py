@@ -132,3 +132,103 @@ def test_causal_transformers():
 def test_silent_where_the_state_was_put_together_out_of_sight():
     hidden = "state = torch.stack(out(prepare(state[0])).split(16, -1)), torch.zeros(1, 8, 16)\ny, _ ="
     assert rows(rule, VALUES.format(given="x").replace("y, _ =", hidden)) == []
+
+
+STEP_BY_STEP = """
+import random
+import torch
+from torch import nn
+
+class Trajectories(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.cell, self.out = nn.LSTM(2, 16, batch_first=True), nn.LSTMCell(2, 16), nn.Linear(16, 2)
+
+    def forward(self, x, other, ratio=0.5):
+        h, c = (s[-1] for s in self.encoder(x)[1])
+        y = torch.zeros_like(x[:, 0])
+        {made}
+        for t in range({rounds}):
+            {read}
+            h, c = self.cell(inp, (h, c))
+            y = self.out(h)
+            {keep}
+        return {result}
+
+model = Trajectories()
+
+def loss(x, other):
+    return nn.functional.mse_loss(model(x, other){given}, x{wanted})
+
+loss({known})
+"""
+LISTED = {"made": "ys = []", "keep": "ys.append(y)", "result": "torch.stack(ys, dim=1)"}
+FILLED = {"made": "ys = torch.zeros_like(x)", "keep": "ys[:, t] = y", "result": "ys"}
+FORCED = "inp = x[:, t] if random.random() < ratio else y"
+KNOWN = "torch.rand(4, 6, 2), torch.rand(4, 6, 2)"
+
+
+def step_by_step(**parts):
+    whole = {"rounds": "x.size(1)", "read": FORCED, "given": "", "wanted": "", "known": KNOWN}
+    return STEP_BY_STEP.format(**whole | LISTED | parts)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"read": "inp = x[:, t - 1] if t and random.random() < ratio else y"}, id="one step late"),
+        pytest.param(
+            {"read": "inp = y", "keep": "ys.append(y); y = x[:, t] if random.random() < ratio else y"},
+            id="chosen for the next step",
+        ),
+        pytest.param(
+            {"read": "inp = y", "keep": "ys.append(y)\n            if random.random() < ratio:\n                y = x[:, t]"},
+            id="written over for the next step",
+        ),
+        pytest.param(FILLED | {"read": "inp = y", "keep": "ys[:, t] = y; y = x[:, t] if random.random() < ratio else y"}, id="filled"),
+        pytest.param({"read": "inp = other[:, t] if random.random() < ratio else y"}, id="another sequence"),
+        pytest.param({"rounds": "x.size(1) - 1", "wanted": "[:, 1:]"}, id="the target is one step ahead"),
+        pytest.param({"rounds": "x.size(1) - 1", "wanted": "[:, 1:]", "known": "*inputs()"}, id="and of unknown length"),
+        pytest.param({"read": "inp = x[:, t] if ratio is None else self.out(h)", "keep": "ys.append(self.out(h))"}, id="no prediction"),
+    ],
+)  # fmt: skip
+def test_silent_on_teacher_forcing_that_is_one_step_late(parts):
+    assert rows(rule, step_by_step(**parts)) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="a list"),
+        pytest.param({"known": "*inputs()"}, id="of unknown length"),
+        pytest.param(FILLED, id="a tensor that is filled"),
+        pytest.param(FILLED | {"known": "*inputs()"}, id="of unknown length too"),
+        pytest.param({"given": "[:, 1:]", "wanted": "[:, 1:]"}, id="without the first step"),
+    ],
+)
+def test_teacher_forcing_gives_the_step_itself(parts):
+    assert rows(rule, step_by_step(**parts)) == [16]
+
+
+def test_teacher_forcing_of_tokens():
+    source = """
+        import random
+        import torch
+        from torch import nn
+
+        embed, encoder, cell, out = nn.Embedding(50, 32), nn.GRU(32, 32), nn.GRU(32, 32), nn.Linear(32, 50)
+
+        def loss(tokens):
+            _, h = encoder(embed(tokens))
+            word, scores = torch.zeros_like(tokens[:1]), []
+            for i in range(len(tokens)):
+                if random.random() < 0.5:
+                    word = tokens[i:i + 1]
+                step, h = cell(embed(word), h)
+                scores.append(out(step))
+                word = scores[-1].argmax(-1)
+            return nn.functional.cross_entropy(torch.cat(scores).flatten(0, 1), tokens.flatten())
+
+        loss(torch.randint(0, 50, (12, 8)))
+        """
+    assert rows(rule, source) == [13]

@@ -5,7 +5,8 @@
 Follows the target of a loss over sequences, and what the decoder gets as its input steps, to the sequence both
 come from. Reports a recurrent decoder, started from a code, or a causally masked transformer whose input
 at a step is the target of this step, and a bidirectional recurrent decoder whose input is one step late but whose
-backward direction reads the rest of the sequence.
+backward direction reads the rest of the sequence. In a loop over the steps, reports teacher forcing that gives the decoder the
+target of this step in place of its own prediction of the step before.
 
 ## Why is this bad?
 
@@ -54,8 +55,8 @@ loss(torch.randint(0, 50, (8, 12)))
 
 ## Known limits
 
-A loop over steps, masks that are made by other functions, and steps that are dropped or exchanged at random are not
-followed.
+A loop over steps without a choice between the target and the last prediction, masks that are made by other functions,
+and steps that are dropped or exchanged at random are not followed.
 
 ## References
 
@@ -71,6 +72,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.forcing import leaks
+from aelint.semantics.step_forcing import forced_steps
 from aelint.semantics.wording import place
 
 RULE = Rule(
@@ -101,3 +103,10 @@ def check(program: Program) -> Iterator[Finding]:
             )
             note = Note(leak.decoder.site, "the decoder reads the same sequence here")
         yield Finding(site, message, (note,))
+    for forced in forced_steps(program):
+        yield Finding(
+            forced.read,
+            f"with teacher forcing the decoder reads the step here that it is to predict ({place(forced.loss.site, forced.read)}), and without it the "
+            "prediction of the step before: give it the target of the step before",
+            (Note(forced.loss.site, "the loss over the same sequence"),),
+        )
