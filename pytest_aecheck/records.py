@@ -109,6 +109,8 @@ class Mixing:
     alone_comparable: bool = False
     positional: str = ""
     """The call that adds a different constant to each sample, if there is one."""
+    selected: str = ""
+    """The call that ranks the entries of all samples together, if there is one: what is kept of one depends on the others."""
 
 
 @dataclass(frozen=True, slots=True)

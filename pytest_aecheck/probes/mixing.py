@@ -20,6 +20,7 @@ from pytest_aecheck.probes.vocabulary import NORMAL, RANDOM, REJECTING
 
 __all__ = ["observe_mixing"]
 
+_RANKING = frozenset({"topk", "kthvalue", "sort", "argsort", "quantile"})
 _ROUNDING = 1e-6
 """Of the largest output, what another order of summation may change."""
 
@@ -57,7 +58,14 @@ def observe_mixing(bench: Bench) -> Mixing:
         alone=alone,
         alone_comparable=comparable,
         positional=positional,
+        selected=_ranked_together(odd.run),
     )
+
+
+def _ranked_together(run: Run) -> str:
+    """The first call that ranks the entries of the whole batch in one row, as the top-k of a batch does; "" if none."""
+    ranked = (call for call in run.trace.calls if call.name in _RANKING and call.inputs)
+    return next((call.name for call in ranked if call.inputs[0].tensor.dim() == 1), "")
 
 
 def _floating(run: Run) -> dict[str, Any]:

@@ -57,3 +57,27 @@ class Centred(VAE):
 def test_noise_that_cannot_be_replaced_is_no_dependence_on_the_batch(model, status):
     found = run_checks(AESpec(model, vectors, loss=elbo), only=["AEC132"])["AEC132"]
     assert found.status == status, str(found)
+
+
+class BatchTopK(nn.Module):
+    """A sparse autoencoder that keeps the largest activations of the whole batch."""
+
+    def __init__(self, between=nn.ReLU):
+        super().__init__()
+        self.encoder, self.between, self.decoder = nn.Linear(20, 40), between(), nn.Linear(40, 20)
+
+    def forward(self, x):
+        code = self.between(self.encoder(x))
+        least = code.flatten().topk(6 * len(x)).values.min()
+        return self.decoder(torch.where(code >= least, code, torch.zeros_like(code)))
+
+
+def test_a_top_k_of_the_batch_only_warns():
+    found = run_checks(AESpec(BatchTopK, vectors, loss=squared), only=["AEC107"])["AEC107"]
+    assert found.status == "warned", str(found)
+    assert "`topk` ranks" in str(found)
+
+
+def test_a_top_k_of_the_batch_hides_no_other_influence():
+    spec = AESpec(lambda: BatchTopK(lambda: nn.Softmax(0)), vectors, loss=squared)
+    assert run_checks(spec, only=["AEC107"])["AEC107"].status == "failed"

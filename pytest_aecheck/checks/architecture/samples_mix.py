@@ -19,12 +19,14 @@ the largest output.
 
 ## Exemptions
 
-Where draws of a rejection sampler (gamma, Poisson) are decoded, only the gradient counts.
+Where the entries of all samples are ranked together (the top-k of a batch) and no gradient tells of another influence,
+this only warns. Where draws of a rejection sampler (gamma, Poisson) are decoded, only the gradient counts.
 Outputs without exactly one axis of samples (averages, similarity matrices). Batch statistics in training
 mode are meant to mix, so only evaluation mode is looked at.
 
 ## References
 
+- Bussmann et al., "BatchTopK Sparse Autoencoders" (2024): <https://arxiv.org/abs/2412.06410>
 - "Efficient BackProp" debugging practice: Karpathy, "A Recipe for Training Neural Networks" (2019), "use backprop to chart dependencies":
   <https://karpathy.github.io/2019/04/25/recipe/>
 """
@@ -53,6 +55,13 @@ def judge(observations: Observations) -> Verdict:
             if mixing.gradient > tolerance
             else f"{mixing.leaf} for sample {mixing.sample} changes by {mixing.change:.3g} when sample {mixing.other} is replaced"
         )
+        if mixing.selected and mixing.gradient <= tolerance:
+            return CHECK.warned(
+                f"what is kept of a sample depends on its batch in evaluation mode, too: {evidence}, and `{mixing.selected}` ranks "
+                "the entries of all samples together. Evaluate with a threshold that was fixed in training",
+                where=mixing.where,
+                change=mixing.change,
+            )
         return CHECK.failed(
             f"samples of one batch influence each other in evaluation mode: {evidence}; both should be exactly 0. "
             "Look for a reshape that moves the batch axis, or a softmax, norm or recurrent layer over the wrong axis",
