@@ -12,9 +12,9 @@ from aelint.semantics.parameters import held_by, is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.training import Action, Kind, actions, following_round, same_round
-from aelint.semantics.values import Instance, Object, Sym
+from aelint.semantics.values import Instance, Object, Sym, Value
 
-__all__ = ["Leak", "leftovers", "undetached"]
+__all__ = ["Leak", "leftovers", "unasked", "undetached"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ def undetached(program: Program) -> Iterator[Leak]:
     for step, computed, between in _steps(program):
         own, foreign = computed[0], computed[-1]
         reached = reach(foreign.of, untracked(program))
-        cut = any(owner in step.held.owners for owner in _all_severed(foreign.of))
+        cut = bool(_behind_cuts(foreign.of, frozenset()) & step.held.owners)
         cleared = [a for a in between if a.kind is Kind.CLEAR and own.order < a.order < foreign.order]
         for other in (a for a in actions(program) if a.kind is Kind.STEP and same_round(a.context, step.context)):
             its_own = any(a.of is other.of for a in cleared) and reached.live & other.held.owners
@@ -58,6 +58,24 @@ def undetached(program: Program) -> Iterator[Leak]:
                 site = _entrance(program, foreign, step, other)
                 if site is not None:
                     yield Leak(step, foreign, own, site)
+                break
+
+
+def unasked(program: Program) -> Iterator[Leak]:
+    """Steps of a critic that use what the other player's loss left in it as well, where its own loss is cut off from that player.
+
+    For instance `opt_g.zero_grad(); opt_d.zero_grad(); loss_g.backward(); loss_d.backward(); opt_g.step(); opt_d.step()`.
+    """
+    cuts = untracked(program)
+    for step, computed, _ in _steps(program):
+        reached = [reach(a.of, cuts) for a in computed]
+        others = [a for a in actions(program) if a.kind is Kind.STEP and same_round(a.context, step.context)]
+        for other in (a for a in others if _are_apart(step, a)):
+            both = [a for a, r in zip(computed, reached, strict=True) if r.live & other.held.owners]
+            alone = [a for a, r in zip(computed, reached, strict=True) if a not in both]
+            apart = any(_behind_cuts(a.of, cuts) & other.held.owners for a in alone)
+            if both and alone and apart and len(both) + len(alone) == len(computed):
+                yield Leak(step, both[0], alone[-1], both[0].event.site)
                 break
 
 
@@ -89,7 +107,9 @@ def _switches(program: Program) -> bool:
 
 
 def _contributes(program: Program, backward: Action, step: Action) -> bool:
-    near = same_round(backward.context, step.context) or following_round(backward.context, step.context) is not None
+    outer = step.context.loops
+    inside = all(a is b for a, b in zip(backward.context.loops, outer, strict=False))  # the same round, or a loop in it
+    near = inside or following_round(backward.context, step.context) is not None
     reached = reach(backward.of, untracked(program))
     return near and not reached.everything and bool(reached.live & step.held.owners)
 
@@ -99,11 +119,13 @@ def _are_apart(step: Action, other: Action) -> bool:
     return both_known and other.of is not step.of and not other.held.owners & step.held.owners
 
 
-def _all_severed(loss: object) -> set[int]:
-    """The layers behind a `detach`, whether or not the loss reaches them on another way, too."""
-    return {
-        owner for one in ancestors(loss) if one.op == "detach" and one.inputs for owner in reach(one.inputs[0]).live
-    }
+def _behind_cuts(loss: Value, cuts: frozenset[int]) -> set[int]:
+    """The layers behind a `detach`, or behind one of `cuts`, whether or not the loss reaches them on another way, too."""
+    found = set[int]()
+    for one in ancestors(loss):
+        if (one.op == "detach" or one.id in cuts) and one.inputs:
+            found |= reach(one.inputs[0]).live | ({id(one.layer)} if one.layer is not None else set())
+    return found
 
 
 def _entrance(program: Program, foreign: Action, step: Action, other: Action) -> Site | None:

@@ -54,13 +54,21 @@ def severed_terms(program: Program) -> Iterator[Severed]:
         parts = terms(update.backward.of)
         for term in parts if len(parts) > 1 else ():
             reached = reach(term, untracked(program))
-            learning = {o for o in reached.live if o not in layers or not is_frozen(program, layers[o])}
+            learning = {o for o in reached.live if o not in layers or not _stays_frozen(program, layers[o])}
             trained = any(learning & s.held.owners for s in update.steps)
             if reached.everything or trained or not (reached.live or _is_all_detached(term, untracked(program))):
                 continue
             for step in update.steps:
                 for cut, behind in _by_cut(reached, step, layers, frozenset()):
                     yield Severed(cut, tuple(behind), update, step)
+
+
+def _stays_frozen(program: Program, layer: Object) -> bool:
+    """Whether the layer is taken out of training, and nothing ever puts a layer back."""
+    thawed = any(s.name == "requires_grad" and s.value is not False for s in program.stores) or any(
+        c.method == "requires_grad_" and False not in (*c.args, *c.kwargs.values()) for c in program.calls
+    )
+    return not thawed and is_frozen(program, layer)
 
 
 def _is_all_detached(term: Sym, cuts: frozenset[int]) -> bool:

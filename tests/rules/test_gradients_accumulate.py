@@ -297,6 +297,17 @@ CRITIC = "loss_d = judge(critic(x), 1.0) + judge(critic(y.detach()), 0.0)"
             f"opt_d.step(); opt_g.zero_grad(); {GENERATOR}; loss_g.backward(); opt_g.step()",
             id="not detached, but cleared before the own loss",
         ),
+        pytest.param(
+            "opt_g.zero_grad(); opt_d.zero_grad(); critic.requires_grad_(False)",
+            f"{GENERATOR}; loss_g.backward(); critic.requires_grad_(True); {CRITIC}; loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="the critic is frozen, then both step",
+        ),
+        pytest.param(
+            "opt_g.zero_grad(); opt_d.zero_grad()",
+            "loss_g = F.mse_loss(y, x); loss_g.backward()\n"
+            "    loss_d = judge(critic(y.detach()), 1.0); loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="a probe that the other loss does not reach",
+        ),
     ],
 )
 def test_silent_on_players_that_clear_what_they_use(first, second):
@@ -323,6 +334,20 @@ def test_silent_on_players_that_clear_what_they_use(first, second):
             "opt_d.zero_grad(); loss_d = judge(critic(wrong), 1.0) + judge(critic(y), 0.0); loss_d.backward(); opt_g.step(); opt_d.step()",
             18,
             id="one of two inputs is detached",
+        ),
+        pytest.param(
+            "opt_g.zero_grad(); opt_d.zero_grad()",
+            f"{GENERATOR}; loss_g.backward(); {CRITIC}; loss_d.backward(); opt_g.step(); opt_d.step()",
+            18,
+            id="both are cleared once, and both step at the end",
+        ),
+        pytest.param(
+            "opt_g.zero_grad(); opt_d.zero_grad()",
+            "with torch.no_grad(): fake = decoder(encoder(x))\n"
+            "    loss_d = judge(critic(x), 1.0) + judge(critic(fake), 0.0); loss_d.backward()\n"
+            f"    {GENERATOR}; loss_g.backward(); opt_g.step(); opt_d.step()",
+            20,
+            id="the critic first, on samples without a gradient",
         ),
     ],
 )

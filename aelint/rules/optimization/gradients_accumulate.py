@@ -62,7 +62,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.leaks import leftovers, undetached
+from aelint.semantics.leaks import leftovers, unasked, undetached
 from aelint.semantics.lineage import source
 from aelint.semantics.steps import accumulating
 from aelint.semantics.training import Action
@@ -98,24 +98,32 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _leaks(program: Program) -> Iterator[Finding]:
-    for leak in leftovers(program):
-        foreign, step = leak.foreign.event.site, leak.step.event.site
-        message = (
-            f"the gradients of `{foreign.text}` ({place(foreign, leak.site)}) are still in the parameters that `{step.text}` "
-            f"({place(step, leak.site)}) changes: only those of the other optimiser are cleared before this `backward`. Call "
-            "`zero_grad()` of this one, too"
-        )
-        yield Finding(
-            leak.site, message, (Note(foreign, "computed here for another optimiser"),), severity=Severity.WARNING
-        )
-    for leak in undetached(program):
-        foreign, step = leak.foreign.event.site, leak.step.event.site
-        message = (
-            f"through this call `{foreign.text}` ({place(foreign, leak.site)}) adds to the gradients that `{step.text}` "
-            f"({place(step, leak.site)}) uses, while another input of the same loss is detached. Detach this one, too, or take the "
-            "step before that `backward`"
-        )
-        yield Finding(leak.site, message, (Note(foreign, "computed for another optimiser"),), severity=Severity.WARNING)
+    told: set[int] = set()
+    for found, advice in ((leftovers, _CLEAR), (undetached, _DETACH), (unasked, _BETWEEN)):
+        for leak in found(program):
+            foreign, step = leak.foreign.event.site, leak.step.event.site
+            if id(step.node) in told:
+                continue
+            told.add(id(step.node))
+            message = advice.format(
+                foreign=foreign.text, there=place(foreign, leak.site), step=step.text, then=place(step, leak.site)
+            )
+            notes = (Note(foreign, "computed for another optimiser"), Note(step, "the step that uses it"))
+            yield Finding(leak.site, message, notes, severity=Severity.WARNING)
+
+
+_CLEAR = (
+    "the gradients of `{foreign}` ({there}) are still in the parameters that `{step}` ({then}) changes: only those of the other "
+    "optimiser are cleared before this `backward`. Call `zero_grad()` of this one, too"
+)
+_DETACH = (
+    "through this call `{foreign}` ({there}) adds to the gradients that `{step}` ({then}) uses, while another input of the same "
+    "loss is detached. Detach this one, too, or take the step before that `backward`"
+)
+_BETWEEN = (
+    "`{foreign}` leaves gradients in the parameters that `{step}` ({then}) changes, and they are added to those of that player's own "
+    "loss, which is cut off from the other player. Clear them in between, or freeze these parameters meanwhile"
+)
 
 
 def _is_rehearsal(backward: Action) -> bool:
