@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from aelint.semantics.algebra import Algebra, algebra_of
 from aelint.semantics.formulas import ONE, Leaf, Log
 from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import source
+from aelint.semantics.lineage import RESHAPES, ancestors, source, through
 from aelint.semantics.program import Program
 from aelint.semantics.values import Sym
 
-__all__ = ["BrokenDivergence", "broken_divergences"]
+__all__ = ["BrokenDivergence", "broken_divergences", "compared_rates"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +38,26 @@ def broken_divergences(program: Program) -> Iterator[BrokenDivergence]:
     algebra = algebra_of(program)
     for node in nodes(program):
         if node.op in {"add", "sub"} and node.site is not None:
-            found = _coefficients(algebra, node)
+            found = _parts(algebra, node)
             rate = _rate(*found) if found is not None else None
             if found is not None and rate is not None:
                 yield BrokenDivergence(node, rate, found[0], found[1])
 
 
-def _coefficients(algebra: Algebra, node: Sym) -> tuple[float, float, float] | None:
+def compared_rates(program: Program) -> Iterator[tuple[Sym, Sym]]:
+    """Divergences that are right, each with what it takes for the average activation."""
+    algebra = algebra_of(program)
+    for node in nodes(program):
+        found = _parts(algebra, node) if node.op in {"add", "sub"} and node.site is not None else None
+        if found is None or not 0 < -found[0] < 1 or not math.isclose(-found[0], 1 + found[1], rel_tol=1e-4):
+            continue
+        given = [through(source(a), RESHAPES | {"clamp"}) for a in ancestors(node) if a.op == "log"]
+        rates = [g for g in given if isinstance(g, Sym) and g.op != "sub"]
+        if len(rates) == 1 and math.isclose(_entropy(-found[0]), found[2], rel_tol=1e-4):
+            yield node, rates[0]
+
+
+def _parts(algebra: Algebra, node: Sym) -> tuple[float, float, float] | None:
     """What stands before `log q`, before `log (1 - q)`, and alone."""
     form = algebra.form(node) or {}
     if len(form) != 3 or ONE not in form:

@@ -104,6 +104,8 @@ def reach(tensor: Value, cuts: frozenset[int] = frozenset()) -> Reach:
             continue
         seen.add((value.id, cut is not None))
         found = list(_owners(value))
+        if cut is None and value.id in cuts:
+            cut = value  # of its own weights nothing is kept either
         if cut is None:
             live.update(found)
         else:
@@ -113,7 +115,7 @@ def reach(tensor: Value, cuts: frozenset[int] = frozenset()) -> Reach:
             live.update(id(one) for module in given for _, one in submodules(module))
             # A function that is handed over may call the network: `env.run(lambda state: policy(state))`.
             unread |= bool(given) or any(isinstance(m, Function) for m in value.inputs)
-        behind = cut or (value if value.id in cuts or _is_cut(value) else None)
+        behind = cut or (value if _is_cut(value) else None)
         # `x.type_as(y)` takes nothing from y but its type.
         inputs = () if value.op in _SHAPED_ALIKE else value.inputs[:1] if value.op == "to" else value.inputs
         pending.extend((s, behind) for i in inputs for s in syms_in(i))

@@ -222,3 +222,31 @@ def test_silent_on_divergences_written_out(penalty):
 )
 def test_fires_on_divergences_that_lost_a_weight(penalty):
     assert rows(rule, WRITTEN_OUT.format(penalty=penalty)) == [8]
+
+
+APART = """
+import numpy as np
+import torch
+from torch import nn
+
+enc = nn.Linear(16, 64)
+
+
+def divergence(p, q):
+    q = q.clamp(1e-6, 1 - 1e-6)
+    return (p * np.log(p) - p * torch.log(q) + (1 - p) * np.log(1 - p) - (1 - p) * torch.log(1 - q)).mean()
+
+
+h = torch.sigmoid(enc(torch.rand(8, 16)))
+penalty = divergence(0.1, {rate})
+"""
+
+
+@pytest.mark.parametrize("rate", ["h.mean(0)", "torch.mean(h, dim=0).view(1, -1)", "h.mean()"])
+def test_silent_on_a_divergence_of_averages_by_a_function(rate):
+    assert rows(rule, APART.format(rate=rate)) == []
+
+
+@pytest.mark.parametrize("rate", ["h", "q=h"])
+def test_a_divergence_of_single_activations_where_they_are_handed_over(rate):
+    assert rows(rule, APART.format(rate=rate)) == [15]

@@ -80,9 +80,9 @@ from collections.abc import Iterator
 from itertools import chain
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.bernoulli import broken_divergences
+from aelint.semantics.bernoulli import broken_divergences, compared_rates
 from aelint.semantics.comparisons import LEARNED
 from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import RESHAPES, ancestors, source, through, through_reshapes
@@ -90,8 +90,9 @@ from aelint.semantics.objectives import objectives
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.terms import reconstructions
 from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym, Value
+from aelint.semantics.values import Function, Sym, Value
 from aelint.semantics.wording import shape_text
+from aelint.syntax.walk import holds
 
 RULE = Rule(
     code="AEL731",
@@ -182,14 +183,27 @@ def _averages(program: Program) -> Iterator[Finding]:
                 "of a unit is taken over the samples, `dim=0`"
             )
             yield Finding(call.site, message)
-    for node in nodes(program):
-        rate = _rate(source(node)) if node.op == "log" else None
-        if rate is not None and rate.op == "sigmoid" and len(rate.shape or ()) == 2 and node.site is not None:
+    singles = [(n, r) for n in nodes(program) if n.op == "log" and (r := _rate(source(n))) is not None]
+    singles += compared_rates(program)
+    told: set[int] = set()
+    for node, rate in singles:
+        site = _given_at(program, node, rate)
+        if rate.op == "sigmoid" and len(rate.shape or ()) == 2 and site is not None and id(rate.site) not in told:
+            told.add(id(rate.site))
             message = (
                 f"this compares every single activation, of shape {shape_text(rate.shape or ())}, with the target rate; the rate of "
                 "a unit is its average over the samples: take `.mean(dim=0)` first"
             )
-            yield Finding(node.site, message)
+            yield Finding(site, message)
+
+
+def _given_at(program: Program, node: Sym, rate: Sym) -> Site | None:
+    """Where the activations are handed to the function that compares them with a rate; the comparison where none is."""
+    for call in program.calls:
+        given = isinstance(call.callee, Function) and any(a is rate for a in (*call.args, *call.kwargs.values()))
+        if given and node.site is not None and holds(call.callee.node, node.site.node):
+            return call.site
+    return node.site
 
 
 def _unlike(program: Program) -> Iterator[Finding]:
