@@ -52,3 +52,47 @@ def test_a_count_that_only_decays_elsewhere_is_not_filled():
     spelled = EXAMPLE.replace("self.cluster_size.mul_(0.99).add_(hot.sum(0), alpha=0.01)", average)
     assert spelled != EXAMPLE
     assert rows(rule, spelled) == [9]
+
+
+CLUSTERED = """
+import torch
+from torch import nn
+
+class Quantize(nn.Module):
+    def __init__(self, dim=8, codes=64):
+        super().__init__()
+        self.register_buffer("embed", torch.zeros(codes, dim))
+        self.register_buffer("count", torch.zeros(codes))
+        self.register_buffer("total", torch.zeros(codes, dim))
+
+    def init_embed_(self, z):
+        means, sizes = kmeans(z)
+        self.embed.data.copy_(means)
+        self.total.{total}
+        self.count.{count}
+
+    def forward(self, z):
+        index = torch.cdist(z, self.embed).argmin(-1)
+        hot = nn.functional.one_hot(index, 64).float()
+        self.count.mul_(0.99).add_(hot.sum(0), alpha=0.01)
+        self.total.mul_(0.99).add_(hot.t() @ z, alpha=0.01)
+        self.embed.data.copy_(self.total / (self.count + 1e-5).unsqueeze(1))
+        return self.embed[index]
+"""
+
+
+@pytest.mark.parametrize(
+    ("total", "count"),
+    [
+        pytest.param("data.copy_(means * sizes.unsqueeze(1))", "data.copy_(sizes)", id="sums of the samples"),
+        pytest.param("data.copy_(means)", "data.copy_(torch.ones(64))", id="counts of one"),
+        pytest.param("data.copy_(means.clone())", "fill_(1)", id="filled with one"),
+    ],
+)
+def test_silent_on_statistics_that_start_in_proportion(total, count):
+    assert rows(rule, CLUSTERED.format(total=total, count=count)) == []
+
+
+@pytest.mark.parametrize("total", ["data.copy_(means)", "data.copy_(means.clone())", "copy_(means.detach())"])
+def test_codes_for_sums_beside_numbers_of_samples(total):
+    assert rows(rule, CLUSTERED.format(total=total, count="data.copy_(sizes)")) == [15]

@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a codebook that is set to `average / count`, where the average starts as a copy of the codebook and
-the count starts at zero.
+the count starts at zero; and one that a first batch sets, with the codes as sums beside the numbers of their samples as counts.
 
 ## Why is this bad?
 
@@ -78,6 +78,7 @@ from aelint.semantics import Program
 from aelint.semantics.lineage import ancestors, through_reshapes
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL705",
@@ -94,6 +95,7 @@ _RESTARTS = ("kmeans", "k_means", "init_embed", "expire", "dead", "restart", "re
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each count that starts at zero beside a sum that does not."""
     buffers = {c.args[1].id: c for c in program.calls if c.method == "register_buffer" and _is_named_tensor(c)}
+    yield from _unscaled(program, buffers)
     if any(word in function.name.lower() for function in program.functions for word in _RESTARTS):
         return
     for target, value in _updates(program) if buffers else ():
@@ -105,6 +107,40 @@ def check(program: Program) -> Iterator[Finding]:
                 continue
             registered, total = buffers[count.id], buffers[sums[0].id]
             yield _finding(registered, total, count)
+
+
+def _unscaled(program: Program, buffers: dict[int, Call]) -> Iterator[Finding]:
+    """A first setting from data that copies the codes into the sums as well, and the numbers of their samples into the counts."""
+    told: set[int] = set()
+    set_from = [c for c in program.calls if c.method == "copy_" and len(c.args) == 1 and isinstance(c.args[0], Sym)]
+    for target, value in _updates(program) if buffers else ():
+        codes, sums, counts = (
+            _roots(one, buffers) for one in (target, value.attrs.get("input"), value.attrs.get("other"))
+        )
+        for call in (c for c in set_from if _roots(c.receiver, buffers) & (sums - codes - counts)):
+            beside = [c for c in set_from if c is not call and c.context.function is call.context.function]
+            held = through_reshapes(call.args[0])
+            same = any(_roots(c.receiver, buffers) & codes and through_reshapes(c.args[0]) is held for c in beside)
+            counted = [c for c in beside if _roots(c.receiver, buffers) & (counts - sums) and _varies(c.args[0])]
+            known = id(call.site.node) in told or not isinstance(held, Sym) or bool(_roots(held, buffers))
+            if same and counted and not known:
+                told.add(id(call.site.node))
+                message = (
+                    "a code is the quotient of these sums and the counts, but here the sums start as the codes themselves, and the counts as "
+                    f"the numbers of their samples ({place(counted[0].site, call.site)}): after one update each code is divided by its count. "
+                    "Start with the codes times the counts"
+                )
+                yield Finding(call.site, message, (Note(counted[0].site, "the counts start here"),))
+
+
+def _roots(value: Value, buffers: dict[int, Call]) -> set[int]:
+    """The buffers that a value was computed from."""
+    return {one.id for one in ancestors(value) if one.id in buffers}
+
+
+def _varies(count: Value) -> bool:
+    """Whether the counts come from data: where each starts at one, the sums are the codes."""
+    return not any(one.op in {"ones", "full"} for one in ancestors(count))
 
 
 def _is_named_tensor(call: Call) -> bool:
