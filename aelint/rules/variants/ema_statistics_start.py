@@ -75,7 +75,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
 from aelint.semantics import Program
-from aelint.semantics.lineage import ancestors, through_reshapes
+from aelint.semantics.lineage import RESHAPES, ancestors, through, through_reshapes
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import place
@@ -119,8 +119,8 @@ def _unscaled(program: Program, buffers: dict[int, Call]) -> Iterator[Finding]:
         )
         for call in (c for c in set_from if _roots(c.receiver, buffers) & (sums - codes - counts)):
             beside = [c for c in set_from if c is not call and c.context.function is call.context.function]
-            held = through_reshapes(call.args[0])
-            same = any(_roots(c.receiver, buffers) & codes and through_reshapes(c.args[0]) is held for c in beside)
+            held = through(call.args[0], _COPIES)
+            same = any(_roots(c.receiver, buffers) & codes and through(c.args[0], _COPIES) is held for c in beside)
             counted = [c for c in beside if _roots(c.receiver, buffers) & (counts - sums) and _varies(c.args[0])]
             known = id(call.site.node) in told or not isinstance(held, Sym) or bool(_roots(held, buffers))
             if same and counted and not known:
@@ -131,6 +131,9 @@ def _unscaled(program: Program, buffers: dict[int, Call]) -> Iterator[Finding]:
                     "Start with the codes times the counts"
                 )
                 yield Finding(call.site, message, (Note(counted[0].site, "the counts start here"),))
+
+
+_COPIES = RESHAPES | {"detach"}
 
 
 def _roots(value: Value, buffers: dict[int, Call]) -> set[int]:
