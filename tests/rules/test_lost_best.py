@@ -135,3 +135,59 @@ def test_silent_on_states_that_are_used(kept, end):
 )
 def test_states_that_nothing_uses(kept):
     assert rows(rule, KEPT.format(kept=kept, end="return model")) == [11]
+
+
+FILES = """
+import os
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def save(state, is_best, folder):
+    {save}
+
+
+best = float("inf")
+for epoch in range(10):
+    x = torch.randn(32, 20)
+    loss = nn.functional.mse_loss(model(x), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    is_best = loss.item() < best
+    best = min(best, loss.item())
+    save(model.state_dict(), is_best, "out")
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            "if is_best:\n        torch.save(state, os.path.join(folder, 'model_best.pth'))", id="only the best"
+        ),
+        pytest.param(
+            "torch.save(state, 'last.pth')\n    if is_best:\n        torch.save(state, 'best.pth')", id="two files"
+        ),
+        pytest.param("if not is_best:\n        return\n    torch.save(state, 'best.pth')", id="an early return"),
+        pytest.param("torch.save(state, os.path.join('best_run', 'checkpoint.pth'))", id="a folder of that name"),
+        pytest.param("torch.save(state, 'bestiary.pth')", id="another word"),
+    ],
+)
+def test_silent_on_files_for_the_best(body):
+    assert rows(rule, FILES.format(save=body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "torch.save(state, os.path.join(folder, 'model_best.pth'))\n    if is_best:\n        print('best')",
+        "torch.save(state, f=f'{{folder}}/best.pt')",
+        "torch.save(state, folder + '/best_model.pt')",
+    ],
+)
+def test_a_file_for_the_best_that_every_round_writes(body):
+    assert rows(rule, FILES.replace("{save}", body.replace("{{", "{").replace("}}", "}"))) == [11]

@@ -3,7 +3,8 @@
 ## What it does
 
 Looks at comparisons that decide whether a model is saved as the best one. Reports a best score that is
-overwritten in every round, whether or not it was beaten, and one that starts where no loss can beat it.
+overwritten in every round, whether or not it was beaten, and one that starts where no loss can beat it. Also a file that is
+named for the best model and is written in every round of a training loop that knows which round was the best.
 
 ## Why is this bad?
 
@@ -73,10 +74,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.best_files import written_every_round
 from aelint.semantics.lost_states import kept_in_vain
 from aelint.semantics.scores import Better, Contest, contest
 from aelint.semantics.trace import Binding, Store
 from aelint.semantics.values import Sym, Value
+from aelint.semantics.wording import place as place_of
 from aelint.syntax.blocks import blocks
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import every
@@ -111,6 +114,12 @@ def check(program: Program) -> Iterator[Finding]:
             "`load_state_dict` before the model is used"
         )
         yield Finding(lost.site, message, (Note(lost.other, "chosen here"),))
+    for one in written_every_round(program):
+        message = (
+            f"`{one.file}` is written in every round, whether or not `{one.flag}` ({place_of(one.asked, one.site)}) holds: in the end it holds the "
+            f"last state, not the best. Save it under `if {one.flag}:`"
+        )
+        yield Finding(one.site, message, (Note(one.asked, "here the best round is found"),))
 
 
 def _keeps_model(statement: ast.If) -> bool:
