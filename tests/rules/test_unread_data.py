@@ -139,3 +139,46 @@ def test_silent_on_settings_that_are_read(line):
 )
 def test_settings_of_a_subset(line):
     assert rows(rule, SUBSET.format(line=line)) == [17]
+
+
+GLOBAL = """
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+batch = torch.rand(8, 20)
+scale = torch.ones(20)
+
+
+def cost(output, target, weight=1.0):
+    {body}
+
+
+for step in range(10):
+    x = torch.rand(8, 20)
+    cost(model(x), {given}).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        pytest.param("return ((output - target) ** 2).mean()", "x", id="the argument is read"),
+        pytest.param("return ((output - batch) ** 2).mean()", "batch", id="the same tensor"),
+        pytest.param("return ((output - batch) ** 2).mean() + 0 * target", "x", id="both are read"),
+        pytest.param("return ((output * scale) ** 2).mean()", "x", id="a table of another shape"),
+        pytest.param("return output.abs().mean()", "x", id="nothing in its place"),
+        pytest.param("batch = output.detach(); return ((output - batch) ** 2).mean()", "x", id="a name of its own"),
+        pytest.param("return ((output - batch) ** 2).mean()", "None", id="nothing is given"),
+    ],
+)
+def test_silent_on_arguments_that_count(body, given):
+    assert rows(rule, GLOBAL.format(body=body, given=given)) == []
+
+
+@pytest.mark.parametrize("given", ["x", "target=x", "x.view(8, 20)"])
+@pytest.mark.parametrize(
+    "body", ["return ((output - batch) ** 2).mean()", "return nn.functional.l1_loss(output, batch)"]
+)
+def test_a_tensor_of_the_module_in_place_of_the_argument(body, given):
+    assert rows(rule, GLOBAL.format(body=body, given=given)) == [11]

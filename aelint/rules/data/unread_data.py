@@ -3,7 +3,8 @@
 ## What it does
 
 Reports loops over a loader or over a range of numbers whose variable is never read although the body runs
-a network, and loops without gradients over the training loader beside a loader that nothing reads. Reports settings,
+a network, and loops without gradients over the training loader beside a loader that nothing reads. Reports functions that
+never read the data that they are given, and compute with a tensor of the module that has the same shape. Reports settings,
 such as a transform, that are assigned to a `Subset`, which never looks at them.
 
 ## Why is this bad?
@@ -63,6 +64,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.liveness import dead_stores, names_read
+from aelint.semantics.passed_over import passed_over
 from aelint.semantics.subsets import unseen_settings
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
@@ -74,7 +76,7 @@ RULE = Rule(
     name="unread-data",
     summary="data is loaded, and the program computes with other data in its place",
     severity=Severity.WARNING,
-    triggers=(("dataloader", "linspace", "arange", "random_split", "subset"),),
+    triggers=(("dataloader", "linspace", "arange", "random_split", "subset", "def "),),
     absence=True,
 )
 
@@ -111,6 +113,12 @@ def check(program: Program) -> Iterator[Finding]:
         if _unread(program.tree, node):
             yield _finding(Site(program.unit, node.target))
     yield from _replaced(program, list(loops.values()))
+    for one in passed_over(program):
+        message = (
+            f"`{one.parameter}` is never read in this function, which is given other data for it ({place(one.call, one.read)}): every call "
+            f"computes with the `{one.name}` of the module instead. Use `{one.parameter}`"
+        )
+        yield Finding(one.read, message, (Note(one.call, f"`{one.parameter}` is passed here"),))
     for site, name, subset in unseen_settings(program):
         message = (
             f"a `Subset` never looks at its `{name}`: the samples still come from the data set behind it, as they are. Build a second data "
