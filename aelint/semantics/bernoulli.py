@@ -18,7 +18,7 @@ from aelint.semantics.lineage import RESHAPES, ancestors, source, through
 from aelint.semantics.program import Program
 from aelint.semantics.values import Sym
 
-__all__ = ["BrokenDivergence", "broken_divergences", "compared_rates"]
+__all__ = ["BrokenDivergence", "broken_divergences", "compared_rates", "remainder"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +69,13 @@ def _parts(algebra: Algebra, node: Sym) -> tuple[float, float, float] | None:
             case [(Log(of=Leaf(key=Sym() as q)), 1.0)]:
                 average = (q, coefficient)
             case [(Leaf(key=Sym(op="log") as log), 1.0)]:
-                rest = (_remainder(algebra, source(log)), coefficient)
+                rest = (remainder(algebra, source(log)), coefficient)
     if average is None or rest is None or average[0] is not rest[0]:
         return None
     return average[1], rest[1], form[ONE]
 
 
-def _remainder(algebra: Algebra, value: object) -> Sym | None:
+def remainder(algebra: Algebra, value: object) -> Sym | None:
     """`q` in `1 - q`."""
     form = algebra.form(value) or {}
     leaves = [(p, c) for p, c in form.items() if p != ONE]

@@ -193,3 +193,60 @@ def test_one_of_two_critics_learns_one_label() -> None:
 
 def test_the_generator_agrees_with_one_of_two_critics() -> None:
     assert rows(rule, SEVERAL.format(real="ones", fake="zeros", fool="zeros")) == [21]
+
+
+LIKELIHOODS = """
+import torch
+from torch import nn
+
+encoder, decoder = nn.Linear(9, 4), nn.Linear(4, 9)
+critic = nn.Sequential(nn.Linear(9, 16), nn.ReLU(), nn.Linear(16, 1), nn.Sigmoid())
+opt = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+opt_critic = torch.optim.Adam(critic.parameters(){options})
+
+
+def likelihood(real, fake, eps=1e-8):
+    return (torch.log(real + eps) + torch.log(1 - fake + eps)).mean()
+
+
+for x in torch.rand(10, 8, 9):
+    y = decoder(encoder(x))
+    critic_loss = {critic}
+    opt_critic.zero_grad()
+    critic_loss.backward()
+    opt_critic.step()
+    loss = {other}
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+MINIMAX = "nn.functional.mse_loss(y, x) + torch.log(1 - critic(y) + 1e-8).mean()"
+
+
+@pytest.mark.parametrize(
+    ("critic", "other", "options"),
+    [
+        pytest.param("-likelihood(critic(x), critic(y.detach()))", MINIMAX, "", id="the negative"),
+        pytest.param("likelihood(critic(x), critic(y.detach()))", MINIMAX, ", maximize=True", id="uphill"),
+        pytest.param(
+            "-torch.log(critic(x)).mean() - torch.log(1 - critic(y.detach())).mean()", MINIMAX, "", id="written out"
+        ),
+        pytest.param(
+            "-likelihood(critic(x), critic(y.detach()))", "likelihood(critic(x), critic(y))", "", id="the other player"
+        ),
+    ],
+)
+def test_silent_on_likelihoods_that_critics_raise(critic, other, options):
+    assert rows(rule, LIKELIHOODS.format(critic=critic, other=other, options=options)) == []
+
+
+@pytest.mark.parametrize(
+    "critic",
+    [
+        "likelihood(critic(x), critic(y.detach()))",
+        "torch.log(critic(x)).mean() + torch.log(1 - critic(y.detach())).mean()",
+        "0.5 * (likelihood(real=critic(x), fake=critic(decoder(torch.randn(8, 4)).detach())))",
+    ],
+)
+def test_a_likelihood_that_a_critic_lowers(critic):
+    assert rows(rule, LIKELIHOODS.format(critic=critic, other=MINIMAX, options="")) == [17]

@@ -5,7 +5,8 @@
 Looks at updates of a critic and of the part whose outputs it judges, by the losses against constant labels. Reports
 a generator that is trained towards the label that the critic learns for generated samples, and a critic that
 learns one label for everything. Of critics whose plain score is raised or lowered (Wasserstein), it reports a
-generator that moves the score of its samples in the direction of the critic.
+generator that moves the score of its samples in the direction of the critic; and a critic that minimises its log-likelihood,
+written out with logarithms, instead of the negative.
 
 ## Why is this bad?
 
@@ -74,6 +75,7 @@ from aelint.semantics import Program
 from aelint.semantics.formulas import Leaf
 from aelint.semantics.gradients import Update, reach, updates
 from aelint.semantics.initialization import is_weighted
+from aelint.semantics.likelihoods import minimised_likelihoods
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.objectives import Objective
 from aelint.semantics.summands import Summand
@@ -85,7 +87,11 @@ RULE = Rule(
     name="adversarial-labels",
     summary="a generator is trained towards what its critic learns for generated samples, or a critic towards one label",
     severity=Severity.ERROR,
-    triggers=(("backward",), ("ones", "zeros", "full", "fill_", "mean"), ("entropy", "bce", "mse", "mean")),
+    triggers=(
+        ("backward",),
+        ("ones", "zeros", "full", "fill_", "mean", "log"),
+        ("entropy", "bce", "mse", "mean", "log"),
+    ),
 )
 
 _JUDGEMENTS = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss"})
@@ -113,6 +119,12 @@ def check(program: Program) -> Iterator[Finding]:
     found = [v for update in updates(program) for v in _verdicts(update)]
     yield from _agreeing(found)
     yield from _uniform(found)
+    for one in minimised_likelihoods(program):
+        message = (
+            f"`{one.backward.text}` ({place(one.backward, one.site)}) minimises the critic's log-likelihood, log D(data) + log(1 - D(samples)): "
+            "it learns to be wrong about both, and the loss falls without end. Minimise its negative"
+        )
+        yield Finding(one.site, message, (Note(one.backward, "minimised here"),))
 
 
 def _verdicts(update: Update) -> Iterator[Verdict]:
