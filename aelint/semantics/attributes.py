@@ -188,6 +188,9 @@ def put(frame: Frame, target: Value, name: str, value: Value, node: ast.AST) -> 
     machine = frame.machine
     machine.record(Store(frame.site(node), machine.context, machine.tick(), target, name, value))
     match target:
+        case Instance() if (setter := target.cls.setter(name)) is not None:
+            calls.call_function(frame, setter, (target, value), {}, node)
+            return
         case Instance() | Object():
             if isinstance(target, Object) and name in target.bound and name not in WEIGHTS:
                 # What a branch that does not set it leaves: `criterion.reduction = "none"` in the other one only.

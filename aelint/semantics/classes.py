@@ -76,6 +76,7 @@ def define_class(frame: Frame, node: ast.ClassDef) -> ClassValue:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 function = define_function(inner, statement, cls)
                 if any(d.endswith(".setter") for d in function.decorators):
+                    cls.setters[statement.name] = function
                     continue
                 function.altered = any(alters_arguments(inner.scope, d) for d in statement.decorator_list)
                 scope.names[statement.name] = function

@@ -153,6 +153,8 @@ def codes_compared(program: Program) -> Iterator[Call]:
         for code, output in (operands, operands[::-1]):
             first, last = _last_layer(code), _last_layer(output)
             made = first is not None and last in learned and last != first and depends_on(output, code)
+            if _is_looked_up(output):
+                continue  # the error of a codebook, not of a decoder
             if made and code is not output and last is not None:
                 yield call
                 break
@@ -168,4 +170,12 @@ def _to_data(call: Call) -> Iterator[Sym]:
 
 
 def _last_layer(value: Sym) -> int | None:
-    return next((id(one.layer) for one in ancestors(value) if one.layer is not None), None)
+    return next((id(one.layer) for one in _layered(value)), None)
+
+
+def _is_looked_up(value: Sym) -> bool:
+    return next((one.op == "embedding" for one in _layered(value)), False)
+
+
+def _layered(value: Sym) -> Iterator[Sym]:
+    return (one for one in ancestors(value) if one.layer is not None)

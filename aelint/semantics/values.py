@@ -147,6 +147,8 @@ class ClassValue:
     network: bool | None = None
     """Whether it is a torch module, once somebody has asked (`kinds.is_network`)."""
     ancestry: list[ClassValue] = field(default_factory=list)
+    setters: dict[str, Function] = field(default_factory=dict)
+    """What runs when one of its properties is set."""
 
     def mro(self) -> list[ClassValue]:
         """The class and its ancestors in the project, in Python's own order (C3, without what lies outside)."""
@@ -165,6 +167,10 @@ class ClassValue:
             if name in cls.namespace:
                 return cls.namespace[name]
         return MISSING
+
+    def setter(self, name: str) -> Function | None:
+        """What runs when the attribute `name` of an instance is set, where it is a property."""
+        return next((c.setters[name] for c in self.mro() if name in c.setters), None)
 
     @property
     def fully_known(self) -> bool:

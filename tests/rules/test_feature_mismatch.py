@@ -364,3 +364,50 @@ def test_silent_on_an_optional_size_that_may_be_nothing(default):
 
 def test_fires_on_a_size_that_is_always_there():
     assert rows(rule, OPTION.format(default="None", given="3")) == [10]
+
+
+SWITCH = (
+    HEAD
+    + """
+class Layer(nn.Module):
+    def __init__(self, given, made):
+        super().__init__()
+        self.rebuilds = True
+        self.encoder, self.decoder = nn.Linear(given, made), nn.Linear(made, given)
+
+    @property
+    def alone(self):
+        return self.rebuilds
+
+    @alone.setter
+    def alone(self, value):
+        self.rebuilds = value
+
+    def forward(self, x):
+        code = self.encoder(x)
+        return self.decoder(code) if self.rebuilds else code
+
+class Kind(Layer):
+    pass
+
+class Stack(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.first, self.second = layers
+        for layer in layers:
+            layer.alone = {value}
+
+    def forward(self, x):
+        return self.second(self.first(x))
+
+Stack([Kind(784, 64), Kind(64, 8)])(torch.rand(2, 784))
+"""
+)
+
+
+def test_silent_where_setting_a_property_switches_what_a_layer_gives():
+    assert rows(rule, SWITCH.format(value="False")) == []
+
+
+def test_fires_where_setting_a_property_leaves_what_a_layer_gives():
+    assert rows(rule, SWITCH.format(value="True")) != []

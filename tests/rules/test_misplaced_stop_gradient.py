@@ -152,3 +152,9 @@ def test_silent_on_the_distances_that_the_choice_is_made_of():
     # Nothing is said of terms: there may be one where the vectors are returned to.
     source = APART[: APART.index("def quantisation")].format(result="q.detach()")
     assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize("freeze", ["codebook.weight.requires_grad = False", "codebook.requires_grad_(False)"])
+def test_silent_on_a_codebook_that_is_taken_out_of_training(freeze):
+    frozen = QUANTIZER.replace("nn.Embedding(32, 8)", f"nn.Embedding(32, 8)\n        self.{freeze}")
+    assert rows(rule, frozen.replace("{terms}", "loss = 0.25 * F.mse_loss(q.detach(), z)")) == []

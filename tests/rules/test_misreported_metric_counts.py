@@ -159,6 +159,23 @@ def test_silent_on_losses_of_outputs(operands):
     assert rows(rule, STEPS.format(operands)) == []
 
 
+def test_silent_on_the_error_of_a_codebook_in_an_evaluation():
+    source = """
+import torch
+from torch import nn
+encoder, codebook, decoder = nn.Linear(20, 4), nn.Embedding(16, 4), nn.Linear(4, 20)
+for x in torch.utils.data.DataLoader(torch.rand(99, 20)):
+    kept = torch.rand(50, 4)
+    loss = nn.functional.mse_loss(codebook(torch.cdist(kept, codebook.weight).argmin(1)), kept)
+    loss.backward()
+    with torch.no_grad():
+        code = encoder(x)
+        vectors = codebook(torch.cdist(code, codebook.weight).argmin(1))
+        print(nn.functional.mse_loss(vectors.detach(), code))
+"""
+    assert rows(rule, source) == []
+
+
 @pytest.mark.parametrize("operands", ["code, out", "out, code", "input=decoder(code), target=code"])
 def test_a_code_compared_with_its_reconstruction(operands):
     assert rows(rule, STEPS.format(operands)) == [12]

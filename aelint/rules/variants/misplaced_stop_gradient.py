@@ -71,6 +71,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import parts
+from aelint.semantics.initialization import is_frozen
 from aelint.semantics.lineage import ancestors, through_reshapes
 from aelint.semantics.quantizers import (
     Difference,
@@ -80,6 +81,7 @@ from aelint.semantics.quantizers import (
     reaches_gradient,
     rewritten,
 )
+from aelint.semantics.values import Object, Sym
 from aelint.semantics.wording import place
 from aelint.syntax.walk import holds
 
@@ -140,8 +142,8 @@ def _unmoved(program: Program, terms: list[Difference]) -> Iterator[Finding]:
         places = {id(t.node.site.node): t for t in mine if t.node.site is not None}
         last = list(places.values())[-1]
         assert last.node.site is not None
-        if rewritten(program, table) or id(last.node.site.node) in reported:  # codebooks of one list share their loop
-            continue
+        if rewritten(program, table) or _is_left_alone(program, table) or id(last.node.site.node) in reported:
+            continue  # codebooks of one list share their loop
         reported.add(id(last.node.site.node))
         if not any(reaches_gradient(program, one) for one in lookups(program) if one.table is table):
             message = (
@@ -152,6 +154,11 @@ def _unmoved(program: Program, terms: list[Difference]) -> Iterator[Finding]:
         elif len(places) > 1 and all(t.vectors.gradient and not t.latent.gradient for t in mine):
             message = "both terms detach the latent and move the codebook: nothing commits the encoder to its code"
             yield Finding(last.node.site, message, _notes(last))
+
+
+def _is_left_alone(program: Program, table: Object | Sym) -> bool:
+    """Whether somebody takes the codebook out of training: this program may use one that another one moves."""
+    return isinstance(table, Object) and is_frozen(program, table)
 
 
 def _notes(term: Difference) -> tuple[Note, ...]:
