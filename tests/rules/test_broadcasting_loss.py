@@ -182,3 +182,31 @@ def test_at_the_loss_where_the_number_of_channels_is_computed():
     assert rows(rule, CHANNELS.format(last="nn.Conv2d(width, width - 5, 3, padding=1)", loss="F.mse_loss(x, y)")) == [
         22
     ]
+
+
+IMAGES = """import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+def settings():
+    return read("settings.json")
+
+class Net(nn.Module):
+    def __init__(self, channels=settings()["channels"], size=settings()["size"]):
+        super().__init__()
+        self.channels, self.size = channels, size
+        self.layer = nn.Linear(16, channels * size * size)
+
+    def forward(self, z):
+        return self.layer(z).view(z.size(0), {axes})
+
+F.mse_loss(Net()(torch.rand(8, 16)), torch.rand(8, 1, 28, 28))
+"""
+
+
+def test_silent_on_a_number_of_channels_that_a_setting_gives_with_the_other_sizes():
+    assert rows(rule, IMAGES.format(axes="self.channels, self.size, self.size")) == []
+
+
+def test_fires_on_a_number_of_channels_beside_sizes_that_are_known():
+    assert rows(rule, IMAGES.format(axes="3, 28, 28")) == [17]

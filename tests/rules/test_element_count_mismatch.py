@@ -117,3 +117,24 @@ class Detect(nn.Module):
         return self.fc(x) + self.grid
 """
     assert rows(rule, source) == []
+
+
+def test_silent_behind_a_tuple_of_another_length_than_its_targets():
+    source = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.layer, self.head = nn.Linear(784, 500), nn.Linear(500, 10)
+
+    def forward(self, x):
+        code = self.layer(x)
+        return self.head(code), code
+
+{targets} = Net("plain")(torch.rand(8, 784))
+print({last}[0].reshape(28, 28))
+"""
+    assert rows(rule, source.format(targets="scores, image, mean", last="image")) == []
+    assert rows(rule, source.format(targets="scores, image", last="image")) == [15]

@@ -83,6 +83,26 @@ def test_a_start_that_is_drawn_from_one_learned_law_for_all_samples(keep):
     assert rows(rule, SLOTS.format(keep=keep, mean="self.encoder(x).unsqueeze(1)")) == [19]
 
 
+def test_codes_that_an_encoder_gives_without_a_gradient():
+    drawn = """
+import torch
+import torch.nn as nn
+
+encoder, denoiser = nn.Linear(64, 8), nn.Linear(4, 4)
+
+def train(loader, optimizer):
+    for x in loader:
+        {under}:
+            mu, logvar = encoder(x).chunk(2, dim=1)
+            z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        noise = torch.randn_like(z)
+        nn.functional.mse_loss(denoiser(z + noise), {target}).backward()
+        optimizer.step()
+"""
+    assert not rows(rule, drawn.format(under="with torch.no_grad()", target="noise"))
+    assert rows(rule, drawn.format(under="if True", target="x[:, :4]")) == [13]
+
+
 def test_reconstruction_alone():
     assert rows(rule, HEAD.format("F.mse_loss(y, x, reduction='sum')")) == [13]
     assert rows(rule, HEAD.format("((y - x) ** 2).sum(1).mean()")) == [13]

@@ -75,3 +75,37 @@ def test_fires_where_nothing_moves_on_inside_of_a_training_loop():
     assert rows(rule, source.replace("{step}", "print(z)")) == [18]
     assert rows(rule, source.replace("{step}", "state, belief = z, following")) == []
     assert rows(rule, source.replace("{step}", "state = z")) == [18]
+
+
+def test_silent_on_a_stack_of_cells_of_which_each_has_its_state():
+    source = """
+        import torch
+        from torch import nn
+
+        class Cell(nn.Module):
+            def __init__(self, size):
+                super().__init__()
+                self.cell = nn.LSTMCell(size, size)
+                self.first = nn.Parameter(torch.zeros(1, size))
+                self.state = None
+
+            def forward(self, x):
+                if self.state is None:
+                    self.state = self.first.repeat(x.shape[0], 1)
+                self.following, _ = self.cell(x, (self.state, self.state))
+                return self.following
+
+        class Stack(nn.Module):
+            def __init__(self, settings):
+                super().__init__()
+                self.cells = nn.ModuleList([])
+                for _ in range(settings["layers"]):
+                    self.cells.append(Cell(settings["size"]))
+
+            def forward(self, x):
+                for {item} in {cells}:
+                    x = cell(x)
+                return x
+    """
+    for item, cells in [("cell", "self.cells"), ("number, cell", "enumerate(self.cells)")]:
+        assert rows(rule, source.replace("{item}", item).replace("{cells}", cells)) == []

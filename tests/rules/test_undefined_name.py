@@ -117,3 +117,25 @@ class Session:
 Session(torch.nn.Linear(2, 2)).train([torch.randn(1, 2)])
 """
     assert rows(rule, source) == [9]
+
+
+CELL = """class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x, {default}):
+        return self.layer(x) if kind == "vae" else x * kind.shape[0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "default"),
+    [("# torch is imported by another cell\n", "scale=1"), ("import torch\nfrom torch import nn\n", "scale=SCALE")],
+)
+def test_silent_on_a_cell_that_cannot_run_without_the_others(imports: str, default: str) -> None:
+    assert rows(rule, imports + CELL.format(default=default)) == []
+
+
+def test_fires_on_the_same_class_in_a_file_that_can_be_imported() -> None:
+    assert rows(rule, "import torch\nfrom torch import nn\n" + CELL.format(default="scale=1")) == [9]

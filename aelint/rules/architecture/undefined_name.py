@@ -46,7 +46,7 @@ class Decoder(nn.Module):
 
 Only tensors, numbers and the like: what is called, or used like a module, is a missing import, which other tools find.
 Silent in a file with `import *`, `exec`, or that writes to `globals()`, and in notebooks and fragments, where other
-cells may bind the name.
+cells may bind the name; also in a file that lacks a name before any of its functions is called, as a saved cell does.
 
 ## References
 
@@ -112,6 +112,8 @@ def check(program: Program) -> Iterator[Finding]:
     bound = {s.get_name() for s in module.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
     for scope in _functions(module):
         bound |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()}
+    if _read_at_once(module) - bound - _KNOWN:
+        return  # a cell of something larger: run alone, the file would not come to its functions
     variables = _variables(program.tree)
     guarded = _guarded(program.tree) | _never_run(program.tree)
     for scope in _functions(module):
@@ -119,7 +121,9 @@ def check(program: Program) -> Iterator[Finding]:
         for name in sorted(missing):
             first = _first(variables, name, scope, program)
             if first is not None and id(first) not in guarded:
-                message = f"`{name}` is read here, and nothing in this file binds that name: the line raises NameError"
+                message = (
+                    f"`{name}` is read here, and nothing that this line can see binds it: the line raises NameError"
+                )
                 yield Finding(Site(unit, first), message)
 
 
@@ -131,6 +135,12 @@ def _is_dynamic(tree: ast.Module) -> bool:
             case ast.Call(func=ast.Name(id=name)) if name in _MAGIC:
                 return True
     return False
+
+
+def _read_at_once(table: symtable.SymbolTable) -> set[str]:
+    """The global names that running the file reads before anything calls its functions."""
+    read = {s.get_name() for s in table.get_symbols() if s.is_referenced() and s.is_global()}
+    return read.union(*(_read_at_once(child) for child in table.get_children() if child.get_type() == "class"))
 
 
 def _functions(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

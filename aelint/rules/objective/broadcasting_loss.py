@@ -121,7 +121,10 @@ def _stretches(small: Shape, large: Shape) -> bool:
         return _aligned(small, large)
     pairs = list(zip(reversed(small), reversed(large), strict=False))
     several = all(_is_several(d) for d in large[: len(large) - len(small)]) and len(large) > len(small)
-    one_over_many = any(a == 1 and _is_several(b) for a, b in (pairs if len(small) < len(large) else pairs[:-1]))
+    inner = pairs if len(small) < len(large) else pairs[:-1]
+    # Where the other sizes are the same by a setting that is not known, so may this one be: a number of channels is 1.
+    certain = all(a == b or 1 in {a, b} for a, b in inner)
+    one_over_many = any(a == 1 and _is_several(b) and (certain or isinstance(b, int)) for a, b in inner)
     # A batch of one against a number of samples that is not known: it may be one as well.
     one_over_many |= len(small) == len(large) and small[0] == 1 and isinstance(large[0], int) and large[0] > 1
     if len(small) > 1 and all(a == b and _is_several(a) for a, b in pairs):

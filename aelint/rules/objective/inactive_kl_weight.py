@@ -69,7 +69,7 @@ from aelint.semantics import Program
 from aelint.semantics.lineage import ancestors, ancestors_of_any, depends_on, source
 from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.parameters import held_by
-from aelint.semantics.posteriors import Posterior, posteriors
+from aelint.semantics.posteriors import Posterior, draw_of, posteriors
 from aelint.semantics.terms import Term, divergences, reconstructions
 from aelint.semantics.training import optimizers
 from aelint.semantics.values import Sym
@@ -110,6 +110,9 @@ def _sees_data(posterior: Posterior) -> bool:
 
 def _trains(program: Program, posterior: Posterior) -> bool:
     """Whether some optimiser may hold the head: codes of an encoder that others trained are data."""
+    draw = draw_of(program, posterior)
+    if draw is not None and draw.context.no_grad:
+        return False
     held = [held_by(optimizer) for optimizer in optimizers(program)]
     layers = {id(one.layer) for one in ancestors(posterior.head) if one.layer is not None}
     return not held or not layers or not all(h.known for h in held) or any(layers & h.owners for h in held)

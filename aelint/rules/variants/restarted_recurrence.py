@@ -70,10 +70,11 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import parts
+from aelint.semantics.kinds import is_module
 from aelint.semantics.lineage import depends_on
 from aelint.semantics.trace import Call
 from aelint.semantics.training import following_round
-from aelint.semantics.values import Sym
+from aelint.semantics.values import ListValue, Sym, Value
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -97,12 +98,25 @@ def check(program: Program) -> Iterator[Finding]:
         # Steps follow each other in the innermost loop; the loops around it are batches and epochs.
         steps = len(calls[0].context.loops) - 1
         pairs = [(a, b) for a, b in pairwise(calls) if following_round(a.context, b.context) == steps]
-        if pairs and all(_restarts(a, b) for a, b in pairs):
+        if (
+            pairs
+            and all(_restarts(a, b) for a, b in pairs)
+            and not _is_over_layers(calls[0].context.loops[-1].iterable)
+        ):
             yield Finding(
                 _in_loop(calls[0]),
                 "each round starts from the same state: what was computed for it in the round before is thrown away; pass the new "
                 "state on",
             )
+
+
+def _is_over_layers(iterable: Value) -> bool:
+    """Whether each round runs another layer: a stack of cells, of which one stands for all, has a state for each."""
+    match iterable:
+        case tuple(items) | ListValue(items=items):
+            return any(_is_over_layers(one) for one in items)
+        case _:
+            return is_module(iterable)
 
 
 def _in_loop(call: Call) -> Site:
