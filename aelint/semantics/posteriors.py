@@ -27,6 +27,7 @@ __all__ = [
     "draw_of",
     "exponential_of",
     "feeds_layer",
+    "is_learned",
     "is_noise",
     "law_of",
     "noise_of",
@@ -183,7 +184,7 @@ def is_noise(value: Sym) -> bool:
         return (
             isinstance(drawn, Object)
             and drawn.name in _DRAWN_FROM
-            and not any(_is_learned(p) for p in graph.parts(drawn) if p.op not in _FILLED)
+            and not any(is_learned(p) for p in graph.parts(drawn) if p.op not in _FILLED)
         )
     if value.op not in NOISE:
         return False
@@ -226,7 +227,7 @@ def _sum(algebra: Algebra, node: Sym) -> Posterior | None:
     law = law_of_form(scale_terms)
     head = law.head if law is not None else None
     tensor = scale[0] if len(scale) == 1 else None
-    learned = _is_learned(mean) and any(_is_learned(f) for f in scale)
+    learned = is_learned(mean) and any(is_learned(f) for f in scale)
     kind = law.kind if law is not None else "unknown"
     return Posterior(node, mean, tensor, head, kind, noise_of(noise[0]), "sum", node.site, law, None, learned)
 
@@ -302,14 +303,14 @@ def _parameterised(
         return None
     law = law_of(algebra, scale)
     head = law.head if law is not None else None
-    learned = _is_learned(mean) and _is_learned(scale)
+    learned = is_learned(mean) and is_learned(scale)
     location = mean if isinstance(mean, Sym) else None
     spread = scale if isinstance(scale, Sym) else None
     kind = law.kind if law is not None else "unknown"
     return Posterior(node, location, spread, head, kind, None, route, node.site, law, drawn, learned)
 
 
-def _is_learned(value: Value) -> bool:
+def is_learned(value: Value) -> bool:
     """Whether a tensor comes out of a layer with weights, or from outside, rather than from data or a schedule."""
     steps = 0
     pending = list(graph.parts(value))

@@ -203,3 +203,63 @@ class Model(nn.Module):
 )
 def test_silent_on_samples_of_a_prior_whose_size_and_device_come_from_outside(prior: str) -> None:
     assert rows(rule, GENERATES.format(prior=prior)) == []
+
+
+CODES = """
+import torch
+from torch import nn
+from torch.distributions import {family}, Independent, kl_divergence
+
+encoder, decoder = nn.Linear(64, 48), nn.Linear(48, 64)
+
+def step(x, prior):
+    h = encoder(x)
+    q = {made}
+    z = q.{drawn}
+    {more}
+    loss = nn.functional.mse_loss(decoder({given}), x) + kl_divergence(q, prior).sum()
+    loss.backward()
+
+step(torch.rand(8, 64), None)
+"""
+ONE_HOT = {"family": "OneHotCategorical", "made": "OneHotCategorical(logits=h.view(8, 6, 8))", "drawn": "sample()"}
+PLAIN = {"more": "pass", "given": "z.flatten(1)"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"more": "z = z + q.probs - q.probs.detach()"}, id="straight through"),
+        pytest.param({"more": "score = q.log_prob(z)"}, id="trained by its score"),
+        pytest.param({"given": "h"}, id="not decoded"),
+        pytest.param({"given": "z.detach().flatten(1)"}, id="detached on purpose"),
+        pytest.param({"more": "y = q.rsample()", "given": "y"}, id="another sample is decoded"),
+        pytest.param(
+            {"family": "Laplace", "made": "Laplace(h, 1.0)", "drawn": "rsample()", "given": "z"}, id="with a gradient"
+        ),
+        pytest.param({"family": "Laplace", "made": "Laplace(torch.zeros(8, 48), 1.0)", "given": "z"}, id="not learned"),
+    ],
+)
+def test_silent_on_draws_of_other_families(change):
+    assert rows(rule, CODES.format(**(ONE_HOT | PLAIN | change))) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({}, id="one-hot"),
+        pytest.param({"more": "z = torch.cat([z, z], -1)"}, id="joined"),
+        pytest.param(
+            {
+                "family": "OneHotCategoricalStraightThrough",
+                "made": "OneHotCategoricalStraightThrough(logits=h.view(8, 6, 8))",
+            },
+            id="sample in place of rsample",
+        ),
+        pytest.param({"family": "Bernoulli", "made": "Bernoulli(logits=h)", "given": "z"}, id="bits"),
+        pytest.param({"family": "Laplace", "made": "Laplace(h, 1.0)", "given": "z"}, id="Laplace"),
+        pytest.param({"family": "Beta", "made": "Independent(Beta(h.exp(), h.exp()), 1)", "given": "z"}, id="Beta"),
+    ],
+)
+def test_draws_of_other_families(change):
+    assert rows(rule, CODES.format(**(ONE_HOT | PLAIN | change))) == [11]

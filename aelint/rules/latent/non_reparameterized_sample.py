@@ -3,7 +3,8 @@
 ## What it does
 
 Reports `Normal(mean, std).sample()` and `torch.normal(mean, std)` whose mean and standard deviation come out of a
-network, and whose sample goes into the decoder or the loss of a variational model.
+network, and whose sample goes into the decoder or the loss of a variational model; and samples of other families, such as
+one-hot codes, that a layer takes as they were drawn, where `kl_divergence` compares their distribution.
 
 ## Why is this bad?
 
@@ -69,6 +70,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
 from aelint.semantics.comparisons import LEARNED
+from aelint.semantics.cut_samples import CutSample, cut_samples
 from aelint.semantics.graph import consumers
 from aelint.semantics.lineage import ancestors, source
 from aelint.semantics.posteriors import Posterior, draw_of, feeds_layer, posteriors
@@ -99,6 +101,19 @@ def check(program: Program) -> Iterator[Finding]:
             found = _drawn(program, one) if feeds_layer(program, one.sample) else None
         if found is not None:
             yield found
+    for cut in cut_samples(program):
+        yield _of_family(cut)
+
+
+def _of_family(cut: CutSample) -> Finding:
+    """A draw from another family than the normal one, some of which have no `rsample` at all."""
+    remedy = (
+        "add `probs - probs.detach()` to it (straight through), or draw from a relaxed distribution"
+        if cut.discrete
+        else "use `rsample()`"
+    )
+    message = f"`{cut.family}.sample()` gives no gradient to the parameters, so the decoder cannot train the encoder; {remedy}"
+    return Finding(cut.site, message, (Note(cut.divergence, "only the divergence trains this posterior"),))
 
 
 def _drawn(program: Program, one: Posterior) -> Finding | None:
