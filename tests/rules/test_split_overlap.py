@@ -418,3 +418,90 @@ def test_each_part_on_a_scale_of_its_own(lines):
     last = len(SCALES.splitlines()) + 2
     found = rows(rule, SCALES + lines)
     assert found in ([last], [last - 1])
+
+
+BUILT = """
+from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets import MNIST
+
+class Clips(Dataset):
+    def __init__(self, train, length=5):
+        self.rows = read("train" if train else "test", length)
+
+def load(root, part):
+    return read(root, part)
+
+{lines}
+"""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("train_set = Clips(True)\nval_set = Clips(False)", id="each its part"),
+        pytest.param("train_set = Clips(True, 5)\nval_set = Clips(True, 7)", id="another length"),
+        pytest.param("train_set = MNIST('.', True)\ntrain_eval_set = MNIST('.', True)", id="scored on training data"),
+        pytest.param("a_set = MNIST('.', True)\nb_set = MNIST('.', True)", id="no part in the names"),
+        pytest.param(
+            "train_set = MNIST('.', train=True)\nval_set = MNIST('.', train=True)\nval_set.data = val_set.data[50000:]",
+            id="cut afterwards",
+        ),
+        pytest.param(
+            "train_set = MNIST('.', train=True)\nval_set = MNIST('.', train=True)\nsampler = SubsetRandomSampler(rows)",
+            id="divided by samplers",
+        ),
+        pytest.param("train_set = load('.', kind)\nval_set = load('.', kind)", id="a part that is not known"),
+        pytest.param("train_size = len(load('.', 'train'))\ntest_name = read('.', 7)", id="no sets"),
+    ],
+)
+def test_silent_on_sets_that_are_not_the_same(lines):
+    assert rows(rule, BUILT.format(lines=lines)) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "row"),
+    [
+        pytest.param("train_set = Clips(True)\nval_set = Clips(True)", 13, id="a flag by position"),
+        pytest.param("train_set = MNIST('.', train=True)\ntest_set = MNIST('.', train=True)", 13, id="a flag by name"),
+        pytest.param("train_set = load('.', 'train')\nvalid_set = load('.', 'train')", 13, id="a word"),
+        pytest.param(
+            "trainset = load('.', colour='test')\ntestset = load('.', colour='test')", None, id="an unusual parameter"
+        ),
+        pytest.param(
+            "train_loader = DataLoader(Clips(train=True), 8, shuffle=True)\ntest_loader = DataLoader(Clips(train=True), 8)",
+            13,
+            id="within loaders",
+        ),
+        pytest.param("train_data = Clips(False)\ntest_data = Clips(False)", None, id="the test part alone, to save time"),
+    ],
+)
+def test_one_part_under_two_names(lines, row):
+    assert rows(rule, BUILT.format(lines=lines)) == ([row] if row else [])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param("x_train, x_test, y_train, y_test", id="in order"),
+        pytest.param("x_test, x_train, y_test, y_train", id="both the other way round"),
+        pytest.param("a, b, c, d", id="other names"),
+        pytest.param("x_train, x_rest, y_train, y_rest", id="a rest"),
+    ],
+)
+def test_silent_on_results_in_order(names):
+    source = f"from sklearn.model_selection import train_test_split\n{names} = train_test_split(x, y, test_size=0.2)"
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["x_train, y_train, x_test, y_test", "x_train, x_val, y_val, y_train", "X_train, y_train, X_valid, y_valid"],
+)
+def test_results_of_a_split_out_of_order(names):
+    source = f"from sklearn.model_selection import train_test_split\n{names} = train_test_split(x, y, test_size=0.2)"
+    assert rows(rule, source) == [2]
+
+
+def test_silent_on_a_split_of_the_program_with_an_order_of_its_own():
+    source = "def train_test_split(x, y):\n    return x[:9], y[:9], x[9:], y[9:]\nx_train, y_train, x_test, y_test = train_test_split(x, y)"
+    assert rows(rule, source) == []

@@ -207,3 +207,33 @@ def run(net, x, size):
 """
     assert rows(rule, source.format(one="1")) == []
     assert rows(rule, source.format(one="mean")) == [7]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "mean, std = x.mean(0), x.std(0)",
+        "std = scales.mean()",
+        "loss_mean, std = x.mean(), x.mean()",
+        "mean = x.mean(0)\nstd = (x - mean).abs().mean(0)",
+        "mean = x.mean(0)\ndef f(x):\n    std = x.mean(0)",
+        "mean_std = x.mean(0)\nmean = x.mean(0)",
+        "low, high = x.min(), x.min()",
+    ],
+)
+def test_silent_on_statistics_under_their_names(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "row"),
+    [
+        ("import numpy as np\nmean, std = np.mean(x, axis=0), np.mean(x, axis=0)", 2),
+        ("class A:\n    def fit(self, x):\n        self.mean = x.mean(0)\n        self.std = x.mean(0)", 4),
+        ("x_min = x.max(dim=0).values\nx_max = x.max(dim=0).values", 1),
+        ("stats = {\n    'train_mean': x.std(),\n    'train_std': x.std(),\n}", 2),
+        ("t = Scaler(\n    mean=x.mean(0).tolist(),\n    std=x.mean(0).tolist(),\n)", 3),
+    ],
+)
+def test_a_statistic_that_repeats_its_counterpart(source, row):
+    assert rows(rule, source) == [row]

@@ -5,7 +5,8 @@
 Reports
 
 - a validation or test set that is taken with the same indices, or an overlapping part, as the training set,
-- splits that are stored or unpacked under each other's name,
+- splits that are stored or unpacked under each other's name, as `x_train, y_train, x_test, y_test` of `train_test_split(x, y)`,
+- a training and a held-out set that are built by the same call with the same `train=True`,
 - a loader or an iterator of held-out name that is made from the training data, while the held-out data is never read,
 - a loop that trains on the test split while the training split lies unused,
 - a training step that reads the whole of something of which a `train_` version lies unused beside it,
@@ -79,6 +80,7 @@ from aelint.semantics.datasets import split_of
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.lost_states import networks_shared_by_folds
 from aelint.semantics.own_scales import scaled_apart
+from aelint.semantics.same_splits import misread_splits, same_splits
 from aelint.semantics.splits import (
     Part,
     all_edges_beside_training_edges,
@@ -114,6 +116,8 @@ def check(program: Program) -> Iterator[Finding]:
         _scaled_apart(program),
         _folds(program),
         _redrawn(program),
+        _built_alike(program),
+        _misread(program),
     )
     yield from chain(*checks)
 
@@ -209,3 +213,15 @@ def _redrawn(program: Program) -> Iterator[Finding]:
             "the two parts overlap; split once, or give both splits a generator with one seed"
         )
         yield Finding(found.second.site, message, (Note(found.first.site, "the first split"),))
+
+
+def _built_alike(program: Program) -> Iterator[Finding]:
+    for same in same_splits(program):
+        message = f"`{same.name}` is built by the same call as `{same.other}` ({place(same.repeated, same.site)}), and holds the same data"
+        yield Finding(same.site, message, (Note(same.repeated, f"`{same.other}`"),))
+
+
+def _misread(program: Program) -> Iterator[Finding]:
+    for one in misread_splits(program):
+        message = f"`{one.name}` gets {one.holds}: `train_test_split` returns the two parts of the first array, then those of the next"
+        yield Finding(one.site, message)

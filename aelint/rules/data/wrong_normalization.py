@@ -8,6 +8,7 @@ Reports
 - mean and standard deviation of a well-known data set in each other's place, or a deviation of zero,
 - as many means as the pictures have no channels,
 - a division by 255 of pictures that `ToTensor` has already brought to [0, 1], and statistics that were divided by it,
+- a standard deviation that is computed as the mean beside it, or a minimum as the maximum,
 - `(y + mean) * std` in a file that normalises by `(x - mean) / std`: what is to undo it adds before it multiplies.
 
 ## Why is this bad?
@@ -73,6 +74,7 @@ from aelint.semantics import Program
 from aelint.semantics.graph import nodes
 from aelint.semantics.inverses import wrong_inverses
 from aelint.semantics.lineage import ancestors
+from aelint.semantics.named_statistics import wrong_statistics
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.trace import Call
 from aelint.semantics.transforms import PREFIX, channel_numbers, parameter, steps_of
@@ -84,7 +86,7 @@ RULE = Rule(
     name="wrong-normalization",
     summary="data is normalised twice, with exchanged numbers or for another number of channels, or not taken back as it was",
     severity=Severity.WARNING,
-    triggers=(("norm", "mean", "255", "sub_", "div_"),),
+    triggers=(("norm", "mean", "255", "sub_", "div_", "std", "max"),),
 )
 
 _TINY = 0.01
@@ -108,6 +110,7 @@ def check(program: Program) -> Iterator[Finding]:
         _own_steps(program),
         _divided(program),
         _restored(program),
+        _repeated(program),
     )
 
 
@@ -249,3 +252,9 @@ def _restored(program: Program) -> Iterator[Finding]:
             f"`{wrong.std}`, then add `{wrong.mean}`"
         )
         yield Finding(wrong.site, message, (Note(wrong.normalized, "normalised here"),))
+
+
+def _repeated(program: Program) -> Iterator[Finding]:
+    for wrong in wrong_statistics(program):
+        message = f"`{wrong.name}` is computed like `{wrong.other}` ({place(wrong.counterpart, wrong.site)}): take the {wrong.wanted} here"
+        yield Finding(wrong.site, message, (Note(wrong.counterpart, f"`{wrong.other}`"),))
