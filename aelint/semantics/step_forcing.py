@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from aelint.rule import Site
-from aelint.semantics.lineage import RESHAPES, alternatives, ancestors, through
+from aelint.semantics.joins import alternatives
+from aelint.semantics.lineage import RESHAPES, ancestors, through
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import ListValue, Sym, Value

@@ -88,3 +88,49 @@ def test_silent(body: str) -> None:
 )
 def test_fires(row: int, body: str) -> None:
     assert rows(rule, HEAD + body + "\n") == [row]
+
+
+ADDED = """
+import torch
+from torch import nn
+
+class Encoding(nn.Module):
+    def __init__(self, table, offsets):
+        super().__init__()
+        self.register_buffer("table", table)
+        self.offsets = offsets
+
+    def forward(self, x, past):
+        {before}
+        {add}
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "add"),
+    [
+        pytest.param("n = x.shape[1]", "x = x + self.table[:, :n]", id="cut"),
+        pytest.param("n = x.shape[1]", "x = x + self.table[0, torch.arange(n)]", id="an index for each position"),
+        pytest.param("n = past.shape[1]", "x = x + self.table[:, n]", id="the length of what came before"),
+        pytest.param("n = x.shape[1]", "n = n - past.shape[1]; x = x + self.table[:, n]", id="the name is set again"),
+        pytest.param("n = x.shape[-1]", "x = x + self.table[n]", id="a table for each width"),
+        pytest.param("factors = past.tolist()", "x = x + factors[x.shape[0]]", id="a table of something else"),
+        pytest.param("", "x = x + self.table[:, x.shape[1] - 1, 3]", id="one element"),
+    ],
+)
+def test_silent_on_rows_of_a_table(before: str, add: str) -> None:
+    assert rows(rule, ADDED.format(before=before, add=add)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "add"),
+    [
+        pytest.param("", "x = x + self.table[:, x.shape[1], :]", id="size as an attribute"),
+        pytest.param("", "x = self.table[x.size(0)].to(x.device) + x * 8.0", id="size as a method"),
+        pytest.param("n, length, _ = x.shape", "x += self.table[:, length].detach()", id="by a name"),
+        pytest.param("pos_emb = self.table * 2", "x = x + pos_emb[:, x.size(1)]", id="of its own"),
+    ],
+)
+def test_one_row_for_all_positions(before: str, add: str) -> None:
+    assert rows(rule, ADDED.format(before=before, add=add)) == [13]

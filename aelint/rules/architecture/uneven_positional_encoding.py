@@ -1,4 +1,4 @@
-"""The frequencies of a sinusoidal encoding of positions or time steps are not what the formula says.
+"""The frequencies of an encoding of positions are not what the formula says, or every position gets the same code.
 
 ## What it does
 
@@ -7,12 +7,15 @@ frequencies, columns that each have a frequency of their own, frequencies that g
 frequencies that are nearly all one because base and exponent are exchanged, and a table in which sine and cosine
 alternate over the positions instead of the columns.
 
+Reports a table of positions that is indexed with the length of the sequence to which it is added, instead of being cut to it.
+
 ## Why is this bad?
 
 Sine and cosine of one frequency make a pair: a shift of the position turns it by a fixed angle, which is how attention
 can read distances. With frequencies that grow past one turn per position neighbours get unrelated codes; with
 frequencies that are all alike the columns say the same; and where every other position, or sample, is encoded in
-another way the model cannot know which one it sees.
+another way the model cannot know which one it sees. A row for all positions tells none of them from another: attention
+then sees a set, not a sequence.
 
 ## Example
 
@@ -27,6 +30,19 @@ pe[:, 0::2] = torch.sin(position / div_term)
 pe[:, 1::2] = torch.cos(position / div_term)
 ```
 
+```python
+from torch import nn
+
+
+class Encoding(nn.Module):
+    def __init__(self, table):
+        super().__init__()
+        self.register_buffer("table", table)
+
+    def forward(self, x):
+        return x + self.table[:, x.size(1)]
+```
+
 ## Use instead
 
 ```python
@@ -38,6 +54,19 @@ position = torch.arange(0, 100).unsqueeze(1)
 div_term = torch.exp(torch.arange(0, 64, 2) * -(math.log(10000.0) / 64))
 pe[:, 0::2] = torch.sin(position * div_term)
 pe[:, 1::2] = torch.cos(position * div_term)
+```
+
+```python
+from torch import nn
+
+
+class Encoding(nn.Module):
+    def __init__(self, table):
+        super().__init__()
+        self.register_buffer("table", table)
+
+    def forward(self, x):
+        return x + self.table[:, :x.size(1)]
 ```
 
 ## Known limits
@@ -57,14 +86,15 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.position_rows import single_rows
 from aelint.semantics.wave_tables import odd_tables
 
 RULE = Rule(
     code="AEL132",
     name="uneven-positional-encoding",
-    summary="the frequencies of a sinusoidal encoding are not what its formula says",
+    summary="an encoding of positions has frequencies that are not those of its formula, or one code for all positions",
     severity=Severity.WARNING,
-    triggers=(("sin",), ("cos",)),
+    triggers=(("sin", "shape[", "size("),),
 )
 
 _MESSAGES = {
@@ -87,3 +117,9 @@ def check(program: Program) -> Iterator[Finding]:
         notes = (Note(one.other, "the other half of the pair"),) if one.other is not None else ()
         sure = Confidence.MEDIUM if one.slip in {"pair", "columns"} else Confidence.HIGH
         yield Finding(one.site, _MESSAGES[one.slip], notes, confidence=sure)
+    for row in single_rows(program):
+        message = (
+            f"`{row.length}` is the length of what this is added to: the one row behind the last position is added to every "
+            f"position, and none can be told from another. Cut the table with `:{row.length}`"
+        )
+        yield Finding(row.site, message)
