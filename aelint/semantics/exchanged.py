@@ -16,7 +16,7 @@ from aelint.semantics.values import ClassValue, External, Function, Instance, Va
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, holds, once_per_node, walk
 
-__all__ = ["Exchange", "exchanged_arguments", "exchanged_results"]
+__all__ = ["Exchange", "exchanged_arguments", "exchanged_results", "undone"]
 
 Names = list[str]
 
@@ -72,6 +72,13 @@ def exchanged_results(program: Program) -> list[Exchange]:
             case _:
                 pass
     return found
+
+
+def undone(program: Program, one: Exchange, others: list[Exchange]) -> bool:
+    """Whether the same function exchanges the two names back: what is taken under the wrong name is passed under it."""
+    around = [f.node for f in program.own_functions if holds(f.node, one.site.node)]
+    again = [other.site.node for other in others if {other.first, other.second} == {one.first, one.second}]
+    return any(holds(node, other) for node in around for other in again)
 
 
 def _name(node: ast.expr) -> str:

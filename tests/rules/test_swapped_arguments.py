@@ -166,3 +166,30 @@ Block(3, 8)
     assert rows(rule, source.format(first="Conv(in_channels, out_channels)")) == []
     assert rows(rule, source.format(first="nn.Linear(in_channels, out_channels)")) == []
     assert rows(rule, source.format(first="Conv(in_channels, 8)")) == [13]
+
+
+TWICE = """import torch
+import torch.nn as nn
+
+class Model(nn.Module):
+    def forward(self, x):
+        codes, vectors = x + 1, x + 2
+        return codes, vectors
+
+    def distance(self, codes, vectors):
+        return (codes.detach() - vectors).pow(2).mean()
+
+    def step(self, x):
+        vectors, codes = self(x)
+        return self.distance({given})
+
+Model().step(torch.rand(3))
+"""
+
+
+def test_silent_where_a_wrong_name_is_passed_to_the_right_place() -> None:
+    assert rows(rule, TWICE.format(given="vectors, codes")) == []
+
+
+def test_fires_where_results_are_taken_under_names_that_are_then_believed() -> None:
+    assert rows(rule, TWICE.format(given="codes, vectors")) == [13]

@@ -56,7 +56,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.exchanged import Exchange, exchanged_arguments, exchanged_results
+from aelint.semantics.exchanged import Exchange, exchanged_arguments, exchanged_results, undone
 
 RULE = Rule(
     code="AEL130",
@@ -69,13 +69,14 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each call and each assignment whose names are exchanged."""
-    for one in exchanged_arguments(program):
+    given, taken = exchanged_arguments(program), exchanged_results(program)
+    for one in (one for one in given if not undone(program, one, taken)):
         message = (
             f"`{one.first}` is passed for `{one.second}` and `{one.second}` for `{one.first}`: `{one.callee}` takes them the other "
             "way round. Exchange them, or pass them by name"
         )
         yield Finding(one.site, message, _notes(one))
-    for one in exchanged_results(program):
+    for one in (one for one in taken if not undone(program, one, given)):
         message = (
             f"`{one.callee}` returns `{one.second}` first and `{one.first}` second, and they are taken the other way round. "
             "Exchange the two names"
