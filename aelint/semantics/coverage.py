@@ -14,7 +14,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.parameters import held_by, owner_of
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Call
+from aelint.semantics.trace import Call, Context
 from aelint.semantics.training import Kind, actions, optimizers
 from aelint.semantics.values import Instance, ListValue, Object, Sym, Value
 from aelint.syntax.names import last_name
@@ -58,11 +58,19 @@ def missed_layers(program: Program) -> Iterator[Missed]:
         if reached.everything or not isinstance(optimizer, Object) or id(optimizer) in reported:
             continue
         missing = [layers[i] for i in reached.live - owned if i in layers and is_weighted(layers[i])]
+        missing = [one for one in missing if _is_in_reach(update.backward.event.context, one)]
         missing = [one for one in missing if not (_is_cared_for(program, one) or _is_kept_by_decorator(program, one))]
         if missing:
             reported.add(id(optimizer))
             missing.sort(key=lambda one: one.id)
             yield Missed(optimizer, tuple(missing), update.backward.event.site)
+
+
+def _is_in_reach(context: Context, layer: Object) -> bool:
+    """Whether the update is the layer's own: one in a forward pass, as a codebook makes, is for the parts of that network."""
+    inner = (a.receiver for a in reversed(context.stack) if a.function.name == "forward" and is_module(a.receiver))
+    network = next(inner, None)
+    return network is None or any(one is layer for _, one in submodules(network))
 
 
 def _is_cared_for(program: Program, layer: Object) -> bool:

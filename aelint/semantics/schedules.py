@@ -118,6 +118,7 @@ def unused_schedules(program: Program) -> Iterator[tuple[Object, Site | None]]:
     given = {id(o) for c in program.calls for o in _objects_in((*c.args, *c.kwargs.values()), 0)}
     # A function that nobody calls here hands it to somebody who may advance it.
     given |= {id(o) for r in program.returns if len(r.context.stack) <= 1 for o in _objects_in(r.value, 0)}
+    given |= _replaced(program, advanced)
     for schedule in schedules:
         if id(schedule) in advanced | given or (schedule.site is not None and id(schedule.site.node) in places):
             continue
@@ -125,6 +126,12 @@ def unused_schedules(program: Program) -> Iterator[tuple[Object, Site | None]]:
         steps = [a for a in done if a.kind is Kind.STEP and a.of is optimizer and a.context.loops]
         if steps:
             yield schedule, _reading(program, schedule, steps)
+
+
+def _replaced(program: Program, advanced: set[int]) -> set[int]:
+    """Ids of what a variable held that holds an advanced schedule as well: the first was for a trial."""
+    names = {(id(b.scope), b.name) for b in program.bindings if id(b.value) in advanced}
+    return {id(b.value) for b in program.bindings if (id(b.scope), b.name) in names}
 
 
 def _reading(program: Program, schedule: Object, steps: list[Action]) -> Site | None:

@@ -271,3 +271,44 @@ def test_an_adversarial_autoencoder_that_draws_its_code_again_for_the_critic(los
 
 def test_a_critic_that_only_learns_itself_holds_nothing():
     assert rows(rule, ADVERSARIAL.format("0.1 * F.mse_loss(dec(enc(x)), x)")) == [21, 31]
+
+
+STAGES = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Graph(nn.Module):
+    def __init__(self, given, made):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(given, made))
+
+    def forward(self, x, adjacent):
+        return torch.mm(adjacent, torch.mm(x, self.weight))
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.scale = Graph(20, 4), Graph(20, 4)
+
+    def encode(self, x, adjacent):
+        mean, logstd = self.mean(x, adjacent), self.scale(x, adjacent)
+        return mean, logstd, mean + torch.randn(x.size(0), 4) * torch.exp(logstd)
+
+    def loss(self, z, adjacent):
+        return F.binary_cross_entropy(torch.sigmoid(z @ z.t()), adjacent)
+
+    def pretrain(self, x, adjacent):
+        _, _, z = self.encode(x, adjacent)
+        self.loss(z, adjacent).backward()
+
+    def fit(self, x, adjacent):
+        mean, logstd, z = self.encode(x, adjacent)
+        ({loss}).backward()
+"""
+
+
+def test_a_first_stage_before_one_that_holds_the_posterior():
+    held = "self.loss(z, adjacent) + mixture(mean, logstd)"
+    assert rows(rule, STAGES.format(loss=held)) == []
+    assert rows(rule, STAGES.format(loss="2 * self.loss(z, adjacent)")) == [24]

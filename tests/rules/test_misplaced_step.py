@@ -647,3 +647,35 @@ def test_a_schedule_that_is_read_and_never_advanced_is_told_where_an_epoch_ends(
     source = SETUP + "schedule = torch.optim.lr_scheduler.StepLR(opt, 5)" + RATE.format(inside=inside, after=after)
     assert [f.site.text for f in run(rule, source)] == [text]
     assert not rows(rule, source + "    schedule.step()\n")
+
+
+TRIAL = """
+import torch
+from torch import nn
+
+def epoch(model, loader, optimizer):
+    for x in loader:
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), x).backward()
+        optimizer.step()
+
+def main(loader):
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(model.parameters())
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 5)
+    epoch(model, loader, optimizer)
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(model.parameters())
+    {second} = torch.optim.lr_scheduler.StepLR(optimizer, 5)
+    for _ in range(9):
+        epoch(model, loader, optimizer)
+        {second}.step()
+"""
+
+
+def test_silent_on_a_schedule_of_a_trial_that_another_replaces():
+    assert not rows(rule, TRIAL.format(second="scheduler"))
+
+
+def test_fires_on_a_schedule_that_is_left_beside_another():
+    assert rows(rule, TRIAL.format(second="slower")) == [14]

@@ -428,3 +428,41 @@ for _ in range(3):
     evaluate(torch.rand(4, 8), torch.randint(3, (4,)))
 """
     assert rows(rule, source.format(given="net.parameters()")) == []
+
+
+OWN_STEP = """
+import torch
+from torch import nn
+
+class Codebook(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codes, self.mixing = nn.Linear(4, 16), nn.Linear(16, 4)
+        self.optimizer = torch.optim.SGD(self.{held}.parameters(), lr=1.0)
+
+    def forward(self, z):
+        vectors = self.mixing(self.codes(z).softmax(-1))
+        nn.functional.mse_loss(vectors, z.detach()).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return vectors
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.codebook, self.decoder = nn.Linear(20, 4), Codebook(), nn.Linear(4, 20)
+
+    def forward(self, x):
+        return self.decoder(self.codebook(self.encoder(x)))
+
+Model()(torch.rand(8, 20))
+"""
+
+
+def test_silent_on_layers_around_a_codebook_that_takes_its_own_steps():
+    both = OWN_STEP.replace("self.{held}.parameters()", "[*self.codes.parameters(), *self.mixing.parameters()]")
+    assert rows(rule, both) == []
+
+
+def test_fires_on_a_layer_of_a_codebook_that_takes_its_own_steps():
+    assert rows(rule, OWN_STEP.format(held="codes")) == [9]

@@ -198,15 +198,22 @@ def _sees_directly(value: Sym, posterior: Posterior) -> bool:
 def _is_held_elsewhere(called: list[Objective], posterior: Posterior) -> bool:
     """Whether another loss of the program has a divergence, or sees the layers of the posterior, as an adversary does."""
     heads = (s for s in (posterior.mean, posterior.head) if s is not None)
-    layers = {next((one.layer.id for one in ancestors(s) if one.layer is not None), None) for s in heads}
+    weights = {next((found for one in ancestors(s) if (found := _weights(one)) is not None), None) for s in heads}
     for objective in called:
         if any(True for _ in divergences(objective)):
             return True
         if depends_on(objective.value, posterior.sample):
             continue
         behind = list(ancestors(objective.value, frozenset({"detach"})))
-        sees = any(one.layer is not None and one.layer.id in layers for one in behind)
+        sees = any((found := _weights(one)) is not None and found in weights for one in behind)
         again = any(one.site is posterior.site or one.op == posterior.sample.op for one in behind)
         if sees and not (again and _reconstruction(objective) is not None):
             return True
     return False
+
+
+def _weights(one: Sym) -> tuple[str, int] | None:
+    """What an operation is trained by: a layer, or a parameter that a network of its own multiplies with."""
+    if one.layer is not None:
+        return "layer", one.layer.id
+    return ("parameter", one.id) if one.op == "parameter" else None
