@@ -96,3 +96,57 @@ def test_silent_on_statistics_that_start_in_proportion(total, count):
 @pytest.mark.parametrize("total", ["data.copy_(means)", "data.copy_(means.clone())", "copy_(means.detach())"])
 def test_codes_for_sums_beside_numbers_of_samples(total):
     assert rows(rule, CLUSTERED.format(total=total, count="data.copy_(sizes)")) == [15]
+
+
+QUOTIENT = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+def average(moving, new, decay):
+    moving.data.mul_(decay).add_(new, alpha=1 - decay)
+
+class Quantize(nn.Module):
+    def __init__(self, dim=8, codes=64):
+        super().__init__()
+        embed = F.normalize(torch.randn(codes, dim), dim=-1)
+        self.register_buffer("embed", embed)
+        self.register_buffer("count", torch.ones(codes))
+        self.register_buffer("total", embed.clone())
+
+    def forward(self, z):
+        index = torch.cdist(z, self.embed).argmin(-1)
+        hot = F.one_hot(index, 64).float()
+        bins, total = hot.sum(0), hot.t() @ z.detach()
+        if self.training:
+            {update}
+            self.embed.data.copy_({code})
+        return self.embed[index]
+"""
+UPDATES = [
+    "average(self.count, bins, 0.9); average(self.total, total, 0.9)",
+    "self.count.mul_(0.9).add_(bins, alpha=0.1); self.total.mul_(0.9).add_(0.1 * total)",
+    "self.count = 0.9 * self.count + 0.1 * bins; self.total = 0.9 * self.total + (1 - 0.9) * total",
+]
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("self.total / self.count.clamp(min=1e-5).unsqueeze(1)", id="both averaged"),
+        pytest.param("total / bins.clamp(min=1).unsqueeze(1)", id="both of this batch"),
+        pytest.param("F.normalize(self.total, dim=-1)", id="only the direction is kept"),
+        pytest.param("self.total / ((self.count + 1e-5) / (bins.sum() + 64e-5) * bins.sum()).unsqueeze(1)", id="smoothed"),
+    ],
+)  # fmt: skip
+def test_silent_on_quotients_over_the_same_batches(update, code):
+    assert rows(rule, QUOTIENT.format(update=update, code=code)) == []
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize(
+    "code", ["self.total / bins.clamp(min=1).unsqueeze(1)", "self.total / bins.masked_fill(bins == 0, 1)[:, None]"]
+)
+def test_averaged_sums_over_the_counts_of_one_batch(update, code):
+    assert rows(rule, QUOTIENT.format(update=update, code=code)) == [23]

@@ -4,12 +4,14 @@
 
 Reports a codebook that is set to `average / count`, where the average starts as a copy of the codebook and
 the count starts at zero; and one that a first batch sets, with the codes as sums beside the numbers of their samples as counts.
+Reports averaged sums that are divided by the counts of a single batch, although a buffer holds the average of the counts.
 
 ## Why is this bad?
 
 A code is the quotient of two moving averages. With the codebook as the first sum, the first count must be
 one. Starting at zero, every code that the first batch does not use is divided by the tiny constant that
-guards the division: it jumps by a factor of about 10⁵ in the first step and is never chosen again.
+guards the division: it jumps by a factor of about 10⁵ in the first step and is never chosen again. Sums of many batches over
+the counts of one make codes too long wherever a code was chosen rarely in this batch.
 
 ## Example
 
@@ -75,6 +77,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
 from aelint.semantics import Program
+from aelint.semantics.averaged_counts import unaveraged_counts
 from aelint.semantics.lineage import RESHAPES, ancestors, through, through_reshapes
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
@@ -96,6 +99,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each count that starts at zero beside a sum that does not."""
     buffers = {c.args[1].id: c for c in program.calls if c.method == "register_buffer" and _is_named_tensor(c)}
     yield from _unscaled(program, buffers)
+    yield from _unaveraged(program)
     if any(word in function.name.lower() for function in program.functions for word in _RESTARTS):
         return
     for target, value in _updates(program) if buffers else ():
@@ -107,6 +111,15 @@ def check(program: Program) -> Iterator[Finding]:
                 continue
             registered, total = buffers[count.id], buffers[sums[0].id]
             yield _finding(registered, total, count)
+
+
+def _unaveraged(program: Program) -> Iterator[Finding]:
+    for one in unaveraged_counts(program):
+        message = (
+            "the sums here are averaged over batches and the counts are those of this batch alone, although their average is kept as "
+            f"well ({place(one.average, one.site)}): the quotient is not the mean of a code's samples. Divide by the averaged counts"
+        )
+        yield Finding(one.site, message, (Note(one.average, "the counts are averaged here"),))
 
 
 def _unscaled(program: Program, buffers: dict[int, Call]) -> Iterator[Finding]:
