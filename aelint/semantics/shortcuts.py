@@ -13,10 +13,11 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Instance, Sym, Value
+from aelint.syntax.names import is_own_attribute
 from aelint.syntax.signatures import positional
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
-__all__ = ["Doubled", "WrongSide", "doubled_branches", "shortcuts_of_keys"]
+__all__ = ["Doubled", "Projected", "WrongSide", "doubled_branches", "projected_branches", "shortcuts_of_keys"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +27,18 @@ class Doubled:
     site: Site
     name: str
     replaced: Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projected:
+    """A shortcut that a layer makes of the branch it is added to: `shortcut` held the input `given` (`saved`)."""
+
+    site: Site
+    shortcut: str
+    branch: str
+    given: str
+    saved: Site
+    added: Site
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +76,82 @@ def doubled_branches(program: Program) -> list[Doubled]:
             if doubled and name in given and name in replaced:
                 found.append(Doubled(Site(unit, statement), name, Site(unit, replaced[name])))
     return found
+
+
+@per_program
+def projected_branches(program: Program) -> list[Projected]:
+    """`shortcut = self.projection(h)` before `h + shortcut`, in methods that else take the shortcut from their input."""
+    found = []
+    for function in program.own_functions:
+        node, unit = function.node, function.module.unit
+        if function.owner is None or not is_network(function.owner) or isinstance(node, ast.Lambda):
+            continue
+        given = set(positional(node)[1:])
+        stores = _stores(node)
+        saved = {
+            name: (s, s.value.id)
+            for name, s in stores
+            if isinstance(s.value, ast.Name) and s.value.id in given - {name}
+        }
+        for name, statement in stores:
+            branch = _projected(statement.value) if name in saved else None
+            added = _sum_behind(node, statement, name, branch) if branch is not None and branch != name else None
+            before = [s for n, s in stores if n == branch and s.lineno < statement.lineno]
+            # One layer is a norm that may stand in front of both; a block has several.
+            layers = sum(_calls_own(s.value) for s in before)
+            if (
+                branch is not None
+                and added is not None
+                and layers > 1
+                and _is_unread(node, name, saved[name][0], statement)
+            ):
+                shown, place = saved[name][1], Site(unit, saved[name][0])
+                found.append(Projected(Site(unit, statement), name, branch, shown, place, Site(unit, added)))
+    return found
+
+
+def _stores(function: ast.AST) -> list[tuple[str, ast.Assign]]:
+    """The assignments to one name each."""
+    assigned = every(ast.Assign, function)
+    return [(s.targets[0].id, s) for s in assigned if len(s.targets) == 1 and isinstance(s.targets[0], ast.Name)]
+
+
+def _projected(value: ast.expr) -> str | None:
+    """`h` of `self.projection(h)`."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self")), args=[ast.Name(id=name)], keywords=[]):
+            return name
+        case _:
+            return None
+
+
+def _calls_own(value: ast.expr) -> bool:
+    return any(is_own_attribute(call.func) for call in every(ast.Call, value))
+
+
+def _sum_behind(function: ast.AST, projected: ast.Assign, name: str, branch: str) -> ast.AST | None:
+    """The first sum of both behind the projection, where the branch is still what was projected."""
+    for node in walk(function):
+        if getattr(node, "lineno", 0) <= projected.lineno:
+            continue
+        match node:
+            case (
+                ast.BinOp(left=ast.Name(id=one), op=ast.Add(), right=ast.Name(id=other))
+                | ast.AugAssign(target=ast.Name(id=one), op=ast.Add(), value=ast.Name(id=other))
+            ) if {one, other} == {name, branch}:
+                return node
+            case ast.Assign(targets=[ast.Name(id=one)], value=value) if one in {name, branch}:
+                if not isinstance(value, ast.Name) and not {name, branch} <= {n.id for n in every(ast.Name, value)}:
+                    return None
+            case _:
+                pass
+    return None
+
+
+def _is_unread(function: ast.AST, name: str, saved: ast.Assign, projected: ast.Assign) -> bool:
+    """Whether nothing reads the saved input before the projection takes its name."""
+    reads = (n for n in every(ast.Name, function) if n.id == name and isinstance(n.ctx, ast.Load))
+    return not any(saved.lineno < n.lineno <= projected.lineno for n in reads)
 
 
 def _calls_with(value: ast.expr, name: str) -> bool:

@@ -85,3 +85,114 @@ def test_points_to_the_call_that_hands_the_keys_for_the_shortcut() -> None:
         Decoder()(torch.rand(2, 5, 16), torch.rand(2, 5, 16))
     """
     assert rows(rule, source) == [20]
+
+
+PROJECTED = """
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, width, out):
+        super().__init__()
+        self.norm, self.conv1, self.conv2 = nn.BatchNorm2d(width), nn.Conv2d(width, out, 3), nn.Conv2d(out, out, 3)
+        self.skip = nn.Conv2d(width, out, 1) if width != out else None
+
+    def forward(self, x):
+        {}
+"""
+
+
+def projected(*lines: str) -> str:
+    return PROJECTED.format("\n        ".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("reason", "lines"),
+    [
+        (
+            "the input is projected",
+            [
+                "short = x",
+                "x = self.conv2(self.conv1(x))",
+                "if self.skip:",
+                "    short = self.skip(short)",
+                "return x + short",
+            ],
+        ),
+        (
+            "the input under another name is projected",
+            [
+                "short = x",
+                "out = self.conv1(x)",
+                "out = self.conv2(out)",
+                "if self.skip:",
+                "    short = self.skip(x)",
+                "return out + short",
+            ],
+        ),
+        (
+            "the normed input is projected, and layers follow",
+            [
+                "short = x",
+                "out = self.norm(x)",
+                "out = out.relu()",
+                "if self.skip:",
+                "    short = self.skip(out)",
+                "out = self.conv2(self.conv1(out))",
+                "return out + short",
+            ],
+        ),
+        (
+            "the input was added before",
+            ["short = x", "x = self.conv1(x)", "x = self.conv2(x) + short", "short = self.skip(x)", "return x + short"],
+        ),
+        (
+            "a layer adds to its own input",
+            ["x = self.conv1(x)", "x = self.norm(x)", "more = self.conv2(x)", "return x + more"],
+        ),
+    ],
+)
+def test_silent_on_a_projection_when(reason: str, lines: list[str]) -> None:
+    assert rows(rule, projected(*lines)) == [], reason
+
+
+@pytest.mark.parametrize(
+    ("row", "lines"),
+    [
+        (
+            15,
+            [
+                "short = x",
+                "x = self.conv1(x)",
+                "x = self.conv2(x)",
+                "if self.skip:",
+                "    short = self.skip(x)",
+                "return x + short",
+            ],
+        ),
+        (
+            14,
+            [
+                "out = self.conv1(x).relu()",
+                "out = self.conv2(out)",
+                "if self.skip:",
+                "    short = self.skip(out)",
+                "else:",
+                "    short = x",
+                "out += short",
+                "return out.relu()",
+            ],
+        ),
+        (
+            14,
+            [
+                "keep = x",
+                "x = self.norm(x)",
+                "x = self.conv2(self.conv1(x))",
+                "keep = self.skip(x)",
+                "return (keep + x).relu()",
+            ],
+        ),
+    ],
+)
+def test_a_shortcut_projected_from_the_branch(row: int, lines: list[str]) -> None:
+    assert rows(rule, projected(*lines)) == [row]

@@ -2,8 +2,9 @@
 
 ## What it does
 
-Reports `x += x` and `x = x + x` in a method that has overwritten its argument `x` with the work of its layers, and
-attention between two tensors whose output is added to the tensor that gave the keys instead of the queries.
+Reports `x += x` and `x = x + x` in a method that has overwritten its argument `x` with the work of its layers, a
+shortcut that is projected from the output of the block instead of its input, and attention between two tensors whose
+output is added to the tensor that gave the keys instead of the queries.
 
 ## Why is this bad?
 
@@ -64,7 +65,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.shortcuts import doubled_branches, shortcuts_of_keys
+from aelint.semantics.shortcuts import doubled_branches, projected_branches, shortcuts_of_keys
 from aelint.semantics.wording import place
 
 RULE = Rule(
@@ -84,6 +85,13 @@ def check(program: Program) -> Iterator[Finding]:
             "so this doubles it and there is no shortcut. Keep the input under another name and add that"
         )
         yield Finding(branch.site, message, (Note(branch.replaced, "the input is overwritten here"),))
+    for wrong in projected_branches(program):
+        message = (
+            f"`{wrong.shortcut}` is made from `{wrong.branch}`, the output of the block that it is added to ({place(wrong.added, wrong.site)}): "
+            f"no path leads around the layers. Project the input, which `{wrong.shortcut}` was taken from ({place(wrong.saved, wrong.site)})"
+        )
+        notes = (Note(wrong.saved, f"the input `{wrong.given}` is kept here"), Note(wrong.added, "added here"))
+        yield Finding(wrong.site, message, notes)
     for one in shortcuts_of_keys(program):
         message = (
             "the output of this attention has one row for each query, but it is added to the tensor that gave the keys "
