@@ -97,8 +97,11 @@ def _tables_of_states(program: Program) -> frozenset[int]:
 
 
 def _has_same_path(save: Call, table: Sym) -> bool:
-    paths = table.attrs.get("args", ()) if _is_loaded(table) else ()
-    return len(save.args) > 1 and bool(paths) and same(save.args[1], paths[0])
+    match table.attrs.get("args"):
+        case (path, *_) if _is_loaded(table) and len(save.args) > 1:
+            return same(save.args[1], path)
+        case _:
+            return False
 
 
 def _is_only_read(program: Program, key: str) -> bool:

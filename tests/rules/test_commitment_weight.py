@@ -68,6 +68,38 @@ def test_out_of_balance(changes, expected):
     assert rows(rule, PROGRAM.format(**{**MEAN, **changes})) == expected
 
 
+QUANTIZER = """
+import torch
+from torch import nn
+class Quantizer(nn.Module):
+    def __init__(self, {name}):
+        super().__init__()
+        self.embed, self.{name} = nn.Embedding(32, 16), {name}
+    def forward(self, z):
+        near = (-torch.cdist(z.reshape(-1, 16), self.embed.weight)).max(1)[1]
+        q = self.embed(near).view(z.shape)
+        diff = {diff}
+        return z + (q - z).detach(), diff * 10.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "diff", "found"),
+    [
+        ("beta", "(q - z.detach()).pow(2).mean() + self.beta * (q.detach() - z).pow(2).mean()", []),
+        ("beta", "self.beta * ((q - z.detach()).pow(2).mean() + (q.detach() - z).pow(2).mean())", []),
+        ("codes", "self.codes * (q - z.detach()).pow(2).mean() + (q.detach() - z).pow(2).mean()", []),
+        ("beta=2.0", "self.beta * (q - z.detach()).pow(2).mean() + (q.detach() - z).pow(2).mean()", []),
+        ("beta", "self.beta * (q - z.detach()).pow(2).mean() + (q.detach() - z).pow(2).mean()", [11]),
+        ("commitment", "(q.detach() - z).pow(2).mean() + (q - z.detach()).pow(2).mean() * self.commitment", [11]),
+        ("beta=0.25", "self.beta * (q - z.detach()).pow(2).mean() + (q.detach() - z).pow(2).mean()", [11]),
+    ],
+)
+def test_a_weight_below_one_that_scales_both_terms(name, diff, found):
+    text = QUANTIZER.replace("{name}):", name + "):").replace("{name}", name.partition("=")[0])
+    assert rows(rule, text.replace("{diff}", diff)) == found
+
+
 @pytest.mark.parametrize(
     "changes",
     [

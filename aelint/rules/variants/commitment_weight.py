@@ -62,6 +62,7 @@ Speaks only where the sizes of latents and inputs are known, and where the whole
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -72,7 +73,7 @@ from aelint.semantics.dims import Dim
 from aelint.semantics.losses import LOSSES
 from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.quantizers import Difference, differences
-from aelint.semantics.summands import Summand
+from aelint.semantics.summands import Summand, summands
 from aelint.semantics.values import Sym
 from aelint.syntax.walk import every
 
@@ -81,11 +82,12 @@ RULE = Rule(
     name="commitment-weight",
     summary="quantiser terms and reconstruction are reduced, or weighed, against each other",
     severity=Severity.WARNING,
-    triggers=(("argmin", "argmax", ".min("), ("backward", "loss")),
+    triggers=(("argmin", "argmax", ".min(", ".max("), ("backward", "loss")),
 )
 
 FEW = 8
 """Below so many features a mean and a sum are not far apart."""
+_OF_COMMITMENT = re.compile("commit|beta", re.IGNORECASE)
 STRONG, WEAK = 10.0, 0.1
 """Written weights outside of these make up for a reduction on purpose."""
 
@@ -95,7 +97,7 @@ class _Term:
     summand: Summand
     leaf: Sym
     kind: str
-    features: Dim
+    features: Dim | None
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -109,14 +111,19 @@ def check(program: Program) -> Iterator[Finding]:
 def _terms(objective: Objective) -> Iterator[_Term]:
     for summand in objective.summands:
         leaves = [k for k in summand.leaves if isinstance(k, Sym)]
-        spread = [r for r in summand.reductions if r.features != 1]
-        if len(leaves) != 1 or len(spread) != 1 or spread[0].features is None or leaves[0].site is None:
-            continue
-        yield _Term(summand, leaves[0], spread[0].kind, spread[0].features)
+        if len(leaves) == 1:
+            yield from _term(summand, leaves[0])
+
+
+def _term(summand: Summand, leaf: Sym) -> Iterator[_Term]:
+    spread = [r for r in summand.reductions if r.features != 1]
+    if len(spread) == 1 and leaf.site is not None:
+        yield _Term(summand, leaf, spread[0].kind, spread[0].features)
 
 
 def _reductions(objective: Objective, known: dict[int, Difference]) -> Iterator[Finding]:
-    terms = [t for t in _terms(objective) if not (isinstance(t.features, int) and t.features < FEW)]
+    measured = [t for t in _terms(objective) if t.features is not None]
+    terms = [t for t in measured if not (isinstance(t.features, int) and t.features < FEW)]
     quantised = [t for t in terms if t.leaf.id in known]
     compared = [t for t in terms if t.leaf.id not in known and t.leaf.op in LOSSES | {"pow", "square", "abs"}]
     if not quantised or len(compared) != 1:
@@ -140,18 +147,33 @@ def _reductions(objective: Objective, known: dict[int, Difference]) -> Iterator[
 
 
 def _weights(objective: Objective, known: dict[int, Difference]) -> Iterator[Finding]:
-    """`commitment + beta * codebook`, with a beta below one."""
-    terms = [(t, known[t.leaf.id]) for t in _terms(objective) if t.leaf.id in known]
+    """`commitment + beta * codebook`, with a beta below one, or one that is called the weight of the commitment."""
+    leaves = [(s, k) for s in objective.summands for k in s.leaves if isinstance(k, Sym) and k.id in known]
+    terms = [(t, known[t.leaf.id]) for summand, leaf in leaves for t in _term(summand, leaf)]
     codebook = [t for t, d in terms if d.vectors.gradient and not d.latent.gradient]
     commitment = [t for t, d in terms if d.latent.gradient and not d.vectors.gradient]
     if len(codebook) != 1 or len(commitment) != 1 or codebook[0].kind != commitment[0].kind:
         return
-    weight = codebook[0].summand.factor
-    if commitment[0].summand.factor == 1 and 0 < weight < 1 and not _in_branch(codebook[0].leaf):
+    weight = _own_weight(codebook[0], commitment[0])
+    if weight is not None and not _in_branch(codebook[0].leaf):
         message = (
-            f"the weight {weight:g} is on the codebook term; the commitment term, which it is meant for, has weight 1"
+            f"the weight {weight} is on the codebook term; the commitment term, which it is meant for, has weight 1"
         )
         yield _finding(codebook[0].leaf, message, commitment[0].leaf, "the commitment term")
+
+
+def _own_weight(term: _Term, beside: _Term) -> str | None:
+    """The commitment's weight, if the term has it where the other one is added without any: what scales both comes later."""
+    shared = {id(node) for node in term.summand.path}
+    meeting = next((node for node in reversed(beside.summand.path) if id(node) in shared), None)
+    parts = {id(leaf): s for s in summands(meeting) for leaf in s.leaves} if meeting is not None else {}
+    own, other = parts.get(id(term.leaf)), parts.get(id(beside.leaf))
+    if own is None or other is None or other.factor != 1 or len(other.product) != 1:
+        return None
+    named = [k.name for k in own.leaves - {term.leaf} if isinstance(k, Sym) and _OF_COMMITMENT.search(k.name)]
+    if len(own.product) == 2 and named:
+        return f"`{named[0]}`"
+    return f"{own.factor:g}" if len(own.product) == 1 and 0 < own.factor < 1 else None
 
 
 def _in_branch(leaf: Sym) -> bool:

@@ -90,7 +90,7 @@ RULE = Rule(
     name="misplaced-stop-gradient",
     summary="a codebook or commitment term moves the wrong side, or nothing",
     severity=Severity.ERROR,
-    triggers=(("argmin", "argmax", ".min("), ("detach", ".data", "no_grad")),
+    triggers=(("argmin", "argmax", ".min(", ".max("), ("detach", ".data", "no_grad")),
 )
 
 

@@ -82,7 +82,7 @@ RULE = Rule(
     name="missing-straight-through",
     summary="quantised vectors reach the decoder without a gradient for the encoder",
     severity=Severity.ERROR,
-    triggers=(("argmin", "argmax", "round", ".min("),),
+    triggers=(("argmin", "argmax", "round", ".min(", ".max("),),
 )
 
 _CONSUMERS = (
