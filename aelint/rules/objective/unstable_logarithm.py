@@ -1,0 +1,120 @@
+"""The loss takes the logarithm of a softmax or sigmoid, which can be exactly zero.
+
+## What it does
+
+Reports `log(softmax(x))`, `log(sigmoid(x))` and `log(1 - sigmoid(x))` that a loss is computed from, also where the
+activation stands in another method, and where a part of its result is taken.
+
+## Why is this bad?
+
+In single precision a softmax or sigmoid is exactly 0 for logits that are about 104 below the others, and `1 - sigmoid(x)`
+from x = 17 on. The logarithm is then minus infinity, its gradient and `0 * log(0)` are NaN, and one such
+value ends the training. `log_softmax`, `logsigmoid` and the losses on logits compute the same without that step.
+
+## Example
+
+```python
+import torch
+import torch.nn.functional as F
+
+model = torch.nn.Linear(16, 10)
+x, target = torch.randn(32, 16), torch.rand(32, 10)
+
+probabilities = F.softmax(model(x), dim=1)
+loss = -(target * torch.log(probabilities)).sum(1).mean()
+loss.backward()
+```
+
+## Use instead
+
+```python
+import torch
+import torch.nn.functional as F
+
+model = torch.nn.Linear(16, 10)
+x, target = torch.randn(32, 16), torch.rand(32, 10)
+
+loss = -(target * F.log_softmax(model(x), dim=1)).sum(1).mean()
+loss.backward()
+```
+
+## Known limits
+
+The backward pass must be in sight. Anything that keeps the argument from zero (`+ 1e-9`, `clamp`), and logits that are
+bounded themselves, are left alone.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.joins import alternatives
+from aelint.semantics.lineage import RESHAPES, ancestors_of_any, source, through
+from aelint.semantics.objectives import objectives
+from aelint.semantics.values import Sym, Value
+from aelint.semantics.wording import place
+
+RULE = Rule(
+    code="AEL332",
+    name="unstable-logarithm",
+    summary="the loss takes the logarithm of a softmax or sigmoid, which can be exactly zero",
+    severity=Severity.WARNING,
+    triggers=(("softmax", "sigmoid"), ("log",), ("backward",)),
+)
+
+_SELECTS = RESHAPES | {"getitem", "item", "narrow", "gather", "index_select"}
+_STABLE = {
+    "softmax": "`log_softmax` of the logits",
+    "sigmoid": "`logsigmoid` of the logits",
+    "1 - sigmoid": "`logsigmoid` of the negated logits",
+}
+_ZERO_FROM = {"softmax": 80.0, "sigmoid": 80.0, "1 - sigmoid": 15.0}
+"""How far apart logits are, or from zero, where single precision may round the result to zero."""
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each logarithm of a vanishing probability that a backward pass goes through, once."""
+    told: set[int] = set()
+    called = [o.value for o in objectives(program) if o.called]
+    for node in ancestors_of_any(called, frozenset({"detach"})):
+        if node.op != "log" or node.site is None or id(node.site.node) in told:
+            continue
+        for kind, activation in _vanishing(source(node)):
+            told.add(id(node.site.node))
+            yield _finding(node, kind, activation)
+            break
+
+
+def _vanishing(value: Value) -> Iterator[tuple[str, Sym]]:
+    """The activations that the value is taken from, with nothing between that keeps it from zero."""
+    for one in alternatives(through(value, _SELECTS)):
+        held = through(one, _SELECTS)
+        kind = ""
+        if isinstance(held, Sym) and held.op in {"sub", "rsub"} and 1 in held.inputs:
+            kind, held = "1 - ", through(next((i for i in held.inputs if isinstance(i, Sym)), None), _SELECTS)
+        if isinstance(held, Sym) and kind + held.op in _STABLE and _reaches_zero(kind + held.op, held):
+            yield kind + held.op, held
+
+
+def _reaches_zero(kind: str, activation: Sym) -> bool:
+    logits = source(activation)
+    if not isinstance(logits, Sym):
+        return False
+    low, high, limit = logits.range.low, logits.range.high, _ZERO_FROM[kind]
+    return {"softmax": high - low, "sigmoid": -low, "1 - sigmoid": high}[kind] > limit
+
+
+def _finding(node: Sym, kind: str, activation: Sym) -> Finding:
+    assert node.site is not None
+    message = (
+        f"this is the logarithm of `{kind}` ({place(activation.site, node.site)}), which single precision rounds to exactly "
+        f"zero for large logits: the loss becomes infinite and its gradient NaN. Use {_STABLE[kind]}, or add a small number"
+    )
+    return Finding(node.site, message, (Note(activation.site, "computed here"),) if activation.site is not None else ())

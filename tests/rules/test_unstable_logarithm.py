@@ -1,0 +1,73 @@
+"""AEL332: logarithms of probabilities that single precision rounds to zero."""
+
+import pytest
+
+from aelint.rules.objective import unstable_logarithm as rule
+from tests.rules.harness import rows
+
+PROGRAM = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 6)
+        self.act = nn.{layer}
+
+    def forward(self, x):
+        return self.act(self.fc(x))
+
+model, x, target = Net(), torch.randn(4, 8), torch.rand(4, 6)
+p = model(x)
+loss = -(target * {log}).sum(1).mean()
+{end}
+"""
+
+SOFTMAX = "Softmax(dim=1)"
+HEALTHY = {
+    "a small number is added": (SOFTMAX, "torch.log(p + 1e-9)", "loss.backward()"),
+    "clamped": (SOFTMAX, "p.clamp(min=1e-8).log()", "loss.backward()"),
+    "on the logits": ("Identity()", "F.log_softmax(p, dim=1)", "loss.backward()"),
+    "one plus": (SOFTMAX, "torch.log1p(p)", "loss.backward()"),
+    "logits that are bounded": (SOFTMAX, "torch.log(F.softmax(torch.tanh(p), dim=1))", "loss.backward()"),
+    "the rest of a sigmoid of few logits": ("Tanh()", "torch.log(1 - torch.sigmoid(5 * p))", "loss.backward()"),
+    "two less": ("Sigmoid()", "torch.log(2 - p)", "loss.backward()"),
+    "no gradient": (SOFTMAX, "torch.log(p).detach()", "loss.backward()"),
+    "for a report": (SOFTMAX, "torch.log(p)", "print(loss)"),
+    "a positive output": ("Softplus()", "torch.log(p)", "loss.backward()"),
+}
+
+
+@pytest.mark.parametrize(("layer", "log", "end"), HEALTHY.values(), ids=HEALTHY.keys())
+def test_silent_on_healthy_neighbours(layer, log, end):
+    assert rows(rule, PROGRAM.format(layer=layer, log=log, end=end)) == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "log"),
+    [
+        (SOFTMAX, "torch.log(p)"),
+        (SOFTMAX, "p.log()"),
+        (SOFTMAX, "p[:, :6].log()"),
+        ("Identity()", "F.softmax(p, -1).unsqueeze(1).squeeze(1).log()"),
+        ("Sigmoid()", "torch.log(p)"),
+        ("Sigmoid()", "torch.log(1 - p)"),
+        ("Sigmoid()", "(1.0 - p).log()"),
+        ("Identity()", "torch.log(torch.sigmoid(p))"),
+    ],
+)
+def test_a_loss_of_vanishing_probabilities(layer, log):
+    assert rows(rule, PROGRAM.format(layer=layer, log=log, end="loss.backward()")) == [17]
+
+
+def test_two_files_and_a_loop():
+    files = {
+        "main.py": "import torch\nfrom net import Net, entropy\nmodel = Net()\nfor x in range(3):\n"
+        "    entropy(model(torch.randn(4, 8))).backward()\n",
+        "net.py": "import torch\nfrom torch import nn\ndef entropy(p):\n    return -(p * p.log()).sum()\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(8, 6)\n"
+        "    def forward(self, x):\n        return self.fc(x).softmax(dim=1)\n",
+    }
+    assert rows(rule, files) == [4]
