@@ -36,6 +36,8 @@ HEALTHY = {
     "two less": ("Sigmoid()", "torch.log(2 - p)", "loss.backward()"),
     "no gradient": (SOFTMAX, "torch.log(p).detach()", "loss.backward()"),
     "for a report": (SOFTMAX, "torch.log(p)", "print(loss)"),
+    "an action that was drawn": (SOFTMAX, "torch.log(p.gather(1, p.multinomial(1)))", "loss.backward()"),
+    "the chance of one choice": (SOFTMAX, "torch.log(p[range(4), p.argmax(1)]).unsqueeze(1)", "loss.backward()"),
     "a positive output": ("Softplus()", "torch.log(p)", "loss.backward()"),
 }
 

@@ -40,8 +40,8 @@ loss.backward()
 
 ## Known limits
 
-The backward pass must be in sight. Anything that keeps the argument from zero (`+ 1e-9`, `clamp`), and logits that are
-bounded themselves, are left alone.
+The backward pass must be in sight. Probabilities that are picked out one by one (`gather`, `p[action]`), anything that
+keeps the argument from zero (`+ 1e-9`, `clamp`), and logits that are bounded themselves, are left alone.
 
 ## References
 
@@ -69,7 +69,7 @@ RULE = Rule(
     triggers=(("softmax", "sigmoid"), ("log",), ("backward",)),
 )
 
-_SELECTS = RESHAPES | {"getitem", "item", "narrow", "gather", "index_select"}
+_KEPT = RESHAPES | {"narrow"}
 _STABLE = {
     "softmax": "`log_softmax` of the logits",
     "sigmoid": "`logsigmoid` of the logits",
@@ -94,13 +94,26 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _vanishing(value: Value) -> Iterator[tuple[str, Sym]]:
     """The activations that the value is taken from, with nothing between that keeps it from zero."""
-    for one in alternatives(through(value, _SELECTS)):
-        held = through(one, _SELECTS)
+    for one in alternatives(_taken_from(value)):
+        held = _taken_from(one)
         kind = ""
         if isinstance(held, Sym) and held.op in {"sub", "rsub"} and 1 in held.inputs:
-            kind, held = "1 - ", through(next((i for i in held.inputs if isinstance(i, Sym)), None), _SELECTS)
+            kind, held = "1 - ", _taken_from(next((i for i in held.inputs if isinstance(i, Sym)), None))
         if isinstance(held, Sym) and kind + held.op in _STABLE and _reaches_zero(kind + held.op, held):
             yield kind + held.op, held
+
+
+def _taken_from(value: Value) -> Value:
+    """What a value is a stretch of; one that was picked out is another matter: an action that was drawn had a chance."""
+    value = through(value, _KEPT)
+    while isinstance(value, Sym) and value.op == "getitem" and _is_stretch(value.attrs.get("index")):
+        value = through(source(value), _KEPT)
+    return value
+
+
+def _is_stretch(index: Value) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(isinstance(part, slice) or part is None or part is Ellipsis for part in parts)
 
 
 def _reaches_zero(kind: str, activation: Sym) -> bool:
