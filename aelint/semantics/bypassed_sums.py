@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.comparisons import is_output
-from aelint.semantics.graph import consumers, parts
+from aelint.semantics.graph import consumers, parts, parts_of_all
 from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import ancestors_of_any
 from aelint.semantics.objectives import objectives
@@ -40,12 +40,10 @@ def bypassed_sums(program: Program) -> Iterator[BypassedSum]:
     sums = [b for b in program.bindings if _TOTAL.match(b.name) and not b.context.no_grad and called]
     reached = {one.id for one in ancestors_of_any(called.values())} if sums else set()
     used = consumers(program) if sums else {}
-    kept = {s.id for r in program.returns for s in parts(r.value)} | {
-        s.id for e in program.stores for s in parts(e.value)
-    }
+    kept = parts_of_all([*(r.value for r in program.returns), *(s.value for s in program.stores)])
     for binding in sums:
         value = binding.value
-        if not isinstance(value, Sym) or value.id in reached | kept or not is_only_read_off(value, used):
+        if not isinstance(value, Sym) or value.id in reached or value.id in kept or not is_only_read_off(value, used):
             continue
         summands = list(_summands(value))
         seen = next((s for s in summands if s.id in called), None)

@@ -154,7 +154,7 @@ def _unused_masks(program: Program) -> Iterator[Finding]:
 
 def _masks_left_out(program: Program) -> Iterator[Finding]:
     """`prediction, mask = model(x)` in a function that compares the prediction and never reads the mask."""
-    made = {s.id for c in program.calls_to("network") for s in parts(c.result)}
+    made = parts_of_all(c.result for c in program.calls_to("network"))
     compared = {id(c.context.function): c for c in program.calls_to(*LOSSES) if c.context.function is not None}
     for binding in program.bindings:
         function, value = binding.context.function, binding.value
