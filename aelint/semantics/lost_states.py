@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.joins import alternatives
 from aelint.semantics.kinds import is_network
 from aelint.semantics.liveness import dead_stores, names_read
 from aelint.semantics.parameters import held_by, is_optimizer
@@ -124,6 +126,7 @@ def _is_copied_state(value: ast.expr) -> bool:
 
 
 _PUTS_IN = frozenset({"copy_to", "apply_shadow"})
+_EVALUATES = re.compile(r"eval|valid|test|sampl|generat|infer")
 
 
 def averages_left_in(program: Program) -> Iterator[Lost]:
@@ -135,7 +138,9 @@ def averages_left_in(program: Program) -> Iterator[Lost]:
     computed = [a for a in actions(program) if a.kind is Kind.BACKWARD and a.context.loops]
     seen: set[int] = set()
     for call in program.calls:
-        if call.method not in _PUTS_IN or id(call.site.node) in seen or not _can_restore(program, call):
+        if call.method not in _PUTS_IN or id(call.site.node) in seen:
+            continue
+        if not _can_restore(program, call) and not ("load_state_dict" not in called and _overwrites(program, call)):
             continue
         loops = {id(loop.node) for loop in call.context.loops}
         after = [a for a in computed if a.order > call.order and loops & {id(loop.node) for loop in a.context.loops}]
@@ -149,6 +154,28 @@ def _can_restore(program: Program, call: Call) -> bool:
     if isinstance(call.receiver, Instance):
         return isinstance(call.receiver.cls.find("restore"), Function)
     return any(c.method == "store" and c.receiver is call.receiver for c in program.calls)
+
+
+def _overwrites(program: Program, call: Call) -> bool:
+    """Whether an evaluation copies the average of a class that keeps nothing else into a network that is being trained."""
+    own = call.receiver.cls.find(call.method) if isinstance(call.receiver, Instance) else None
+    if not isinstance(own, Function) or not any(c.attr == "copy_" for c in every(ast.Attribute, own.node)):
+        return False
+    trained = [
+        n
+        for a in actions(program)
+        if a.kind is Kind.STEP and isinstance(a.of, Object)
+        for n in _given(program, a.of.args)
+    ]
+    evaluates = call.context.no_grad or any(_EVALUATES.search(a.function.name) for a in call.context.stack)
+    return evaluates and any(one is other for one in _given(program, call.args) for other in trained)
+
+
+def _given(program: Program, values: tuple[Value, ...]) -> list[Instance | Object]:
+    """The networks whose parameters are among some values."""
+    found = {id(one) for value in values for one in alternatives(value)}
+    listed = (c for c in program.calls if c.method == "parameters" and id(c.result) in found)
+    return [c.receiver for c in listed if isinstance(c.receiver, (Instance, Object))]
 
 
 _STARTS_ANEW = frozenset(

@@ -191,3 +191,61 @@ def test_silent_on_averages_that_training_moves(update, end):
 )
 def test_averages_that_evaluation_moves(update):
     assert rows(rule, MOVED.format(update=update, end="model.eval()")) == [12]
+
+
+PLAIN = """
+import copy
+import torch
+from torch import nn
+
+class Average:
+    def __init__(self, params):
+        self.shadow = [p.clone() for p in params]
+
+    def copy_to(self, params):
+        for s, p in zip(self.shadow, params):
+            p.data.copy_(s)
+
+def {name}(model, average, x):
+    {body}
+    return (model(x) - x).pow(2).mean()
+
+model = nn.Linear(8, 8)
+average = Average(model.parameters())
+optimizer = torch.optim.Adam(model.parameters())
+for x in torch.randn(100, 16, 8):
+    (model(x) - x).pow(2).mean().backward()
+    optimizer.step()
+    {name}(model, average, x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        pytest.param("evaluate", "model = copy.deepcopy(model); average.copy_to(model.parameters())", id="into a copy"),
+        pytest.param(
+            "evaluate", "model = nn.Linear(8, 8); average.copy_to(model.parameters())", id="into another network"
+        ),
+        pytest.param(
+            "evaluate",
+            "old = copy.deepcopy(model.state_dict()); average.copy_to(model.parameters()); model.load_state_dict(old)",
+            id="put back",
+        ),
+        pytest.param("synchronize", "average.copy_to(model.parameters())", id="no evaluation"),
+    ],
+)
+def test_silent_on_averages_for_an_evaluation(name, body):
+    assert rows(rule, PLAIN.format(name=name, body=body)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        pytest.param("evaluate", "average.copy_to(model.parameters())", id="named"),
+        pytest.param("score", "with torch.no_grad(): average.copy_to(model.parameters())", id="without gradients"),
+        pytest.param("sample", "net = model; average.copy_to(net.parameters())", id="under another name"),
+    ],
+)
+def test_averages_that_an_evaluation_leaves_in_the_network(name, body):
+    assert rows(rule, PLAIN.format(name=name, body=body)) == [15]

@@ -109,8 +109,8 @@ def check(program: Program) -> Iterator[Finding]:
     for lost in averages_left_in(program):
         yield Finding(
             lost.site,
-            f"the averaged weights are copied into the network, and `{lost.name}.restore(...)` is never called: training goes on from the "
-            "average; put the network's own weights back after the evaluation",
+            f"`{lost.name}` copies the averaged weights into the network, and nothing puts its own weights back: training goes on from the "
+            "average; restore them after the evaluation, or copy into a `copy.deepcopy` of the network",
             (Note(lost.other, "training goes on here"),),
         )
     for moved in ungated_averages(program):
