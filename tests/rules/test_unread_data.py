@@ -182,3 +182,67 @@ def test_silent_on_arguments_that_count(body, given):
 )
 def test_a_tensor_of_the_module_in_place_of_the_argument(body, given):
     assert rows(rule, GLOBAL.format(body=body, given=given)) == [11]
+
+
+ORDERED = """
+import numpy as np
+import torch
+
+class Batches:
+    def __init__(self, data, size):
+        self.data, self.size = data, size
+        self.order = np.arange(len(data))
+        self.shuffle()
+
+    def shuffle(self):
+        {draw}
+
+    def __len__(self):
+        return len(self.order) // self.size
+
+    def __getitem__(self, i):
+        rows = range(i * self.size, (i + 1) * self.size)
+        return torch.stack([{row} for j in rows])
+
+for batch in Batches(torch.rand(64, 8), 4):
+    print(batch)
+"""
+
+
+@pytest.mark.parametrize(
+    ("draw", "row", "found"),
+    [
+        pytest.param("np.random.shuffle(self.order)", "self.data[self.order[j]]", [], id="followed"),
+        pytest.param("np.random.shuffle(self.data)", "self.data[j]", [], id="the data itself is shuffled"),
+        pytest.param("self.order = self.order[::-1]", "self.data[j]", [], id="no random order"),
+        pytest.param("np.random.shuffle(self.order)", "getattr(self, 'order')[j]", [], id="read by its name"),
+        pytest.param("np.random.shuffle(self.order)", "self.data[j]", [19], id="shuffled in place"),
+        pytest.param("self.order = np.random.permutation(self.order)", "self.data[j]", [19], id="drawn anew"),
+        pytest.param("self.order = torch.randperm(len(self.order)).tolist()", "self.data[j:j + 1]", [12], id="slices"),
+    ],
+)
+def test_an_order_of_a_data_set_of_which_only_the_length_is_read(draw, row, found):
+    assert rows(rule, ORDERED.format(draw=draw, row=row)) == found
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [
+        pytest.param("data[order[i : i + 8]]", [], id="followed"),
+        pytest.param("data[i : i + 8]", [8], id="left alone"),
+        pytest.param("data.narrow(0, i, 8)", [5], id="left alone in another way"),
+    ],
+)
+def test_an_order_of_a_function_that_nothing_reads(part, found):
+    source = f"""
+import torch
+
+def train(model, optimizer, data):
+    order = torch.randperm(len(data))
+    for i in range(0, len(data), 8):
+        optimizer.zero_grad()
+        x = {part}
+        (model(x) - x).pow(2).mean().backward()
+        optimizer.step()
+"""
+    assert rows(rule, source) == found

@@ -5,7 +5,8 @@
 Reports loops over a loader or over a range of numbers whose variable is never read although the body runs
 a network, and loops without gradients over the training loader beside a loader that nothing reads. Reports functions that
 never read the data that they are given, and compute with a tensor of the module that has the same shape. Reports settings,
-such as a transform, that are assigned to a `Subset`, which never looks at them.
+such as a transform, that are assigned to a `Subset`, which never looks at them, and random orders that are drawn and never
+followed.
 
 ## Why is this bad?
 
@@ -64,6 +65,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.liveness import dead_stores, names_read
+from aelint.semantics.lost_orders import lost_orders
 from aelint.semantics.passed_over import passed_over
 from aelint.semantics.subsets import unseen_settings
 from aelint.semantics.trace import Call, Loop
@@ -119,6 +121,14 @@ def check(program: Program) -> Iterator[Finding]:
             f"computes with the `{one.name}` of the module instead. Use `{one.parameter}`"
         )
         yield Finding(one.read, message, (Note(one.call, f"`{one.parameter}` is passed here"),))
+    for order in lost_orders(program):
+        message = (
+            f"`{order.name}`, a random order ({place(order.drawn, order.read)}), is never followed: the rows come in the same order each "
+            f"time. Read them at the places that `{order.name}` holds"
+        )
+        yield Finding(
+            order.read or order.drawn, message, (Note(order.drawn, "the order is drawn here"),) if order.read else ()
+        )
     for site, name, subset in unseen_settings(program):
         message = (
             f"a `Subset` never looks at its `{name}`: the samples still come from the data set behind it, as they are. Build a second data "
