@@ -136,10 +136,10 @@ class Machine:
         c = self.context
         return _Within(self, Context(c.loops, c.guards, c.stack, c.no_grad, speculative=True))
 
-    def without_grad(self, *, off: bool) -> _Within:
-        """Run a block that records no gradients if `off`."""
+    def without_grad(self, *, off: bool | None) -> _Within:
+        """Run a block that records no gradients if `off`, and as before if that is None."""
         c = self.context
-        return _Within(self, Context(c.loops, c.guards, c.stack, c.no_grad or off, c.speculative))
+        return _Within(self, Context(c.loops, c.guards, c.stack, c.no_grad if off is None else off, c.speculative))
 
     def running(self, function: Function, site: Site | None, receiver: Value, *, no_grad: bool) -> _Within:
         """Run inside a call of `function`, which records no gradients if `no_grad`."""

@@ -14,13 +14,14 @@ from aelint.semantics.kinds import is_module
 from aelint.semantics.losses import LOSSES
 from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
+from aelint.semantics.no_grad import switched_off_at
 from aelint.semantics.parameters import held_by
 from aelint.semantics.posteriors import noise_of
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Context
 from aelint.semantics.training import Action, Kind, actions
 from aelint.semantics.values import Function, Instance, Object, Value
-from aelint.syntax.walk import every, holds, walk
+from aelint.syntax.walk import walk
 
 __all__ = ["LeftInEval", "ScoredInTrain", "has_two_modes", "left_in_eval", "scored_in_train", "thawed"]
 
@@ -159,32 +160,7 @@ def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
         chosen = used.switch is not None and bool(before) and used.switch.order > before[-1]
         excused = _is_on_purpose(call) or _is_part_of_training(program, call) or _is_generator(program, call.receiver)
         if before and not chosen and not excused:
-            yield ScoredInTrain(call, used.layer, _without_gradients(call))
-
-
-def _without_gradients(call: Call) -> Site:
-    """The nearest `with torch.no_grad()` or decorator around the call or around what led to it."""
-    site = call.site
-    for activation in reversed(call.context.stack):
-        function = activation.function.node
-        blocks = [*_no_grad_blocks(function, site.node), *getattr(function, "decorator_list", ())]
-        off = next((one for one in blocks if _is_no_grad(one)), None)
-        if off is not None:
-            return Site(site.unit, off)
-        if activation.site is None:
-            return call.site
-        site = activation.site
-    return next((Site(site.unit, one) for one in _no_grad_blocks(site.unit.tree, site.node)), call.site)
-
-
-def _no_grad_blocks(tree: ast.AST, inner: ast.AST) -> Iterator[ast.expr]:
-    for block in reversed(every(ast.With, tree)):
-        if holds(block, inner):
-            yield from (item.context_expr for item in block.items if _is_no_grad(item.context_expr))
-
-
-def _is_no_grad(node: ast.expr) -> bool:
-    return any(word in ast.unparse(node) for word in ("no_grad", "inference_mode", "set_grad_enabled"))
+            yield ScoredInTrain(call, used.layer, switched_off_at(call))
 
 
 def _in_one_run(call: Call, training: Action) -> bool:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.gradients import Reach, Update, reach, terms, untracked, updates
 from aelint.semantics.initialization import is_frozen, is_weighted
+from aelint.semantics.lineage import RESHAPES
+from aelint.semantics.losses import LOSSES
+from aelint.semantics.no_grad import switched_off_at
 from aelint.semantics.parameters import held_by, owner_of, weight_of
 from aelint.semantics.program import Program
 from aelint.semantics.training import Action
-from aelint.semantics.values import Object, Sym
-from aelint.syntax.walk import every, holds
+from aelint.semantics.values import Object, Sym, Value
 
-__all__ = ["Severed", "severed_parts", "severed_terms", "switched_off"]
+__all__ = ["Severed", "idle_optimizers", "severed_parts", "severed_terms", "switched_off"]
 
 _KEPT_ELSEWHERE = ("target", "ema", "teacher", "momentum", "frozen", "pretrained")
 
@@ -45,6 +45,22 @@ def severed_parts(program: Program) -> Iterator[Severed]:
                     yield Severed(cut, tuple(behind), update, step)
 
 
+def idle_optimizers(program: Program) -> Iterator[Severed]:
+    """Optimisers of their own for layers that losses depend on, but that only run where no graph is recorded."""
+    cuts = untracked(program)
+    known = [(u, reach(u.backward.of, cuts)) for u in (updates(program) if cuts else ())]
+    if any(r.everything for _, r in known):
+        return
+    live = frozenset[int]().union(*(r.live for _, r in known))
+    layers = {id(o): o for o in program.layers}
+    for update, reached in known:
+        # An optimiser of the whole model may well hold a part that somebody means to keep as it is.
+        for step in (s for s in update.steps if s.held.known and not s.held.owners & live):
+            for cut, behind in _by_cut(reached, step, layers, live):
+                if cut.id in cuts and not any(_is_kept_elsewhere(program, layer) for layer in behind):
+                    yield Severed(cut, tuple(behind), update, step)
+
+
 def severed_terms(program: Program) -> Iterator[Severed]:
     """Terms of a loss that reach no parameter of any step behind it, and would but for a cut."""
     layers = {id(o): o for o in program.layers}
@@ -56,7 +72,7 @@ def severed_terms(program: Program) -> Iterator[Severed]:
             reached = reach(term, untracked(program))
             learning = {o for o in reached.live if o not in layers or not _stays_frozen(program, layers[o])}
             trained = any(learning & s.held.owners for s in update.steps)
-            if reached.everything or trained or not (reached.live or _is_all_detached(term, untracked(program))):
+            if reached.everything or trained or not (reached.live or _is_error_of_detached(term, untracked(program))):
                 continue
             for step in update.steps:
                 for cut, behind in _by_cut(reached, step, layers, frozenset()):
@@ -71,27 +87,22 @@ def _stays_frozen(program: Program, layer: Object) -> bool:
     return not thawed and is_frozen(program, layer)
 
 
-def _is_all_detached(term: Sym, cuts: frozenset[int]) -> bool:
-    """Whether a loss compares two tensors that are both taken out of the graph: it is a constant."""
-    sides = [i for i in term.inputs if isinstance(i, Sym)]
-    apart = all(s.op == "detach" or s.id in cuts for s in sides)
-    return term.op in {"mse_loss", "l1_loss", "smooth_l1_loss"} and len(sides) > 1 and apart
+def _is_error_of_detached(term: Value, cuts: frozenset[int]) -> bool:
+    """Whether a term measures what left the graph, as no one does for the number: `loss - loss.detach() + wanted` is a trick."""
+    while isinstance(term, Sym) and term.op in _AVERAGES:
+        term = term.inputs[0] if term.inputs else None
+    return isinstance(term, Sym) and term.op in _MEASURES and term.id not in cuts
+
+
+_AVERAGES = RESHAPES | {"mean", "sum", "neg"}
+_MEASURES = LOSSES | {"pow", "square", "abs", "log", "softplus", "logsigmoid", "relu"}
 
 
 def switched_off(program: Program, cut: Sym) -> Site | None:
-    """The `with torch.no_grad():` under which a tensor was made; None where it was made under none."""
-    if cut.id not in untracked(program) or cut.site is None:
+    """Where the program switched off recording for what made a tensor; None where it did not."""
+    if cut.id not in untracked(program):
         return None
-    call = next(c for c in program.calls if c.result is cut and c.context.no_grad)
-    places = [call.site, *(a.site for a in reversed(call.context.stack) if a.site is not None)]
-    for place in places:
-        for block in every(ast.With, place.unit.tree):
-            if any(_SWITCH.search(ast.unparse(i.context_expr)) for i in block.items) and holds(block, place.node):
-                return Site(place.unit, block.items[0].context_expr)
-    return None
-
-
-_SWITCH = re.compile(r"no_grad|inference_mode|set_grad_enabled")
+    return next((switched_off_at(c) for c in program.calls if c.result is cut and c.context.no_grad), None)
 
 
 def _by_cut(

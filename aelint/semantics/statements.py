@@ -309,24 +309,28 @@ def _while(frame: Frame, node: ast.While) -> Flow:
 
 
 def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> Flow:
-    off = False
+    off: bool | None = None
     for item in node.items:
         manager = evaluate(frame, item.context_expr)
-        off |= _disables_grad(manager)
+        switched = _switches_grad_off(manager)
+        off = off if switched is None else switched
         if item.optional_vars is not None:
             assign(frame, item.optional_vars, _entered(frame, manager, item.context_expr))
     with frame.machine.without_grad(off=off):
         return execute(frame, node.body)
 
 
-def _disables_grad(manager: Value) -> bool:
+def _switches_grad_off(manager: Value) -> bool | None:
+    """Whether a block records no graph; None where it goes on as before."""
     match manager:
-        case Sym(op="call", attrs={"callee": External(name=name)}):
-            return name in NO_GRAD
-        case Sym(op="call", attrs={"callee": Sym(name=name)}):
-            return name in {"no_grad", "inference_mode"}
-        case _:
+        case Sym(op="call", attrs={"callee": External(name="torch.enable_grad" | "torch.autograd.enable_grad")}):
             return False
+        case Sym(op="call", attrs={"callee": External(name=name)}):
+            return True if name in NO_GRAD else None
+        case Sym(op="call", attrs={"callee": Sym(name=name)}):
+            return True if name in {"no_grad", "inference_mode"} else None
+        case _:
+            return None
 
 
 def _entered(frame: Frame, manager: Value, node: ast.AST) -> Value:

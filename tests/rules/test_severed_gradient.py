@@ -323,3 +323,90 @@ def test_silent_on_features_of_a_reconstruction(inner, frozen, held, loss):
 )
 def test_features_of_a_reconstruction_without_a_gradient(inner, frozen, held, loss, row):
     assert rows(rule, FEATURES.format(inner=inner, frozen=frozen, held=held, loss=loss)) == [row]
+
+
+ONE_HALF = """
+def critic_step(x):
+    fake = decoder(encoder(x)).detach()
+    {half}
+    update({loss}, opt_critic)
+
+for x in loader:
+    critic_step(x)
+    update(F.mse_loss(decoder(encoder(x)), x), opt)
+"""
+
+
+@pytest.mark.parametrize(
+    ("half", "loss"),
+    [
+        ("judged = critic(fake).detach()", "-F.logsigmoid(critic(x)).mean() - F.logsigmoid(-judged).mean()"),
+        ("judged = critic(fake).data", "F.relu(1 - critic(x)).mean() + F.relu(1 + judged).mean()"),
+        (
+            "with torch.no_grad(): judged = critic(fake)",
+            "F.mse_loss(critic(x), torch.ones(8, 1)) + F.mse_loss(judged, torch.zeros(8, 1))",
+        ),
+    ],
+)
+def test_an_error_that_is_measured_on_what_left_the_graph(half, loss):
+    program = SETUP.partition("for i")[0] + ONE_HALF
+    assert rows(rule, program.format(half=half, loss=loss)) == [21]
+    assert rows(rule, program.format(half="judged = critic(fake)", loss=loss)) == []
+
+
+def test_silent_on_a_loss_that_only_takes_the_size_of_another_value():
+    program = SETUP.partition("for i")[0] + ONE_HALF
+    trick = "(wanted := F.mse_loss(critic(x), critic(fake))) - wanted.detach() + critic(fake).detach().mean()"
+    assert rows(rule, program.format(half="pass", loss=trick)) == []
+
+
+OWN_OPTIMIZER = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Agent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Sequential(nn.Linear(20, 8), nn.ReLU()), nn.Linear(8, 20)
+
+    {decorator}
+    def encode(self, x):
+        return self.encoder(x)
+
+agent = Agent()
+of_encoder = torch.optim.Adam(agent.{held}.parameters())
+of_head = torch.optim.Adam(agent.head.parameters())
+for x in loader:
+    {block}
+        z = agent.encode(x)
+    loss = F.mse_loss(agent.head(z), x)
+    of_encoder.zero_grad(), of_head.zero_grad()
+    loss.backward()
+    of_encoder.step(), of_head.step()
+"""
+
+
+def test_an_optimizer_of_its_own_for_what_runs_without_a_graph():
+    def found(decorator="", block="if True:", held="encoder"):
+        return rows(rule, OWN_OPTIMIZER.format(decorator=decorator, block=block, held=held))
+
+    assert found(block="with torch.no_grad():") == [19]
+    assert found(decorator="@torch.no_grad()") == [11]
+    assert found(block="with torch.inference_mode():") == [19]
+    assert found() == []
+
+
+def test_silent_where_recording_is_switched_on_again_or_another_loss_trains_the_part():
+    off = OWN_OPTIMIZER.format(decorator="", block="with torch.no_grad():", held="encoder")
+    assert rows(rule, off.replace("z = agent", "with torch.enable_grad(): z = agent")) == []
+    assert rows(rule, off.replace("loss =", "loss = agent.encode(x).pow(2).mean() +")) == []
+    assert (
+        rows(rule, off.replace("agent = Agent()", "agent = Agent()\nagent.encoder.load_state_dict(torch.load('e'))"))
+        == []
+    )
+
+
+def test_silent_on_an_optimizer_of_the_whole_model_of_which_a_part_is_kept_as_it_is():
+    off = OWN_OPTIMIZER.format(decorator="", block="with torch.no_grad():", held="encoder")
+    assert rows(rule, off.replace("agent.encoder.parameters()", "agent.parameters()")) == []

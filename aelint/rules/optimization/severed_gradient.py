@@ -5,8 +5,8 @@
 Follows each loss that `backward` is called on back through the program. Reports layers that stand in
 the optimiser and that the losses depend on only through `detach`, `.data`, `.item()`, a trip through
 numpy or `torch.tensor`, or an operation whose derivative is zero (`round`, `floor`, `sign`, `argmax`);
-and single loss terms that reach nothing that the following step trains, because of such a cut or because a
-part of them runs under `no_grad`.
+single loss terms that reach nothing that the following step trains, because of such a cut or because a
+part of them runs under `no_grad`; and optimisers all of whose layers run under `no_grad` alone.
 
 ## Why is this bad?
 
@@ -51,7 +51,8 @@ for step in range(1000):
 ## Known limits
 
 The optimiser, the loss and the model must be in the program. A part that another loss trains, that is
-frozen, averaged, loaded or named as a target or teacher, or that runs under `no_grad`, is left alone.
+frozen, averaged, loaded or named as a target or teacher is left alone, and so is one that runs under `no_grad`
+and shares its optimiser with others.
 
 ## References
 
@@ -67,7 +68,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.gradients import is_flat
-from aelint.semantics.severed import Severed, severed_parts, severed_terms, switched_off
+from aelint.semantics.severed import Severed, idle_optimizers, severed_parts, severed_terms, switched_off
 from aelint.semantics.wording import layers_place, place
 
 RULE = Rule(
@@ -83,7 +84,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the operation that cuts a gradient path."""
-    for found, what in ((severed_parts, _part), (severed_terms, _term)):
+    for found, what in ((severed_parts, _part), (idle_optimizers, _optimizer), (severed_terms, _term)):
         for severed in found(program):
             site = switched_off(program, severed.cut) or severed.cut.site
             if site is None:
@@ -98,6 +99,14 @@ def _part(severed: Severed, site: Site) -> str:
         f"`{_shown(site)}` {why} and stands on every path from the loss of {place(severed.update.backward.event.site, site)} to "
         f"{layers_place(severed.layers, site)}: `{severed.step.event.site.text}` ({place(severed.step.event.site, site)}) never changes them; "
         f"{'pass the gradient straight through' if is_flat(severed.cut) else 'keep the tensor in the graph'}"
+    )
+
+
+def _optimizer(severed: Severed, site: Site) -> str:
+    return (
+        f"`{_shown(site)}` records no graph here, and nowhere else does the loss of {place(severed.update.backward.event.site, site)} "
+        f"reach {layers_place(severed.layers, site)}: `{severed.step.event.site.text}` ({place(severed.step.event.site, site)}) has nothing to "
+        "train; run them with gradients"
     )
 
 
