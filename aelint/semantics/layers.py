@@ -6,6 +6,7 @@ import ast
 import collections.abc
 import numbers
 
+from aelint.rule import Site
 from aelint.semantics import calls, configs, dims, iteration, modules, transforms
 from aelint.semantics.apply import apply_operation, bind_parameters, syms_in
 from aelint.semantics.kinds import is_layer_class
@@ -24,6 +25,7 @@ from aelint.semantics.values import (
     Sym,
     Value,
 )
+from aelint.syntax.signatures import passes_on
 
 __all__ = [
     "CONTAINERS",
@@ -48,7 +50,7 @@ def construct(
 ) -> Object:
     """An instance of an external class, recorded as a call."""
     record = frame.called(node, name, callee, args, kwargs)
-    made = Object(name, args, kwargs, site=frame.site(node))
+    made = Object(name, args, kwargs, site=_chosen_at(frame, node))
     spec = REGISTRY.layers.get(name)
     if spec is not None:
         made.bound = bind_parameters(spec.init, "", args, kwargs)
@@ -59,6 +61,16 @@ def construct(
     frame.machine.objects.append(made)
     record.result, record.bound = made, made.bound
     return made
+
+
+def _chosen_at(frame: Frame, node: ast.AST) -> Site:
+    """Where the arguments are written: a function that only passes its own on, `Conv2d(*args, **kwargs)`, chose none."""
+    site = frame.site(node)
+    for activation in reversed(frame.machine.context.stack):
+        if activation.site is None or not passes_on(activation.function.node, site.node):
+            break
+        site = activation.site
+    return site
 
 
 def _register(frame: Frame, container: Object, args: tuple[Value, ...], node: ast.AST) -> None:

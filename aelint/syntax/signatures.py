@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["FunctionNode", "default_numbers", "defaults", "parameters", "positional"]
+__all__ = ["FunctionNode", "default_numbers", "defaults", "parameters", "passes_on", "positional"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -18,6 +18,16 @@ def parameters(function: FunctionNode) -> list[ast.arg]:
 def positional(function: FunctionNode) -> list[str]:
     """The names of the parameters that arguments without a name are bound to, in order, `self` among them."""
     return [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+
+
+def passes_on(function: FunctionNode, call: ast.AST) -> bool:
+    """Whether a call in a function is given `*args` and `**kwargs` of the function, or one of them, and nothing else."""
+    if not isinstance(call, ast.Call) or not (call.args or call.keywords):
+        return False
+    rest = [a.value if isinstance(a, ast.Starred) else None for a in call.args]
+    rest += [k.value if k.arg is None else None for k in call.keywords]
+    own = {a.arg for a in (function.args.vararg, function.args.kwarg) if a is not None}
+    return all(isinstance(r, ast.Name) and r.id in own for r in rest)
 
 
 def defaults(function: FunctionNode) -> dict[str, ast.expr]:

@@ -113,3 +113,34 @@ class AE(nn.Module):
     assert rows(rule, source) == [13]
     assert rows(rule, source + "def wide(**kwargs):\n    return AE(width=32, **kwargs)\n") == []
     assert rows(rule, source + "def wide():\n    return AE(width=32)\n") == [13]
+
+
+PASSED_ON = """
+import torch
+import torch.nn as nn
+from torch.nn.utils import weight_norm
+
+{helper}
+
+encoder = nn.Conv1d(1, 8, 4, stride=2, padding=1)
+decoder = up(
+    8, 1, kernel_size={size}, stride=2, padding=1
+)
+x = torch.rand(16, 1, 64)
+loss = (decoder(encoder(x)) - x).abs().mean()
+"""
+
+
+@pytest.mark.parametrize(
+    ("helper", "row"),
+    [
+        ("def up(*args, **kwargs): return weight_norm(nn.ConvTranspose1d(*args, **kwargs))", 9),
+        ("up = lambda *args, **options: nn.ConvTranspose1d(*args, **options)", 9),
+        ("def up(*a, **k): return plain(*a, **k)\ndef plain(*a, **k): return nn.ConvTranspose1d(*a, **k)", 10),
+        ("def up(a, b, **kwargs): return nn.ConvTranspose1d(a, b, **kwargs)", 6),
+        ("def up(*args, **kwargs): return nn.ConvTranspose1d(*args, dilation=1, **kwargs)", 6),
+    ],
+)
+def test_a_layer_is_named_where_its_arguments_are_written(helper, row):
+    assert rows(rule, PASSED_ON.format(helper=helper, size=4)) == []
+    assert rows(rule, PASSED_ON.format(helper=helper, size=3)) == [row]
