@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from aelint.rule import Site
+from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
-from aelint.semantics.values import Instance, Sym
+from aelint.semantics.values import Instance, Object, Sym
 
-__all__ = ["built_at"]
+__all__ = ["built_at", "written_at"]
 
 
 def built_at(program: Program, node: Sym) -> Site | None:
@@ -16,6 +17,17 @@ def built_at(program: Program, node: Sym) -> Site | None:
     block = call.context.stack[-1].receiver if call is not None and call.context.stack else None
     if not isinstance(block, Instance) or block.site is None:
         return None
-    alike = (one.site for one in program.machine.instances if isinstance(one, Instance) and one.cls is block.cls)
-    places = {id(site.node) for site in alike if site is not None}
-    return block.site if len(places) > 1 else None
+    return block.site if any(_has_others(one, block) for one in program.networks if one is not block) else None
+
+
+def _has_others(network: Instance, block: Instance) -> bool:
+    """Whether a network has the block and, from another place, one of its class: a model that is built twice is no block."""
+    parts = [one for _, one in submodules(network) if isinstance(one, Instance) and one.cls is block.cls]
+    places = {id(one.site.node) for one in parts if one.site is not None}
+    return any(one is block for one in parts) and len(places) > 1
+
+
+def written_at(program: Program, node: Sym) -> Site | None:
+    """Where a program chose what computes a node: where its block was built, its layer, or the call itself."""
+    own = node.layer.site if isinstance(node.layer, Object) else None
+    return built_at(program, node) or own or node.site

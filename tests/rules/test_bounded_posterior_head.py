@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aelint.rules.latent import bounded_posterior_head as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 MODEL = """
 import torch
@@ -204,3 +204,19 @@ def test_silent_on_a_block_that_is_told_to_end_without_activation():
 @pytest.mark.parametrize("given", ["", ", F.relu", ", activation=torch.sigmoid"])
 def test_the_activation_of_a_block_is_chosen_where_it_is_built(given):
     assert rows(rule, BLOCKS.format(given=given)) == [21]
+
+
+@pytest.mark.parametrize(
+    "parts", ["h.chunk(2, dim=1)", "h.split(4, 1)", "(h[:, :4], h[:, 4:])", "h.view(-1, 2, 4).unbind(1)"]
+)
+def test_one_layer_that_makes_both(parts: str) -> None:
+    head = "self.both(F.relu(h))"
+    source = MODEL.format(heads=f"self.halves({head})", std=LOGSTD[0], kl=LOGSTD[1])
+    source = source.replace("self.body =", "self.both = nn.Linear(16, 8)\n        self.body =")
+    source = source.replace(
+        "    def forward", f"    def halves(self, h):\n        return {parts}\n\n    def forward", 1
+    )
+    assert rows(rule, source) == []
+    found = run(rule, source.replace(head, "F.relu(self.both(h))"))
+    assert [f.site.row for f in found] == [18]
+    assert "mean and the log standard deviation" in found[0].message

@@ -70,7 +70,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics.algebra import Algebra, algebra_of
 from aelint.semantics.builders import built_at
 from aelint.semantics.formulas import Leaf
-from aelint.semantics.lineage import RESHAPES, ancestors, depends_on
+from aelint.semantics.lineage import RESHAPES, ancestors, depends_on, source
 from aelint.semantics.objectives import objectives
 from aelint.semantics.posteriors import Posterior, feeds_layer, is_noise, posteriors
 from aelint.semantics.program import Program
@@ -95,6 +95,8 @@ _ON_MEAN = {
     "softmax": "a distribution over the units",
 }
 _ON_LOG_VARIANCE = {k: v for k, v in _ON_MEAN.items() if k != "tanh"}
+_SAME_VALUES = RESHAPES | {"item", "getitem", "chunk", "split", "tensor_split", "unbind", "narrow"}
+"""What hands on values as they are, or some of them: one layer may make mean and log-variance side by side."""
 _LAYERS = frozenset({"linear", "conv1d", "conv2d", "conv3d", "batch_norm", "item", "getitem"})
 
 
@@ -130,12 +132,18 @@ def _heads(program: Program, algebra: Algebra, one: Posterior) -> Iterator[Findi
     assert one.law is not None
     mean = _activation(algebra, one.mean, _ON_MEAN)
     scale = _activation(algebra, one.law.head, _ON_LOG_VARIANCE)
-    for activation, role, ranges in ((mean, "mean", _ON_MEAN), (scale, one.law.kind, _ON_LOG_VARIANCE)):
+    name = {"logvar": "log-variance", "logstd": "log standard deviation"}.get(one.law.kind, one.law.kind)
+    # One layer may make both, side by side.
+    shared = ((mean, f"the mean and the {name} of this posterior end in", "they are"),)
+    apart = (
+        (mean, "the mean of this posterior ends in", "it is"),
+        (scale, f"the {name} of this posterior ends in", "it is"),
+    )
+    for activation, subject, they_are in shared if mean is scale else apart:
         if activation is None or activation.site is None:
             continue
-        words = {"logvar": "log-variance", "logstd": "log standard deviation"}.get(role, role)
         message = (
-            f"the {words} of this posterior ends in {activation.op}, so it is {ranges[activation.op]}; "
+            f"{subject} {activation.op}, so {they_are} {_ON_MEAN[activation.op]}; "
             "a linear head can express every posterior"
         )
         built = built_at(program, activation)
@@ -156,8 +164,8 @@ def _activation(algebra: Algebra, head: Value, ranges: dict[str, str]) -> Sym | 
         match list(product):
             case [(Leaf(key=Sym() as leaf), 1.0)] if leaf is not value:
                 value = leaf
-            case _ if value.op in RESHAPES:
-                value = value.attrs.get("input")
+            case _ if value.op in _SAME_VALUES:
+                value = source(value)
             case _:
                 return None
     return None
