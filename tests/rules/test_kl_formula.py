@@ -273,3 +273,55 @@ def test_silent_on_codes_of_one_of_two_models_that_are_taken_by_the_same_index()
     """
     assert rows(rule, source) == []
     assert rows(rule, source.replace(" - logvar[i].exp()", "")) == [9]
+
+
+BETWEEN = "import torch\n\n\ndef kl_loss(m1, a, m2, b):\n    {body}\n"
+
+RIGHT_BETWEEN = {
+    "log-variances": "return 0.5 * torch.sum(b - a + (a.exp() + (m1 - m2) ** 2) / b.exp() - 1)",
+    "of a ratio": "r = a - b\n    return 0.5 * (r.exp() + (m1 - m2) ** 2 / b.exp() - 1.0 - r).sum(-1).mean()",
+    "standard deviations": "return (torch.log(b) - torch.log(a) + (a ** 2 + (m1 - m2) ** 2) / (2 * b ** 2) - 0.5).sum()",
+    "log standard deviations": "return torch.sum(b - a + (torch.exp(2 * a) + (m1 - m2).pow(2)) / (2 * torch.exp(2 * b)) - 0.5)",
+    "inverse": "return -0.5 * torch.sum(1 + a - b - (m1 - m2).pow(2) * torch.exp(-b) - torch.exp(a - b))",
+    "symmetric": "p, q, d = a.exp(), b.exp(), (m1 - m2) ** 2\n    return 0.25 * (p / q + q / p + d / p + d / q - 2).sum()",
+    "unweighed distance next to it": "return (m1 - m2).pow(2).mean() + 0.5 * (b - a + torch.exp(a - b) - 1).sum(1).mean()",
+    "cross-entropy": "return 0.5 * (b + (a.exp() + (m1 - m2) ** 2) / b.exp()).sum()",
+}
+
+
+@pytest.mark.parametrize("body", RIGHT_BETWEEN.values(), ids=RIGHT_BETWEEN.keys())
+def test_right_formula_between_two_laws(body):
+    assert not rows(rule, BETWEEN.format(body=body))
+
+
+WRONG_BETWEEN = {
+    "parenthesis": (
+        "return 0.5 * torch.sum((torch.exp(a - b) + (m1 - m2) ** 2) / b.exp() - 1 - (a - b))",
+        "first law is to",
+    ),
+    "logarithms exchanged": (
+        "return 0.5 * (a - b + (a.exp() + (m1 - m2) ** 2) / b.exp() - 1).sum(1).mean()",
+        "logarithm",
+    ),
+    "distance over the own variance": (
+        "return -0.5 * torch.sum(1 + a - b - (m1 - m2).pow(2) * torch.exp(-a) - torch.exp(a - b))",
+        "squared distance",
+    ),
+    "distance as it is": ("return 0.5 * torch.sum(b - a + a.exp() / b.exp() + (m1 - m2) ** 2 - 1)", "squared distance"),
+    "ratio upside down": (
+        "return 0.5 * torch.sum(b - a + b.exp() / a.exp() + (m1 - m2) ** 2 / b.exp() - 1)",
+        "first law is to",
+    ),
+    "standard deviations not squared": (
+        "return (torch.log(b) - torch.log(a) + (a + (m1 - m2) ** 2) / (2 * b ** 2) - 0.5).sum()",
+        "first law is to",
+    ),
+    "constant added": ("return 0.5 * torch.sum(b - a + (a.exp() + (m1 - m2) ** 2) / b.exp() + 1)", "constant"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), WRONG_BETWEEN.values(), ids=WRONG_BETWEEN.keys())
+def test_wrong_formula_between_two_laws(body, said):
+    found = run(rule, BETWEEN.format(body=body))
+    assert [f.site.row for f in found] == [5]
+    assert said in found[0].message

@@ -5,6 +5,8 @@
 Writes the loss out as a sum and compares every Gaussian and categorical KL in it with the formula: a
 missing or doubled factor, a wrong sign, a missing term, `logvar ** 2` for `logvar.exp()`, a closing
 parenthesis that leaves one term out of the sum, a constant outside of the sum, a prior without logarithm.
+So too between two learned Gaussians: a ratio upside down or divided twice, logarithms exchanged, a distance
+of the means over the wrong variance.
 
 ## Why is this bad?
 
@@ -53,8 +55,9 @@ from aelint.semantics import Program
 from aelint.semantics.closed_forms import CategoricalTerm, GaussianTerm, categorical_terms, gaussian_terms
 from aelint.semantics.defects import Defect, defect_of, written_out
 from aelint.semantics.lineage import through_reshapes
-from aelint.semantics.objectives import objectives
+from aelint.semantics.objectives import Objective, objectives
 from aelint.semantics.posteriors import posteriors
+from aelint.semantics.two_laws import two_laws
 from aelint.semantics.wording import place
 
 RULE = Rule(
@@ -70,7 +73,12 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each KL term that agrees with the formula in all terms but one."""
     for objective in objectives(program):
         terms = list(gaussian_terms(objective))
-        found = (*_gaussians(terms), *_exchanged(program, terms), *_categoricals(categorical_terms(objective)))
+        found = (
+            *_gaussians(terms),
+            *_exchanged(program, terms),
+            *_between_two(objective),
+            *_categoricals(categorical_terms(objective)),
+        )
         for site, message in found:
             yield Finding(site, message)
 
@@ -80,6 +88,19 @@ def _gaussians(terms: list[GaussianTerm]) -> Iterator[tuple[Site, str]]:
         defect, top = defect_of(term), term.top
         if defect is not None and top is not None and top.site is not None:
             yield top.site, _message(term, defect)
+
+
+def _between_two(objective: Objective) -> Iterator[tuple[Site, str]]:
+    for term in two_laws(objective):
+        top, defect = term.top, term.defect
+        if defect and top is not None and top.site is not None:
+            yield (
+                top.site,
+                (
+                    f"this is not the KL divergence between two Gaussians that its other terms make up: {defect}. Per dimension it is "
+                    "0.5 * (log variance_2 - log variance_1 + (variance_1 + (mean_1 - mean_2)^2) / variance_2 - 1)"
+                ),
+            )
 
 
 def _exchanged(program: Program, terms: list[GaussianTerm]) -> Iterator[tuple[Site, str]]:
