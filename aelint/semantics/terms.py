@@ -15,7 +15,7 @@ from aelint.semantics.objectives import Objective
 from aelint.semantics.summands import Reduction, Summand
 from aelint.semantics.values import Sym
 
-__all__ = ["Term", "divergences", "is_reconstruction_name", "reconstructions"]
+__all__ = ["Term", "divergences", "is_divergence_name", "is_reconstruction_name", "reconstructions"]
 
 _KL_NAME = re.compile(r"(^|_)d?kl(d|l|s)?(\d|_|$)|kl_?(d|div|loss|term)|kullback|kldiv", re.IGNORECASE)
 _RECONSTRUCTION_NAME = re.compile(r"recon|(^|_)rec(_|$)|rec_?loss|(^|_)(bce|mse|nll|l1|l2)(_|$)", re.IGNORECASE)
@@ -167,7 +167,12 @@ def _is_kl_name(leaf: Sym) -> bool:
     if leaf.op == "kl_div":
         # Between two sets of outputs: distillation, preference learning.
         return False
-    return _KL_NAME.search(leaf.name) is not None and _WEIGHT_NAME.search(leaf.name) is None
+    return is_divergence_name(leaf.name)
+
+
+def is_divergence_name(name: str) -> bool:
+    """Whether a name is one of a KL divergence, and not of its weight."""
+    return _KL_NAME.search(name) is not None and _WEIGHT_NAME.search(name) is None
 
 
 def is_reconstruction_name(leaf: Sym) -> bool:

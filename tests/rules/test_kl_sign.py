@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.objective import kl_sign as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 HEAD = "import torch\nimport torch.nn.functional as F\n\n\ndef loss(recon, x, mu, logvar, beta):\n"
 
@@ -66,3 +66,56 @@ def test_loss_and_divergence_in_two_functions_of_two_files():
         "losses.py": "import torch\ndef kl(m, v):\n    return 0.5 * torch.sum(1 + v - m ** 2 - v.exp())\n",
     }
     assert rows(rule, files) == [3]
+
+
+REPORTED = """
+import torch
+import torch.nn.functional as F
+
+
+def losses(recon, x, mu, logvar, logger=None):
+    mse = F.mse_loss(recon, x)
+    kl = {sign}0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp(), dim=1).mean()
+    loss = mse + kl
+    {report}
+    return loss
+"""
+
+
+@pytest.mark.parametrize(
+    ("sign", "report"),
+    [
+        pytest.param("-", "return {'loss': loss, 'KLD': kl.detach()}", id="as-it-is"),
+        pytest.param("-", "return {'mse': mse, 'kl': -kl}", id="not-for-reading"),
+        pytest.param("-", "return {'loss': loss, 'neg_kl': -kl.item()}", id="named-so"),
+        pytest.param("-", "return {'loss': loss, 'elbo': -loss.item()}", id="another-value"),
+        pytest.param("-", "logger.log('kl_weight', -kl)", id="a-weight"),
+        pytest.param("-", "logger.log('kl', kl)", id="logged"),
+    ],
+)
+def test_silent_on_reports(sign, report):
+    assert rows(rule, REPORTED.format(sign=sign, report=report)) == []
+
+
+def test_silent_where_a_negative_formula_is_turned_round_to_be_reported():
+    source = REPORTED.format(sign="", report="return {'loss': loss, 'KLD': -kl.detach()}").replace(
+        "mse + kl", "mse - kl"
+    )
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "return {'loss': loss, 'KLD': -kl.detach()}",
+        "return {'loss': loss, 'KLD': -kl}",
+        "return {'loss': loss}, {'kl_loss': -1 * kl.item()}",
+        "logger.log('train/kl', -kl)",
+        "logger.log_dict({'kl': -kl})",
+        "shown = {}; shown['kl'] = (-kl).item()",
+        "logger.add_scalar('loss/kl', -kl.item(), 3)",
+    ],
+)
+def test_a_positive_divergence_that_is_reported_negated(report):
+    found = run(rule, REPORTED.format(sign="-", report=report))
+    assert {f.site.row for f in found} == {10}

@@ -141,3 +141,64 @@ def test_targets_normalised_by_channels(enlarged):
     assert rows(rule, unit) == []
     made = "(torch.from_numpy(pictures.copy()).float() / 255 - mean) / std"
     assert rows(rule, NORMALISED.format(enlarged=enlarged, made=made)) == [11]
+
+
+WRITTEN_OUT = """
+class Layer(nn.Module):
+    def __init__(self, inputs, outputs, activation=lambda x: x):
+        super().__init__()
+        self.W, self.b = nn.Parameter(torch.randn(inputs, outputs)), nn.Parameter(torch.zeros(outputs))
+        self.activation = activation
+
+    def forward(self, x):
+        return self.activation(x @ self.W + self.b)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = Layer(4, 3, F.relu)
+        self.last = {last}
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+net = Net()
+for x in torch.rand(9, 8, 4):
+    y = net(x)
+    loss = {loss}
+    loss.backward()
+"""
+BERNOULLI = "-(x * torch.log({y} + 1e-8) + (1 - x) * torch.log(1 - {y} + 1e-8)).sum(1).mean()"
+
+
+@pytest.mark.parametrize(
+    ("last", "loss"),
+    [
+        pytest.param("Layer(3, 4, torch.sigmoid)", BERNOULLI.format(y="y"), id="sigmoid"),
+        pytest.param(
+            "Layer(3, 4, torch.tanh)", BERNOULLI.format(y="(y * 0.5 + 0.5)"), id="moved-into-the-unit-interval"
+        ),
+        pytest.param("Layer(3, 4, torch.tanh)", BERNOULLI.format(y="y.clamp(1e-6, 1 - 1e-6)"), id="clamped"),
+        pytest.param("Layer(3, 4, torch.tanh)", "-torch.log(1 - y).mean()", id="never-negative"),
+        pytest.param("Layer(3, 4, F.elu)", "torch.log(y + 1 + 1e-6).mean()", id="an-activation-above-minus-one"),
+        pytest.param("nn.Linear(3, 4)", "torch.log(y + 1e-8).mean()", id="a-layer-whose-weights-may-be-positive"),
+        pytest.param(
+            "Layer(3, 4, torch.tanh)", "torch.where(y > 0, torch.log(y), torch.zeros_like(y)).mean()", id="where"
+        ),
+    ],
+)
+def test_logarithms_of_what_may_be_a_probability(last, loss):
+    assert rows(rule, HEAD + WRITTEN_OUT.format(last=last, loss=loss)) == []
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "row"),
+    [
+        pytest.param("Layer(3, 4, torch.tanh)", BERNOULLI.format(y="y"), 18, id="handed-to-a-layer"),
+        pytest.param("nn.Sequential(nn.Linear(3, 4), nn.Tanh())", "-(x * (y + 1e-9).log()).sum()", 18, id="sequential"),
+        pytest.param("Layer(3, 4, F.relu)", BERNOULLI.format(y="y"), 18, id="too-large"),
+        pytest.param("nn.Linear(3, 4)", BERNOULLI.format(y="y"), 26, id="no-activation"),
+    ],
+)
+def test_logarithms_of_what_is_no_probability(last, loss, row):
+    assert set(rows(rule, HEAD + WRITTEN_OUT.format(last=last, loss=loss))) == {row}

@@ -1,9 +1,10 @@
-"""The KL divergence and the reconstruction loss enter one sum with opposite signs.
+"""The KL divergence and the reconstruction loss enter one sum with opposite signs, or the KL is reported negated.
 
 ## What it does
 
 Reports a loss in which a KL divergence, recognised by its closed form or as `kl_divergence(...)`, has the
-opposite sign of the reconstruction loss beside it.
+opposite sign of the reconstruction loss beside it; and a KL that is negated where it is logged or returned for
+reading under the name of a KL, although its formula is positive already.
 
 ## Why is this bad?
 
@@ -47,20 +48,23 @@ Both terms must be in sight, and both in the same sum. Terms that are known by t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.objectives import objectives
+from aelint.semantics.objectives import Objective, objectives
+from aelint.semantics.reports import reports_turned_round
 from aelint.semantics.summands import summands
-from aelint.semantics.terms import Term, divergences, reconstructions
+from aelint.semantics.terms import Term, divergences, is_divergence_name, reconstructions
 from aelint.semantics.values import Sym
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL304",
     name="kl-sign",
-    summary="the KL divergence and the reconstruction loss have opposite signs",
+    summary="the KL divergence has the opposite sign of the reconstruction loss, or is reported negated",
     severity=Severity.ERROR,
     triggers=(("exp", "log", "kl_div"), ("loss", "cross_entropy", "mse", "pow", "**", "square", "backward")),
 )
@@ -79,6 +83,28 @@ def check(program: Program) -> Iterator[Finding]:
             finding = _finding(kl, losses[0])
             if finding is not None:
                 yield finding
+    yield from _negated_reports(program)
+
+
+def _negated_reports(program: Program) -> Iterator[Finding]:
+    found = {id(r.turned.site.node): r for r in reports_turned_round(program) if r.turned.site is not None}
+    for report in found.values():
+        name, site = report.name.rpartition("/")[2], report.turned.site
+        if site is None or not is_divergence_name(name) or _NEGATED.search(name):
+            continue
+        whole = Objective(report.value, called=False)
+        terms = list(divergences(whole))
+        if len(terms) != 1 or terms[0].by_name or terms[0].factor <= 0 or len(terms[0].summands) < len(whole.summands):
+            continue
+        formula = terms[0].top.site if terms[0].top is not None else None
+        message = (
+            f"what is shown as {report.name!r} is a KL divergence with its sign turned round, so it is never positive: the "
+            f"formula ({place(formula, site)}) is positive as it stands. Report it as it is"
+        )
+        yield Finding(site, message, severity=Severity.WARNING)
+
+
+_NEGATED = re.compile("neg|minus|-", re.IGNORECASE)
 
 
 def _is_unknown(term: Term) -> bool:

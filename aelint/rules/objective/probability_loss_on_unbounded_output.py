@@ -3,8 +3,9 @@
 ## What it does
 
 Reports `binary_cross_entropy` and `BCELoss` whose input is the output of a linear or convolution layer, or of
-an activation that leaves [0, 1], on every path; and binary cross-entropy, with or without logits, whose target is data
-beyond [0, 1], such as normalised images.
+an activation that leaves [0, 1], on every path; binary cross-entropy, with or without logits, whose target is data
+beyond [0, 1], such as normalised images; and likelihoods that are written out with `log(y)` and `log(1 - y)` of such an
+output.
 
 ## Why is this bad?
 
@@ -57,8 +58,10 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.attained import attained_range
+from aelint.semantics.builders import written_at
 from aelint.semantics.comparisons import is_data
 from aelint.semantics.lineage import ancestors, origins
+from aelint.semantics.logarithms import AFFINE, undefined_logarithms
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
 from aelint.semantics.wording import place
@@ -68,15 +71,9 @@ RULE = Rule(
     name="probability-loss-on-unbounded-output",
     summary="a loss on probabilities or their logarithms receives an output that is neither",
     severity=Severity.ERROR,
-    triggers=(("binary_cross_entropy", "bceloss", "nll", "kl_div", "kldiv"),),
+    triggers=(("binary_cross_entropy", "bceloss", "nll", "kl_div", "kldiv", "log("),),
 )
 
-_AFFINE = frozenset(
-    {
-        "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-        "batch_norm", "layer_norm", "group_norm", "instance_norm",
-    }
-)  # fmt: skip
 _ACTIVATIONS = frozenset(
     {"relu", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu", "log_softmax", "prelu"}
 )
@@ -94,6 +91,7 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _inputs(program)
     yield from _targets(program)
     yield from _logarithms(program)
+    yield from _written_out(program)
 
 
 def _inputs(program: Program) -> Iterator[Finding]:
@@ -133,13 +131,26 @@ def _logarithms(program: Program) -> Iterator[Finding]:
             yield Finding(call.site, _of_logarithms(call, wrong), notes)
 
 
+def _written_out(program: Program) -> Iterator[Finding]:
+    for one in undefined_logarithms(program):
+        output, taken = one.output, one.call.site
+        made = output.op in AFFINE
+        site = taken if made else written_at(program, output) or taken
+        message = (
+            f"`{'log(1 - y)' if one.complement else 'log(y)'}` ({place(taken, site)}) takes y for a probability, but it is "
+            f"{'the plain output of' if made else 'what comes out of'} {output.op}{_range(output)}: beyond [0, 1] the logarithm "
+            "is not a number. End the network in a sigmoid"
+        )
+        yield Finding(site, message, (Note(taken, "the logarithm"),))
+
+
 def _no_logarithm(call: Call) -> Sym | None:
     """What the first operand certainly is instead of log-probabilities: a layer's plain output, or probabilities."""
     given = origins(call.bound.get("input"))
     found = [o for o in given if isinstance(o, Sym)]
     if not found or len(found) < len(given):
         return None
-    if call.name == "nll_loss" and all(o.op in _AFFINE for o in found):
+    if call.name == "nll_loss" and all(o.op in AFFINE for o in found):
         return found[0]
     # Logarithms of probabilities are never positive: what is never negative is none.
     nonnegative = all(o.op in _PROBABILITIES or (o.op in _QUOTIENTS and o.range.low >= 0) for o in found)
@@ -147,7 +158,7 @@ def _no_logarithm(call: Call) -> Sym | None:
 
 
 def _of_logarithms(call: Call, wrong: Sym) -> str:
-    if wrong.op in _AFFINE:
+    if wrong.op in AFFINE:
         what, cure = f"the plain output of {wrong.op}", "apply `log_softmax` first, or use `cross_entropy`"
     else:
         what, cure = "probabilities themselves", "pass their logarithm"
@@ -165,7 +176,7 @@ def _unbounded(value: Value) -> Sym | None:
 
 
 def _leaves_unit(value: Sym) -> bool:
-    if value.op in _AFFINE:
+    if value.op in AFFINE:
         return True
     return value.op in _ACTIVATIONS and (value.range.low < -0.01 or value.range.high > 1.01)
 
