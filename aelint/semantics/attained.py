@@ -12,18 +12,16 @@ from collections.abc import Callable
 
 from aelint.semantics.intervals import Interval
 from aelint.semantics.joins import alternatives
-from aelint.semantics.lineage import RESHAPES
+from aelint.semantics.lineage import RESHAPES, through
+from aelint.semantics.numpy_draws import normal_draw, numpy_draw
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.scaling import part_of_split, scaled_range
-from aelint.semantics.values import ListValue, Sym, Value
+from aelint.semantics.values import External, ListValue, Sym, Value
 
-__all__ = ["attained_range"]
+__all__ = ["attained_range", "is_divided_by_255"]
 
 DRAWS = 160
 DEEPEST = 60
-NORMAL_REACH = 3.0
-"""Standard deviations that a draw from a normal law certainly reaches in a data set."""
-
 Values = dict[int, float | None]
 
 
@@ -59,20 +57,23 @@ def _compute(value: Sym, known: Values, draw: random.Random, depth: int) -> floa
     if value.op in _CARRIERS:
         carried = _carried(value, draw)
         return _within(value, draw) if isinstance(carried, ListValue) else _evaluate(carried, known, draw, depth + 1)
-    if value.op == "item" and (split := part_of_split(value)) is not None:
-        return _evaluate(split, known, draw, depth + 1)
+    if value.op == "item":
+        one = part_of_split(value) if "index" in value.attrs else value.attrs.get("input")
+        return _evaluate(one, known, draw, depth + 1) if one is not None else None
     if value.op == "phi":
         return _evaluate(draw.choice(alternatives(value)), known, draw, depth + 1)
     operation = _OPERATIONS.get(value.op)
     if operation is not None:
         operands = [_evaluate(v, known, draw, depth + 1) for v in _operands(value)]
         if len(operands) not in operation or None in operands:
-            return None
+            return _pixels(value, draw) if value.op in {"truediv", "mul"} else None
         return _safe(operation[len(operands)], [o for o in operands if o is not None])
     if value.op in _SCALED:
         return _between(value, known, draw, depth)
     if value.op == "call":
-        return _numpy_draw(value, known, draw, depth)
+        return _called(value, known, draw, depth)
+    if value.op == "setitem":
+        return _written(value, known, draw, depth)
     return None
 
 
@@ -85,7 +86,7 @@ def _safe(function: Callable[..., float], operands: list[float]) -> float | None
 
 def _operands(value: Sym) -> list[Value]:
     named = [value.attrs[n] for n in ("input", "other", "exponent") if n in value.attrs]
-    return named if len(named) > 1 or len(value.inputs) < 2 else list(value.inputs)
+    return named if len(named) >= min(len(value.inputs), 2) else list(value.inputs)
 
 
 def _carried(value: Sym, draw: random.Random) -> Value:
@@ -104,7 +105,7 @@ def _within(value: Sym, draw: random.Random) -> float | None:
 
 
 def _normal(_: Sym, draw: random.Random) -> float:
-    return max(-NORMAL_REACH, min(NORMAL_REACH, draw.gauss(0, 1.5)))
+    return normal_draw(draw)
 
 
 def _between(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
@@ -119,19 +120,68 @@ def _between(value: Sym, known: Values, draw: random.Random, depth: int) -> floa
     return value.range.low + (x - argument.range.low) / width * (value.range.high - value.range.low)
 
 
-def _numpy_draw(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+def _called(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
     """Draws of numpy's generators, and its casts."""
-    match value.attrs.get("method"), value.inputs:
-        case "integers" | "randint", (_, int() as low, int() as high, *_):
-            return float(draw.choice([low, high - 1]))
-        case "random", _:
-            return draw.choice([0.0, 1.0])
-        case "standard_normal", _:
-            return _normal(value, draw)
-        case "astype", (inner, *_):
-            return _evaluate(inner, known, draw, depth + 1)
+    if value.attrs.get("method") == "astype" and value.inputs:
+        return _evaluate(value.inputs[0], known, draw, depth + 1)
+    return numpy_draw(value, draw)
+
+
+def _written(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    """An array that was made empty and written into: what it was filled with, or what was written."""
+    if not _was_empty(value, depth):
+        return None  # `x[x < 0] = 0` takes values away
+    parts = [_evaluate(one, known, draw, depth + 1) for one in value.inputs[:2]]
+    return None if None in parts else draw.choice(parts)
+
+
+def _was_empty(value: Value, depth: int) -> bool:
+    if not isinstance(value, Sym) or depth > DEEPEST:
+        return False
+    match value.op:
+        case "setitem":
+            return _was_empty(value.inputs[0], depth + 1)
+        case "phi":
+            return all(_was_empty(one, depth + 1) for one in alternatives(value))
         case _:
-            return None
+            return value.op == "zeros"
+
+
+def _pixels(value: Sym, draw: random.Random) -> float | None:
+    """A pixel brought to [0, 1]: where the data was read is not in sight, but nothing else is divided by this number."""
+    raw = through(value.attrs.get("input"), _CARRIERS) if is_divided_by_255(value) else None
+    while isinstance(raw, Sym) and raw.op == "call" and raw.attrs.get("method") == "astype":
+        raw = through(raw.inputs[0], _CARRIERS)
+    return draw.choice([0.0, draw.random(), 1.0]) if _is_raw(raw) else None
+
+
+def is_divided_by_255(value: Sym) -> bool:
+    """Whether bytes are brought to [0, 1]."""
+    number = to_number(value.attrs.get("other"))
+    match value.op:
+        case "truediv":
+            return number == LARGEST_BYTE
+        case "mul":
+            return number is not None and math.isclose(number, 1 / LARGEST_BYTE)
+        case _:
+            return False
+
+
+LARGEST_BYTE = 255
+
+
+def _is_raw(value: Value) -> bool:
+    """Whether a value comes from outside as it is: given, or read by a function that is named for reading."""
+    match value:
+        case Sym(op="param" | "element" | "batch"):
+            return True
+        case Sym(op="call", attrs={"callee": External(name=name)}):
+            return name.rpartition(".")[2] in _READERS
+        case _:
+            return False
+
+
+_READERS = frozenset({"array", "asarray", "load", "imread", "open", "read_image", "decode_image", "fetch_openml"})
 
 
 _SOURCES: dict[str, Callable[[Sym, random.Random], float | None]] = {
@@ -142,6 +192,7 @@ _SOURCES: dict[str, Callable[[Sym, random.Random], float | None]] = {
     "picture": _within,
     "zeros": _within,
     "ones": _within,
+    "uniform": _within,
     "randn": _normal,
 }
 _CARRIERS = RESHAPES | {
@@ -176,6 +227,8 @@ _OPERATIONS: dict[str, dict[int, Callable[..., float]]] = {
     "sqrt": {1: math.sqrt},
     "square": {1: lambda a: a * a},
     "tanh": {1: math.tanh},
+    "int": {1: math.trunc},
+    "float": {1: float},
     "sigmoid": {1: lambda a: 1 / (1 + math.exp(-a))},
     "relu": {1: lambda a: max(a, 0.0)},
     "gt": {2: lambda a, b: a > b},

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from aelint.rule import Site
+from aelint.semantics.choices import chosen_at
 from aelint.semantics.modules import submodules
 from aelint.semantics.program import Program
 from aelint.semantics.values import Instance, Object, Sym
 
-__all__ = ["built_at", "written_at"]
+__all__ = ["built_at", "decided_at"]
 
 
 def built_at(program: Program, node: Sym) -> Site | None:
@@ -27,7 +28,9 @@ def _has_others(network: Instance, block: Instance) -> bool:
     return any(one is block for one in parts) and len(places) > 1
 
 
-def written_at(program: Program, node: Sym) -> Site | None:
-    """Where a program chose what computes a node: where its block was built, its layer, or the call itself."""
-    own = node.layer.site if isinstance(node.layer, Object) else None
-    return built_at(program, node) or own or node.site
+def decided_at(program: Program, node: Sym) -> Site | None:
+    """Where a program decided what computes a node: by an argument, where its block or layer was built, or at the call."""
+    layer = node.layer if isinstance(node.layer, Object) else None
+    if layer is None:
+        return built_at(program, node) or node.site
+    return chosen_at(program, layer) or built_at(program, node) or layer.site or node.site

@@ -50,7 +50,7 @@ def construct(
 ) -> Object:
     """An instance of an external class, recorded as a call."""
     record = frame.called(node, name, callee, args, kwargs)
-    made = Object(name, args, kwargs, site=_chosen_at(frame, node))
+    made = Object(name, args, kwargs, site=_arguments_at(frame, node))
     spec = REGISTRY.layers.get(name)
     if spec is not None:
         made.bound = bind_parameters(spec.init, "", args, kwargs)
@@ -63,7 +63,7 @@ def construct(
     return made
 
 
-def _chosen_at(frame: Frame, node: ast.AST) -> Site:
+def _arguments_at(frame: Frame, node: ast.AST) -> Site:
     """Where the arguments are written: a function that only passes its own on, `Conv2d(*args, **kwargs)`, chose none."""
     site = frame.site(node)
     for activation in reversed(frame.machine.context.stack):

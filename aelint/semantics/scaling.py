@@ -50,14 +50,18 @@ def part_of_split(value: Sym) -> Value:
 
 
 def _is_standardised(centred: Sym, deviation: Value) -> bool:
-    data, mean = centred.attrs.get("input"), centred.attrs.get("other")
-    averaged = through_reshapes(mean)
-    if not isinstance(averaged, Sym) or averaged.op != "mean" or averaged.attrs.get("input") is not data:
+    data = through_reshapes(centred.attrs.get("input"))
+    averaged = through_reshapes(centred.attrs.get("other"))
+    if not isinstance(averaged, Sym) or averaged.op != "mean" or not _is_of(averaged, data):
         return False
     spread = _unguarded(deviation)
     if isinstance(spread, Sym) and spread.op == "sqrt":
         spread = _unguarded(spread.attrs.get("input"))
-    return isinstance(spread, Sym) and spread.op in {"std", "var"} and spread.attrs.get("input") is data
+    return isinstance(spread, Sym) and spread.op in {"std", "var"} and _is_of(spread, data)
+
+
+def _is_of(statistic: Sym, data: Value) -> bool:
+    return through_reshapes(statistic.attrs.get("input")) is data
 
 
 def _unguarded(value: Value) -> Value:

@@ -245,3 +245,122 @@ def test_at_the_choice_of_the_activation(made, default, model, row):
 def test_silent_where_another_activation_is_chosen():
     assert rows(rule, CHOSEN.format(made="activation(last)", default="none", model="Detector(12)")) == []
     assert rows(rule, CHOSEN.format(made="activation(last)", default="relu", model="Detector(12, 'none')")) == []
+
+
+READ = """
+import numpy as np
+import torch
+import torch.nn as nn
+from PIL import Image
+
+{data}
+
+class Coder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(16, 3), nn.Linear(3, 16)
+
+    def forward(self, x):
+        return {activation}(self.decoder(self.encoder(x)))
+
+net = Coder()
+for epoch in range(3):
+    x = torch.as_tensor(images.reshape(-1, 16))
+    nn.functional.mse_loss(net(x), x).backward()
+"""
+DRAWN = """
+images = torch.zeros(50, 4, 4, dtype=torch.uint8)
+for i in range(50):
+    images[i, i % 3, 1:] = {level}
+"""
+
+
+@pytest.mark.parametrize(
+    ("activation", "data"),
+    [
+        pytest.param("torch.sigmoid", DRAWN.format(level="255") + "images = images.float() / 255", id="drawn"),
+        pytest.param("torch.relu", DRAWN.format(level="int(torch.randint(60, 256, (1,)))"), id="bytes-into-relu"),
+        pytest.param(
+            "torch.tanh", DRAWN.format(level="read(i)") + "images = images / 255", id="drawn-with-the-unknown"
+        ),
+        pytest.param("torch.tanh", "images = torch.rand(9, 4, 4)", id="features-that-are-no-pictures"),
+        pytest.param("torch.tanh", "images = np.array(Image.open('a.png')) / 127.5 - 1", id="read-and-centred"),
+        pytest.param("torch.tanh", "images = (np.array(Image.open('a.png')) - mean) / 255", id="shifted-before"),
+        pytest.param(
+            "torch.sigmoid", "images = torch.randn(9, 16)\nimages[images < 0] = 0\nimages[images > 1] = 1", id="cut-off"
+        ),
+        pytest.param("torch.sigmoid", "images = np.random.uniform(high=2, size=(9, 16)) / 2", id="law-by-keywords"),
+        pytest.param("torch.relu", "images = np.load('a.npy')\nimages = images / np.std(images)", id="only-scaled"),
+    ],
+)
+def test_data_that_is_read_or_written_piece_by_piece_within_reach(activation, data):
+    assert rows(rule, READ.format(activation=activation, data=data)) == []
+
+
+@pytest.mark.parametrize(
+    ("activation", "data"),
+    [
+        ("torch.tanh", DRAWN.format(level="int(torch.randint(60, 256, (1,)))") + "images = images.flatten(1) / 255"),
+        ("torch.tanh", "images = np.load('images.npy').astype(np.float32) / 255"),
+        ("torch.tanh", "images = torch.from_numpy(np.array(Image.open('a.png'))).float().div(255)"),
+        ("torch.sigmoid", "images = (np.array(Image.open('a.png')) / 255.0 - 0.5) / 0.5"),
+        ("torch.sigmoid", "images = np.random.normal(0, 1, (9, 16))"),
+        ("torch.sigmoid", DRAWN.format(level="np.random.randint(100, 256)")),
+        ("torch.relu", "t = np.load('a.npy')\nimages = (t - np.mean(t.flatten())) / np.std(t.reshape(-1))"),
+    ],
+)
+def test_data_that_is_read_or_written_piece_by_piece_beyond_reach(activation, data):
+    found = rows(rule, READ.format(activation=activation, data=data))
+    assert len(found) == 1
+    assert found == [
+        READ.format(activation=activation, data=data)
+        .split("\n")
+        .index(f"        return {activation}(self.decoder(self.encoder(x)))")
+        + 1
+    ]
+
+
+BLOCKS = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Layer(nn.Module):
+    def __init__(self, inputs, outputs, activation=None):
+        super().__init__()
+        self.linear, self.activation = nn.Linear(inputs, outputs), activation
+
+    def forward(self, x):
+        h = self.linear(x)
+        return h if self.activation is None else self.activation(h)
+
+class Coder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = Layer(16, 3)
+        self.decoder = Layer(3, 16, {activation})
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+net, best = Coder(), None
+best = Coder()
+for epoch in range(3):
+    x = torch.rand(8, 16) * 2 - 1
+    F.mse_loss(net(x), x).backward()
+"""
+
+
+@pytest.mark.parametrize("activation", ["torch.sigmoid", "F.relu", "nn.Sigmoid()"])
+def test_an_activation_that_a_block_is_given_is_reported_where_the_block_is_built(activation):
+    assert rows(rule, BLOCKS.format(activation="torch.tanh")) == []
+    assert rows(rule, BLOCKS.format(activation=activation)) == [19]
+
+
+def test_a_model_that_is_built_twice_is_no_block():
+    inside = (
+        BLOCKS.format(activation="None")
+        .replace("self.decoder(self", "torch.sigmoid(self.decoder(self")
+        .replace("(x))", "(x)))")
+    )
+    assert rows(rule, inside) == [22]

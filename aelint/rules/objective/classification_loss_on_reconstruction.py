@@ -65,7 +65,21 @@ RULE = Rule(
 )
 
 _DISCRETE = frozenset(
-    {"one_hot", "softmax", "gt", "lt", "ge", "le", "eq", "argmax", "round", "bernoulli", "scatter", "randint"}
+    {
+        "one_hot",
+        "softmax",
+        "gt",
+        "lt",
+        "ge",
+        "le",
+        "eq",
+        "argmax",
+        "round",
+        "bernoulli",
+        "scatter",
+        "randint",
+        "setitem",
+    }
 )
 COLOURS = 4
 """With more channels than this they may be classes."""

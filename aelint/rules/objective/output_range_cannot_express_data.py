@@ -42,7 +42,8 @@ loss = F.mse_loss(model(x), x)
 ## Known limits
 
 The range of the data must follow from what is in sight: known transforms, arithmetic on known ranges, sines,
-standard normal noise. Data that is only called normalised is left alone.
+draws of torch and numpy, arrays that are filled piece by piece, pixels divided by 255. Data that is only called
+normalised is left alone.
 
 ## References
 
@@ -57,12 +58,12 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.attained import attained_range
-from aelint.semantics.choices import chosen_at
+from aelint.semantics.attained import attained_range, is_divided_by_255
+from aelint.semantics.builders import decided_at
 from aelint.semantics.comparisons import Comparison, comparisons, data_source
 from aelint.semantics.intervals import Interval
 from aelint.semantics.lineage import ancestors
-from aelint.semantics.values import Object, Sym
+from aelint.semantics.values import Sym
 from aelint.semantics.wording import place
 
 RULE = Rule(
@@ -110,7 +111,7 @@ def check(program: Program) -> Iterator[Finding]:
         mismatch = _mismatch(one) if one.kind in _KINDS else None
         if mismatch is None or _is_tried_on_noise(program, one):
             continue
-        site = _written(program, mismatch.activation) or one.site
+        site = decided_at(program, mismatch.activation) or one.site
         yield _finding(mismatch, site)
 
 
@@ -132,22 +133,15 @@ def _mismatch(one: Comparison) -> _Mismatch | None:
 
 
 def _is_image(one: Comparison) -> bool:
-    """Whether a convolution made the output, or the data was read as pictures."""
+    """Whether a convolution made the output, or the data was read as pictures or made from bytes."""
     sides = [*ancestors(one.first), *ancestors(one.second)]
-    return any(a.op in _PICTURES or a.op.startswith("conv") for a in sides)
+    return any(a.op in _PICTURES or a.op.startswith("conv") or is_divided_by_255(a) for a in sides)
 
 
 def _is_tried_on_noise(program: Program, one: Comparison) -> bool:
     """Whether noise stands in for the data and nothing is fitted to it, as where a loss is only tried out."""
     fits = any(call.method in {"backward", "manual_backward"} for call in program.calls)
     return not fits and one.target is not None and any(a.op in _NOISE for a in ancestors(one.target))
-
-
-def _written(program: Program, activation: Sym) -> Site | None:
-    layer = activation.layer
-    if not isinstance(layer, Object) or layer.site is None:
-        return activation.site
-    return chosen_at(program, layer) or layer.site
 
 
 def _finding(mismatch: _Mismatch, site: Site) -> Finding:

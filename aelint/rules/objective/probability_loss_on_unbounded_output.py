@@ -58,7 +58,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.attained import attained_range
-from aelint.semantics.builders import written_at
+from aelint.semantics.builders import decided_at
 from aelint.semantics.comparisons import is_data
 from aelint.semantics.lineage import ancestors, origins
 from aelint.semantics.logarithms import AFFINE, undefined_logarithms
@@ -135,7 +135,7 @@ def _written_out(program: Program) -> Iterator[Finding]:
     for one in undefined_logarithms(program):
         output, taken = one.output, one.call.site
         made = output.op in AFFINE
-        site = taken if made else written_at(program, output) or taken
+        site = taken if made else decided_at(program, output) or taken
         message = (
             f"`{'log(1 - y)' if one.complement else 'log(y)'}` ({place(taken, site)}) takes y for a probability, but it is "
             f"{'the plain output of' if made else 'what comes out of'} {output.op}{_range(output)}: beyond [0, 1] the logarithm "
