@@ -411,3 +411,54 @@ def test_silent_where_setting_a_property_switches_what_a_layer_gives():
 
 def test_fires_where_setting_a_property_leaves_what_a_layer_gives():
     assert rows(rule, SWITCH.format(value="True")) != []
+
+
+PASSED = (
+    HEAD
+    + """
+class Block(nn.Module):
+    def __init__(self, wide, out, inner=None):
+        super().__init__()
+        {first}
+        self.layer = nn.{layer}
+
+    def forward(self, x):
+        return self.layer(x)
+
+def build(kind, width, inner):
+    if kind == "plain":
+        return Block(width, width)
+    return Block(inner, width)
+
+net = nn.Sequential(*[build(kind, {width}, inner={inner}) for kind in {kinds}])
+"""
+)
+PARTS = {"first": "", "layer": "Linear(wide, out)", "width": "8", "inner": "None", "kinds": '("plain", "other")'}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"inner": "4"}, id="a number"),
+        pytest.param({"kinds": '("plain",)'}, id="the branch is not taken"),
+        pytest.param({"first": "wide = wide or out"}, id="replaced by a default"),
+        pytest.param({"layer": "LazyLinear(out) if wide is None else nn.Linear(wide, out)"}, id="asked for"),
+        pytest.param({"layer": "Linear(out, out, bias=wide)"}, id="no size"),
+        pytest.param({"layer": "Linear(out, inner or out)"}, id="left out and replaced"),
+    ],
+)
+def test_silent_where_no_layer_is_built_of_none(parts):
+    assert rows(rule, PASSED.format(**PARTS | parts)) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="by position"),
+        pytest.param({"layer": "Conv2d(kernel_size=1, out_channels=out, in_channels=wide)"}, id="by name"),
+        pytest.param({"layer": "GroupNorm(2, wide if out > 2 else out)"}, id="by a choice"),
+    ],
+)
+def test_a_layer_is_built_of_none(parts):
+    found = run(rule, PASSED.format(**PARTS | parts))
+    assert [(f.site.row, f.site.text) for f in found] == [(19, "None")]

@@ -3,7 +3,8 @@
 ## What it does
 
 Follows tensors through layers, functions and methods, and reports a layer whose `in_features`,
-`in_channels` or `num_features` differ from the size that arrives.
+`in_channels` or `num_features` differ from the size that arrives. Follows a `None` that a call passes, too, and reports it
+where a layer would be built with it for a size.
 
 ## Why is this bad?
 
@@ -60,6 +61,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.contradictions import Contradiction, contradictions, misuse, owner_of, source_of_size, unflattened
+from aelint.semantics.missing_sizes import MissingSize, missing_sizes
 from aelint.semantics.values import Instance, Object, Sym, Value
 from aelint.semantics.wording import layer_title, place, shape_text, size_text
 from aelint.syntax.walk import every
@@ -78,6 +80,18 @@ def check(program: Program) -> Iterator[Finding]:
     for found in contradictions(program, "features", "channels"):
         if not unflattened(found.conflict):
             yield _finding(program, found)
+    for missing in missing_sizes(program):
+        yield _missing(missing)
+
+
+def _missing(missing: MissingSize) -> Finding:
+    layer = missing.layer
+    kind = layer.name.rsplit(".", 1)[-1]
+    message = (
+        f"this `None` for `{missing.given}` arrives as the `{missing.size}` of a {kind} ({place(layer.site, missing.site)}), which is not "
+        "built without a number. Pass the number that belongs here"
+    )
+    return Finding(missing.site, message, (Note(layer.site, "the layer that needs it"),))
 
 
 def _finding(program: Program, found: Contradiction) -> Finding:
