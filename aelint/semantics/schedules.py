@@ -10,7 +10,7 @@ from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call, Loop
 from aelint.semantics.training import Action, Kind, actions, same_round, scheduled
-from aelint.semantics.values import DictValue, ListValue, Object, Sym, Value
+from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
 from aelint.syntax.walk import every
 
 __all__ = ["Decay", "decays_per_batch", "early_schedules", "is_over_batches", "unused_schedules"]
@@ -124,8 +124,14 @@ def unused_schedules(program: Program) -> Iterator[tuple[Object, Site | None]]:
             continue
         optimizer = scheduled(schedule)
         steps = [a for a in done if a.kind is Kind.STEP and a.of is optimizer and a.context.loops]
-        if steps:
+        if steps and not (_is_for_a_user(program, schedule) and all(len(a.context.loops) == 1 for a in steps)):
             yield schedule, _reading(program, schedule, steps)
+
+
+def _is_for_a_user(program: Program, schedule: Object) -> bool:
+    """Whether an object keeps it that nobody here builds: who runs its epochs one by one may advance the schedule between them."""
+    kept = (store.target for store in program.stores if store.value is schedule)
+    return any(isinstance(one, Instance) and one.symbolic for one in kept)
 
 
 def _replaced(program: Program, advanced: set[int]) -> set[int]:

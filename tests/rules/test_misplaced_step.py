@@ -679,3 +679,43 @@ def test_silent_on_a_schedule_of_a_trial_that_another_replaces():
 
 def test_fires_on_a_schedule_that_is_left_beside_another():
     assert rows(rule, TRIAL.format(second="slower")) == [14]
+
+
+MODEL_WITH_A_SCHEDULE = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.optimizer = torch.optim.Adam(self.parameters())
+        self.scheduler = torch.optim.lr_scheduler.ExponentialLR(self.optimizer, 0.99)
+
+    def fit(self, loader):
+        for _ in range({epochs}):
+            for x in loader:
+                self.optimizer.zero_grad()
+                nn.functional.mse_loss(self.layer(x), x).backward()
+                self.optimizer.step()
+"""
+
+
+def test_silent_on_a_schedule_that_whoever_runs_the_epochs_may_advance():
+    one = MODEL_WITH_A_SCHEDULE.replace(
+        "        for _ in range({epochs}):\n            for x", "        if True:\n            for x"
+    )
+    assert not rows(rule, one)
+
+
+def test_fires_on_a_schedule_of_a_model_that_runs_all_its_epochs():
+    assert rows(rule, MODEL_WITH_A_SCHEDULE.format(epochs=9)) == [10]
+
+
+def test_fires_on_a_schedule_of_a_model_whose_user_runs_the_epochs_and_leaves_it():
+    one = MODEL_WITH_A_SCHEDULE.replace(
+        "        for _ in range({epochs}):\n            for x", "        if True:\n            for x"
+    )
+    use = "\nmodel = Model()\nfor _ in range(9):\n    model.fit(torch.rand(4, 1, 2))\n    "
+    assert rows(rule, one + use + "print(model)\n") == [10]
+    assert not rows(rule, one + use + "model.scheduler.step()\n")
