@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.syntax.walk import every
 
-__all__ = ["WrongInverse", "wrong_inverses"]
+__all__ = ["HalfInverse", "WrongInverse", "half_inverses", "wrong_inverses"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,3 +59,57 @@ def _added_then_scaled(node: ast.BinOp) -> Iterator[tuple[ast.expr, ast.expr]]:
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 yield right, factor
                 yield left, factor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HalfInverse:
+    """A scaling that lacks the shift which the other direction has: `x * scale` beside `z / scale + shift`."""
+
+    site: Site
+    other: Site
+    scale: str
+    shift: str
+    decodes: bool
+    """Whether the direction without the shift is the one that divides."""
+
+
+def half_inverses(program: Program) -> Iterator[HalfInverse]:
+    """Latents that are scaled in one direction and scaled and shifted in the other, with settings of one object."""
+    nodes = every(ast.BinOp, program.tree)
+    divided = [(n.right, n) for n in nodes if isinstance(n.op, ast.Div) and _is_setting(n.right)]
+    scaled = [(f, n) for n in nodes if isinstance(n.op, ast.Mult) for f in (n.left, n.right) if _is_setting(f)]
+    added = [(t, n) for n in nodes if isinstance(n.op, ast.Add) for t in (n.left, n.right) if _is_setting(t)]
+    taken = [(n.right, n) for n in nodes if isinstance(n.op, ast.Sub) and _is_setting(n.right)]
+    one_way = {_key(t) for t, _ in added} ^ {_key(t) for t, _ in taken}
+    # A sum with anything else may shift by the same number under another name.
+    summed = [n for n in nodes if isinstance(n.op, (ast.Add, ast.Sub))]
+    alone = [
+        n for _, n in (*divided, *scaled) if not any(s in (n.left, n.right) or n in (s.left, s.right) for s in summed)
+    ]
+    told: set[ast.AST] = set()
+    for (scale, inner), whole, shift in (
+        *((one, n, t) for one in divided for t, n in added if one[1] in (n.left, n.right)),
+        *((one, one[1], t) for one in scaled for t, n in taken if n in (one[1].left, one[1].right)),
+    ):
+        decodes = isinstance(inner.op, ast.Mult)
+        back = [n for s, n in (divided if decodes else scaled) if n in alone and _key(s) == _key(scale)]
+        if back and back[0] not in told and _owner(scale) == _owner(shift) and _key(shift) in one_way - {_key(scale)}:
+            told.add(back[0])
+            site, other = Site(program.unit, back[0]), Site(program.unit, whole)
+            yield HalfInverse(site, other, ast.unparse(scale), ast.unparse(shift), decodes)
+
+
+def _is_setting(node: ast.expr) -> bool:
+    """Whether it is an attribute of a configuration or a model that is named as a scale or a shift."""
+    return isinstance(node, ast.Attribute) and bool(_SETTING.search(node.attr))
+
+
+_SETTING = re.compile(r"(scal|shift)\w*_factor|latent_(scale|shift)|latents?_(mean|std)|^(scaling|shift)$")
+
+
+def _key(node: ast.expr) -> str:
+    return ast.unparse(node).removeprefix("self.")
+
+
+def _owner(node: ast.expr) -> str:
+    return _key(node).rpartition(".")[0]

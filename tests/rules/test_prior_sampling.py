@@ -122,3 +122,43 @@ def test_fires_where_encode_gives_more_than_the_latent(result):
     source = SCALED.replace("return self.enc(x) * self.factor", f"z = self.enc(x)\n        return {result}")
     assert rows(rule, source.format(decode="return self.dec(z) / self.factor")) == [15]
     assert rows(rule, source.format(decode="return self.dec(z / self.factor)")) == []
+
+
+PIPELINE = """
+class Pipeline:
+    def encode(self, x):
+        z = self.vae.encode(x)
+        return {there}
+
+    def decode(self, z):
+        return self.vae.decode({back})
+"""
+SCALE, SHIFT = "self.vae.config.scaling_factor", "self.vae.config.shift_factor"
+
+
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        pytest.param(f"(z - {SHIFT}) * {SCALE}", f"z / {SCALE} + {SHIFT}", id="both shift"),
+        pytest.param(f"z * {SCALE}", f"z / {SCALE}", id="neither shifts"),
+        pytest.param(f"{SHIFT} * 0 + z", f"z / {SCALE} + {SHIFT}", id="one direction alone"),
+        pytest.param(f"(z - shift) * {SCALE}", f"z / {SCALE} + {SHIFT}", id="the shift under another name"),
+        pytest.param("z * self.gain", "z / self.gain + self.bias", id="other numbers"),
+        pytest.param(f"z * {SCALE}", f"z / {SCALE} + self.other.shift_factor", id="a shift of something else"),
+    ],
+)
+def test_silent_on_latents_that_are_shifted_back(there, back):
+    assert rows(rule, PIPELINE.format(there=there, back=back)) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "back", "row"),
+    [
+        (f"z * {SCALE}", f"(z / {SCALE}) + {SHIFT}", 5),
+        (f"{SCALE} * z", f"{SHIFT} + z / {SCALE}", 5),
+        (f"(z - {SHIFT}) * {SCALE}", f"z / {SCALE}", 8),
+        ("z * self.latent_scale", "z / self.latent_scale + self.latent_shift", 5),
+    ],
+)
+def test_latents_that_are_shifted_in_one_direction(there, back, row):
+    assert rows(rule, PIPELINE.format(there=there, back=back)) == [row]

@@ -5,7 +5,8 @@
 Reports
 
 - a uniform draw (`torch.rand`, `uniform_`, `numpy.random.rand`) that is decoded by a layer which in
-  training receives `mean + scale * normal noise`, and
+  training receives `mean + scale * normal noise`,
+- latents that are scaled by a factor of the configuration, while the way back, `z / scale + shift`, shifts as well, and
 - an `encode` that scales the latent while `decode` takes the factor away from the decoder's output,
   or applies it a second time, instead of taking it away from the latent.
 
@@ -78,6 +79,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.inverses import half_inverses
 from aelint.semantics.latent_scale import wrong_scales
 from aelint.semantics.priors import uniform_codes
 from aelint.semantics.wording import place
@@ -113,6 +115,13 @@ def check(program: Program) -> Iterator[Finding]:
             f"`{_shown(wrong.undone.site)}` {what}: undo the factor on the latent, before the decoder"
         )
         yield Finding(wrong.undone.site, message, (Note(wrong.scaled.site, "the latent is scaled"),))
+    for half in half_inverses(program):
+        change = f"add `{half.shift}`" if half.decodes else f"subtract `{half.shift}` first"
+        message = (
+            f"this scales by `{half.scale}` alone, but the way {'there' if half.decodes else 'back'} shifts by `{half.shift}` as well "
+            f"({place(half.other, half.site)}), so that the two do not undo each other: {change}"
+        )
+        yield Finding(half.site, message, (Note(half.other, "the other direction"),))
 
 
 def _shown(site: Site) -> str:
