@@ -54,7 +54,8 @@ def _quotients_of_batches(program: Program) -> Iterator[WrongDivisor]:
 
 def loaders_behind(value: Value) -> list[Object]:
     """The loaders whose batches take part in a value."""
-    found = [one.attrs.get("loader") for one in ancestors(value) if one.op == "batch"]
+    # A module that is moved to where a tensor lies holds nothing of the tensor.
+    found = [one.attrs.get("loader") for one in ancestors(value, frozenset({"device"})) if one.op == "batch"]
     return [one for one in found if isinstance(one, Object)]
 
 

@@ -306,3 +306,24 @@ def test_silent_where_collected_losses_are_divided_once(reason, mean, result):
 )
 def test_fires_on_a_mean_that_is_divided_again(mean, result):
     assert rows(rule, COLLECTED.format(mean=mean, result=result)) == [12]
+
+
+def test_silent_on_a_measure_that_was_moved_to_where_the_training_data_lies():
+    source = """
+import lpips
+import torch
+from torch import nn
+from elsewhere import pictures
+
+train = torch.utils.data.DataLoader(torch.rand(99, 20))
+test = torch.utils.data.DataLoader(torch.rand(99, 20))
+measure, model = lpips.LPIPS(), nn.Linear(20, 20)
+for x in train:
+    measure = measure.to({place})
+    nn.functional.mse_loss(model(x), x).backward()
+total = 0.0
+for y in test:
+    total += measure(next(pictures)).mean().item()
+"""
+    assert rows(rule, source.format(place="x.device")) == []
+    assert rows(rule, source.format(place="x.mean()")) == [15]
