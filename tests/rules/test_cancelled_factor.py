@@ -39,3 +39,34 @@ def test_silent(body: str) -> None:
 )
 def test_fires(body: str) -> None:
     assert rows(rule, HEAD + body.replace("; ", "\n    ") + "\n") == [5]
+
+
+ROUNDED = "import torch\n\n\ndef quantize(z, levels):\n    n = levels - 1\n    y = (torch.tanh(z) + 1) / 2\n    "
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("return torch.round(y * n) / n", id="rounded-first"),
+        pytest.param("return torch.round(y * n) * (2.0 / n) - 1", id="scaled-back-behind"),
+        pytest.param("return torch.round(y / n * n)", id="brought-back-to-whole-numbers"),
+        pytest.param("return torch.round(y * n / levels)", id="another-divisor"),
+        pytest.param("return y * n / n", id="not-rounded"),
+        pytest.param("return torch.round(y * 255 / 255)", id="numbers"),
+    ],
+)
+def test_silent_on_roundings(body: str) -> None:
+    assert rows(rule, ROUNDED + body + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("return torch.round(y * n / n)", id="plain"),
+        pytest.param("return torch.floor(y * n / n + 0.5)", id="floor"),
+        pytest.param("scale = 2.0 / n; return (scale * (n * y) - 1.0).round()", id="a-factor-that-divides"),
+        pytest.param("return torch.round(n * y * (1 / n))", id="a-reciprocal"),
+    ],
+)
+def test_a_rounding_of_what_was_scaled_back(body: str) -> None:
+    assert len(rows(rule, ROUNDED + body.replace("; ", "\n    ") + "\n")) == 1

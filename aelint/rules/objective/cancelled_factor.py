@@ -3,13 +3,14 @@
 ## What it does
 
 Reports a power that is divided by a number and then by its own sum, where the exponent is written as a sum:
-`q = q ** (alpha + 1.0) / 2.0; q = q / q.sum(dim=1, keepdim=True)`.
+`q = q ** (alpha + 1.0) / 2.0; q = q / q.sum(dim=1, keepdim=True)`. Also a tensor that is multiplied with a number of levels,
+divided by it again, and only then rounded.
 
 ## Why is this bad?
 
 `**` binds more strongly than `/`: the number divides the power, not the exponent, and the normalisation cancels it.
 In a Student-t assignment (DEC, parametric t-SNE) the exponent is then twice as large as the law says, and clusters
-are assigned much more sharply.
+are assigned much more sharply. A rounding behind the division makes the same few steps however many levels there are.
 
 ## Example
 
@@ -50,18 +51,20 @@ import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Applicability, Severity
-from aelint.rule import Finding, Rewrite, Rule, Site
+from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.cancelled_scales import cancelled_scales
 from aelint.semantics.graph import consumers, nodes
 from aelint.semantics.lineage import RESHAPES, ancestors
 from aelint.semantics.values import Sym
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL325",
     name="cancelled-factor",
-    summary="a divisor that was meant for the exponent is cancelled by a normalisation",
+    summary="a factor cancels before it can act: under a normalisation, or before a rounding",
     severity=Severity.WARNING,
-    triggers=(("**", "pow"), ("sum",)),
+    triggers=(("**", "pow", "round", "floor", "ceil", "trunc"),),
 )
 
 
@@ -87,6 +90,14 @@ def check(program: Program) -> Iterator[Finding]:
             message,
             rewrite=Rewrite("divide the exponent", replacements, Applicability.UNSAFE),
         )
+    for one in cancelled_scales(program):
+        name = f"`{one.factor.name}`" if one.factor.name else "the factor"
+        message = (
+            f"{name} is multiplied with and divided by before this is rounded ({place(one.rounding.site, one.site)}), so it has no effect on the "
+            "rounding: the steps are as wide without it. Round first, then divide"
+        )
+        notes = () if one.rounding.site is None else (Note(one.rounding.site, "rounded here"),)
+        yield Finding(one.site, message, notes)
 
 
 def _users(node: Sym, users: dict[int, list[Sym]]) -> list[Sym]:
