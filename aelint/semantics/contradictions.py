@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
@@ -15,7 +15,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.modules import submodules
 from aelint.semantics.operators import Conflict
 from aelint.semantics.program import Program
-from aelint.semantics.trace import Activation, Context
+from aelint.semantics.trace import Activation, Context, Guard
 from aelint.semantics.values import Instance, Object, Sym, Value
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
@@ -97,7 +97,22 @@ _TESTS_OF_SHAPE = frozenset(
 
 def _is_excluded(context: Context) -> bool:
     """Whether a condition that was not decided may keep these shapes out of the branch."""
-    return any(_asks_for_shape(guard.test) or _asks_for_part(guard.test) for guard in context.guards)
+    asked = any(_asks_for_shape(guard.test) or _asks_for_part(guard.test) for guard in context.guards)
+    return asked or _is_impossible(context.guards)
+
+
+def _is_impossible(guards: Iterable[Guard]) -> bool:
+    """Whether one value is None in one branch, and is not in another around it: nothing ever comes this way."""
+    none: dict[int, bool] = {}
+    for guard in guards:
+        match guard.test, guard.value:
+            case ast.Compare(ops=[ast.Is() | ast.IsNot() as op]), Sym(op="is", inputs=(Sym() as asked, None)):
+                is_none = guard.taken == isinstance(op, ast.Is)
+                if none.setdefault(asked.id, is_none) != is_none:
+                    return True
+            case _:
+                pass
+    return False
 
 
 def _asks_for_part(test: ast.AST) -> bool:

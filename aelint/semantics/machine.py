@@ -120,10 +120,11 @@ class Machine:
         """Run at module level, outside of every call, loop and branch."""
         return _Within(self, Context())
 
-    def guarded(self, test: ast.AST, *, taken: bool) -> _Within:
+    def guarded(self, test: ast.AST, *, taken: bool, value: Value = None) -> _Within:
         """Run under one more unknown condition."""
         c = self.context
-        return _Within(self, Context(c.loops, (*c.guards, Guard(test, taken)), c.stack, c.no_grad, c.speculative))
+        guards = (*c.guards, Guard(test, taken, value))
+        return _Within(self, Context(c.loops, guards, c.stack, c.no_grad, c.speculative))
 
     def looping(self, node: ast.AST, round_: int, iterable: Value, *, speculative: bool = False) -> _Within:
         """Run one round of a loop."""

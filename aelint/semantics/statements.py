@@ -151,7 +151,8 @@ def _raise(frame: Frame, node: ast.Raise) -> Flow:
 
 
 def _if(frame: Frame, node: ast.If) -> Flow:
-    match truth(evaluate(frame, node.test)):
+    value = evaluate(frame, node.test)
+    match truth(value):
         case True:
             return execute(frame, node.body)
         case False:
@@ -162,16 +163,17 @@ def _if(frame: Frame, node: ast.If) -> Flow:
             (lambda: execute(frame, node.body), node.test, True),
             (lambda: execute(frame, node.orelse), node.test, False),
         ],
+        value,
     )
 
 
-def _branches(frame: Frame, runs: list[tuple[Callable[[], Flow], ast.AST, bool]]) -> Flow:
+def _branches(frame: Frame, runs: list[tuple[Callable[[], Flow], ast.AST, bool]], value: Value = None) -> Flow:
     machine = frame.machine
     ended: list[tuple[Flow, dict[int, Any]]] = []
     for run, test, taken in runs:
         machine.heap.enter()
         try:
-            with machine.guarded(test, taken=taken):
+            with machine.guarded(test, taken=taken, value=value):
                 flow = run()
         finally:
             changed = machine.heap.leave(undo=True)

@@ -43,6 +43,8 @@ class Guard:
 
     test: ast.AST
     taken: bool
+    value: Value = None
+    """What the condition evaluated to, where it stands in an `if`."""
 
 
 @dataclass(slots=True, eq=False)

@@ -462,3 +462,41 @@ def test_silent_where_no_layer_is_built_of_none(parts):
 def test_a_layer_is_built_of_none(parts):
     found = run(rule, PASSED.format(**PARTS | parts))
     assert [(f.site.row, f.site.text) for f in found] == [(19, "None")]
+
+
+ATTENTION = (
+    HEAD
+    + """
+class Attention(nn.Module):
+    def __init__(self, size, given=None):
+        super().__init__()
+        given = size if given is None else given
+        self.query, self.key = nn.Linear(size, size), nn.Linear(given, size)
+
+    def forward(self, q, other=None):
+        if other is None:
+            return self.query(q) * self.key(q).mean(1, keepdim=True)
+        return self.query(q) * self.key(other).mean(1, keepdim=True)
+
+class Block(nn.Module):
+    def __init__(self, size, given):
+        super().__init__()
+        self.project, self.over, self.across = nn.Linear(3, size), Attention(size), Attention(size, given)
+
+    def forward(self, x, context=None):
+        x = self.over(self.project(x))
+        if context is {test}:
+            x = x + self.across(x, context)
+        return x
+
+Block(512, 768)
+"""
+)
+
+
+def test_silent_in_a_branch_that_a_branch_around_it_rules_out():
+    assert rows(rule, ATTENTION.format(test="not None")) == []
+
+
+def test_fires_in_a_branch_that_the_branch_around_it_leads_to():
+    assert rows(rule, ATTENTION.format(test="None")) != []
