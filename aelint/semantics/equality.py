@@ -11,7 +11,7 @@ _REPEATABLE = frozenset(
     {
         "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "relu",
         "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "max_pool2d", "avg_pool2d", "flatten",
-        "view", "batch_norm", "layer_norm", "group_norm", "mean", "add", "sub", "mul", "truediv",
+        "view", "cat", "identity", "batch_norm", "layer_norm", "group_norm", "mean", "add", "sub", "mul", "truediv",
     }
 )  # fmt: skip
 """Operations without memory or chance."""

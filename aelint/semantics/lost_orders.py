@@ -37,7 +37,11 @@ def lost_orders(program: Program) -> Iterator[LostOrder]:
         for dead in dead_stores(function.node):
             if _draws(dead.value) and not dead.target.id.startswith("_"):
                 rows = _rows_in_order(function.node, dead.target)
-                yield LostOrder(Site(program.unit, dead.target), dead.target.id, rows and Site(program.unit, rows))
+                yield LostOrder(Site(program.unit, dead.target), dead.target.id, _site(program, rows))
+
+
+def _site(program: Program, node: ast.AST | None) -> Site | None:
+    return Site(program.unit, node) if node is not None else None
 
 
 def _draws(node: ast.AST) -> bool:
@@ -62,7 +66,7 @@ def _kept_by(program: Program, cls: ast.ClassDef) -> Iterator[LostOrder]:
         measured, read = _readings(program, name)
         if measured and not read and name not in strings(program):
             rows = next((r for reader in readers if (r := _row(reader, name)) is not None), None)
-            yield LostOrder(Site(program.unit, statement), name, rows and Site(program.unit, rows))
+            yield LostOrder(Site(program.unit, statement), name, _site(program, rows))
 
 
 def _own_draws(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:

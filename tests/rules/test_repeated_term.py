@@ -107,3 +107,70 @@ def test_an_argument_is_joined_with_itself():
     source = "import torch\ndef critic(net, h1, h2):\n    return net(torch.cat([h1, h1], 1))\n"
     assert rows(rule, source) == [3]
     assert rows(rule, source.replace("h1, h1", "h1, h2")) == []
+
+
+CYCLE = """
+import torch
+from torch import nn
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.{drop} = nn.Linear(10, 6), nn.Dropout({rate})
+        self.mu, self.logvar = nn.Linear(6, 2), nn.Linear(6, 2)
+
+    def forward(self, a, x):
+        h = self.{drop}(torch.relu(self.fc(torch.cat([a, x], 1))))
+        mu, logvar = self.mu(h), self.logvar(h)
+        return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu), mu
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts, self.encoder, self.decoder = nn.Linear(8, 2), Encoder(), nn.Linear(4, 8)
+
+    def forward(self, x):
+        a = self.parts(x)
+        z, mu = self.encoder(a, x)
+        reco = self.decoder(torch.cat([a, z], 1))
+        {second}
+        return {result}
+
+Net()(torch.randn(4, 8))
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "result", "found"),
+    [
+        pytest.param("_, again = self.encoder(a, reco)", "reco, z, again, mu", [], id="the reconstruction is read"),
+        pytest.param("other, _ = self.encoder(a, x)", "reco, z, other", [], id="another draw"),
+        pytest.param("_, again = self.encoder(a, x)", "reco, again", [], id="returned once"),
+        pytest.param("_, again = self.encoder(a, x)", "reco, z, again, mu", [25], id="the input is read again"),
+        pytest.param("b = self.parts(x)", "reco, a, b", [25], id="a layer"),
+    ],
+)
+def test_a_network_that_is_run_twice_on_the_same_input(second, result, found):
+    text = CYCLE.replace("{second}", second).replace("{result}", result)
+    assert rows(rule, text.replace("nn.Dropout({rate})", "nn.Identity()").replace("{drop}", "keep")) == found
+    if "parts" not in second:
+        assert rows(rule, text.replace("{rate}", "0.2").replace("{drop}", "drop")) == []
+
+
+def test_silent_on_two_views_that_a_test_gives_alike():
+    source = """
+import torch
+from torch import nn
+
+class Pair(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, x, y):
+        return self.fc(x), self.fc(y)
+
+x = torch.randn(4, 8)
+Pair()(x, x)
+"""
+    assert rows(rule, source) == []

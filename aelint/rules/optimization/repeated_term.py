@@ -4,7 +4,8 @@
 
 Reports
 
-- two calls of a loss with the same arguments that one block of statements adds to the same sum, and
+- two calls of a loss with the same arguments that one block of statements adds to the same sum,
+- a network that a function runs twice on the same input, and of which it returns the same result twice, and
 - a tensor that is joined with itself (`torch.cat((fw_out, fw_out), 2)`), in a function that computes another one
   of nearly the same name (`bw_out`) and never reads it.
 
@@ -53,6 +54,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.repeated_runs import repeated_runs
 from aelint.semantics.repeated_terms import repeated_parts, repeated_terms
 from aelint.semantics.wording import place
 
@@ -61,7 +63,7 @@ RULE = Rule(
     name="repeated-term",
     summary="the same term is added to a loss twice, or a tensor is joined with itself in place of another",
     severity=Severity.WARNING,
-    triggers=(("loss", "entropy", "criterion", "div", "cat", "stack"),),
+    triggers=(("loss", "entropy", "criterion", "div", "cat", "stack", "module"),),
 )
 
 
@@ -73,6 +75,13 @@ def check(program: Program) -> Iterator[Finding]:
             f"`{one.site.text}` is part of `{one.total}` already ({place(one.first, one.site)}): it counts twice, and what was to stand here "
             "not at all; correct the arguments, or weigh the term",
             (Note(one.first, "the same term"),),
+        )
+    for run in repeated_runs(program):
+        yield Finding(
+            run.site,
+            f"`{run.site.text}` was run before ({place(run.first, run.site)}), and both results are returned, though they are equal: one "
+            "of the two was to read another input",
+            (Note(run.first, "the same run"),),
         )
     for part in repeated_parts(program):
         yield Finding(
