@@ -121,3 +121,47 @@ def test_two_networks_in_different_functions():
         return nn.GRU(4, 16)(x)[0]
     """
     assert rows(rule, source) == []
+
+
+CELLS = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.LSTM(4, 8, batch_first=True)
+        self.decoder = nn.{decoder}
+        self.code = nn.Linear(8, 8)
+
+    def forward(self, x):
+        _, state = self.encoder(x)
+        start = {start}
+        return self.decoder({given}, start)[0]
+
+Model()(torch.randn(3, 5, 4))
+"""
+
+RNN = ("LSTM(4, 8, batch_first=True)", "torch.zeros_like(x)")
+
+
+@pytest.mark.parametrize(
+    ("decoder", "given", "start", "found"),
+    [
+        pytest.param(*RNN, "state", [], id="both"),
+        pytest.param(*RNN, "(state[0], state[1])", [], id="both by name"),
+        pytest.param(*RNN, "(self.code(state[0]), torch.zeros_like(state[0]))", [], id="started by a code"),
+        pytest.param(*RNN, "(state[0] + 0 * state[1], torch.zeros_like(state[0]))", [], id="the cells are read"),
+        pytest.param(*RNN, "(torch.zeros_like(state[0]), state[1])", [], id="the other way round"),
+        pytest.param(*RNN, "(state[0], torch.zeros_like(state[0]))", [14], id="zeros alike"),
+        pytest.param(*RNN, "(state[0], torch.zeros(1, x.shape[0], 8))", [14], id="zeros"),
+        pytest.param("LSTMCell(4, 8)", "x[:, 0]", "(state[0][-1], torch.zeros(x.shape[0], 8))", [14], id="a cell"),
+    ],
+)
+def test_a_cell_state_that_is_left_behind(decoder, given, start, found):
+    assert rows(rule, CELLS.format(decoder=decoder, given=given, start=start)) == found
+
+
+def test_a_cell_state_that_is_returned_is_not_lost():
+    text = CELLS.format(decoder=RNN[0], given=RNN[1], start="(state[0], torch.zeros_like(state[0]))", 
+    assert rows(rule, text.replace("start)[0]", "start)[0], state[1]")) == []

@@ -6,7 +6,8 @@ Reports
 
 - a decoder network that is called with the output of an encoder network, whose `forward` never reads that
   argument, and whose result depends on no other network,
-- a recurrent decoder that starts from zeros while nothing of the recurrent encoder's result is used.
+- a recurrent decoder that starts from zeros while nothing of the recurrent encoder's result is used,
+- an LSTM that starts from the hidden state of another one and from zeros in place of its cell state, which nothing reads.
 
 ## Why is this bad?
 
@@ -93,10 +94,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import consumers, parts, parts_of_all
-from aelint.semantics.lineage import ancestors
+from aelint.semantics.lineage import RESHAPES, ancestors, through
 from aelint.semantics.modules import submodules
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
@@ -119,6 +120,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each decoder that ignores the code."""
     yield from _ignored_arguments(program)
     yield from _zero_starts(program)
+    yield from _zero_cells(program)
 
 
 def _ignored_arguments(program: Program) -> Iterator[Finding]:
@@ -184,3 +186,55 @@ def _zero_starts(program: Program) -> Iterator[Finding]:
             reported.add(id(second.site.node))
             message = "this decoder starts from zeros, and nothing of the encoder's result is used: pass its state"
             yield Finding(second.site, message, (Note(first.site, "the encoder's result"),))
+
+
+def _zero_cells(program: Program) -> Iterator[Finding]:
+    """LSTMs that take over the hidden state as it is, and leave the cell state behind."""
+    used = consumers(program)
+    kept = parts_of_all([*(r.value for r in program.returns), *(s.value for s in program.stores)])
+    reported: set[int] = set()
+    for call in program.calls_to("lstm", "lstm_cell"):
+        match call.bound.get("hx"):
+            case (Sym() as hidden, Sym(op="zeros")) if (state := _final_state(hidden)) is not None:
+                cells = [one for one in used.get(state.id, ()) if one.op == "item" and one.attrs.get("index") == 1]
+                if state.id in kept or any(one.id in kept or used.get(one.id) for one in cells):
+                    continue
+                site = _made(program, call)
+                if id(site.node) not in reported:
+                    reported.add(id(site.node))
+                    yield _cell_finding(site, state)
+            case _:
+                pass
+
+
+def _final_state(hidden: Sym) -> Sym | None:
+    """The pair of states of an LSTM of which a tensor is the hidden one, or its last layer."""
+    match through(hidden, RESHAPES | {"getitem"}):
+        case Sym(
+            op="item", attrs={"index": 0}, inputs=(Sym(op="item", attrs={"index": 1}, inputs=(made, *_)) as state, *_)
+        ):
+            return state if isinstance(made, Sym) and made.op == "lstm" else None
+        case _:
+            return None
+
+
+def _made(program: Program, call: Call) -> Site:
+    """Where the pair that the call is given was put together under a name; else the call."""
+    pair = call.bound["hx"]
+    named = [
+        b for b in program.bindings if isinstance(b.value, tuple) and b.order < call.order and _is_pair(b.value, pair)
+    ]
+    return named[-1].site if named else call.site
+
+
+def _is_pair(value: tuple[Value, ...], pair: tuple[Value, ...]) -> bool:
+    return len(value) == len(pair) and all(a is b for a, b in zip(value, pair, strict=True))
+
+
+def _cell_finding(site: Site, state: Sym) -> Finding:
+    message = (
+        "this LSTM starts from the hidden state of another one, but from zeros in place of its cell state, which nothing reads: "
+        "what the encoder's cells hold is lost. Pass both"
+    )
+    notes = (Note(state.site, "the state of the encoder"),) if state.site is not None else ()
+    return Finding(site, message, notes, severity=Severity.WARNING)
