@@ -327,3 +327,34 @@ for y in test:
 """
     assert rows(rule, source.format(place="x.device")) == []
     assert rows(rule, source.format(place="x.mean()")) == [15]
+
+
+PER_IMAGE = """
+import torch
+
+def evaluate(model, loader, psnr):
+    total, scores = 0.0, []
+    for x in loader:
+        y = model(x)
+        for i in range(len(x)):
+            one, other = x[i], y[i]
+            {body}
+    return total, scores
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        pytest.param("total += psnr(one, other)", [], id="samples"),
+        pytest.param("total += psnr(x[i], y[i])", [], id="samples in place"),
+        pytest.param("total += psnr(x, other)", [], id="one against all"),
+        pytest.param("total += psnr(x, y, i)", [], id="the number of the sample is given"),
+        pytest.param("total += psnr(model, x)", [], id="something else"),
+        pytest.param("total += psnr(x, y)", [10], id="the whole batch"),
+        pytest.param("scores.append(psnr(y, x))", [10], id="collected"),
+        pytest.param("total += psnr(x, y, data_range=1.0)", [10], id="with a setting"),
+    ],
+)
+def test_a_score_of_the_whole_batch_for_each_sample(body, found):
+    assert rows(rule, PER_IMAGE.format(body=body)) == found

@@ -163,5 +163,5 @@ def test_a_cell_state_that_is_left_behind(decoder, given, start, found):
 
 
 def test_a_cell_state_that_is_returned_is_not_lost():
-    text = CELLS.format(decoder=RNN[0], given=RNN[1], start="(state[0], torch.zeros_like(state[0]))", 
+    text = CELLS.format(decoder=RNN[0], given=RNN[1], start="(state[0], torch.zeros_like(state[0]))")
     assert rows(rule, text.replace("start)[0]", "start)[0], state[1]")) == []

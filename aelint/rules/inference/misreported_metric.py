@@ -12,8 +12,8 @@ never called, or that compares a code with its own reconstruction, and one that 
 decides which model is the best. `roc_auc_score` and its like are reported where the scores come before the labels,
 and a `sklearn` score where outputs from a loader that shuffles meet labels in the order of its data set. So are
 a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that its last entry alone is left, and a loss that
-is a sum over the batch already, times the number of its samples, and a mean of collected losses that is divided by
-their number once more.
+is a sum over the batch already, times the number of its samples, a mean of collected losses that is divided by
+their number once more, and a score of the whole batch that is added for each of its samples.
 
 ## Why is this bad?
 
@@ -87,6 +87,7 @@ from aelint.semantics.scores import losses_in
 from aelint.semantics.trace import Binding, Loop, Store
 from aelint.semantics.twice_divided import means_divided_again
 from aelint.semantics.values import Sym
+from aelint.semantics.whole_batches import whole_batches
 from aelint.semantics.wording import place
 from aelint.syntax.walk import every, walk
 
@@ -96,7 +97,7 @@ RULE = Rule(
     summary="the loss reported for an epoch is its last batch's, or is averaged by the wrong count",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
-    triggers=(("loss", "error", "mse", "entropy", "cost", "metrics"), ("for ",)),
+    triggers=(("loss", "error", "mse", "entropy", "cost", "metrics", "psnr", "ssim", "score"), ("for ",)),
 )
 
 _CLAIMS = re.compile(r"^(epoch|mean|avg|average|val|valid|validation|test|eval)_?(\w*_)?(loss|error|mse|bce)(_\w*)?$")
@@ -126,6 +127,7 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _unjudged(program)
     yield from _misjudged(program)
     yield from _rebuilt(program)
+    yield from _repeated(program)
 
 
 def _left_at_once(program: Program) -> Iterator[Finding]:
@@ -232,6 +234,16 @@ def _averages(program: Program) -> Iterator[Finding]:
         yield Finding(site, "this divides a mean by the number of its entries once more: it is the mean already")
     for other in wrong_divisors(program):
         yield Finding(other.site, f"this divides {other.what}; divide by {other.right}")
+
+
+def _repeated(program: Program) -> Iterator[Finding]:
+    for one in whole_batches(program):
+        names = " and ".join(f"`{name}`" for name in one.names)
+        message = (
+            f"each round adds the same number: this is computed from the whole of {names}, of which the loop takes one sample at a time "
+            f"({place(one.sample, one.call)}); give it the samples"
+        )
+        yield Finding(one.call, message, (Note(one.sample, "one sample"),))
 
 
 def _rounds(program: Program) -> dict[int, tuple[Loop, ...]]:
