@@ -88,7 +88,8 @@ def _selected(program: Program, write: _Write, root: Value) -> Site | None:
             continue
         for other in taken:
             output = other.inputs[0]
-            if other.id > made and is_output(output) and depends_on(output, whole) and other is not read:
+            masked = other.id > made and is_output(output) and depends_on(output, whole)
+            if masked and other is not read and not depends_on(output, read):
                 return read.site
     return None
 

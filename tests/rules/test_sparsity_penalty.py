@@ -250,3 +250,8 @@ def test_silent_on_a_divergence_of_averages_by_a_function(rate):
 @pytest.mark.parametrize("rate", ["h", "q=h"])
 def test_a_divergence_of_single_activations_where_they_are_handed_over(rate):
     assert rows(rule, APART.format(rate=rate)) == [15]
+
+
+def test_a_divergence_of_single_activations_where_they_get_the_name_of_the_average():
+    source = APART.replace("    q = q.clamp(1e-6, 1 - 1e-6)", "    average = q\n    q = average.clamp(1e-6, 1 - 1e-6)")
+    assert rows(rule, source.format(rate="h")) == [10]

@@ -23,6 +23,7 @@ HEALTHY = {
     "kept before it is masked": "def step(x):\n    mask = torch.rand(8, 4) < 0.5\n    wanted = x[mask]\n    x[mask] = 0.0\n    return F.mse_loss(model(x)[mask], wanted)\n",
     "what is missing is filled": "def step(x):\n    mask = torch.isnan(x)\n    x[mask] = 0.0\n    return F.mse_loss(model(x)[~mask], x[~mask])\n",
     "the code is masked": "def step(x):\n    mask = torch.rand(8, 4) < 0.5\n    h = model(x)\n    h[mask] = 0.0\n    return F.mse_loss(model(h)[mask], x[mask])\n",
+    "a token is added to what was masked": "token = nn.Parameter(torch.zeros(1, 4))\ndef step(x):\n    places = torch.randperm(8)[:4]\n    masked = x.clone()\n    masked[places] = 0.0\n    masked[places] += token\n    return F.mse_loss(model(masked)[places], x[places])\nstep(torch.rand(8, 4))\n",
     "data is written": "def step(x, other):\n    mask = torch.rand(8, 4) < 0.5\n    x[mask] = other[mask]\n    return F.mse_loss(model(x), x)\n",
     "an entropy": "def step(x):\n    p = model(x).sigmoid()\n    return F.binary_cross_entropy(p, p)\n",
 }

@@ -75,6 +75,7 @@ lie along axis 1, are left alone.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -92,7 +93,8 @@ from aelint.semantics.terms import reconstructions
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym, Value
 from aelint.semantics.wording import shape_text
-from aelint.syntax.walk import holds
+from aelint.syntax.signatures import parameters
+from aelint.syntax.walk import every, holds
 
 RULE = Rule(
     code="AEL731",
@@ -198,10 +200,17 @@ def _averages(program: Program) -> Iterator[Finding]:
 
 
 def _given_at(program: Program, node: Sym, rate: Sym) -> Site | None:
-    """Where the activations are handed to the function that compares them with a rate; the comparison where none is."""
+    """Where the activations are handed to the function that compares them with a rate; the comparison where none is.
+
+    A function that gives them a second name, `rho_hat = activations`, was to take the average there.
+    """
     for call in program.calls:
         given = isinstance(call.callee, Function) and any(a is rate for a in (*call.args, *call.kwargs.values()))
         if given and node.site is not None and holds(call.callee.node, node.site.node):
+            passed = {p.arg for p in parameters(call.callee.node)}
+            for renamed in every(ast.Assign, call.callee.node):
+                if isinstance(renamed.value, ast.Name) and renamed.value.id in passed:
+                    return Site(call.callee.module.unit, renamed)
             return call.site
     return node.site
 
