@@ -44,7 +44,7 @@ def exchanged_arguments(program: Program) -> list[Exchange]:
     found: dict[int, Exchange] = {}
     for call in program.calls:
         node = call.site.node
-        if not isinstance(node, ast.Call) or id(node) in found or call.context.speculative:
+        if not isinstance(node, ast.Call) or id(node) in found or call.context.speculative or _is_unknown(call):
             continue
         names, parameters = _given(node), _parameters(call)
         for first, second in _crossed(names, parameters):
@@ -57,7 +57,7 @@ def exchanged_arguments(program: Program) -> list[Exchange]:
 @per_program
 def exchanged_results(program: Program) -> list[Exchange]:
     """Assignments that unpack two results of a function under each other's names; each once."""
-    called = {id(c.site.node): c for c in program.calls}
+    called = {id(c.site.node): c for c in program.calls if not c.context.speculative and not _is_unknown(c)}
     found: list[Exchange] = []
     for node in walk(program.tree):
         match node:
@@ -79,6 +79,11 @@ def undone(program: Program, one: Exchange, others: list[Exchange]) -> bool:
     around = [f.node for f in program.own_functions if holds(f.node, one.site.node)]
     again = [other.site.node for other in others if {other.first, other.second} == {one.first, one.second}]
     return any(holds(node, other) for node in around for other in again)
+
+
+def _is_unknown(call: Call) -> bool:
+    """Whether `self.part(x)` calls what the object was given elsewhere: the object itself is not what is called."""
+    return call.name.startswith(".") and isinstance(call.callee, Instance)
 
 
 def _name(node: ast.expr) -> str:

@@ -119,3 +119,33 @@ def test_silent_where_a_negative_formula_is_turned_round_to_be_reported():
 def test_a_positive_divergence_that_is_reported_negated(report):
     found = run(rule, REPORTED.format(sign="-", report=report))
     assert {f.site.row for f in found} == {10}
+
+
+ANNEALED = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+def weight(epoch, start, end):
+    return {weight}
+
+encoder, decoder = nn.Linear(20, 8), nn.Linear(4, 20)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+for epoch in range(90):
+    for x in torch.utils.data.DataLoader(torch.rand(99, 20)):
+        mu, logvar = encoder(x).chunk(2, 1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        error = F.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum")
+        kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+        optimizer.zero_grad()
+        (error + weight(epoch, 0, 0.2) * kl).backward()
+        optimizer.step()
+"""
+
+
+def test_silent_on_a_weight_that_is_a_difference():
+    assert rows(rule, ANNEALED.format(weight="end + (start - end) * 0.9 ** epoch")) == []
+
+
+def test_fires_on_a_weight_that_is_negative():
+    assert rows(rule, ANNEALED.format(weight="-end * 0.9 ** epoch")) != []

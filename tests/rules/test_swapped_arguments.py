@@ -193,3 +193,19 @@ def test_silent_where_a_wrong_name_is_passed_to_the_right_place() -> None:
 
 def test_fires_where_results_are_taken_under_names_that_are_then_believed() -> None:
     assert rows(rule, TWICE.format(given="codes, vectors")) == [13]
+
+
+def test_silent_on_a_part_that_the_object_was_given_elsewhere() -> None:
+    source = """import torch.nn as nn
+from elsewhere import Base
+
+class Encoder(Base):
+    def __init__(self, kind):
+        super().__init__()
+        self.build(kind)
+
+    def forward(self, x):
+        memory, final = self.{part}(x)
+        return final, memory
+"""
+    assert rows(rule, source.format(part="rnn")) == []

@@ -77,7 +77,8 @@ def check(program: Program) -> Iterator[Finding]:
         signs = {t.factor > 0 for t in losses}
         if len(signs) != 1:
             continue
-        for kl in divergences(objective):
+        found = list(divergences(objective))
+        for kl in (kl for kl in found if not _is_weighed_by_a_difference(kl, found)):
             if kl.by_name or (kl.factor > 0) in signs or kl.factor == 0 or any(_is_unknown(t) for t in (kl, *losses)):
                 continue
             finding = _finding(kl, losses[0])
@@ -105,6 +106,11 @@ def _negated_reports(program: Program) -> Iterator[Finding]:
 
 
 _NEGATED = re.compile("neg|minus|-", re.IGNORECASE)
+
+
+def _is_weighed_by_a_difference(kl: Term, terms: list[Term]) -> bool:
+    """Whether one divergence stands in the loss with both signs: `end - end * rate ** epoch` as its weight is positive."""
+    return any(other.top is kl.top and other.factor * kl.factor < 0 for other in terms)
 
 
 def _is_unknown(term: Term) -> bool:
