@@ -255,3 +255,63 @@ def test_a_divergence_of_single_activations_where_they_are_handed_over(rate):
 def test_a_divergence_of_single_activations_where_they_get_the_name_of_the_average():
     source = APART.replace("    q = q.clamp(1e-6, 1 - 1e-6)", "    average = q\n    q = average.clamp(1e-6, 1 - 1e-6)")
     assert rows(rule, source.format(rate="h")) == [10]
+
+
+EVERY_LAYER = """
+import torch
+from torch import nn
+
+class Sparse(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(16, 8), nn.Sigmoid())
+        self.decoder = nn.Sequential(nn.Linear(8, 16), nn.Sigmoid())
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+def divergence(rho, q):
+    return (rho * torch.log(rho / q) + (1 - rho) * torch.log((1 - rho) / (1 - q))).sum()
+
+def sparsity(model, x, rho):
+    total, values = 0, x
+    for layer in {layers}:
+        values = layer(values)
+        if isinstance(layer, nn.Sigmoid):
+            total = total + divergence(rho, {rate})
+    return total
+
+model, x = Sparse(), torch.rand(32, 16)
+loss = nn.functional.mse_loss(model(x), x) + 0.1 * sparsity(model, x, {rho})
+loss.backward()
+"""
+
+
+@pytest.mark.parametrize("rho", ["0.05", "torch.tensor([0.05])", "torch.full((1,), 0.05)"])
+@pytest.mark.parametrize(
+    ("layers", "rate", "found"),
+    [
+        pytest.param("model.encoder", "values.mean(0)", [], id="the code"),
+        pytest.param("[*model.encoder, model.decoder[0]]", "values.mean(0)", [], id="not the last activation"),
+        pytest.param("[*model.encoder, *model.decoder]", "values.mean(0)", [19], id="all layers"),
+        pytest.param("(*model.encoder, *model.decoder)", "torch.mean(values, dim=0)", [19], id="all layers of a tuple"),
+    ],
+)
+def test_a_target_rate_of_the_reconstruction(layers, rate, found, rho):
+    assert rows(rule, EVERY_LAYER.format(layers=layers, rate=rate, rho=rho)) == found
+
+
+def test_a_target_rate_of_the_output_alone():
+    source = """
+import torch
+from torch import nn
+
+model, x = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 16), nn.Sigmoid()), torch.rand(32, 16)
+output = model(x)
+q = output.mean(dim=0)
+sparsity = (0.05 * torch.log(0.05 / q) + 0.95 * torch.log(0.95 / (1 - q))).sum()
+loss = nn.functional.mse_loss(output, x) + sparsity
+loss.backward()
+"""
+    assert rows(rule, source) == [7]
+    assert rows(rule, source.replace("q = output", "q = model[:2](x)")) == []

@@ -10,7 +10,8 @@ Reports
 - a penalty on activations that is subtracted from the reconstruction loss,
 - the decoder of an overcomplete sparse code (`codes @ W`) that is brought to unit norm along the latents and
   not for each of them,
-- a KL divergence to a target rate, written out, in which one of the two logarithms has not its own weight.
+- a KL divergence to a target rate, written out, in which one of the two logarithms has not its own weight,
+- a KL divergence to a target rate that is taken of the reconstruction, too.
 
 ## Why is this bad?
 
@@ -89,6 +90,7 @@ from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import RESHAPES, ancestors, source, through, through_reshapes
 from aelint.semantics.objectives import objectives
 from aelint.semantics.operators.api import to_number
+from aelint.semantics.penalised_outputs import penalised_outputs
 from aelint.semantics.terms import reconstructions
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Sym, Value
@@ -113,7 +115,13 @@ _ELEMENTWISE = frozenset(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for norms, for average activations, and for signed sums."""
     yield from chain(
-        _norms(program), _averages(program), _signed(program), _rewarded(program), _atoms(program), _unlike(program)
+        _norms(program),
+        _averages(program),
+        _signed(program),
+        _rewarded(program),
+        _atoms(program),
+        _unlike(program),
+        _outputs(program),
     )
 
 
@@ -225,6 +233,16 @@ def _unlike(program: Program) -> Iterator[Finding]:
                 "logarithm by its own probability"
             )
             yield Finding(one.node.site, message)
+
+
+def _outputs(program: Program) -> Iterator[Finding]:
+    """Penalties over all layers, the last of which gives the reconstruction."""
+    for one in penalised_outputs(program):
+        message = (
+            "the penalty takes in the reconstruction, which a loss compares with data: its mean is drawn to the target rate. Hold only "
+            "the code to it"
+        )
+        yield Finding(one.site, message, (Note(one.compared, "the reconstruction is compared here"),))
 
 
 def _rate(value: Value) -> Sym | None:
