@@ -162,3 +162,84 @@ def test_silent_on_latents_that_are_shifted_back(there, back):
 )
 def test_latents_that_are_shifted_in_one_direction(there, back, row):
     assert rows(rule, PIPELINE.format(there=there, back=back)) == [row]
+
+
+MIXTURE = """
+import torch
+from torch import nn
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(64, 16), nn.Linear(8, 64)
+        self.places, self.logits = nn.Parameter(torch.randn(5, 8)), nn.Parameter(torch.zeros(5))
+        self.pseudo = nn.Linear(5, 64)
+
+    def forward(self, x):
+        mean, logvar = self.encoder(x).chunk(2, dim=1)
+        z = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
+        {density}
+        return self.decoder(z), log_p.mean()
+
+    def sample(self, n):
+        z = {drawn}
+        return self.decoder(z)
+
+vae = VAE()
+optimizer = torch.optim.Adam(vae.parameters())
+for x in torch.rand(10, 16, 64):
+    y, log_p = vae(x)
+    loss = (y - x).pow(2).sum() - log_p
+    loss.backward()
+    optimizer.step()
+vae.sample(4)
+"""
+PLAIN_DRAW = "torch.randn(n, 8)"
+
+
+@pytest.mark.parametrize(
+    ("density", "drawn"),
+    [
+        pytest.param("log_p = -0.5 * z.pow(2).sum(1)", PLAIN_DRAW, id="a plain prior"),
+        pytest.param(
+            "log_p = torch.logsumexp(-(z[:, None] - mean).pow(2).sum(2), dim=1)",
+            PLAIN_DRAW,
+            id="the codes of the batch",
+        ),
+        pytest.param(
+            "log_p = torch.logsumexp(-(z[:, None] - self.places).pow(2).sum(2), dim=1)",
+            "self.places[torch.randint(0, 5, (n,))] + torch.randn(n, 8)",
+            id="drawn from a component",
+        ),
+        pytest.param(
+            "log_p = torch.logsumexp(-(self.decoder(z) - x).pow(2), dim=1)", PLAIN_DRAW, id="a likelihood of the data"
+        ),
+        pytest.param(
+            "log_p = torch.logsumexp(-(z[:, None] - torch.eye(5, 8)).pow(2).sum(2), dim=1)",
+            PLAIN_DRAW,
+            id="fixed places",
+        ),
+    ],
+)
+def test_silent_on_standard_normal_codes(density, drawn):
+    assert rows(rule, MIXTURE.format(density=density, drawn=drawn)) == []
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        pytest.param(
+            "log_p = torch.logsumexp(-0.5 * (z[:, None] - self.places).pow(2).sum(2), dim=1)", id="learned places"
+        ),
+        pytest.param(
+            "log_p = (self.logits - 0.5 * ((self.places - z.unsqueeze(1)) ** 2).sum(-1)).logsumexp(1)",
+            id="the other way round",
+        ),
+        pytest.param(
+            "m = self.encoder(self.pseudo(torch.eye(5))).chunk(2, dim=1)[0]; log_p = torch.logsumexp(-(z[:, None] - m).pow(2).sum(2), 1)",
+            id="codes of pseudo inputs",
+        ),
+    ],
+)
+def test_standard_normal_codes_for_a_learned_mixture(density):
+    assert rows(rule, MIXTURE.format(density=density, drawn=PLAIN_DRAW)) == [19]

@@ -6,6 +6,7 @@ Reports
 
 - a uniform draw (`torch.rand`, `uniform_`, `numpy.random.rand`) that is decoded by a layer which in
   training receives `mean + scale * normal noise`,
+- standard normal draws that are decoded, where the loss holds the codes to a mixture with learned components (a VampPrior),
 - latents that are scaled by a factor of the configuration, while the way back, `z / scale + shift`, shifts as well, and
 - an `encode` that scales the latent while `decode` takes the factor away from the decoder's output,
   or applies it a second time, instead of taking it away from the latent.
@@ -69,6 +70,7 @@ uniform prior) is not reported.
 ## References
 
 - Kingma and Welling, "Auto-Encoding Variational Bayes", 2014
+- Tomczak and Welling, "VAE with a VampPrior", 2018: https://arxiv.org/abs/1705.07120
 - Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022, appendix G
 """
 
@@ -81,7 +83,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.inverses import half_inverses
 from aelint.semantics.latent_scale import wrong_scales
-from aelint.semantics.priors import uniform_codes
+from aelint.semantics.priors import plain_codes, uniform_codes
 from aelint.semantics.wording import place
 
 RULE = Rule(
@@ -106,6 +108,13 @@ def check(program: Program) -> Iterator[Finding]:
             "is a standard normal; draw with `torch.randn`"
         )
         yield Finding(code.drawn.site, message, (Note(trained, "codes in training"),) if trained is not None else ())
+    for plain in plain_codes(program):
+        if plain.drawn.site is not None and plain.prior.site is not None:
+            message = (
+                f"`{_shown(plain.drawn.site)}` is standard normal, but in training the codes are held to a mixture with learned "
+                f"components ({place(plain.prior.site, plain.drawn.site)}): choose a component and draw from that"
+            )
+            yield Finding(plain.drawn.site, message, (Note(plain.prior.site, "the log-density of the learned prior"),))
     for wrong in wrong_scales(program):
         if wrong.undone.site is None or wrong.scaled.site is None:
             continue
