@@ -49,9 +49,9 @@ class Verdict:
 
     def _in_file(self, path: str, found: list[Diagnostic], comments: Sequence[Suppression]) -> list[Diagnostic]:
         ignored = self._settings.ignored_in(self._relative(path))
-        kept = [each for each in found if each.code in self._chosen and each.code not in ignored]
-        kept, used = _without_silenced(kept, comments)
-        self.silenced += len(found) - len(kept)
+        chosen = [each for each in found if each.code in self._chosen and each.code not in ignored]
+        kept, used = _without_silenced(chosen, comments)
+        self.silenced += len(chosen) - len(kept)
         if registry.UNUSED_SUPPRESSION.code in self._chosen.keys() - ignored:
             kept += self._unused(path, comments, used)
         confidence = self._settings.confidence_in(self._relative(path))

@@ -17,6 +17,12 @@ def test_nothing_found(aelint, files):
     assert (ran.code, ran.out, ran.err) == (0, "No faults found in 2 files.\n", "")
 
 
+def test_only_what_comments_silence_is_counted_as_silenced(aelint, files):
+    files({"a.py": TORCH + "loud(1)  # noqa\nloud(2)\n", "b.py": TORCH + "def broken(:\n"})
+    assert aelint("--select", "AEL291", ".").out == "No faults found in 2 files.\n"
+    assert "(1 finding silenced)" in aelint("--select", "AEL190", ".").out
+
+
 def test_findings(aelint, files):
     files({"a.py": TORCH + "loud(1)\ndoubtful()\n", "b.py": TORCH + "loud(1)\n"})
     ran = aelint("--output-format", "concise", ".")
