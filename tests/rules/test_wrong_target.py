@@ -227,3 +227,47 @@ score(test_noisy, test)
 """
     assert rows(rule, ARRAYS.format(use=use.format("train"))) == []
     assert rows(rule, ARRAYS.format(use=use.format("train_noisy"))) == [22]
+
+
+PAIRS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+class Pairs(Dataset):
+    def __init__(self):
+        self.high = torch.rand(64, 1, 16, 16)
+        self.low = {made}
+
+    def __len__(self):
+        return len(self.high)
+
+    def __getitem__(self, i):
+        return self.low[i], self.high[i]
+
+net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
+for {names} in DataLoader({data}, 16):
+    loss = F.l1_loss(net(first), {wanted})
+    loss.backward()
+"""
+SMALLER = "F.interpolate(F.avg_pool2d(self.high, 2), scale_factor=2)"
+
+
+def pairs(made=SMALLER, names="first, second", wanted="first", data="Pairs()"):
+    return PAIRS.format(made=made, names=names, wanted=wanted, data=data)
+
+
+def test_silent_on_pairs_of_data():
+    assert rows(rule, pairs(wanted="second")) == []
+    assert rows(rule, pairs(names="first, _second")) == []
+    assert rows(rule, pairs(made="(self.high - self.high.mean()) / self.high.std()")) == []
+    assert rows(rule, pairs(made="torch.rand(64, 1, 16, 16)")) == []
+    assert rows(rule, pairs(wanted="first) + F.l1_loss(net(second), second")) == []
+
+
+def test_the_worse_one_of_a_pair_as_the_target():
+    assert rows(rule, pairs()) == [20]
+    assert rows(rule, pairs(made="self.high + 0.2 * torch.randn(64, 1, 16, 16)")) == [20]
+    both = "high = torch.rand(64, 1, 16, 16)\nlow = F.max_pool2d(high, 3, 1, 1)\nfor first"
+    assert rows(rule, pairs(data="TensorDataset(low, high)").replace("for first", both)) == [22]

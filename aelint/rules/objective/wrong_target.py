@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a loss whose two operands are the same tensor, and a denoising autoencoder whose target is the input
-after the noise was put on it. Likewise data that is masked in its own memory, and is then read as the target.
+after the noise was put on it. Likewise data that is masked in its own memory, and is then read as the target, and the
+worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from.
 
 ## Why is this bad?
 
@@ -61,6 +62,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.apply import syms_in
 from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
+from aelint.semantics.degraded_targets import degraded_targets
 from aelint.semantics.equality import kept, same_values
 from aelint.semantics.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
 from aelint.semantics.overwritten_targets import overwritten_targets
@@ -97,6 +99,14 @@ def check(program: Program) -> Iterator[Finding]:
             f"({place(overwritten.compared, overwritten.site)}): the network learns to reproduce the mask. Write into a `clone()`"
         )
         yield Finding(overwritten.site, message, (Note(overwritten.compared, "read as the target here"),))
+    for degraded in degraded_targets(program):
+        one, name = degraded.comparison, degraded.original.name
+        message = (
+            f"the reconstruction is compared with `{degraded.target.name}`, which the network is given and which was made from `{name}` "
+            f"({place(degraded.original.site, one.site)}); nothing reads `{name}`. Compare with `{name}`"
+        )
+        note = Note(degraded.original.site, "unpacked here and never read")
+        yield Finding(one.site, message, (note,), severity=Severity.WARNING)
 
 
 def _same(program: Program, one: Comparison) -> Finding | None:
