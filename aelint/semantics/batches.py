@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from aelint.semantics.datasets import count_in
 from aelint.semantics.graph import parts
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.loaders import loader_argument
@@ -84,6 +85,8 @@ def samples_in(loader: Object) -> int | None:
     match loader_argument(loader, "dataset"):
         case Object(name="torch.utils.data.TensorDataset", args=(Sym(shape=shape), *_)) | Sym(tensor=True, shape=shape):
             return to_int(shape[0]) if shape else None
+        case Object() as data:
+            return count_in(data)
         case Instance() as data:
             return _length(data)
         case _:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aelint.semantics.values import External, Object, Sym, Value
 
-__all__ = ["PictureSize", "argument", "picture_of", "pictures_in", "split_of"]
+__all__ = ["PictureSize", "argument", "count_in", "picture_of", "pictures_in", "split_of"]
 
 PREFIX = "torchvision.datasets."
 
@@ -46,6 +46,12 @@ _SIZES = {
     ),
 }
 
+_COUNTS = {
+    **dict.fromkeys(["MNIST", "FashionMNIST", "KMNIST"], (60_000, 10_000)),
+    **dict.fromkeys(["CIFAR10", "CIFAR100"], (50_000, 10_000)),
+    "USPS": (7291, 2007),
+}
+"""Pictures for training and for testing."""
 _SIGNATURES = {
     **dict.fromkeys(
         ["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "USPS"],
@@ -88,6 +94,14 @@ def split_of(data: Object) -> str | None:
         return split
     has_default = "train" in _SIGNATURES.get(data.class_name, "").split()
     return "train" if has_default and train is None and "**" not in data.kwargs else None
+
+
+def count_in(data: Object) -> int | None:
+    """The number of pictures in a data set; None where that is not known."""
+    counts, train = _COUNTS.get(data.class_name), argument(data, "train")
+    if counts is None or not data.name.startswith(PREFIX) or not (train is None or isinstance(train, bool)):
+        return None
+    return counts[1] if train is False else counts[0]  # the default of torchvision
 
 
 def picture_of(value: Value) -> PictureSize | None:

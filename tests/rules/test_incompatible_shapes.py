@@ -227,3 +227,96 @@ def test_silent_on_an_array_whose_axes_are_all_named():
         "import numpy as np\nimport torch\na = np.zeros((1, 3, 30, 20))\nx = torch.tensor(a.transpose(0, 1, 3, 2))\n"
     )
     assert rows(rule, source + "torch.cat([x, torch.zeros(1, 3, 20, 30)])\n") == []
+
+
+FIXED_ROWS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+batch_size = 32
+
+class Net(nn.Module):
+    def __init__(self, rows=32):
+        super().__init__()
+        self.rows, self.body, self.head = rows, nn.Linear(16, 4), nn.Linear(4, 16)
+
+    def forward(self, x):
+        mean = self.body(x)
+        noise = {noise}
+        return self.head(mean + 0.1 * noise)
+
+net = Net()
+data = torch.rand({count}, 16)
+{loop}
+    {guard}
+    loss = F.mse_loss(net(x), x)
+    loss.backward()
+"""
+LOADER = "for (x,) in DataLoader(TensorDataset(data), batch_size=batch_size):"
+SLICES = "for i in range(0, len(data), batch_size):\n    x = data[i : i + batch_size]"
+
+
+def fixed_rows(noise, loop=LOADER, count=100, guard="pass"):
+    return rows(rule, FIXED_ROWS.format(noise=noise, loop=loop, count=count, guard=guard))
+
+
+@pytest.mark.parametrize("loop", [LOADER, SLICES], ids=["loader", "slices"])
+@pytest.mark.parametrize(
+    "noise", ["torch.randn(batch_size, 4)", "torch.randn(size=(32, 4))", "torch.rand(self.rows, 4) - 0.5"]
+)
+def test_rows_of_a_setting_meet_a_smaller_last_batch(loop, noise):
+    assert fixed_rows(noise, loop) == [16]
+
+
+@pytest.mark.parametrize("loop", [LOADER, SLICES], ids=["loader", "slices"])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "torch.randn(x.shape[0], 4)",
+        "torch.randn(len(mean), 4)",
+        "torch.randn_like(mean)",
+        "torch.randn(1, 4)",
+        "torch.ones(32) @ torch.ones(32, 4)",
+        "torch.randn(batch_size, 4)[: len(x)]",
+    ],
+)
+def test_silent_where_the_rows_follow_the_batch(loop, noise):
+    assert fixed_rows(noise, loop) == []
+
+
+def test_silent_where_no_smaller_batch_arrives():
+    noise = "torch.randn(batch_size, 4)"
+    assert fixed_rows(noise, count=128) == []
+    assert fixed_rows(noise, LOADER.replace("):", ", drop_last=True):")) == []
+    assert fixed_rows(noise, guard="if len(x) < batch_size: continue") == []
+    assert (
+        fixed_rows(
+            noise, "for i in range(0, len(data) - batch_size + 1, batch_size):\n    x = data[i : i + batch_size]"
+        )
+        == []
+    )
+
+
+def test_silent_where_a_method_sets_the_rows_to_those_of_the_batch():
+    source = FIXED_ROWS.format(noise="torch.randn(self.rows, 4)", loop=SLICES, count=100, guard="pass")
+    assert rows(rule, source) == [16]
+    assert rows(rule, source.replace("mean = self.body(x)", "self.rows = x.shape[0]; mean = self.body(x)")) == []
+
+
+def test_labels_of_a_critic_for_the_pictures_of_a_known_set():
+    source = """
+    import torch
+    from torch import nn
+    from torchvision import datasets, transforms
+
+    critic, bce = nn.Sequential(nn.Flatten(), nn.Linear(784, 1), nn.Sigmoid()), nn.BCELoss()
+    digits = datasets.MNIST("data", train=True, transform=transforms.ToTensor())
+    for pictures, _ in torch.utils.data.DataLoader(digits, {size}):
+        real = torch.ones({size}, 1)
+        loss = bce(critic(pictures), real)
+        loss.backward()
+    """
+    assert rows(rule, source.format(size=64)) == [9]
+    assert rows(rule, source.format(size=100)) == []

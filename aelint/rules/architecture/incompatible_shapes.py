@@ -3,7 +3,8 @@
 ## What it does
 
 Reports sums, products, comparisons, matrix products and concatenations of tensors whose shapes neither are
-equal nor broadcast, and windows or indices that are larger than what they are applied to.
+equal nor broadcast, and windows or indices that are larger than what they are applied to. Also noise, labels or
+states of a fixed number of rows that meet batches of known data, the last of which is smaller.
 
 ## Why is this bad?
 
@@ -69,6 +70,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.comparisons import comparisons
 from aelint.semantics.contradictions import Contradiction, contradictions, follows_from_another, misuse
+from aelint.semantics.last_batches import fixed_batches
 from aelint.semantics.wording import place, shape_text, size_text
 
 RULE = Rule(
@@ -99,6 +101,13 @@ def check(program: Program) -> Iterator[Finding]:
                 "Pass the tensor that belongs here"
             )
             yield Finding(blamed, message, (Note(found.site, "the sizes meet here"),))
+    for one in fixed_batches(program):
+        site = one.made.site
+        message = (
+            f"this makes {one.size} rows for every batch, but {one.samples} samples in batches of {one.size} leave a last one of {one.rest}: "
+            f"torch raises where the two meet ({place(one.meeting.site, site)}). Take the number of rows from the batch"
+        )
+        yield Finding(site, message, (Note(one.meeting.site, "the batch comes in here"),) if one.meeting.site else ())
 
 
 def _what(found: Contradiction, compared: bool) -> str | None:
