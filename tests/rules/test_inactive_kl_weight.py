@@ -108,7 +108,7 @@ def test_reconstruction_alone():
     assert rows(rule, HEAD.format("((y - x) ** 2).sum(1).mean()")) == [13]
 
 
-@pytest.mark.parametrize("kl", ["kl.item()", "kl.detach()"])
+@pytest.mark.parametrize("kl", ["kl.item()", "kl.detach()", "float(kl)"])
 def test_divergence_without_gradient(kl):
     assert rows(rule, HEAD.format(f"F.mse_loss(y, x) + {kl}")) == [13]
 

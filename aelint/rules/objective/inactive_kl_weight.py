@@ -80,7 +80,7 @@ RULE = Rule(
     name="inactive-kl-weight",
     summary="the posterior is sampled, but no term of the loss holds it to the prior",
     severity=Severity.WARNING,
-    triggers=(("backward",), ("randn", "normal", "rsample", "item", "detach")),
+    triggers=(("backward",), ("randn", "normal", "rsample", "item", "detach", "float(")),
     absence=True,
 )
 
@@ -120,6 +120,11 @@ def _trains(program: Program, posterior: Posterior) -> bool:
 
 def _severed(called: list[Objective]) -> Iterator[Finding]:
     for objective in called:
+        for term in divergences(objective):
+            numbers = (one for s in term.summands for one in s.path if one.op == "item_value")  # `float(kl)`
+            number = next(numbers, None)
+            if number is not None and number.site is not None and not term.by_name:
+                yield Finding(number.site, _WITHOUT_GRADIENT.format(how="as a plain number"))
         for summand in objective.summands:
             # Beside further factors it is a weight that somebody keeps out of the gradient on purpose.
             for leaf in summand.leaves if len(summand.product) == 1 else ():
@@ -128,11 +133,13 @@ def _severed(called: list[Objective]) -> Iterator[Finding]:
                 inner = source(leaf)
                 if isinstance(inner, Sym) and any(t.factor for t in divergences(Objective(inner, called=False))):
                     how = "detached" if leaf.op == "detach" else "as a plain number"
-                    message = (
-                        f"the KL divergence enters the loss {how}: its value is added, its gradient is not, "
-                        "so nothing holds the posterior to the prior. Add the tensor itself"
-                    )
-                    yield Finding(leaf.site, message)
+                    yield Finding(leaf.site, _WITHOUT_GRADIENT.format(how=how))
+
+
+_WITHOUT_GRADIENT = (
+    "the KL divergence enters the loss {how}: its value is added, its gradient is not, so nothing holds the posterior to "
+    "the prior. Add the tensor itself"
+)
 
 
 def _is_cut(leaf: Sym) -> bool:
