@@ -16,7 +16,7 @@ from aelint.semantics.trace import Call, Event
 from aelint.semantics.values import External, Function, Object, Sym, Value
 from aelint.syntax.names import last_name
 
-__all__ = ["ScaledApart", "scaled_apart"]
+__all__ = ["ScaledApart", "fits_of", "scale_measured_on", "scaled_apart"]
 
 _FITS = frozenset({"fit", "fit_transform"})
 _SCALERS = frozenset({"MaxAbsScaler", "MinMaxScaler", "PowerTransformer", "QuantileTransformer", "RobustScaler", "StandardScaler"})  # fmt: skip
@@ -53,7 +53,7 @@ class _Fit:
 def scaled_apart(program: Program) -> Iterator[ScaledApart]:
     """Held-out data beside training data of the same kind, each scaled by what was measured on itself; each once."""
     seen: set[tuple[int, int]] = set()
-    fitted = {id(c.receiver): c for c in program.calls if _fits(c)}
+    fitted = fits_of(program)
     for fits in (list(_fitted(program)), list(_scaled(program, fitted)), list(_bound(program, fitted))):
         training = [f for f in fits if is_training_name(f.name)]
         for mine in fits:
@@ -62,6 +62,11 @@ def scaled_apart(program: Program) -> Iterator[ScaledApart]:
             if twin is not None and is_held_out_name(mine.name) and row not in seen:
                 seen.add(row)
                 yield ScaledApart(mine.event.site, mine.name, twin.name, twin.event.site)
+
+
+def fits_of(program: Program) -> dict[int, Call]:
+    """The fits of scalers of scikit-learn, by the identity of the scaler."""
+    return {id(c.receiver): c for c in program.calls if _fits(c)}
 
 
 def _are_twins(training: _Fit, held_out: _Fit) -> bool:
@@ -85,7 +90,7 @@ def _fitted(program: Program) -> Iterator[_Fit]:
 def _scaled(program: Program, fits: dict[int, Call]) -> Iterator[_Fit]:
     """What functions of the project scale by its own statistics."""
     for call, name in _named(program):
-        if isinstance(call.callee, Function) and (data := _measured(call.result, fits)) is not None:
+        if isinstance(call.callee, Function) and (data := scale_measured_on(call.result, fits)) is not None:
             yield _Fit(name, data, call, call.context.function)
 
 
@@ -127,12 +132,12 @@ def _bound(program: Program, fits: dict[int, Call]) -> Iterator[_Fit]:
     """Names of data that was scaled by its own statistics."""
     for binding in program.bindings:
         if is_held_out_name(binding.name) or is_training_name(binding.name):
-            data = _measured(binding.value, fits)
+            data = scale_measured_on(binding.value, fits)
             if data is not None:
                 yield _Fit(binding.name, data, binding, binding.scope)
 
 
-def _measured(value: Value, fits: dict[int, Call]) -> Sym | None:
+def scale_measured_on(value: Value, fits: dict[int, Call]) -> Sym | None:
     """The data from whose rows the scale of a value was taken; None where it was not, or nobody knows."""
     data = _scale_of(_uncast(value), fits)
     # The columns of a transposed array are samples: each has a scale of its own.

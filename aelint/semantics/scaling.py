@@ -7,11 +7,11 @@ from aelint.semantics.lineage import through_reshapes
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.values import External, Object, Sym, Value
 
-__all__ = ["PREPROCESSING", "is_prepared", "part_of_split", "scaled_range"]
+__all__ = ["PREPROCESSING", "SCALES", "is_prepared", "part_of_split", "scaled_range"]
 
 PREPROCESSING = "sklearn.preprocessing."
 """What the names of scikit-learn's scalers begin with."""
-_SCALES = frozenset({"fit_transform", "transform"})
+SCALES = frozenset({"fit_transform", "transform"})
 STANDARDISED = Interval(-1.0, 1.0)
 """What data of mean 0 and variance 1 surely reaches, whatever its law: it lies on both sides of 0, one unit away."""
 
@@ -21,7 +21,7 @@ def scaled_range(value: Sym) -> Interval | None:
     match value:
         case Sym(op="truediv", attrs={"input": Sym(op="sub") as centred, "other": deviation}):
             return STANDARDISED if _is_standardised(centred, deviation) else None
-        case Sym(op="call", attrs={"callee": Object(name=name) as scaler, "method": method}) if method in _SCALES:
+        case Sym(op="call", attrs={"callee": Object(name=name) as scaler, "method": method}) if method in SCALES:
             return _range_of(name.removeprefix(PREPROCESSING), scaler) if name.startswith(PREPROCESSING) else None
         case Sym(op="call", attrs={"callee": External(name="sklearn.preprocessing.scale" | "scipy.stats.zscore")}):
             return STANDARDISED

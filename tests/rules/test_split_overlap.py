@@ -507,3 +507,58 @@ def test_results_of_a_split_out_of_order(names):
 def test_silent_on_a_split_of_the_program_with_an_order_of_its_own():
     source = "def train_test_split(x, y):\n    return x[:9], y[:9], x[9:], y[9:]\nx_train, y_train, x_test, y_test = train_test_split(x, y)"
     assert rows(rule, source) == []
+
+
+WHOLE = """
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import LabelEncoder, StandardScaler
+
+class Scaler:
+    def fit(self, x):
+        self.mean, self.std = x.mean(axis=0), x.std(axis=0)
+        return self
+
+    def transform(self, x):
+        return (x - self.mean) / self.std
+
+    def fit_transform(self, x):
+        return self.fit(x).transform(x)
+
+class Rows(Scaler):
+    def fit(self, x):
+        self.mean, self.std = x.mean(axis=1, keepdims=True), 1.0
+        return self
+
+x, y = np.load("x.npy"), np.load("y.npy")
+x = {scaled}
+{split}
+"""
+RATIO = "x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.2)"
+CUT = "x_train, x_test = x[:800], x[800:]"
+
+
+@pytest.mark.parametrize(
+    ("scaled", "split"),
+    [
+        pytest.param("x.astype('float32')", RATIO, id="not scaled"),
+        pytest.param("LabelEncoder().fit_transform(x)", RATIO, id="labels"),
+        pytest.param("Rows().fit_transform(x)", RATIO, id="each row by itself"),
+        pytest.param("StandardScaler().fit_transform(x)", "x_train = x[:800]", id="no held-out part"),
+        pytest.param("StandardScaler().fit(x[:800]).transform(x)", CUT, id="fitted to the training part"),
+        pytest.param(
+            "StandardScaler().fit_transform(x)", "a, b = train_test_split(x)", id="nobody says what is held out"
+        ),
+        pytest.param("(x - x.mean(axis=0)) / x.std(axis=0)", CUT, id="centred by hand"),
+    ],
+)
+def test_silent_on_data_that_no_scaler_saw_as_a_whole(scaled, split):
+    assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == []
+
+
+@pytest.mark.parametrize("scaled", ["StandardScaler().fit_transform(x)", "Scaler().fit_transform(x)"])
+@pytest.mark.parametrize(
+    "split", [RATIO, CUT, "order = np.random.permutation(1000)\nx_train, x_val = x[order[:800]], x[order[800:]]"]
+)
+def test_data_that_is_scaled_before_the_split(scaled, split):
+    assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == [23]

@@ -12,6 +12,7 @@ Reports
 - a training step that reads the whole of something of which a `train_` version lies unused beside it,
 - a training step that encodes all edges of a graph while it is to predict the training part of them,
 - held-out data that is scaled by its own mean, range or fitted scaler, beside training data scaled by its own,
+- data that is scaled by the mean, range or fitted scaler of all rows before the held-out part is taken from it,
 - the folds of a cross-validation that share one network and optimiser, made before the first fold,
 - two parts of one data set that come from two random splits.
 
@@ -77,6 +78,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.batches import is_held_out_name, is_training_name, training_loaders
 from aelint.semantics.datasets import split_of
+from aelint.semantics.leaked_scales import leaked_scales
 from aelint.semantics.loaders import loader_argument
 from aelint.semantics.lost_states import networks_shared_by_folds
 from aelint.semantics.own_scales import scaled_apart
@@ -114,6 +116,7 @@ def check(program: Program) -> Iterator[Finding]:
         _whole(program),
         _edges(program),
         _scaled_apart(program),
+        _scaled_before(program),
         _folds(program),
         _redrawn(program),
         _built_alike(program),
@@ -195,6 +198,16 @@ def _scaled_apart(program: Program) -> Iterator[Finding]:
             "values in the two; fit to the training data, and only transform held-out data"
         )
         yield Finding(found.site, message, (Note(found.other, f"`{found.training}` is scaled here"),))
+
+
+def _scaled_before(program: Program) -> Iterator[Finding]:
+    for found in leaked_scales(program):
+        name, site = found.held_out.name, found.held_out.site
+        message = (
+            f"these rows are scaled by what was measured on all of them, and `{name}` is taken from them afterwards "
+            f"({place(site, found.scaled)}): training knows the scale of held-out data. Split first, and fit to the training part"
+        )
+        yield Finding(found.scaled, message, (Note(site, "the held-out part"),))
 
 
 def _folds(program: Program) -> Iterator[Finding]:
