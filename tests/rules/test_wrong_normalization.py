@@ -237,3 +237,43 @@ def test_silent_on_statistics_under_their_names(source):
 )
 def test_a_statistic_that_repeats_its_counterpart(source, row):
     assert rows(rule, source) == [row]
+
+
+STANDARDISED = (
+    HEAD
+    + """
+def scaled(x, axis=-1):
+    mean, spread = x.mean(dim=axis, keepdim=True), x.std(dim=axis, keepdim=True)
+    return (x - mean) / (spread + 1e-5), mean, spread
+
+def f(x, gain, flag):
+    {body}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("y, m, s = scaled(x)\n    return y * s + m", id="once"),
+        pytest.param("y = scaled(x, 0)[0]\n    return scaled(y, 1)", id="along another axis"),
+        pytest.param("y = scaled(x)[0] * gain\n    return scaled(y)", id="with a gain between"),
+        pytest.param("y = scaled(x)[0]\n    print(y.mean(-1), y.std(-1))\n    return y", id="looked at"),
+        pytest.param("y = x - x.mean(-1, keepdim=True)\n    return scaled(y)", id="only centred before"),
+        pytest.param("return scaled(x)[0], scaled(x)[1]", id="the same twice"),
+    ],
+)
+def test_silent_on_values_that_are_standardised_once(body):
+    assert rows(rule, STANDARDISED.format(body=body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("x, _, _ = scaled(x)\n    x, m, s = scaled(x)\n    return x * s + m", id="by one function"),
+        pytest.param("x = scaled(x)[0] if flag else x\n    x, m, s = scaled(x.float())\n    return x * s + m", id="perhaps"),
+        pytest.param("y = scaled(x)[0]\n    return (y - y.mean(-1, keepdim=True)) / y.var(-1, keepdim=True).sqrt()", id="by hand"),
+    ],
+)  # fmt: skip
+def test_values_that_are_standardised_again(body):
+    assert rows(rule, STANDARDISED.format(body=body)) == [11]

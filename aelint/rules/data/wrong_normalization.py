@@ -9,6 +9,7 @@ Reports
 - as many means as the pictures have no channels,
 - a division by 255 of pictures that `ToTensor` has already brought to [0, 1], and statistics that were divided by it,
 - a standard deviation that is computed as the mean beside it, or a minimum as the maximum,
+- values from which mean and deviation along an axis were taken out already, of which the same are taken again,
 - `(y + mean) * std` in a file that normalises by `(x - mean) / std`: what is to undo it adds before it multiplies.
 
 ## Why is this bad?
@@ -76,6 +77,7 @@ from aelint.semantics.inverses import wrong_inverses
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.named_statistics import wrong_statistics
 from aelint.semantics.operators.api import to_number
+from aelint.semantics.renormalised import renormalised
 from aelint.semantics.trace import Call
 from aelint.semantics.transforms import PREFIX, channel_numbers, parameter, steps_of
 from aelint.semantics.values import Instance, Object, Sym, Value
@@ -111,7 +113,17 @@ def check(program: Program) -> Iterator[Finding]:
         _divided(program),
         _restored(program),
         _repeated(program),
+        _renormalised(program),
     )
+
+
+def _renormalised(program: Program) -> Iterator[Finding]:
+    for one in renormalised(program):
+        message = (
+            f"what is standardised here has been standardised along the same axis before ({place(one.first, one.site)}): mean and "
+            "deviation are 0 and 1 now, and undo nothing. Leave one of both out"
+        )
+        yield Finding(one.site, message, (Note(one.first, "the first time"),))
 
 
 def _is(step: Value, *names: str) -> bool:
