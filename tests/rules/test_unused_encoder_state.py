@@ -165,3 +165,66 @@ def test_a_cell_state_that_is_left_behind(decoder, given, start, found):
 def test_a_cell_state_that_is_returned_is_not_lost():
     text = CELLS.format(decoder=RNN[0], given=RNN[1], start="(state[0], torch.zeros_like(state[0]))")
     assert rows(rule, text.replace("start)[0]", "start)[0], state[1]")) == []
+
+
+OPTIONS = """
+import torch
+from dataclasses import dataclass
+from torch import nn
+
+@dataclass
+class Options:
+    width: int = 8
+    causal: bool = False
+    crossing: bool = False
+
+class Block(nn.Module):
+    def __init__(self, options):
+        super().__init__()
+        self.own = nn.Linear(options.width, options.width)
+        self.cross = nn.Linear(options.width, options.width) if options.crossing else None
+
+    def forward(self, x, memory=None):
+        x = self.own(x)
+        if self.cross is not None and memory is not None:
+            x = x + self.cross(memory)
+        return x
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {options}
+        self.encoder, self.decoder = Block(Options()), Block({given})
+
+    def forward(self, x):
+        code = self.encoder(x)
+        return {result}
+
+print(Model()(torch.rand(4, 8)))
+"""
+LEFT_OFF = {"options": "options = Options()\n        options.causal = True", "given": "options"}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(LEFT_OFF | {"options": "options = Options(crossing=True)", "result": "self.decoder(x, code)"}, id="on"),
+        pytest.param(LEFT_OFF | {"result": "self.decoder(code, code)"}, id="it gets the code as its input"),
+        pytest.param(LEFT_OFF | {"result": "self.decoder(x, code) + code"}, id="the code is used beside it"),
+        pytest.param(LEFT_OFF | {"result": "(self.decoder(x, code), code)"}, id="the code is a result, too"),
+        pytest.param(LEFT_OFF | {"result": "self.decoder(x)"}, id="nothing is given"),
+    ],
+)  # fmt: skip
+def test_silent_where_the_code_counts(parts):
+    assert rows(rule, OPTIONS.format(**parts)) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "row"),
+    [
+        pytest.param(LEFT_OFF | {"result": "self.decoder(x, code)"}, 28, id="options set one by one"),
+        pytest.param(LEFT_OFF | {"options": "options = Options(causal=True)", "result": "self.decoder(x, memory=code)"}, 27, id="in one call"),
+    ],
+)  # fmt: skip
+def test_an_option_leaves_out_what_reads_the_code(parts, row):
+    assert rows(rule, OPTIONS.format(**parts)) == [row]

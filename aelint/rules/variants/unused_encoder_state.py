@@ -6,6 +6,7 @@ Reports
 
 - a decoder network that is called with the output of an encoder network, whose `forward` never reads that
   argument, and whose result depends on no other network,
+- a decoder network that hands the output on to layers that an option has left out, so that nothing comes of it,
 - a recurrent decoder that starts from zeros while nothing of the recurrent encoder's result is used,
 - an LSTM that starts from the hidden state of another one and from zeros in place of its cell state, which nothing reads.
 
@@ -99,8 +100,10 @@ from aelint.semantics import Program
 from aelint.semantics.graph import consumers, parts, parts_of_all
 from aelint.semantics.lineage import RESHAPES, ancestors, through
 from aelint.semantics.modules import submodules
+from aelint.semantics.switched_off import switched_off
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
+from aelint.semantics.wording import place
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every
 
@@ -121,6 +124,19 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _ignored_arguments(program)
     yield from _zero_starts(program)
     yield from _zero_cells(program)
+    yield from _switched_off(program)
+
+
+def _switched_off(program: Program) -> Iterator[Finding]:
+    for one in switched_off(program):
+        site, decoder = one.prepared, one.decoder.site
+        message = (
+            f"the decoder that is set up here gets the encoder's output as `{one.argument}` ({place(decoder, site)}), but `{one.option}` is off and "
+            f"leaves out the layers that read it: its result does not depend on the encoder. Set `{one.option}`"
+        )
+        yield Finding(
+            site, message, (Note(one.encoder.site, "the encoder's output"), Note(decoder, "it is passed here"))
+        )
 
 
 def _ignored_arguments(program: Program) -> Iterator[Finding]:
