@@ -214,3 +214,40 @@ def test_silent_where_the_constructor_was_not_read_to_its_end():
     short = understand(unit, limits=Limits(steps=120, steps_per_root=60))
     assert short.machine.stopped
     assert list(rule.check(short)) == []
+
+
+SLOTS = """
+import torch
+from torch import nn
+
+class Slots(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mu = nn.Parameter(torch.zeros(1, 1, 8))
+        {keep}
+        self.decoder = nn.Linear(8, 16)
+
+    def forward(self, x):
+        {more}
+        slots = self.mu + self.log_sigma.exp() * torch.randn(x.shape[0], 4, 8)
+        return self.decoder(slots)
+
+model = Slots()
+model(torch.rand(3, 16)).sum().backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "more", "found"),
+    [
+        ("self.log_sigma = nn.Parameter(torch.randn(1, 1, 8))", "pass", []),
+        ("self.register_buffer('log_sigma', torch.zeros(1, 1, 8))", "pass", []),
+        ("self.register_buffer('log_sigma', torch.randn(1, 1, 8))", "self.log_sigma.mul_(0.9)", []),
+        ("self.register_buffer('log_sigma', torch.randn(1, 1, 8))", "self.log_sigma = self.log_sigma * 0.9", []),
+        ("self.register_buffer('log_sigma', torch.randn(1, 1, 8))", "pass", [9]),
+        ("self.register_buffer('log_sigma', nn.init.xavier_uniform_(torch.empty(1, 1, 8)))", "pass", [9]),
+        ("self.register_buffer('log_sigma', torch.rand(1, 1, 8), persistent=True)", "pass", [9]),
+    ],
+)
+def test_a_random_scale_that_lies_in_a_buffer(keep, more, found):
+    assert rows(rule, SLOTS.format(keep=keep, more=more)) == found

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports an attribute of a network that is set to a Python list, tuple or dict of layers which the
-network builds itself and does not register in another way.
+network builds itself and does not register in another way. Also a buffer of random numbers that scales the noise of a
+sample: it is registered, but as something that no optimiser changes.
 
 ## Why is this bad?
 
@@ -63,8 +64,9 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule, Site
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.fixed_laws import fixed_scales
 from aelint.semantics.graph import consumers, parts
 from aelint.semantics.kinds import is_module
 from aelint.semantics.modules import children_of
@@ -72,6 +74,7 @@ from aelint.semantics.parameters import held_by
 from aelint.semantics.training import optimizers
 from aelint.semantics.usage import has_parameters
 from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL114",
@@ -109,6 +112,12 @@ def check(program: Program) -> Iterator[Finding]:
             used = any(one.op not in {"phi", "to", "detach"} for one in consumers(program).get(value.id, []))
             if used and value.id not in optimized:
                 yield _tensor_finding(store.site, store.name)
+    for fixed in fixed_scales(program):
+        message = (
+            f"the buffer `{fixed.name}` is filled with random numbers and scales the noise of a sample ({place(fixed.sample, fixed.site)}): "
+            "it keeps these numbers, since nothing trains a buffer. Register an `nn.Parameter`"
+        )
+        yield Finding(fixed.site, message, (Note(fixed.sample, "the sample"),), severity=Severity.WARNING)
 
 
 def _is_trained_tensor(value: Value) -> TypeGuard[Sym]:
