@@ -12,7 +12,7 @@ from aelint.semantics.joins import merge
 from aelint.semantics.machine import Frame, OutOfFuelError
 from aelint.semantics.scopes import Scope
 from aelint.semantics.truth import truth
-from aelint.semantics.values import MISSING, Bound, DictValue, Function, ListValue, Object, Splice, Sym, Value
+from aelint.semantics.values import MISSING, Bound, DictValue, Function, ListValue, Splice, Sym, Value
 
 __all__ = ["evaluate", "evaluate_all"]
 
@@ -249,36 +249,13 @@ def _dict_comprehension(frame: Frame, node: ast.DictComp) -> Value:
 
 
 def _each(frame: Frame, generators: list[ast.comprehension], body: Callable[[Frame], None]) -> bool:
+    from aelint.semantics.statements import assign  # noqa: PLC0415  # expressions and statements contain each other
+
     if not generators:
         body(frame)
         return True
     generator, *rest = generators
     items, complete = iterate(frame, evaluate(frame, generator.iter), generator.iter)
-    if complete:
-        return _each_item(frame, generator, items, rest, body)
-    frame.machine.heap.enter()
-    _each_item(frame, generator, items, rest, body)
-    for thing, before, after in frame.machine.heap.leave(undo=False).values():
-        if isinstance(thing, (ListValue, DictValue, Object)) and _grown(thing, before, after):
-            thing.complete = False  # `[kept.append(x) for x in some]`: of some of unknown number
-    return False
-
-
-def _grown(thing: ListValue | DictValue | Object, before: Any, after: Any) -> bool:
-    part = 1 if isinstance(thing, Object) else 0
-    return before[part] is not None and len(before[part]) != len(after[part])
-
-
-def _each_item(
-    frame: Frame,
-    generator: ast.comprehension,
-    items: list[Value],
-    rest: list[ast.comprehension],
-    body: Callable[[Frame], None],
-) -> bool:
-    from aelint.semantics.statements import assign  # noqa: PLC0415  # expressions and statements contain each other
-
-    complete = True
     for item in items:
         inner = Frame(frame.machine, frame.module, Scope(parent=frame.scope), frame.function, frame.receiver)
         assign(inner, generator.target, item)

@@ -1,5 +1,3 @@
-import pytest
-
 from aelint.rules.architecture import rank_mismatch as rule
 from tests.rules.harness import rows, run
 
@@ -39,38 +37,3 @@ def test_fires_where_the_state_got_one_axis_too_many():
 def test_fires_on_one_part_of_an_lstm_state():
     lstm = "lstm = nn.LSTM(8, 24)\nh = lstm(torch.zeros(5, 3, 8), (z, z))\n"
     assert rows(rule, HEAD + lstm) == [8]
-
-
-UNKNOWN_NUMBER = """
-import torch
-from torch import nn
-
-class Decoder(nn.Module):
-    def __init__(self, settings):
-        super().__init__()
-        dense, parts = [], {parts}
-        for size in settings.sizes:
-            dense.append(nn.BatchNorm1d(size))
-            if settings.deep:
-                dense.append(nn.Linear(size, size))
-        dense.reverse()
-        {collect}
-        self.first, self.whole = nn.Conv2d(3, 8, 3), nn.Sequential(*parts)
-
-    def forward(self, x):
-        return self.whole(self.first(x))
-"""
-
-
-@pytest.mark.parametrize("parts", ["[]", "nn.ModuleList()"])
-@pytest.mark.parametrize(
-    "collect",
-    ["[parts.append(one) for one in dense]", "for one in dense:\n            parts.append(one)"],
-)
-def test_silent_on_parts_of_unknown_number_that_a_comprehension_collects(parts, collect):
-    assert rows(rule, UNKNOWN_NUMBER.format(parts=parts, collect=collect)) == []
-
-
-def test_fires_on_parts_of_a_known_number_that_a_comprehension_collects():
-    known = UNKNOWN_NUMBER.replace("settings.sizes", "(8, 8)").replace("settings.deep", "False")
-    assert rows(rule, known.format(parts="[]", collect="[parts.append(one) for one in dense]")) == [10]
