@@ -472,7 +472,9 @@ def test_silent_on_sets_that_are_not_the_same(lines):
             13,
             id="within loaders",
         ),
-        pytest.param("train_data = Clips(False)\ntest_data = Clips(False)", None, id="the test part alone, to save time"),
+        pytest.param(
+            "train_data = Clips(False)\ntest_data = Clips(False)", None, id="the test part alone, to save time"
+        ),
     ],
 )
 def test_one_part_under_two_names(lines, row):
