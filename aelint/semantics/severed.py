@@ -72,7 +72,8 @@ def severed_terms(program: Program) -> Iterator[Severed]:
             reached = reach(term, untracked(program))
             learning = {o for o in reached.live if o not in layers or not _stays_frozen(program, layers[o])}
             trained = any(learning & s.held.owners for s in update.steps)
-            if reached.everything or trained or not (reached.live or _is_error_of_detached(term, untracked(program))):
+            unlearnt = reached.live or _is_error_of_detached(term, parts, untracked(program))
+            if reached.everything or trained or not unlearnt:
                 continue
             for step in update.steps:
                 for cut, behind in _by_cut(reached, step, layers, frozenset()):
@@ -87,14 +88,19 @@ def _stays_frozen(program: Program, layer: Object) -> bool:
     return not thawed and is_frozen(program, layer)
 
 
-def _is_error_of_detached(term: Value, cuts: frozenset[int]) -> bool:
-    """Whether a term measures what left the graph, as no one does for the number: `loss - loss.detach() + wanted` is a trick."""
-    while isinstance(term, Sym) and term.op in _AVERAGES:
-        term = term.inputs[0] if term.inputs else None
-    return isinstance(term, Sym) and term.op in _MEASURES and term.id not in cuts
+def _is_error_of_detached(term: Sym, others: list[Sym], cuts: frozenset[int]) -> bool:
+    """Whether a term measures what left the graph, or is a measure as a number, as no one adds it for its size.
+
+    `loss - loss.item() + wanted` is a trick: the measure stands in the sum, too.
+    """
+    inner: Value = term
+    while isinstance(inner, Sym) and (inner.op in _AVERAGES or (inner.op == "item" and "index" not in inner.attrs)):
+        inner = inner.inputs[0] if inner.inputs else None
+    measured = isinstance(inner, Sym) and inner.op in _MEASURES and inner.id not in cuts
+    return measured and not any(inner is one for one in others if one is not term)
 
 
-_AVERAGES = RESHAPES | {"mean", "sum", "neg"}
+_AVERAGES = RESHAPES | {"mean", "sum", "neg", "item_value"}
 _MEASURES = LOSSES | {"pow", "square", "abs", "log", "softplus", "logsigmoid", "relu"}
 
 

@@ -354,6 +354,19 @@ def test_an_error_that_is_measured_on_what_left_the_graph(half, loss):
     assert rows(rule, program.format(half="judged = critic(fake)", loss=loss)) == []
 
 
+@pytest.mark.parametrize("number", ["sharp.item()", "float(sharp)", "0.5 * sharp.item()"])
+def test_an_error_that_is_added_as_a_number(number):
+    lines = [
+        "y = decoder(encoder(x))",
+        "sharp = F.l1_loss(y.abs(), x.abs())",
+        "update(F.mse_loss(y, x) + {number}, opt)",
+    ]
+    source = program(lines)
+    assert rows(rule, source.format(number=number)) == [22]
+    assert rows(rule, source.format(number="sharp")) == []
+    assert rows(rule, source.format(number="sharp - sharp.item() + 1")) == []
+
+
 def test_silent_on_a_loss_that_only_takes_the_size_of_another_value():
     program = SETUP.partition("for i")[0] + ONE_HALF
     trick = "(wanted := F.mse_loss(critic(x), critic(fake))) - wanted.detach() + critic(fake).detach().mean()"
