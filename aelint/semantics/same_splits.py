@@ -19,6 +19,8 @@ __all__ = ["Misread", "SameSplit", "misread_splits", "same_splits"]
 _SELECTS = re.compile(r"(^|_)(train|training|split|mode|subset|part|partition|phase|stage|flag|set)$")
 """Parameters that choose the part of the data."""
 _PARTS = {"train": "train", "val": "held out", "valid": "held out", "validation": "held out", "test": "held out"}
+_WORDS = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
+_PART = re.compile(rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})(set|data|loader|dataset|ds)?")
 _DIVIDES = re.compile(r"subset|sampler|random_split|split_data|train_test_split|indices|kfold", re.IGNORECASE)
 """What divides a set after it was built."""
 
@@ -44,20 +46,21 @@ class Misread:
 
 def same_splits(program: Program) -> Iterator[SameSplit]:
     """Sets of the entry file that are named for two parts of the data and built by one call, written twice."""
-    if any(
-        _DIVIDES.search(last_name(n)) for n in (*every(ast.Name, program.tree), *every(ast.Attribute, program.tree))
-    ):
-        return
     signatures = {id(c.site.node): _parameters(c.callee) for c in program.calls}
     for scope in scopes(program.tree):
         built = list(_built(scope, signatures))
         for name, call, part in built:
-            twins = [(n, c) for n, c, _ in built if c is not call and ast.dump(c) == ast.dump(call)]
-            other = next(((n, c) for n, c in twins if _part(n) not in {None, _part(name)}), None)
-            # The test part as training data is how tests save time.
-            if other is not None and part == "train" and _part(name) == "held out":
-                unit = program.unit
-                yield SameSplit(Site(unit, call), name, other[0], Site(unit, other[1]))
+            if part != "train" or _part(name) != "held out":
+                continue  # The test part as training data is how tests save time.
+            twins = ((n, c) for n, c, _ in built if _part(n) == "train" and ast.dump(c) == ast.dump(call))
+            other = next(twins, None)
+            if other is not None and not _is_divided(program.tree):
+                yield SameSplit(Site(program.unit, call), name, other[0], Site(program.unit, other[1]))
+
+
+def _is_divided(tree: ast.Module) -> bool:
+    """Whether anything in the file takes parts of sets."""
+    return any(_DIVIDES.search(last_name(n)) for n in (*every(ast.Name, tree), *every(ast.Attribute, tree)))
 
 
 def _parameters(callee: object) -> list[str]:
@@ -96,14 +99,8 @@ def _is_stored(node: ast.Attribute | ast.Subscript) -> bool:
 
 def _part(name: str) -> str | None:
     """Which part of the data a name stands for, None if it says none or both."""
-    words = re.split(r"_|(?<=[a-z])(?=[A-Z])", name)
-    found = {_PARTS[w.lower()] for w in words if w.lower() in _PARTS}
-    found |= {
-        part
-        for word in words
-        for key, part in _PARTS.items()
-        if re.fullmatch(rf"{key}_?(set|data|loader|dataset|ds)", word.lower())
-    }
+    words = [w.lower() for w in _WORDS.split(name)]
+    found = {_PARTS[m[1]] for w in words if (m := _PART.fullmatch(w)) is not None}
     return found.pop() if len(found) == 1 else None
 
 
