@@ -155,7 +155,9 @@ RNN = ("LSTM(4, 8, batch_first=True)", "torch.zeros_like(x)")
         pytest.param(*RNN, "(torch.zeros_like(state[0]), state[1])", [], id="the other way round"),
         pytest.param(*RNN, "(state[0], torch.zeros_like(state[0]))", [14], id="zeros alike"),
         pytest.param(*RNN, "(state[0], torch.zeros(1, x.shape[0], 8))", [14], id="zeros"),
-        pytest.param("LSTMCell(4, 8)", "x[:, 0]", "(state[0][-1], torch.zeros(x.shape[0], 8))", [14], id="a cell"),
+        pytest.param(
+            "LSTMCell(4, 8)", "x[:, 0]", "(state[0][-1], torch.zeros(x.shape[0], 8))", [], id="one layer's code"
+        ),
     ],
 )
 def test_a_cell_state_that_is_left_behind(decoder, given, start, found):
@@ -228,3 +230,23 @@ def test_silent_where_the_code_counts(parts):
 )  # fmt: skip
 def test_an_option_leaves_out_what_reads_the_code(parts, row):
     assert rows(rule, OPTIONS.format(**parts)) == [row]
+
+
+@pytest.mark.parametrize(("name", "found"), [("_", []), ("cells", [12])])
+def test_a_cell_state_that_is_dropped_on_purpose(name, found):
+    source = f"""
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.LSTM(4, 8, batch_first=True), nn.LSTM(4, 8, batch_first=True)
+
+    def forward(self, x):
+        _, (code, {name}) = self.encoder(x)
+        return self.decoder(torch.zeros_like(x), (code, torch.zeros_like(code)))[0]
+
+Model()(torch.randn(3, 5, 4))
+"""
+    assert rows(rule, source) == found

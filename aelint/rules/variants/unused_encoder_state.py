@@ -8,7 +8,8 @@ Reports
   argument, and whose result depends on no other network,
 - a decoder network that hands the output on to layers that an option has left out, so that nothing comes of it,
 - a recurrent decoder that starts from zeros while nothing of the recurrent encoder's result is used,
-- an LSTM that starts from the hidden state of another one and from zeros in place of its cell state, which nothing reads.
+- an LSTM that starts from the hidden state of another one of the same function and from zeros in place of its cell state,
+  which nothing reads.
 
 ## Why is this bad?
 
@@ -98,14 +99,14 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import consumers, parts, parts_of_all
-from aelint.semantics.lineage import RESHAPES, ancestors, through
+from aelint.semantics.lineage import ancestors
 from aelint.semantics.modules import submodules
 from aelint.semantics.switched_off import switched_off
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Function, Instance, Object, Sym, Value
 from aelint.semantics.wording import place
 from aelint.syntax.signatures import positional
-from aelint.syntax.walk import every
+from aelint.syntax.walk import every, holds
 
 RULE = Rule(
     code="AEL714",
@@ -205,15 +206,15 @@ def _zero_starts(program: Program) -> Iterator[Finding]:
 
 
 def _zero_cells(program: Program) -> Iterator[Finding]:
-    """LSTMs that take over the hidden state as it is, and leave the cell state behind."""
+    """LSTMs that take over the hidden state as it is from one in the same function, and leave the cell state behind."""
     used = consumers(program)
     kept = parts_of_all([*(r.value for r in program.returns), *(s.value for s in program.stores)])
     reported: set[int] = set()
     for call in program.calls_to("lstm", "lstm_cell"):
         match call.bound.get("hx"):
-            case (Sym() as hidden, Sym(op="zeros")) if (state := _final_state(hidden)) is not None:
+            case (Sym() as hidden, Sym(op="zeros")) if (state := _final_state(hidden, call)) is not None:
                 cells = [one for one in used.get(state.id, ()) if one.op == "item" and one.attrs.get("index") == 1]
-                if state.id in kept or any(one.id in kept or used.get(one.id) for one in cells):
+                if state.id in kept or any(one.id in kept or used.get(one.id) or "_" in one.names for one in cells):
                     continue
                 site = _made(program, call)
                 if id(site.node) not in reported:
@@ -223,13 +224,17 @@ def _zero_cells(program: Program) -> Iterator[Finding]:
                 pass
 
 
-def _final_state(hidden: Sym) -> Sym | None:
-    """The pair of states of an LSTM of which a tensor is the hidden one, or its last layer."""
-    match through(hidden, RESHAPES | {"getitem"}):
+def _final_state(hidden: Sym, call: Call) -> Sym | None:
+    """The pair of states of an LSTM of which a tensor is the hidden one; what an encoder hands out as its code is none."""
+    match hidden:
         case Sym(
-            op="item", attrs={"index": 0}, inputs=(Sym(op="item", attrs={"index": 1}, inputs=(made, *_)) as state, *_)
+            op="item",
+            attrs={"index": 0},
+            inputs=(Sym(op="item", attrs={"index": 1}, inputs=(Sym(op="lstm") as made, *_)) as state, *_),
         ):
-            return state if isinstance(made, Sym) and made.op == "lstm" else None
+            function = call.context.function
+            here = function is not None and made.site is not None and holds(function.node, made.site.node)
+            return state if here else None
         case _:
             return None
 
