@@ -159,3 +159,51 @@ def test_the_last_patches_of_the_order_are_the_visible_ones():
         "[self.enc(kept), self.token.expand(n, t - 4, -1)]", "[self.token.expand(n, 4, -1), self.enc(kept)]"
     )
     assert rows(rule, source.format(**{**GOOD, **VISIBLE})) == []
+
+
+SIMPLE = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+def spread(index, tokens):
+    return index.unsqueeze(-1).expand(-1, -1, tokens.shape[-1])
+
+def at(tokens, index):
+    return torch.gather(tokens, 1, spread(index, tokens))
+
+def hide(tokens, index, token):
+    mask = torch.zeros(tokens.shape).scatter(1, spread(index, tokens), 1)
+    return {hidden}
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        self.body, self.head = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x):
+        order = torch.rand(4, 16).argsort(1)
+        keep, masked = order[:, :6], order[:, 6:]
+        seen = self.body(hide(x, {places}, self.token))
+        return self.head(at(seen, {predicted})), at(x, {target})
+
+prediction, target = Model()(torch.randn(4, 16, 8))
+F.mse_loss(prediction, target).backward()
+"""
+BLEND = "(1 - mask) * tokens + mask * token"
+
+
+@pytest.mark.parametrize("hidden", [BLEND, "torch.where(mask.bool(), token, tokens)"])
+@pytest.mark.parametrize(
+    ("places", "predicted", "target", "found"),
+    [
+        pytest.param("masked", "masked", "masked", [], id="the hidden ones are predicted"),
+        pytest.param("masked", "masked", "keep", [], id="other places of the target are another matter"),
+        pytest.param("keep", "masked", "masked", [25], id="the places in sight are predicted"),
+        pytest.param("masked", "keep", "keep", [25], id="the other way round"),
+    ],
+)
+def test_places_that_are_hidden_and_places_that_are_predicted(hidden, places, predicted, target, found):
+    text = SIMPLE.format(hidden=hidden, places=places, predicted=predicted, target=target)
+    assert rows(rule, text) == found

@@ -7,6 +7,7 @@ autoencoder, and reports
 
 - a loss that is multiplied with the mask of the *visible* patches,
 - decoder tokens, or a mask, brought back with the shuffling order in place of its inverse,
+- mask tokens at one end of the shuffled order, and a loss at the other end, whose patches are in plain sight,
 - a mask that hides one patch more or less than there are mask tokens (a counted class token).
 
 ## Why is this bad?
@@ -72,10 +73,12 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.graph import nodes
+from aelint.semantics.hidden_places import shown_places
 from aelint.semantics.lineage import RESHAPES, source, through
 from aelint.semantics.masking import Cut, cut_of, mask_tokens, order_of, writes_of
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.values import Sym, Value
+from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL721",
@@ -88,7 +91,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for losses, orders and counts."""
-    yield from chain(_losses(program), _orders(program), _counts(program))
+    yield from chain(_losses(program), _orders(program), _counts(program), _places(program))
 
 
 def _losses(program: Program) -> Iterator[Finding]:
@@ -112,6 +115,16 @@ def _losses(program: Program) -> Iterator[Finding]:
                 yield Finding(
                     node.site, "the error is multiplied with the mask of the visible patches: only they count", note
                 )
+
+
+def _places(program: Program) -> Iterator[Finding]:
+    """Tokens that are hidden where nothing is predicted."""
+    for one in shown_places(program):
+        message = (
+            "the mask tokens take these places, and the loss looks at the other ones, which the network sees: hide the places at which "
+            f"it predicts ({place(one.compared, one.hidden)})"
+        )
+        yield Finding(one.hidden, message, (Note(one.compared, "the loss at the places in sight"),))
 
 
 def _is_error(value: Value) -> bool:
