@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.gradients import reach, untracked
+from aelint.semantics.gradients import Reach, reach, untracked
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.parameters import held_by, is_optimizer
 from aelint.semantics.program import Program
@@ -111,7 +111,16 @@ def _contributes(program: Program, backward: Action, step: Action) -> bool:
     inside = all(a is b for a, b in zip(backward.context.loops, outer, strict=False))  # the same round, or a loop in it
     near = inside or following_round(backward.context, step.context) is not None
     reached = reach(backward.of, untracked(program))
-    return near and not reached.everything and bool(reached.live & step.held.owners)
+    return near and not reached.everything and bool(reached.live & step.held.owners & _asked_for(backward, reached))
+
+
+def _asked_for(backward: Action, reached: Reach) -> frozenset[int]:
+    """What a backward pass leaves gradients in: all that it reaches, or what `inputs=` names alone."""
+    match backward.event:
+        case Call(kwargs={"inputs": inputs}):
+            return frozenset(held_by(inputs).owners)
+        case _:
+            return reached.live
 
 
 def _are_apart(step: Action, other: Action) -> bool:

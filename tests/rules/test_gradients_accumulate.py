@@ -298,6 +298,11 @@ CRITIC = "loss_d = judge(critic(x), 1.0) + judge(critic(y.detach()), 0.0)"
             id="not detached, but cleared before the own loss",
         ),
         pytest.param(
+            f"opt_g.zero_grad(); opt_d.zero_grad(); {CRITIC}; loss_d.backward(retain_graph=True)",
+            f"{GENERATOR}; loss_g.backward(inputs=[*encoder.parameters(), *decoder.parameters()]); opt_g.step(); opt_d.step()",
+            id="gradients of the generator alone",
+        ),
+        pytest.param(
             "opt_g.zero_grad(); opt_d.zero_grad(); critic.requires_grad_(False)",
             f"{GENERATOR}; loss_g.backward(); critic.requires_grad_(True); {CRITIC}; loss_d.backward(); opt_g.step(); opt_d.step()",
             id="the critic is frozen, then both step",
