@@ -92,7 +92,7 @@ x = torch.rand(1, 3, 8, 8)
 loss = (conv(x) - x).pow(2).mean()
 """
     assert rows(rule, source) == []
-    assert rows(broadcasting_loss, source) == [6]
+    assert rows(broadcasting_loss, source) == [4]
 
 
 def test_silent_on_defaults_that_a_factory_completes():
