@@ -41,7 +41,10 @@ class Program:
         return [e for e in self.machine.trace.events if isinstance(e, Call)]
 
     def calls_to(self, *names: str) -> list[Call]:
-        """The calls with one of the canonical names, in the order in which they happened."""
+        """The calls with one of the canonical names, in the order in which they happened.
+
+        A function of the project is not meant, whatever its name: a `norm` of its own need not be torch's.
+        """
         found = [call for name in names for call in self._by_name.get(name, ())]
         return found if len(names) == 1 else sorted(found, key=lambda call: call.order)
 
@@ -49,7 +52,8 @@ class Program:
     def _by_name(self) -> dict[str, list[Call]]:
         found: dict[str, list[Call]] = {}
         for call in self.calls:
-            found.setdefault(call.name, []).append(call)
+            if not isinstance(call.callee, Function):
+                found.setdefault(call.name, []).append(call)
         return found
 
     @cached_property

@@ -110,7 +110,7 @@ def _rebuilt(program: Program) -> Iterator[tuple[Sym, Sym]]:
         if isinstance(first, Sym) and isinstance(second, Sym):
             yield through_reshapes(algebra.leaf(second)), first
             yield through_reshapes(algebra.leaf(first)), second
-    for call in program.calls_to("network", "forward"):
+    for call in (c for c in program.calls if c.name in {"network", "forward"}):
         sources = [a for a in (*call.args, *call.kwargs.values()) if isinstance(a, Sym) and a.tensor is not False]
         for result in graph.parts(call.result):
             if sources and _same_size(sources[0], result):

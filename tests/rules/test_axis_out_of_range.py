@@ -17,6 +17,7 @@ HEAD = "import torch\nimport torch.nn as nn\nlayer = nn.Conv2d(3, 8, 3)\nx = lay
         "y = torch.max(x.shape[2], 3)",
         "buffer = torch.empty(0)\ny = buffer.sum(1)",
         "import numpy as np\ny = np.mean(frame.groupby('user').size())",
+        "def norm(edges, count):\n    return edges / count\ny = norm(x, x.size(0))",
     ],
 )
 def test_silent_on(line):
