@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 
 from aelint.semantics.datasets import count_in
 from aelint.semantics.graph import parts
@@ -126,11 +127,13 @@ def _measured(asked: ast.expr) -> str:
             return ""
 
 
+@cache
 def is_training_name(name: str) -> bool:
     """Whether a name says that it holds training data."""
     return "train" in name.lower()
 
 
+@cache
 def is_held_out_name(name: str) -> bool:
     """Whether a name says that it holds validation or test data."""
     lowered = name.lower().lstrip("_")

@@ -30,9 +30,11 @@ def leaked_scales(program: Program) -> Iterator[LeakedScale]:
 
     Numbers that are centred by hand are no such claim: nothing there was to be fitted to the training part.
     """
-    fits = fits_of(program)
     scaled = {c.result.id for c in program.calls if c.method in SCALES and isinstance(c.result, Sym)}
+    if not scaled:
+        return
     taken = [(b, whole) for b in program.bindings if (whole := _whole(b.value)) is not None and whole.id in scaled]
+    fits = fits_of(program)
     training = {whole.id for b, whole in taken if is_training_name(b.name)}
     told: set[int] = set()
     for binding, whole in taken:

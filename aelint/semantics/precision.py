@@ -45,14 +45,17 @@ class LostGuard:
 
 def lost_guards(program: Program) -> Iterator[LostGuard]:
     """Logarithms, quotients and inverse hyperbolic tangents of guarded values whose guard has no effect."""
-    if any(_DOUBLE.search(unit.text) for unit in program.files):
-        return
-    users = consumers(program)
     for node, argument in _guarded(program):
-        if not any(user.op in _CUT for user in users.get(node.id, ())):
-            found = _lost(node, argument)
-            if found is not None:
-                yield found
+        found = _lost(node, argument)
+        if found is None or _is_cut(program, node) or any(_DOUBLE.search(unit.text) for unit in program.files):
+            continue
+        if node.op != "truediv" or is_output(argument):
+            yield found
+
+
+def _is_cut(program: Program, node: Sym) -> bool:
+    """Whether what is not finite is replaced afterwards."""
+    return any(user.op in _CUT for user in consumers(program).get(node.id, ()))
 
 
 def _guarded(program: Program) -> Iterator[tuple[Sym, Sym]]:
@@ -64,7 +67,7 @@ def _guarded(program: Program) -> Iterator[tuple[Sym, Sym]]:
             yield call.result, argument
     for node in nodes(program):
         divisor = node.inputs[1] if node.op == "truediv" and len(node.inputs) == 2 else None
-        if isinstance(divisor, Sym) and is_output(divisor):
+        if isinstance(divisor, Sym):
             yield node, divisor
 
 

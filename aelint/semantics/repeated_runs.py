@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 from aelint.rule import Site
 from aelint.semantics.equality import same_values
@@ -41,11 +42,13 @@ def repeated_runs(program: Program) -> Iterator[RepeatedRun]:
 
 def _alike(runs: list[Call]) -> Iterator[tuple[Call, Call]]:
     """Runs of one network in one call of a function at two places, with the same text."""
-    seen: dict[tuple[int, str], Call] = {}
+    places: dict[int, dict[ast.AST, Call]] = {}
     for call in runs:
-        first = seen.setdefault((id(call.callee), ast.dump(call.site.node)), call)
-        if first.site.node is not call.site.node:
-            yield first, call
+        places.setdefault(id(call.callee), {}).setdefault(call.site.node, call)
+    for calls in places.values():
+        for first, second in combinations(calls.values(), 2):
+            if ast.dump(first.site.node) == ast.dump(second.site.node):
+                yield first, second
 
 
 def _are_both_returned(ended: Return, first: Call, second: Call) -> bool:

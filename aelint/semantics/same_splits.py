@@ -6,8 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from aelint.rule import Site
+from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.values import ClassValue, Function
 from aelint.syntax.names import Scope, last_name, scopes
@@ -46,9 +48,8 @@ class Misread:
 
 def same_splits(program: Program) -> Iterator[SameSplit]:
     """Sets of the entry file that are named for two parts of the data and built by one call, written twice."""
-    signatures = {id(c.site.node): _parameters(c.callee) for c in program.calls}
     for scope in scopes(program.tree):
-        built = list(_built(scope, signatures))
+        built = list(_built(program, scope))
         for name, call, part in built:
             if part != "train" or _part(name) != "held out":
                 continue  # The test part as training data is how tests save time.
@@ -74,7 +75,13 @@ def _parameters(callee: object) -> list[str]:
             return []
 
 
-def _built(scope: Scope, signatures: dict[int, list[str]]) -> Iterator[tuple[str, ast.Call, str]]:
+@per_program
+def _signatures(program: Program) -> dict[int, list[str]]:
+    """The parameters of what each call runs, by its node."""
+    return {id(c.site.node): _parameters(c.callee) for c in program.calls}
+
+
+def _built(program: Program, scope: Scope) -> Iterator[tuple[str, ast.Call, str]]:
     """The names of a scope that are set once, each call within their values that chooses a part, and which."""
     nodes = own_nodes(scope)
     stores = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
@@ -86,7 +93,7 @@ def _built(scope: Scope, signatures: dict[int, list[str]]) -> Iterator[tuple[str
                 if stores.count(name) > 1 or name in changed or _part(name) is None:
                     continue
                 for call in every(ast.Call, value):
-                    part = _chosen(call, signatures.get(id(call), []))
+                    part = _chosen(call, _signatures(program).get(id(call), []))
                     if part is not None:
                         yield name, call, part
             case _:
@@ -97,6 +104,7 @@ def _is_stored(node: ast.Attribute | ast.Subscript) -> bool:
     return isinstance(node.ctx, ast.Store) and last_name(node.value) != "self"
 
 
+@cache
 def _part(name: str) -> str | None:
     """Which part of the data a name stands for, None if it says none or both."""
     words = [w.lower() for w in _WORDS.split(name)]

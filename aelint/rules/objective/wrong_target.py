@@ -114,9 +114,7 @@ def _same(program: Program, one: Comparison) -> Finding | None:
     if one.kind in {"cross_entropy", "binary_cross_entropy", "squared", "absolute"}:
         # An entropy of a distribution is its cross-entropy with itself.
         return None
-    if _are_told_apart(program, one):
-        return None
-    if first is second and _is_unfilled(program, one):
+    if first is second and (_are_told_apart(program, one) or _is_unfilled(program, one)):
         return None
     if first is second:
         name = one.first.name or "the tensor"
@@ -125,7 +123,7 @@ def _same(program: Program, one: Comparison) -> Finding | None:
         return Finding(site, f"{message} compares `{name}` with itself: it is zero whatever the network computes")
     left, right = kept(first), kept(second)
     twice = isinstance(left, Sym) and isinstance(right, Sym) and left is not right
-    if twice and is_output(left) and same_values(left, right):
+    if twice and is_output(left) and same_values(left, right) and not _are_told_apart(program, one):
         message = (
             f"`{one.kind}` compares two results of the same computation on the same input: it is zero whatever the "
             "network computes. Compute one of them from the target"
