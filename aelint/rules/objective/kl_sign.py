@@ -4,7 +4,7 @@
 
 Reports a loss in which a KL divergence, recognised by its closed form or as `kl_divergence(...)`, has the
 opposite sign of the reconstruction loss beside it; and a KL that is negated where it is logged or returned for
-reading under the name of a KL, although its formula is positive already.
+reading under the name of a KL, although its formula is positive already. The latter is advice, since it trains nothing.
 
 ## Why is this bad?
 
@@ -102,7 +102,8 @@ def _negated_reports(program: Program) -> Iterator[Finding]:
             f"what is shown as {report.name!r} is a KL divergence with its sign turned round, so it is never positive: the "
             f"formula ({place(formula, site)}) is positive as it stands. Report it as it is"
         )
-        yield Finding(site, message, severity=Severity.WARNING)
+        # Nothing is trained by it, and many models that learn well carry the line of one another.
+        yield Finding(site, message, severity=Severity.ADVICE)
 
 
 _NEGATED = re.compile("neg|minus|-", re.IGNORECASE)
