@@ -128,6 +128,9 @@ PADDING = "padding = ~mask if mask is not None else None"
         pytest.param(PADDING, "self.layer(x, is_causal=True)", id="another kind of masking"),
         pytest.param("padding = mask == 0", "self.block(x) * mask[..., None]", id="the mask is used in another way"),
         pytest.param("length = mask.shape[1]", "self.block(x)[:, :3]", id="only its size was asked for"),
+        pytest.param("padding_mask = x.sum(-1) == 0", "self.block(x, mask)", id="another mask is handed on by place"),
+        pytest.param("_padding_mask = x.sum(-1) == 0", "self.block(x)", id="its name says that it is not used"),
+        pytest.param("padding_mask = x.sum(-1) == 0", "self.block(*(x, mask))", id="who knows what is spread"),
     ],
 )
 def test_silent_where_no_mask_is_withheld(made, used):
