@@ -84,6 +84,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.atom_norms import crossed_norms, norm_axis
 from aelint.semantics.bernoulli import broken_divergences, compared_rates
 from aelint.semantics.comparisons import LEARNED
 from aelint.semantics.graph import nodes
@@ -141,24 +142,13 @@ def _units_axis(value: Value) -> int | None:
     return None
 
 
-def _axis(value: Sym) -> int | None:
-    """The one axis over which a node reduces, counted from the front."""
-    axis, whole = value.attrs.get("dim"), source(value)
-    rank = len(whole.shape) if isinstance(whole, Sym) and whole.shape is not None else None
-    if isinstance(axis, tuple) and len(axis) == 1:
-        axis = axis[0]
-    if not isinstance(axis, int) or isinstance(axis, bool) or rank is None:
-        return None
-    return axis + rank if axis < 0 else axis
-
-
 def _norms(program: Program) -> Iterator[Finding]:
     named = {id(b.value) for b in program.bindings if _NAMED.search(b.name)}
     for call in program.calls:
         value = call.result
         if not isinstance(value, Sym) or value.op != "norm":
             continue
-        whole, axis = source(value), _axis(value)
+        whole, axis = source(value), norm_axis(value)
         units = _units_axis(whole)
         if units is None or axis is None or axis == units or not isinstance(whole, Sym) or len(whole.shape or ()) != 3:
             continue
@@ -187,7 +177,7 @@ def _averages(program: Program) -> Iterator[Finding]:
             or len(whole.shape or ()) != 2
         ):
             continue
-        if whole.op == "sigmoid" and _axis(value) == 1:
+        if whole.op == "sigmoid" and norm_axis(value) == 1:
             message = (
                 f"this averages over the units of each sample, axis 1 of {shape_text(whole.shape or ())}; the average activation "
                 "of a unit is taken over the samples, `dim=0`"
@@ -345,59 +335,10 @@ def _is_activation(leaf: Sym) -> bool:
 
 def _atoms(program: Program) -> Iterator[Finding]:
     """The decoder of an overcomplete sparse code brought to unit norm along the latents, not for each of them."""
-    decoders = {key: (axis, n) for n in nodes(program) for key, axis in _decoded(n)}
-    for store in program.stores:
-        weight, norm = _parameter(store.target), _unit_norm(store.value)
-        if store.name != "data" or weight is None or norm is None or norm.site is None or weight.shape is None:
-            continue
-        axis, product = decoders.get(_key(weight), (None, None))
-        if axis is None or product is None or _parameter(source(norm)) is not weight or len(weight.shape) != 2:
-            continue
-        latents, features = weight.shape[axis], weight.shape[1 - axis]
-        if _axis(norm) == axis and isinstance(latents, int) and isinstance(features, int) and latents > features:
-            yield Finding(
-                norm.site,
-                f"each of the {features} features is brought to length 1 here, not each of the {latents} latents, whose vectors "
-                f"lie along axis {1 - axis} of the decoder: use `dim={1 - axis}`",
-                (Note(product.site, "the codes are decoded here"),) if product.site is not None else (),
-            )
-
-
-def _unit_norm(value: Value) -> Sym | None:
-    """The operation that says along which axis vectors are brought to length 1."""
-    match value:
-        case Sym(op="truediv", attrs={"other": Sym(op="norm") as norm}):
-            return norm
-        case Sym(op="normalize"):
-            return value
-        case _:
-            return None
-
-
-def _decoded(node: Sym) -> Iterator[tuple[int, int]]:
-    """The weight that rectified codes are multiplied with, and the axis of it along which the latents lie."""
-    codes, weight = node.attrs.get("input"), node.attrs.get("other")
-    if not isinstance(codes, Sym) or codes.op not in {"relu", "topk", "scatter", "where", "mul"}:
-        return
-    if node.op == "matmul" and isinstance(weight, Sym) and weight.op == "parameter":
-        yield weight.id, 0
-    elif node.op == "linear" and node.layer is not None:
-        yield id(node.layer), 1
-
-
-def _key(weight: Sym) -> int:
-    layer = weight.attrs.get("layer")
-    return weight.id if layer is None else id(layer)
-
-
-def _parameter(value: Value) -> Sym | None:
-    """The parameter itself, behind `.data` and what was written to it before."""
-    for _ in range(8):
-        match value:
-            case Sym(op="parameter"):
-                return value
-            case Sym(op="detach" | "data" | "attr", inputs=(inner, *_)):
-                value = inner
-            case _:
-                return None
-    return None
+    for one in crossed_norms(program):
+        yield Finding(
+            one.site,
+            f"each of the {one.features} features is brought to length 1 here, not each of the {one.latents} latents, whose vectors "
+            f"lie along axis {one.axis} of the decoder: use `dim={one.axis}`",
+            (Note(one.decoded, "the codes are decoded here"),) if one.decoded is not None else (),
+        )
