@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from aelint.rule import Finding, Note, Site
+from aelint.semantics.callables import positional_names
 from aelint.semantics.program import Program
-from aelint.semantics.values import ClassValue, Function, Value
-from aelint.syntax.signatures import positional
+from aelint.semantics.values import Value
 from aelint.syntax.walk import every, walk
 
 __all__ = ["with_assumptions"]
@@ -61,7 +61,7 @@ def _aliases(program: Program) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for call in program.calls:
         node = call.site.node
-        parameters = _parameters(call.callee)
+        parameters = positional_names(call.callee)
         if not isinstance(node, ast.Call) or not parameters:
             continue
         passed = [*zip(parameters, node.args, strict=False), *((k.arg, k.value) for k in node.keywords if k.arg)]
@@ -73,13 +73,3 @@ def _aliases(program: Program) -> dict[str, set[str]]:
             case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=ast.Attribute(attr=source)):
                 found.setdefault(source, set()).add(name)
     return found
-
-
-def _parameters(callee: Value) -> list[str]:
-    match callee:
-        case ClassValue() if isinstance(callee.find("__init__"), Function):
-            return _parameters(callee.find("__init__"))[1:]
-        case Function(node=node):
-            return positional(node)
-        case _:
-            return []

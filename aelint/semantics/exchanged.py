@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.callables import applied, run_by
 from aelint.semantics.memo import per_program
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.program import Program
@@ -115,24 +116,10 @@ def _parameters(call: Call) -> Names:
         case External(name=name) if name in REGISTRY.layers:
             return [key for key, _ in REGISTRY.layers[name].init]
         case Instance() | ClassValue() as callee:
-            function = _run(callee)
+            function = run_by(callee)
             return positional(function.node)[1:] if function is not None else []
         case _:
             return []
-
-
-def _run(callee: Value) -> Function | None:
-    """The function of the project that a call of it runs."""
-    match callee:
-        case Function():
-            return callee
-        case Instance(cls=cls):
-            found = cls.find("forward")
-        case ClassValue():
-            found = callee.find("__init__")
-        case _:
-            return None
-    return found if isinstance(found, Function) else None
 
 
 def _crossed(names: Names, parameters: Names) -> Iterator[tuple[str, str]]:
@@ -210,8 +197,8 @@ _SIZE = re.compile(r"dim|chan|feat|size|width|(^|_)(in|out)(_|$)")
 
 def _results(callee: Value) -> Names:
     """The names that every end of a function returns, in order."""
-    function = _run(callee)
-    if function is None or isinstance(callee, ClassValue) or isinstance(function.node, ast.Lambda):
+    function = applied(callee)
+    if function is None or isinstance(function.node, ast.Lambda):
         return []
     ends = _returned(function.node)
     return ends[0] if ends and all(end == ends[0] for end in ends) else []
@@ -224,5 +211,5 @@ def _returned(node: ast.AST) -> list[Names]:
 
 
 def _place(callee: Value) -> Site | None:
-    function = _run(callee)
+    function = run_by(callee)
     return Site(function.module.unit, function.node) if function is not None else None

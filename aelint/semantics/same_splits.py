@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from aelint.rule import Site
+from aelint.semantics.callables import positional_names
 from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
-from aelint.semantics.values import ClassValue, Function
 from aelint.syntax.names import Scope, last_name, scopes
-from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, own_nodes
 
 __all__ = ["Misread", "SameSplit", "misread_splits", "same_splits"]
@@ -64,21 +63,10 @@ def _is_divided(tree: ast.Module) -> bool:
     return any(_DIVIDES.search(last_name(n)) for n in (*every(ast.Name, tree), *every(ast.Attribute, tree)))
 
 
-def _parameters(callee: object) -> list[str]:
-    match callee:
-        case ClassValue():
-            made = callee.find("__init__")
-            return positional(made.node)[1:] if isinstance(made, Function) else []
-        case Function(node=node):
-            return positional(node)
-        case _:
-            return []
-
-
 @per_program
 def _signatures(program: Program) -> dict[int, list[str]]:
     """The parameters of what each call runs, by its node."""
-    return {id(c.site.node): _parameters(c.callee) for c in program.calls}
+    return {id(c.site.node): positional_names(c.callee) for c in program.calls}
 
 
 def _built(program: Program, scope: Scope) -> Iterator[tuple[str, ast.Call, str]]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.callables import applied
 from aelint.semantics.mentions import READS_ANYTHING, attributes_read
 from aelint.semantics.parameters import is_optimizer
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
-from aelint.semantics.values import MISSING, Function, Instance, Object
+from aelint.semantics.values import Function, Object
 from aelint.syntax.names import last_name, uses
 from aelint.syntax.options import destination
 from aelint.syntax.signatures import default_numbers, parameters
@@ -37,7 +38,7 @@ def settings_withheld(program: Program) -> Iterator[Withheld]:
     seen: set[int] = set()
     kept = _kept_in_vain(program)
     for call in program.calls:
-        inside, taken = call.context.function, _called(call)
+        inside, taken = call.context.function, applied(call.callee)
         if inside is None or taken is None or id(call.site.node) in seen or call.site.unit is not program.unit:
             continue
         left_out = _left_out(call, taken)
@@ -65,17 +66,6 @@ def _is_one_of_several(program: Program, function: Function, called: Function) -
     taken = [a.arg for a in node.args.args]
     others = (f for f in program.own_functions if f.owner is None and f.name not in {function.name, called.name})
     return any([a.arg for a in f.node.args.args] == taken for f in others)
-
-
-def _called(call: Call) -> Function | None:
-    match call.callee:
-        case Function() as function:
-            return function
-        case Instance() as instance:
-            forward = instance.cls.find("forward")
-            return forward if forward is not MISSING and isinstance(forward, Function) else None
-        case _:
-            return None
 
 
 def _left_out(call: Call, taken: Function) -> dict[str, object]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.callables import applied
 from aelint.semantics.liveness import DeadStore, dead_stores, names_read
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
-from aelint.semantics.values import MISSING, Function, Instance
+from aelint.semantics.values import Function
 from aelint.syntax.signatures import FunctionNode, defaults, parameters, positional
 from aelint.syntax.walk import every, holds
 
@@ -111,7 +112,7 @@ def _left_out(call: Call) -> str:
     if call.name in _ATTENTION:
         before, parameter = _ATTENTION[call.name]
         return parameter if len(node.args) <= before else ""
-    taken = _called(call)
+    taken = applied(call.callee)
     if taken is None or isinstance(taken.node, ast.Lambda):
         return ""
     names = positional(taken.node)
@@ -122,14 +123,3 @@ def _left_out(call: Call) -> str:
         return ""
     empty = [p.arg for p in masks if isinstance(d := optional.get(p.arg), ast.Constant) and d.value is None]
     return empty[0] if empty else ""
-
-
-def _called(call: Call) -> Function | None:
-    match call.callee:
-        case Function() as function:
-            return function
-        case Instance() as instance:
-            forward = instance.cls.find("forward")
-            return forward if forward is not MISSING and isinstance(forward, Function) else None
-        case _:
-            return None
