@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.semantics import attributes, classes, containers, externals, layers, numpy_arrays, statements
 from aelint.semantics.apply import apply_operation
 from aelint.semantics.joins import alternatives, merge
-from aelint.semantics.machine import Frame
+from aelint.semantics.machine import Flow, Frame
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.scopes import Scope
 from aelint.semantics.skeletons import is_skeleton
@@ -230,7 +230,7 @@ def _run_body(frame: Frame, function: Function) -> Value:
     if isinstance(function.node, ast.Lambda):
         return statements.evaluate(frame, function.node.body)
     flow = statements.execute(frame, function.node.body)
-    if flow is statements.Flow.RAISE and function.name == "__init__" and isinstance(frame.receiver, Instance):
+    if flow is Flow.RAISE and function.name == "__init__" and isinstance(frame.receiver, Instance):
         # Its own assertions forbid these arguments, often defaults that do not fit each other: nobody builds it so.
         machine.heap.touch(frame.receiver)
         frame.receiver.open = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from enum import Enum
 
 from aelint.rule import Site
 from aelint.semantics.joins import merge
@@ -14,11 +15,21 @@ from aelint.semantics.trace import Activation, Call, Context, Event, Guard, Loop
 from aelint.semantics.values import ClassValue, External, Function, Instance, ListValue, Object, Sym, Value
 from aelint.sources.unit import SourceUnit
 
-__all__ = ["Frame", "Limits", "Machine", "OutOfFuelError"]
+__all__ = ["Flow", "Frame", "Limits", "Machine", "OutOfFuelError"]
 
 
 class OutOfFuelError(Exception):
     """The interpretation took more steps than allowed; what is known so far stands."""
+
+
+class Flow(Enum):
+    """How a block was left."""
+
+    NEXT = 0
+    RETURN = 1
+    BREAK = 2
+    CONTINUE = 3
+    RAISE = 4
 
 
 @dataclass(frozen=True, slots=True)
