@@ -13,6 +13,7 @@ from aelint.semantics.memo import per_program
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Instance, Sym, Value
+from aelint.sources.unit import SourceUnit
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, walk
@@ -49,14 +50,19 @@ class WrongSide:
     added: Site
 
 
+def _methods(program: Program) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, SourceUnit]]:
+    """The methods of networks, with the files that hold them."""
+    for function in program.own_functions:
+        node = function.node
+        if function.owner is not None and is_network(function.owner) and not isinstance(node, ast.Lambda):
+            yield node, function.module.unit
+
+
 @per_program
 def doubled_branches(program: Program) -> list[Doubled]:
     """`x += x` and `x = x + x` in methods of networks, where `x` was the input and holds the branch by then."""
     found = []
-    for function in program.own_functions:
-        node, unit = function.node, function.module.unit
-        if function.owner is None or not is_network(function.owner) or isinstance(node, ast.Lambda):
-            continue
+    for node, unit in _methods(program):
         given = set(positional(node)[1:])
         replaced: dict[str, ast.stmt] = {}
         for statement in node.body:
@@ -82,10 +88,7 @@ def doubled_branches(program: Program) -> list[Doubled]:
 def projected_branches(program: Program) -> list[Projected]:
     """`shortcut = self.projection(h)` before `h + shortcut`, in methods that else take the shortcut from their input."""
     found = []
-    for function in program.own_functions:
-        node, unit = function.node, function.module.unit
-        if function.owner is None or not is_network(function.owner) or isinstance(node, ast.Lambda):
-            continue
+    for node, unit in _methods(program):
         given = set(positional(node)[1:])
         stores = _stores(node)
         saved = {
