@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.callables import applied
 from aelint.semantics.graph import consumers, parts
 from aelint.semantics.lineage import depends_on
 from aelint.semantics.modules import submodules
@@ -56,8 +57,8 @@ def switched_off(program: Program) -> Iterator[SwitchedOff]:
 
 
 def _given(decoder: Instance, call: Call) -> Iterator[tuple[str, Sym]]:
-    forward = decoder.cls.find("forward")
-    names = positional(forward.node)[1:] if isinstance(forward, Function) else []
+    forward = applied(decoder)
+    names = positional(forward.node)[1:] if forward is not None else []
     for name, value in (*zip(names, call.args, strict=False), *call.kwargs.items()):
         if isinstance(value, Sym):
             yield name, value

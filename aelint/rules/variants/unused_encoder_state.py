@@ -98,6 +98,7 @@ from itertools import pairwise
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.callables import applied
 from aelint.semantics.graph import consumers, parts, parts_of_all
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.modules import submodules
@@ -145,8 +146,8 @@ def _ignored_arguments(program: Program) -> Iterator[Finding]:
     reported: set[int] = set()
     for call in program.calls_to("network"):
         decoder = call.receiver
-        function = decoder.cls.find("forward") if isinstance(decoder, Instance) else None
-        if not isinstance(decoder, Instance) or not isinstance(function, Function) or id(function.node) in reported:
+        function = applied(decoder) if isinstance(decoder, Instance) else None
+        if function is None or id(function.node) in reported:
             continue
         if isinstance(function.node, ast.Lambda) or not _has_weights(decoder):
             continue
