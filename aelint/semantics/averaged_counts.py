@@ -45,16 +45,14 @@ def unaveraged_counts(program: Program) -> Iterator[UnaveragedCount]:
         if c.method == "register_buffer" and len(c.args) > 1 and isinstance(c.args[1], Sym)
     }
     averages = list(_averages(program, buffers)) if len(buffers) > 1 else []
-    seen: set[int] = set()
     for node in nodes(program) if len(averages) > 1 else ():
-        if node.op != "truediv" or node.site is None or id(node.site.node) in seen:
+        if node.op != "truediv" or node.site is None:
             continue
         sums, counts = _roots(node.attrs.get("input"), buffers), _near(node.attrs.get("other"))
         if not any(one.buffers & sums for one in averages) or counts.keys() & buffers:
             continue
         vain = next((a for a in averages if a.added.id in counts and not a.buffers & sums), None)
         if vain is not None:
-            seen.add(id(node.site.node))
             yield UnaveragedCount(node.site, vain.event.site)
 
 

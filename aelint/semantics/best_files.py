@@ -35,17 +35,14 @@ def written_every_round(program: Program) -> Iterator[EveryRound]:
     trained = {id(loop.node) for c in program.calls if c.method == "backward" for loop in c.context.loops}
     flags = [b for b in program.bindings if _ASKED.match(b.name) and isinstance(b.value, Sym)]
     flags = [b for b in flags if b.value.op in _COMPARISONS and b.context.loops]
-    told: set[int] = set()
     for call in program.calls_to("torch.save") if flags else ():
         file = next(reversed(list(_texts(_path(call)))), "")
         rounds = {id(loop.node) for loop in call.context.loops} & trained
-        if not _BEST.search(file) or call.context.guards or _may_be_left_early(call) or id(call.site.node) in told:
+        if not _BEST.search(file) or call.context.guards or _may_be_left_early(call):
             continue
-        for flag in flags:
-            if rounds & {id(loop.node) for loop in flag.context.loops}:
-                told.add(id(call.site.node))
-                yield EveryRound(call.site, file, flag.site, flag.name)
-                break
+        flag = next((f for f in flags if rounds & {id(loop.node) for loop in f.context.loops}), None)
+        if flag is not None:
+            yield EveryRound(call.site, file, flag.site, flag.name)
 
 
 def _may_be_left_early(call: Call) -> bool:

@@ -27,15 +27,13 @@ class CancelledScale:
 
 
 def cancelled_scales(program: Program) -> Iterator[CancelledScale]:
-    """`round((x * levels) / levels)` for `round(x * levels) / levels`, each place once."""
-    told: set[int] = set()
+    """`round((x * levels) / levels)` for `round(x * levels) / levels`."""
     for node in nodes(program):
         inner = node.inputs[0] if node.op in _ROUNDINGS and node.inputs else None
-        if not isinstance(inner, Sym) or inner.site is None or id(inner.site.node) in told:
+        if not isinstance(inner, Sym) or inner.site is None:
             continue
         factor = _cancelled(inner, frozenset(), 0)
         if factor is not None:
-            told.add(id(inner.site.node))
             yield CancelledScale(inner.site, node, factor)
 
 

@@ -32,15 +32,13 @@ def fixed_scales(program: Program) -> Iterator[FixedScale]:
     """Buffers of random numbers that scale the noise of a sample, and that nothing ever changes."""
     buffers = {c.args[1].id: c for c in program.calls if _registers(c)}
     started = {c.args[0].id for c in program.calls if _initializes(c)} if buffers else set()
-    told: set[int] = set()
     for posterior in posteriors(program) if buffers else ():
         head = through_reshapes(posterior.head)
         call = buffers.get(head.id) if isinstance(head, Sym) else None
-        if call is None or id(call.site.node) in told or not (head.op in _RANDOM or head.id in started):
+        if call is None or not (head.op in _RANDOM or head.id in started):
             continue
         name = str(call.args[0])
         if not any(_changes(unit.tree, name) for unit in program.files):
-            told.add(id(call.site.node))
             yield FixedScale(call.site, name, posterior.site)
 
 

@@ -29,7 +29,6 @@ class ShownPlaces:
 def shown_places(program: Program) -> Iterator[ShownPlaces]:
     """Losses at one end of a random order, of predictions from tokens that are hidden at the other end."""
     hidden = [(node, place) for node in nodes(program) if (place := _hidden_at(node)) is not None]
-    told: set[int] = set()
     for comparison in comparisons(program) if hidden else ():
         compared = [(g, p) for side in (comparison.first, comparison.second) for g, p in _gathered(side)]
         for gathered, place in compared:
@@ -37,8 +36,7 @@ def shown_places(program: Program) -> Iterator[ShownPlaces]:
             kept = next((h for node, h in hidden if node.id in behind and _are_two_ends(h, place)), None)
             if kept is not None and all(p is place for _, p in compared) and len(compared) > 1:
                 site = _handed_over(program, kept)
-                if site is not None and id(site.node) not in told:
-                    told.add(id(site.node))
+                if site is not None:
                     yield ShownPlaces(site, comparison.site)
 
 

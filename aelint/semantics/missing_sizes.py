@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.program import Program
 from aelint.semantics.trace import Activation, Call
-from aelint.syntax.names import uses
-from aelint.syntax.signatures import FunctionNode, parameters, positional
+from aelint.semantics.written_arguments import Written, argument, written
 
 __all__ = ["MissingSize", "missing_sizes"]
 
@@ -53,47 +52,16 @@ def _builds_layer(call: Call) -> bool:
 def _origin(call: Call, size: str) -> tuple[Site, str] | None:
     """The `None` in the source, and the parameter that it is given to, followed from callee to caller."""
     node = call.site.node
-    given = _argument(node, size, list(call.bound)) if isinstance(node, ast.Call) else None
-    return _follow(given, size, call.site, list(call.context.stack))
+    given = argument(node, size, list(call.bound)) if isinstance(node, ast.Call) else None
+    return _nothing(given, size, call.site, call.context.stack) if given is not None else None
 
 
-def _follow(given: ast.expr | None, name: str, site: Site, stack: list[Activation]) -> tuple[Site, str] | None:
-    match given:
-        case ast.Constant(value=None):
-            return Site(site.unit, given), name
-        case ast.IfExp(body=body, orelse=orelse):
-            return _follow(body, name, site, stack) or _follow(orelse, name, site, stack)
-        case ast.Name(id=passed) if stack and _is_passed_on(stack[-1], given):
-            *outer, activation = stack
-            caller = activation.site.node if activation.site is not None and not activation.is_entry else None
-            if not isinstance(caller, ast.Call) or activation.site is None:
-                return None
-            return _follow(_argument(caller, passed, _taken(activation)), passed, activation.site, outer)
+def _nothing(given: ast.expr, name: str, site: Site, stack: tuple[Activation, ...]) -> tuple[Site, str] | None:
+    match written(given, name, site, stack):
+        case Written(site=place, expression=ast.Constant(value=None), parameter=parameter, is_default=False):
+            return place, parameter
+        case Written(site=place, expression=ast.IfExp(body=body, orelse=orelse), is_default=False) as choice:
+            branches = (_nothing(one, choice.parameter, place, choice.stack) for one in (body, orelse))
+            return next((found for found in branches if found is not None), None)
         case _:
             return None
-
-
-def _is_passed_on(activation: Activation, name: ast.Name) -> bool:
-    """Whether a name is a parameter that its function never sets."""
-    node = activation.function.node
-    own = any(p.arg == name.id for p in parameters(node))
-    return own and all(isinstance(n.ctx, ast.Load) for n in uses(node, name.id))
-
-
-def _taken(activation: Activation) -> list[str]:
-    """The names of the parameters that arguments are bound to, in order, without `self`."""
-    node: FunctionNode = activation.function.node
-    names = positional(node)
-    bound = activation.function.owner is not None and "staticmethod" not in activation.function.decorators
-    return names[1:] if bound else names
-
-
-def _argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:
-    """What a call gives for a parameter; None if it leaves it out or hands on lists of arguments."""
-    if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
-        return None
-    for keyword in call.keywords:
-        if keyword.arg == name:
-            return keyword.value
-    place = names.index(name) if name in names else len(call.args)
-    return call.args[place] if place < len(call.args) else None

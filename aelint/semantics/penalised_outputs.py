@@ -30,15 +30,13 @@ def penalised_outputs(program: Program) -> Iterator[PenalisedOutput]:
     """Average activations, each held to a target rate, that are averages of what a loss compares with data."""
     rates = [rate for node in nodes(program) if node.op == "log" and (rate := _average(source(node))) is not None]
     found = [c for c in comparisons(program) if c.prediction is not None]
-    told: set[int] = set()
     for rate in rates:
         whole = source(rate)
-        if rate.site is None or id(rate.site.node) in told:
+        if rate.site is None:
             continue
         given = (whole, through(whole, frozenset({"sigmoid"})))
         compared = next((c for c in found if any(same_values(c.prediction, one) for one in given)), None)
         if compared is not None:
-            told.add(id(rate.site.node))
             yield PenalisedOutput(_layers_of(rate.site, rates), compared.site)
 
 

@@ -27,8 +27,7 @@ class Renormalised:
 
 
 def renormalised(program: Program) -> Iterator[Renormalised]:
-    """Quotients `(x - mean) / std` of an `x` that is such a quotient along the same axis; each place once."""
-    seen: set[int] = set()
+    """Quotients `(x - mean) / std` of an `x` that is such a quotient along the same axis."""
     for node in nodes(program):
         again = _standardised(node)
         if again is None or node.site is None:
@@ -41,9 +40,7 @@ def renormalised(program: Program) -> Iterator[Renormalised]:
             second, first = node.site, one.site
             if second.node is first.node:  # a function that is called twice
                 second, first = _call(program, node), _call(program, one)
-            if id(second.node) not in seen:
-                seen.add(id(second.node))
-                yield Renormalised(second, first)
+            yield Renormalised(second, first)
 
 
 def _standardised(node: Sym) -> tuple[Sym, str] | None:
