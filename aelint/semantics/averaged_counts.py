@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.buffers import registered_buffers
 from aelint.semantics.graph import nodes
 from aelint.semantics.lineage import ancestors
 from aelint.semantics.program import Program
@@ -39,11 +40,7 @@ class _Average:
 
 def unaveraged_counts(program: Program) -> Iterator[UnaveragedCount]:
     """Averaged sums that are divided by the counts of one batch, although a buffer averages those counts."""
-    buffers = {
-        c.args[1].id
-        for c in program.calls
-        if c.method == "register_buffer" and len(c.args) > 1 and isinstance(c.args[1], Sym)
-    }
+    buffers = set(registered_buffers(program))
     averages = list(_averages(program, buffers)) if len(buffers) > 1 else []
     for node in nodes(program) if len(averages) > 1 else ():
         if node.op != "truediv" or node.site is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.buffers import registered_buffers
 from aelint.semantics.lineage import through_reshapes
 from aelint.semantics.posteriors import posteriors
 from aelint.semantics.program import Program
@@ -30,7 +31,7 @@ class FixedScale:
 
 def fixed_scales(program: Program) -> Iterator[FixedScale]:
     """Buffers of random numbers that scale the noise of a sample, and that nothing ever changes."""
-    buffers = {c.args[1].id: c for c in program.calls if _registers(c)}
+    buffers = registered_buffers(program)
     started = {c.args[0].id for c in program.calls if _initializes(c)} if buffers else set()
     for posterior in posteriors(program) if buffers else ():
         head = through_reshapes(posterior.head)
@@ -40,10 +41,6 @@ def fixed_scales(program: Program) -> Iterator[FixedScale]:
         name = str(call.args[0])
         if not any(_changes(unit.tree, name) for unit in program.files):
             yield FixedScale(call.site, name, posterior.site)
-
-
-def _registers(call: Call) -> bool:
-    return call.method == "register_buffer" and len(call.args) > 1 and isinstance(call.args[1], Sym)
 
 
 def _initializes(call: Call) -> bool:

@@ -78,6 +78,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
 from aelint.semantics import Program
 from aelint.semantics.averaged_counts import unaveraged_counts
+from aelint.semantics.buffers import registered_buffers
 from aelint.semantics.lineage import RESHAPES, ancestors, through, through_reshapes
 from aelint.semantics.trace import Call
 from aelint.semantics.values import Sym, Value
@@ -97,7 +98,7 @@ _RESTARTS = ("kmeans", "k_means", "init_embed", "expire", "dead", "restart", "re
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each count that starts at zero beside a sum that does not."""
-    buffers = {c.args[1].id: c for c in program.calls if c.method == "register_buffer" and _is_named_tensor(c)}
+    buffers = registered_buffers(program)
     yield from _unscaled(program, buffers)
     yield from _unaveraged(program)
     if any(word in function.name.lower() for function in program.functions for word in _RESTARTS):
@@ -157,10 +158,6 @@ def _roots(value: Value, buffers: dict[int, Call]) -> set[int]:
 def _varies(count: Value) -> bool:
     """Whether the counts come from data: where each starts at one, the sums are the codes."""
     return not any(one.op in {"ones", "full"} for one in ancestors(count))
-
-
-def _is_named_tensor(call: Call) -> bool:
-    return len(call.args) > 1 and isinstance(call.args[0], str) and isinstance(call.args[1], Sym)
 
 
 def _updates(program: Program) -> Iterator[tuple[Sym, Sym]]:

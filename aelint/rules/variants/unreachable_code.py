@@ -85,6 +85,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.buffers import registered_buffers
 from aelint.semantics.dims import contradict
 from aelint.semantics.joins import alternatives
 from aelint.semantics.lineage import ancestors
@@ -128,8 +129,7 @@ def _is_codebook(program: Program, lookup: Lookup) -> bool:
     if not _has_query(lookup.measure, table):
         return False
     above = {a.id for a in ancestors(table)}
-    registered = (c.args[1] for c in program.calls if c.method == "register_buffer" and len(c.args) > 1)
-    return any(isinstance(one, Sym) and one.id in above for one in registered)
+    return not above.isdisjoint(registered_buffers(program))
 
 
 def _has_query(measure: Sym, table: Sym) -> bool:
