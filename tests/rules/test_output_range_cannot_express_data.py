@@ -364,3 +364,28 @@ def test_a_model_that_is_built_twice_is_no_block():
         .replace("(x))", "(x)))")
     )
     assert rows(rule, inside) == [22]
+
+
+def test_blocks_that_are_all_built_in_one_place_are_changed_in_their_class():
+    one_place = (
+        BLOCKS.format(activation="None")
+        .replace(
+            "self.encoder = Layer(16, 3)", "self.encoder, self.decoder = (Layer(a, b) for a, b in ((16, 3), (3, 16)))"
+        )
+        .replace("        self.decoder = Layer(3, 16, None)\n", "")
+        .replace("return h if self.activation is None else self.activation(h)", "return torch.sigmoid(h)")
+    )
+    assert rows(rule, one_place) == [13]
+
+
+def test_a_block_beside_parts_of_other_classes_is_changed_in_its_class():
+    other = (
+        BLOCKS.format(activation="None")
+        .replace("self.encoder = Layer(16, 3)", "self.encoder = Other(16, 3)")
+        .replace(
+            "class Coder",
+            "class Other(Layer):\n    def forward(self, x):\n        return self.linear(x)\n\nclass Coder",
+        )
+        .replace("return h if self.activation is None else self.activation(h)", "return torch.sigmoid(h)")
+    )
+    assert rows(rule, other) == [13]

@@ -69,6 +69,11 @@ def test_keys_that_are_not_saved_are_missed_where_the_dictionary_is_made():
     assert rows(rule, TRAINER.format(read=READ, more=switched, saved="self.state()")) == [20]
 
 
+def test_a_program_that_is_ready_for_other_faults_is_not_ready_for_this_one():
+    tried = TRAINER + "\ntry:\n    Trainer().save('b.pt')\nexcept OSError:\n    print('no space')\n"
+    assert rows(rule, tried.format(read=READ, more="pass", saved="self.state()")) == [20]
+
+
 @pytest.mark.parametrize("name", ["step_count", "nstep"])
 def test_a_key_that_is_read_under_another_name(name):
     assert rows(rule, TRAINER.format(read=READ, more=f"state['{name}'] = self.step", saved="self.state()")) == [17]

@@ -399,6 +399,16 @@ for epoch in range(10):
             id="nothing else to train",
         ),
         pytest.param(
+            "rec = F.mse_loss(decoder(code), x); l1 = code.abs().mean(); loss = rec + l1.detach(); return rec, loss.item()",
+            "terms(torch.rand(8, 64))[0].backward()",
+            id="the other term is only shown",
+        ),
+        pytest.param(
+            "rec = F.mse_loss(decoder(code), x); each = code.abs().mean(0); loss = rec + each; print(loss); return rec, 0",
+            "terms(torch.rand(8, 64))[0].backward()",
+            id="a row of figures for the reader",
+        ),
+        pytest.param(
             "rec = F.mse_loss(decoder(code), x)\\n    with torch.no_grad():\\n"
             "        l1 = code.abs().mean(); loss = rec + 0.1 * l1\\n    return rec, loss.item()",
             "terms(torch.rand(8, 64))[0].backward()",

@@ -263,6 +263,8 @@ def test_silent_on_pairs_of_data():
     assert rows(rule, pairs(names="first, _second")) == []
     assert rows(rule, pairs(made="(self.high - self.high.mean()) / self.high.std()")) == []
     assert rows(rule, pairs(made="torch.rand(64, 1, 16, 16)")) == []
+    other = pairs().replace("net(first)", "net(torch.rand(16, 1, 16, 16))")
+    assert rows(rule, other) == [], "the prediction was not made from the worse one"
     assert rows(rule, pairs(wanted="first) + F.l1_loss(net(second), second")) == []
 
 
