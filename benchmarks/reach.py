@@ -19,13 +19,13 @@ import libcst
 from aelint.engine.collector import Collector
 from aelint.engine.project import Project
 from aelint.semantics import Program, understand
-from aelint.semantics.dims import Poly
-from aelint.semantics.kinds import is_network
-from aelint.semantics.losses import LOSSES
-from aelint.semantics.objectives import Objective, objectives
+from aelint.semantics.domain.dims import Poly
+from aelint.semantics.domain.values import DictValue, Instance, ListValue, Sym, Value
+from aelint.semantics.interpreter.kinds import is_network
+from aelint.semantics.objective.losses import LOSSES
+from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import to_dim
-from aelint.semantics.values import DictValue, Instance, ListValue, Sym, Value
 from aelint.sources.unit import SourceUnit
 
 SIZES = (

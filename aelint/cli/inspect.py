@@ -8,7 +8,7 @@ from aelint.cli.terminal import complain, say
 from aelint.engine.project import Project
 from aelint.engine.reading import Reader
 from aelint.semantics import understand
-from aelint.semantics.inspect import render
+from aelint.semantics.explanation.inspect import render
 from aelint.sources.decode import UnreadableError
 from aelint.sources.load import load
 

@@ -12,7 +12,7 @@ from aelint.diagnostics import Confidence, Diagnostic, Related, Severity
 from aelint.editor.documents import Document
 from aelint.editor.positions import Text
 from aelint.pages import page
-from aelint.semantics.hints import Hint
+from aelint.semantics.explanation.hints import Hint
 
 __all__ = ["diagnostics", "explanation", "inlay_hints"]
 

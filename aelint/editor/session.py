@@ -12,12 +12,12 @@ from aelint.diagnostics import Diagnostic
 from aelint.engine.run import Run
 from aelint.registry import UnknownRuleError
 from aelint.semantics import understand
-from aelint.semantics.hints import Hint, hints
+from aelint.semantics.explanation.hints import Hint, hints
 from aelint.sources.unit import SourceUnit
 
 if TYPE_CHECKING:
     from aelint.semantics import Program
-    from aelint.semantics.project import ProjectFiles
+    from aelint.semantics.interpreter.project import ProjectFiles
 
 __all__ = ["Analysis", "Session"]
 

@@ -26,7 +26,7 @@ from aelint.syntax.parse import parse
 
 if TYPE_CHECKING:
     from aelint.semantics import Program
-    from aelint.semantics.project import ProjectFiles
+    from aelint.semantics.interpreter.project import ProjectFiles
 
 __all__ = ["Analyser", "FileReport", "Plan", "Understand"]
 

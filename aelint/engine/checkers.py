@@ -33,7 +33,7 @@ def checker(rule: RuleInfo) -> Check:
     the first counts. What a finding takes for granted is said in it. A rule that says that something is nowhere
     is not asked about a program that takes more steps to read than allowed.
     """
-    from aelint.semantics.assumptions import with_assumptions  # noqa: PLC0415 - only where a program is at hand
+    from aelint.semantics.explanation.assumptions import with_assumptions  # noqa: PLC0415 - only where a program is at hand
 
     function, takes_options, absence = _function(rule.module)
 

@@ -24,7 +24,7 @@ ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
 
 class Project:
-    """Resolves imports among the files of one run; satisfies `aelint.semantics.project.ProjectFiles`.
+    """Resolves imports among the files of one run; satisfies `aelint.semantics.interpreter.project.ProjectFiles`.
 
     `lookups` tells afterwards which files an analysis asked for and whether they were there: a cached
     result is valid as long as the answers stay the same.

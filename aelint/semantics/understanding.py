@@ -6,15 +6,16 @@ import ast
 from collections.abc import Callable
 from functools import partial
 
-from aelint.semantics import calls, classes, dims, statements
-from aelint.semantics.kinds import is_network
-from aelint.semantics.machine import Frame, Limits, Machine, OutOfFuelError
-from aelint.semantics.modules import submodules
-from aelint.semantics.program import Program
-from aelint.semantics.project import NoProject, ProjectFiles
-from aelint.semantics.scopes import Module, Scope
-from aelint.semantics.trace import Context
-from aelint.semantics.values import Bound, ClassValue, Function, Instance, Sym, Value
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.trace import Context
+from aelint.semantics.domain.values import Bound, ClassValue, Function, Instance, Sym, Value
+from aelint.semantics.interpreter import calls, classes, statements
+from aelint.semantics.interpreter.kinds import is_network
+from aelint.semantics.interpreter.machine import Frame, Limits, Machine, OutOfFuelError
+from aelint.semantics.interpreter.modules import submodules
+from aelint.semantics.interpreter.project import NoProject, ProjectFiles
+from aelint.semantics.interpreter.scopes import Module, Scope
 from aelint.sources.unit import SourceUnit
 from aelint.syntax.walk import own_nodes
 

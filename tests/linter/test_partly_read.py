@@ -6,7 +6,7 @@ from aelint.engine.checkers import checker
 from aelint.registry import RuleInfo
 from aelint.rules.architecture import feature_mismatch, unused_layer
 from aelint.semantics import understand
-from aelint.semantics.machine import Limits
+from aelint.semantics.interpreter.machine import Limits
 from aelint.sources.unit import SourceUnit
 
 NET = """

@@ -3,8 +3,8 @@
 import pytest
 
 from aelint.rules.inference import inverted_best as rule
-from aelint.semantics import scores
-from aelint.semantics.values import Sym
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.inference import scores
 from tests.rules.harness import rows
 
 SETUP = """

@@ -5,8 +5,8 @@ import pytest
 from aelint.diagnostics import Severity
 from aelint.rules.optimization import misplaced_step as rule
 from aelint.semantics import understand
-from aelint.semantics.machine import Limits
-from aelint.semantics.schedules import unused_schedules
+from aelint.semantics.interpreter.machine import Limits
+from aelint.semantics.optimization.schedules import unused_schedules
 from aelint.sources.unit import SourceUnit
 from tests.rules.harness import rows, run
 

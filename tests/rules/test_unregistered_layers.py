@@ -2,7 +2,7 @@ import pytest
 
 from aelint.rules.architecture import unregistered_layers as rule
 from aelint.semantics import understand
-from aelint.semantics.machine import Limits
+from aelint.semantics.interpreter.machine import Limits
 from aelint.sources.unit import SourceUnit
 from tests.rules.harness import rows, run
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aelint.semantics.algebra import Algebra
-from aelint.semantics.values import Sym
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.formulas.algebra import Algebra
 
 
 def chain(start: Sym, length: int) -> Sym:

@@ -6,7 +6,7 @@ import pytest
 
 from aelint.rule import Finding, Site
 from aelint.semantics import understand
-from aelint.semantics.assumptions import with_assumptions
+from aelint.semantics.explanation.assumptions import with_assumptions
 from aelint.sources.unit import SourceUnit
 
 MODEL = """

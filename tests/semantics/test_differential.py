@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aelint.semantics.values import Sym
+from aelint.semantics.domain.values import Sym
 from tests.rules.harness import program
 
 torch = pytest.importorskip("torch")

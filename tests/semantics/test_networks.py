@@ -2,7 +2,7 @@
 
 import pytest
 
-from aelint.semantics.values import Instance, Sym
+from aelint.semantics.domain.values import Instance, Sym
 from tests.semantics.reading import names, read, shape, understood
 
 REGISTRATIONS = {

@@ -1,7 +1,7 @@
 """What an optimiser holds, found in time however many ways lead to it."""
 
-from aelint.semantics.parameters import held_by
-from aelint.semantics.values import ListValue, Object, Sym
+from aelint.semantics.domain.values import ListValue, Object, Sym
+from aelint.semantics.optimization.parameters import held_by
 
 
 def layer() -> Object:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aelint.semantics.posteriors import posteriors
-from aelint.semantics.readings import readings
+from aelint.semantics.latent.posteriors import posteriors
+from aelint.semantics.latent.readings import readings
 from tests.rules.harness import program
 
 SOURCE = """

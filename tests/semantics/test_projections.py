@@ -2,7 +2,7 @@
 
 import pytest
 
-from aelint.semantics.projections import is_projection
+from aelint.semantics.formulas.projections import is_projection
 from tests.semantics.reading import read
 
 GIVEN = """

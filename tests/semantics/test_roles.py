@@ -3,7 +3,7 @@
 from textwrap import dedent
 
 from aelint.semantics import understand
-from aelint.semantics.roles import role_of
+from aelint.semantics.explanation.roles import role_of
 from aelint.sources.unit import SourceUnit
 
 

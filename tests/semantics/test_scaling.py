@@ -2,8 +2,8 @@
 
 import pytest
 
-from aelint.semantics.intervals import Interval
-from aelint.semantics.scaling import is_prepared, part_of_split, scaled_range
+from aelint.semantics.data.scaling import is_prepared, part_of_split, scaled_range
+from aelint.semantics.domain.intervals import Interval
 from tests.semantics.reading import names, read
 
 GIVEN = """

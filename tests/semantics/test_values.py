@@ -2,8 +2,8 @@
 
 import pytest
 
-from aelint.semantics.dims import Poly, atom, contradict, floor_divide
-from aelint.semantics.values import MISSING, ListValue, Sym
+from aelint.semantics.domain.dims import Poly, atom, contradict, floor_divide
+from aelint.semantics.domain.values import MISSING, ListValue, Sym
 from tests.semantics.reading import read, understood
 
 
@@ -158,7 +158,7 @@ def test_sizes_are_compared_by_normal_form():
     h = atom("h", "h")
     assert floor_divide(2 * 3, 4) == 1
     assert isinstance(h, Poly)
-    from aelint.semantics.dims import add, mul, sub
+    from aelint.semantics.domain.dims import add, mul, sub
 
     assert mul(add(h, 1), sub(h, 1)) == sub(mul(h, h), 1)
     assert floor_divide(add(mul(h, 2), 1), 2) == h

@@ -6,9 +6,9 @@ from aelint.rule import Site
 from aelint.rules.inference import misreported_metric
 from aelint.rules.optimization import gradients_accumulate
 from aelint.semantics import understand
-from aelint.semantics.dims import add, atom, mul
-from aelint.semantics.values import Object
-from aelint.semantics.wording import layers_place, place, shape_text
+from aelint.semantics.domain.dims import add, atom, mul
+from aelint.semantics.domain.values import Object
+from aelint.semantics.explanation.wording import layers_place, place, shape_text
 from aelint.sources.load import load
 from aelint.sources.unit import SourceUnit
 from tests.linter.test_notebook import notebook

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from aelint.semantics.mentions import attributes_read, strings
+from aelint.semantics.dataflow.mentions import attributes_read, strings
 from aelint.syntax.blocks import blocks
 from aelint.syntax.names import uses
 from aelint.syntax.options import destination, flags

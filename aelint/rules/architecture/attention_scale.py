@@ -57,11 +57,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.kinds import is_network
-from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
-from aelint.semantics.mentions import attributes_read_in, strings_in
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through_reshapes
+from aelint.semantics.dataflow.mentions import attributes_read_in, strings_in
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.interpreter.kinds import is_network
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.values import Sym, Value
 from aelint.syntax.walk import walk
 
 RULE = Rule(

@@ -51,10 +51,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.contradictions import contradictions, last_layer
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import shape_text
+from aelint.semantics.architecture.contradictions import contradictions, last_layer
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import shape_text
 
 RULE = Rule(
     code="AEL121",

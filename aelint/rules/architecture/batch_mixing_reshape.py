@@ -55,9 +55,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.contradictions import contradictions
-from aelint.semantics.positions import positions_along_batch
-from aelint.semantics.wording import place, shape_text, size_text
+from aelint.semantics.architecture.contradictions import contradictions
+from aelint.semantics.architecture.positions import positions_along_batch
+from aelint.semantics.explanation.wording import place, shape_text, size_text
 
 RULE = Rule(
     code="AEL107",

@@ -47,8 +47,8 @@ from collections.abc import Iterator, Mapping
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
-from aelint.semantics.bottlenecks import bottlenecks
-from aelint.semantics.wording import layer_title
+from aelint.semantics.architecture.bottlenecks import bottlenecks
+from aelint.semantics.explanation.wording import layer_title
 
 RULE = Rule(
     code="AEL111",

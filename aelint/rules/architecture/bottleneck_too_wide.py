@@ -49,8 +49,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
-from aelint.semantics.bottlenecks import bottlenecks, is_regularized
-from aelint.semantics.wording import layer_title
+from aelint.semantics.architecture.bottlenecks import bottlenecks, is_regularized
+from aelint.semantics.explanation.wording import layer_title
 
 RULE = Rule(
     code="AEL110",

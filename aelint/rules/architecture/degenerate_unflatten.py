@@ -80,11 +80,12 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
-from aelint.semantics import Program, dims
-from aelint.semantics.contradictions import contradictions, source_of_size
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Sym, Value
-from aelint.semantics.wording import layer_title, place, shape_text, size_text
+from aelint.semantics import Program
+from aelint.semantics.architecture.contradictions import contradictions, source_of_size
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Object, Sym, Value
+from aelint.semantics.explanation.wording import layer_title, place, shape_text, size_text
 
 RULE = Rule(
     code="AEL102",

@@ -51,11 +51,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rewrite, Rule
 from aelint.semantics import Program
-from aelint.semantics.joins import alternatives
-from aelint.semantics.lineage import through
-from aelint.semantics.trace import Call
-from aelint.semantics.usage import discarded_calls
-from aelint.semantics.values import Sym
+from aelint.semantics.dataflow.lineage import through
+from aelint.semantics.dataflow.usage import discarded_calls
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.interpreter.joins import alternatives
 
 RULE = Rule(
     code="AEL118",

@@ -54,8 +54,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.contradictions import contradictions, last_layer
-from aelint.semantics.wording import layer_title, shape_text, size_text
+from aelint.semantics.architecture.contradictions import contradictions, last_layer
+from aelint.semantics.explanation.wording import layer_title, shape_text, size_text
 
 RULE = Rule(
     code="AEL104",

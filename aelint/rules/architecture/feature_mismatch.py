@@ -60,10 +60,17 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.contradictions import Contradiction, contradictions, misuse, owner_of, source_of_size, unflattened
-from aelint.semantics.missing_sizes import MissingSize, missing_sizes
-from aelint.semantics.values import Instance, Object, Sym, Value
-from aelint.semantics.wording import layer_title, place, shape_text, size_text
+from aelint.semantics.architecture.contradictions import (
+    Contradiction,
+    contradictions,
+    misuse,
+    owner_of,
+    source_of_size,
+    unflattened,
+)
+from aelint.semantics.architecture.missing_sizes import MissingSize, missing_sizes
+from aelint.semantics.domain.values import Instance, Object, Sym, Value
+from aelint.semantics.explanation.wording import layer_title, place, shape_text, size_text
 from aelint.syntax.walk import every
 
 RULE = Rule(

@@ -58,10 +58,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Rewrite, Rule
 from aelint.semantics import Program
-from aelint.semantics.comparisons import is_output
-from aelint.semantics.kinds import is_network
-from aelint.semantics.trace import Call
-from aelint.semantics.values import External, Sym
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import External, Sym
+from aelint.semantics.interpreter.kinds import is_network
+from aelint.semantics.objective.comparisons import is_output
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import walk
 

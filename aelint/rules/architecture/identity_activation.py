@@ -43,8 +43,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
-from aelint.semantics.trace import Call
-from aelint.semantics.values import External, Value
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import External, Value
 
 RULE = Rule(
     code="AEL136",

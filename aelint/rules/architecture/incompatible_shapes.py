@@ -68,10 +68,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.comparisons import comparisons
-from aelint.semantics.contradictions import Contradiction, contradictions, follows_from_another, misuse
-from aelint.semantics.last_batches import fixed_batches
-from aelint.semantics.wording import place, shape_text, size_text
+from aelint.semantics.architecture.contradictions import Contradiction, contradictions, follows_from_another, misuse
+from aelint.semantics.architecture.last_batches import fixed_batches
+from aelint.semantics.explanation.wording import place, shape_text, size_text
+from aelint.semantics.objective.comparisons import comparisons
 
 RULE = Rule(
     code="AEL123",

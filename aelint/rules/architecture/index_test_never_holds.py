@@ -69,7 +69,7 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.values import Function, Instance, ListValue, Object, Value
+from aelint.semantics.domain.values import Function, Instance, ListValue, Object, Value
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import every, walk
 

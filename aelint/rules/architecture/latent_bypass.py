@@ -51,16 +51,17 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
-from aelint.semantics import Program, dims
-from aelint.semantics.apply import syms_in
-from aelint.semantics.comparisons import LEARNED, comparisons
-from aelint.semantics.graph import consumers
-from aelint.semantics.lineage import RESHAPES, ancestors, source, through_reshapes
-from aelint.semantics.linear_forms import linear
-from aelint.semantics.posteriors import posteriors
-from aelint.semantics.quantizers import lookups
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics import Program
+from aelint.semantics.dataflow.graph import consumers
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through_reshapes
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.formulas.linear_forms import linear
+from aelint.semantics.interpreter.apply import syms_in
+from aelint.semantics.latent.posteriors import posteriors
+from aelint.semantics.objective.comparisons import LEARNED, comparisons
+from aelint.semantics.variants.quantizers import lookups
 
 RULE = Rule(
     code="AEL109",

@@ -74,7 +74,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
 from aelint.syntax.names import last_name, uses
 from aelint.syntax.walk import every, holds, walk
 

@@ -53,9 +53,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.halves import separated_halves
-from aelint.semantics.layouts import moved_axes, reordered_parts
-from aelint.semantics.wording import place, shape_text
+from aelint.semantics.architecture.halves import separated_halves
+from aelint.semantics.architecture.layouts import moved_axes, reordered_parts
+from aelint.semantics.explanation.wording import place, shape_text
 
 RULE = Rule(
     code="AEL108",

@@ -62,9 +62,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.stacks import LinearStack, linear_stacks
-from aelint.semantics.values import Object
-from aelint.semantics.wording import layer_title, place
+from aelint.semantics.architecture.stacks import LinearStack, linear_stacks
+from aelint.semantics.domain.values import Object
+from aelint.semantics.explanation.wording import layer_title, place
 
 RULE = Rule(
     code="AEL113",

@@ -65,8 +65,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.shortcuts import doubled_branches, projected_branches, shortcuts_of_keys
-from aelint.semantics.wording import place
+from aelint.semantics.architecture.shortcuts import doubled_branches, projected_branches, shortcuts_of_keys
+from aelint.semantics.explanation.wording import place
 
 RULE = Rule(
     code="AEL131",

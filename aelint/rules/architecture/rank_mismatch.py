@@ -64,9 +64,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.contradictions import Contradiction, contradictions, last_layer
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import layer_title, place, shape_text
+from aelint.semantics.architecture.contradictions import Contradiction, contradictions, last_layer
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import layer_title, place, shape_text
 
 RULE = Rule(
     code="AEL122",

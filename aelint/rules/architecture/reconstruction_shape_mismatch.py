@@ -56,13 +56,13 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.comparisons import Comparison, comparisons
-from aelint.semantics.contradictions import last_layer
-from aelint.semantics.dims import Dim
-from aelint.semantics.lineage import ancestors, source
+from aelint.semantics.architecture.contradictions import last_layer
+from aelint.semantics.dataflow.lineage import ancestors, source
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.values import Instance, Object, Shape, Sym, Value
+from aelint.semantics.explanation.wording import layer_title, place, shape_text, size_text
+from aelint.semantics.objective.comparisons import Comparison, comparisons
 from aelint.semantics.operators.axes import differ
-from aelint.semantics.values import Instance, Object, Shape, Sym, Value
-from aelint.semantics.wording import layer_title, place, shape_text, size_text
 from aelint.syntax.walk import every
 
 RULE = Rule(

@@ -44,9 +44,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.usage import has_parameters
-from aelint.semantics.values import Instance, Object, Value
-from aelint.semantics.wording import layer_text
+from aelint.semantics.dataflow.usage import has_parameters
+from aelint.semantics.domain.values import Instance, Object, Value
+from aelint.semantics.explanation.wording import layer_text
 
 RULE = Rule(
     code="AEL115",

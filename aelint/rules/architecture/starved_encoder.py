@@ -49,9 +49,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
+from aelint.semantics.domain.values import Object
+from aelint.semantics.explanation.wording import layer_text, layer_title
 from aelint.semantics.operators.api import to_int
-from aelint.semantics.values import Object
-from aelint.semantics.wording import layer_text, layer_title
 
 RULE = Rule(
     code="AEL112",

@@ -55,10 +55,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.comparisons import LEARNED, Comparison, comparisons
-from aelint.semantics.lineage import RESHAPES, source
-from aelint.semantics.values import Object, Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import RESHAPES, source
+from aelint.semantics.domain.values import Object, Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.comparisons import LEARNED, Comparison, comparisons
 
 RULE = Rule(
     code="AEL117",

@@ -56,7 +56,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.exchanged import Exchange, exchanged_arguments, exchanged_results, undone
+from aelint.semantics.architecture.exchanged import Exchange, exchanged_arguments, exchanged_results, undone
 
 RULE = Rule(
     code="AEL130",

@@ -50,8 +50,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.kept_units import unbalanced_masks
-from aelint.semantics.wording import place
+from aelint.semantics.architecture.kept_units import unbalanced_masks
+from aelint.semantics.explanation.wording import place
 
 RULE = Rule(
     code="AEL139",

@@ -58,9 +58,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.definitions import local_namesake, undefined_attributes
-from aelint.semantics.values import Function, Instance
-from aelint.semantics.wording import place
+from aelint.semantics.architecture.definitions import local_namesake, undefined_attributes
+from aelint.semantics.domain.values import Function, Instance
+from aelint.semantics.explanation.wording import place
 
 RULE = Rule(
     code="AEL119",

@@ -63,10 +63,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.kinds import is_network
-from aelint.semantics.memo import per_program
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Function
+from aelint.semantics.dataflow.memo import per_program
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Function
+from aelint.semantics.interpreter.kinds import is_network
 from aelint.syntax.walk import every, walk
 
 RULE = Rule(

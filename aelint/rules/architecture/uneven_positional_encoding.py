@@ -86,8 +86,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.position_rows import single_rows
-from aelint.semantics.wave_tables import odd_tables
+from aelint.semantics.architecture.position_rows import single_rows
+from aelint.semantics.architecture.wave_tables import odd_tables
 
 RULE = Rule(
     code="AEL132",

@@ -51,10 +51,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.contradictions import constructions
-from aelint.semantics.dims import Poly
-from aelint.semantics.values import Object, Value
-from aelint.semantics.wording import place, size_text
+from aelint.semantics.architecture.contradictions import constructions
+from aelint.semantics.domain.dims import Poly
+from aelint.semantics.domain.values import Object, Value
+from aelint.semantics.explanation.wording import place, size_text
 
 RULE = Rule(
     code="AEL101",

@@ -66,15 +66,15 @@ from typing import TypeGuard
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.fixed_laws import fixed_scales
-from aelint.semantics.graph import consumers, parts
-from aelint.semantics.kinds import is_module
-from aelint.semantics.modules import children_of
-from aelint.semantics.parameters import held_by
-from aelint.semantics.training import optimizers
-from aelint.semantics.usage import has_parameters
-from aelint.semantics.values import DictValue, Instance, ListValue, Object, Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.architecture.fixed_laws import fixed_scales
+from aelint.semantics.dataflow.graph import consumers, parts
+from aelint.semantics.dataflow.usage import has_parameters
+from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.interpreter.kinds import is_module
+from aelint.semantics.interpreter.modules import children_of
+from aelint.semantics.optimization.parameters import held_by
+from aelint.semantics.optimization.training import optimizers
 
 RULE = Rule(
     code="AEL114",

@@ -73,11 +73,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.survivors import Forgotten, forgotten_rounds
-from aelint.semantics.uncalled import UncalledLayer, uncalled_layers
-from aelint.semantics.usage import IgnoredArgument, UnreadValue, ignored_arguments, unread_values
-from aelint.semantics.values import Object
-from aelint.semantics.wording import layer_title, place
+from aelint.semantics.architecture.survivors import Forgotten, forgotten_rounds
+from aelint.semantics.architecture.uncalled import UncalledLayer, uncalled_layers
+from aelint.semantics.dataflow.usage import IgnoredArgument, UnreadValue, ignored_arguments, unread_values
+from aelint.semantics.domain.values import Object
+from aelint.semantics.explanation.wording import layer_title, place
 
 RULE = Rule(
     code="AEL116",

@@ -72,9 +72,9 @@ from itertools import pairwise
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.storage import changes, owner
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym, Value
+from aelint.semantics.data.storage import changes, owner
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym, Value
 from aelint.syntax.names import scopes
 from aelint.syntax.walk import own_nodes, walk
 

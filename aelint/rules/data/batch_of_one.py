@@ -58,12 +58,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.batches import samples_in, training_loaders
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.loaders import loader_argument
+from aelint.semantics.data.batches import samples_in, training_loaders
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.semantics.operators.api import to_int
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Sym
 
 RULE = Rule(
     code="AEL509",

@@ -64,12 +64,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.batches import contributes, keeps_order, losses, samples_in
-from aelint.semantics.loaders import loader_argument
+from aelint.semantics.data.batches import contributes, keeps_order, losses, samples_in
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.semantics.operators.api import to_int
-from aelint.semantics.trace import Call
-from aelint.semantics.training import Kind, actions
-from aelint.semantics.values import Object, Sym
+from aelint.semantics.optimization.training import Kind, actions
 from aelint.syntax.walk import every, holds
 
 RULE = Rule(

@@ -87,10 +87,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.batches import loaders
-from aelint.semantics.loaders import loader_argument
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Function
+from aelint.semantics.data.batches import loaders
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Function
+from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, own_nodes, walk
 

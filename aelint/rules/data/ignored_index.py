@@ -61,8 +61,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes
-from aelint.semantics.values import ClassValue, Function
+from aelint.semantics.data.repetition import Constancy, attribute_of_self, changed_attributes
+from aelint.semantics.domain.values import ClassValue, Function
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import own_nodes, walk
 

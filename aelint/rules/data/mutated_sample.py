@@ -70,11 +70,11 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.graph import parts
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.storage import changes, is_fixed, owner
-from aelint.semantics.trace import Activation, Context
-from aelint.semantics.values import Instance, ListValue, Sym, Value
+from aelint.semantics.data.storage import changes, is_fixed, owner
+from aelint.semantics.dataflow.graph import parts
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.trace import Activation, Context
+from aelint.semantics.domain.values import Instance, ListValue, Sym, Value
 from aelint.syntax.walk import every, holds
 
 RULE = Rule(

@@ -71,10 +71,10 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.batches import loaders, training_loaders
-from aelint.semantics.bypasses import bypasses
-from aelint.semantics.loaders import loader_argument
-from aelint.semantics.values import Object, Sym
+from aelint.semantics.data.batches import loaders, training_loaders
+from aelint.semantics.data.bypasses import bypasses
+from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.interpreter.loaders import loader_argument
 
 RULE = Rule(
     code="AEL510",

@@ -76,8 +76,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.repetition import Constancy, attribute_of_self, changed_attributes
-from aelint.semantics.values import ClassValue, External, Function
+from aelint.semantics.data.repetition import Constancy, attribute_of_self, changed_attributes
+from aelint.semantics.domain.values import ClassValue, External, Function
 from aelint.sources.unit import SourceUnit
 from aelint.syntax.walk import every, own_nodes, walk
 

@@ -76,14 +76,11 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.batches import is_held_out_name, is_training_name, training_loaders
-from aelint.semantics.datasets import split_of
-from aelint.semantics.leaked_scales import leaked_scales
-from aelint.semantics.loaders import loader_argument
-from aelint.semantics.lost_states import networks_shared_by_folds
-from aelint.semantics.own_scales import scaled_apart
-from aelint.semantics.same_splits import misread_splits, same_splits
-from aelint.semantics.splits import (
+from aelint.semantics.data.batches import is_held_out_name, is_training_name, training_loaders
+from aelint.semantics.data.leaked_scales import leaked_scales
+from aelint.semantics.data.own_scales import scaled_apart
+from aelint.semantics.data.same_splits import misread_splits, same_splits
+from aelint.semantics.data.splits import (
     Part,
     all_edges_beside_training_edges,
     exchanged_names,
@@ -91,11 +88,14 @@ from aelint.semantics.splits import (
     parts_of,
     whole_beside_training_part,
 )
-from aelint.semantics.stand_ins import stand_ins
-from aelint.semantics.subsets import redrawn_splits
-from aelint.semantics.trace import Binding
-from aelint.semantics.values import Object, Value
-from aelint.semantics.wording import place
+from aelint.semantics.data.stand_ins import stand_ins
+from aelint.semantics.data.subsets import redrawn_splits
+from aelint.semantics.domain.trace import Binding
+from aelint.semantics.domain.values import Object, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.inference.lost_states import networks_shared_by_folds
+from aelint.semantics.interpreter.datasets import split_of
+from aelint.semantics.interpreter.loaders import loader_argument
 
 RULE = Rule(
     code="AEL506",

@@ -80,8 +80,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.pairs import unaligned_pairs
-from aelint.semantics.wording import place
+from aelint.semantics.data.pairs import unaligned_pairs
+from aelint.semantics.explanation.wording import place
 
 RULE = Rule(
     code="AEL513",

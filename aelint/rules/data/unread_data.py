@@ -64,13 +64,13 @@ from dataclasses import dataclass, field
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.liveness import dead_stores, names_read
-from aelint.semantics.lost_orders import lost_orders
-from aelint.semantics.passed_over import passed_over
-from aelint.semantics.subsets import unseen_settings
-from aelint.semantics.trace import Call, Loop
-from aelint.semantics.values import Function, Instance, Object, Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.data.lost_orders import lost_orders
+from aelint.semantics.data.passed_over import passed_over
+from aelint.semantics.data.subsets import unseen_settings
+from aelint.semantics.dataflow.liveness import dead_stores, names_read
+from aelint.semantics.domain.trace import Call, Loop
+from aelint.semantics.domain.values import Function, Instance, Object, Sym, Value
+from aelint.semantics.explanation.wording import place
 from aelint.syntax.walk import every, holds, walk
 
 RULE = Rule(

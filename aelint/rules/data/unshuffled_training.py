@@ -57,8 +57,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.batches import is_training_name, keeps_order, loaders, training_loaders
-from aelint.semantics.values import ClassValue, Instance, Object
+from aelint.semantics.data.batches import is_training_name, keeps_order, loaders, training_loaders
+from aelint.semantics.domain.values import ClassValue, Instance, Object
 
 RULE = Rule(
     code="AEL505",

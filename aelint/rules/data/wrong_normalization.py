@@ -72,16 +72,16 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.graph import nodes
-from aelint.semantics.inverses import wrong_inverses
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.named_statistics import wrong_statistics
+from aelint.semantics.data.inverses import wrong_inverses
+from aelint.semantics.data.named_statistics import wrong_statistics
+from aelint.semantics.data.renormalised import renormalised
+from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Instance, Object, Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.interpreter.transforms import PREFIX, channel_numbers, parameter, steps_of
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.renormalised import renormalised
-from aelint.semantics.trace import Call
-from aelint.semantics.transforms import PREFIX, channel_numbers, parameter, steps_of
-from aelint.semantics.values import Instance, Object, Sym, Value
-from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL507",

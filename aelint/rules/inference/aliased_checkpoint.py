@@ -70,8 +70,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.checkpoints import Kept, kept_models, kept_states
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.inference.checkpoints import Kept, kept_models, kept_states
 
 RULE = Rule(
     code="AEL602",

@@ -55,9 +55,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
-from aelint.semantics.modules import METHODS
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Function, Sym
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Function, Sym
+from aelint.semantics.interpreter.modules import METHODS
 
 RULE = Rule(
     code="AEL604",

@@ -47,7 +47,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.trace import Call
+from aelint.semantics.domain.trace import Call
 from aelint.syntax.names import scopes
 from aelint.syntax.walk import own_nodes
 

@@ -63,10 +63,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.patience import restarts_waiting
-from aelint.semantics.scores import Better, better, contest, minimised_sums
-from aelint.semantics.trace import Binding, Guard, Store
-from aelint.semantics.values import Object, Sym
+from aelint.semantics.domain.trace import Binding, Guard, Store
+from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.inference.patience import restarts_waiting
+from aelint.semantics.inference.scores import Better, better, contest, minimised_sums
 
 RULE = Rule(
     code="AEL605",

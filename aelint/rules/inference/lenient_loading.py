@@ -74,9 +74,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.lost_states import loads_thrown_away
-from aelint.semantics.state_keys import filters_that_keep_nothing, loads_that_fill_nothing
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.inference.lost_states import loads_thrown_away
+from aelint.semantics.inference.state_keys import filters_that_keep_nothing, loads_that_fill_nothing
 
 RULE = Rule(
     code="AEL603",

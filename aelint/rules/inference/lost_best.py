@@ -74,12 +74,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.best_files import written_every_round
-from aelint.semantics.lost_states import kept_in_vain
-from aelint.semantics.scores import Better, Contest, contest
-from aelint.semantics.trace import Binding, Store
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import place as place_of
+from aelint.semantics.domain.trace import Binding, Store
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place as place_of
+from aelint.semantics.inference.best_files import written_every_round
+from aelint.semantics.inference.lost_states import kept_in_vain
+from aelint.semantics.inference.scores import Better, Contest, contest
 from aelint.syntax.blocks import blocks
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import every

@@ -71,24 +71,24 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.averages import sums_counted_twice, wrong_averages
-from aelint.semantics.divisors import wrong_divisors
-from aelint.semantics.evaluations import (
+from aelint.semantics.domain.trace import Binding, Loop, Store
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.inference.averages import sums_counted_twice, wrong_averages
+from aelint.semantics.inference.divisors import wrong_divisors
+from aelint.semantics.inference.evaluations import (
     codes_compared,
     exchanged_scores,
     losses_without_the_model,
     metrics_of_another_loop,
 )
-from aelint.semantics.orders import misordered_rows
-from aelint.semantics.patience import ignored_validations
-from aelint.semantics.rebuilt_tables import rebuilt_tables
-from aelint.semantics.schedules import is_over_batches
-from aelint.semantics.scores import losses_in
-from aelint.semantics.trace import Binding, Loop, Store
-from aelint.semantics.twice_divided import means_divided_again
-from aelint.semantics.values import Sym
-from aelint.semantics.whole_batches import whole_batches
-from aelint.semantics.wording import place
+from aelint.semantics.inference.orders import misordered_rows
+from aelint.semantics.inference.patience import ignored_validations
+from aelint.semantics.inference.rebuilt_tables import rebuilt_tables
+from aelint.semantics.inference.scores import losses_in
+from aelint.semantics.inference.twice_divided import means_divided_again
+from aelint.semantics.inference.whole_batches import whole_batches
+from aelint.semantics.optimization.schedules import is_over_batches
 from aelint.syntax.walk import every, walk
 
 RULE = Rule(

@@ -74,9 +74,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.modes import left_in_eval, scored_in_train, thawed
-from aelint.semantics.values import Object
-from aelint.semantics.wording import place
+from aelint.semantics.domain.values import Object
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.inference.modes import left_in_eval, scored_in_train, thawed
 
 RULE = Rule(
     code="AEL601",

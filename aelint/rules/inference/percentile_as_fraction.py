@@ -45,9 +45,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Value
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Value
 
 RULE = Rule(
     code="AEL609",

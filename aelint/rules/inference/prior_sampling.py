@@ -81,10 +81,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.inverses import half_inverses
-from aelint.semantics.latent_scale import wrong_scales
-from aelint.semantics.priors import plain_codes, uniform_codes
-from aelint.semantics.wording import place
+from aelint.semantics.data.inverses import half_inverses
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.inference.latent_scale import wrong_scales
+from aelint.semantics.inference.priors import plain_codes, uniform_codes
 
 RULE = Rule(
     code="AEL606",

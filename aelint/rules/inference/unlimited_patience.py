@@ -68,7 +68,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.patience import Patience, lenient_improvements, patiences
+from aelint.semantics.inference.patience import Patience, lenient_improvements, patiences
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
 

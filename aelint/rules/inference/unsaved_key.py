@@ -70,8 +70,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.checkpoint_keys import UnsavedKeys, unsaved_keys
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.inference.checkpoint_keys import UnsavedKeys, unsaved_keys
 
 RULE = Rule(
     code="AEL615",

@@ -87,10 +87,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.kinds import is_network
-from aelint.semantics.trace import Call, Context, Event
-from aelint.semantics.values import Function, Instance, Object, Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.domain.trace import Call, Context, Event
+from aelint.semantics.domain.values import Function, Instance, Object, Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.interpreter.kinds import is_network
 
 RULE = Rule(
     code="AEL612",

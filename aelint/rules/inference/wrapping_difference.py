@@ -50,7 +50,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.byte_images import wrapped_differences
+from aelint.semantics.inference.byte_images import wrapped_differences
 
 RULE = Rule(
     code="AEL614",

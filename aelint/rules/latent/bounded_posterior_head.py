@@ -67,16 +67,16 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
-from aelint.semantics.algebra import Algebra, algebra_of
-from aelint.semantics.builders import built_at
-from aelint.semantics.formulas import Leaf
-from aelint.semantics.lineage import RESHAPES, ancestors, depends_on, source
-from aelint.semantics.objectives import objectives
-from aelint.semantics.posteriors import Posterior, feeds_layer, is_noise, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.projections import is_projection
-from aelint.semantics.readings import readings
-from aelint.semantics.values import Sym, Value
+from aelint.semantics.dataflow.builders import built_at
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.formulas.algebra import Algebra, algebra_of
+from aelint.semantics.formulas.formulas import Leaf
+from aelint.semantics.formulas.projections import is_projection
+from aelint.semantics.latent.posteriors import Posterior, feeds_layer, is_noise, posteriors
+from aelint.semantics.latent.readings import readings
+from aelint.semantics.objective.objectives import objectives
 
 RULE = Rule(
     code="AEL202",

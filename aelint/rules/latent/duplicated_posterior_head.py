@@ -62,14 +62,14 @@ from itertools import combinations
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
-from aelint.semantics import graph
-from aelint.semantics.algebra import Algebra, algebra_of
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.posteriors import Posterior, posteriors, raw_head
-from aelint.semantics.program import Program
-from aelint.semantics.trace import Binding, Return
-from aelint.semantics.values import Instance, Object, Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow import graph
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.trace import Binding, Return
+from aelint.semantics.domain.values import Instance, Object, Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.formulas.algebra import Algebra, algebra_of
+from aelint.semantics.latent.posteriors import Posterior, posteriors, raw_head
 from aelint.syntax.walk import walk
 
 RULE = Rule(

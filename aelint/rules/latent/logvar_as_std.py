@@ -71,12 +71,12 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Applicability, Confidence, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
-from aelint.semantics.consistency import Contradiction, contradictions, spoken
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.posteriors import Posterior, exponential_of, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.latent.consistency import Contradiction, contradictions, spoken
+from aelint.semantics.latent.posteriors import Posterior, exponential_of, posteriors
 
 RULE = Rule(
     code="AEL203",

@@ -61,9 +61,9 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
-from aelint.semantics.posteriors import POSITIVE_MAPS, Posterior, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.readings import readings
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.latent.posteriors import POSITIVE_MAPS, Posterior, posteriors
+from aelint.semantics.latent.readings import readings
 
 RULE = Rule(
     code="AEL205",

@@ -69,14 +69,14 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
-from aelint.semantics.comparisons import LEARNED
-from aelint.semantics.cut_samples import CutSample, cut_samples
-from aelint.semantics.graph import consumers
-from aelint.semantics.lineage import ancestors, source
-from aelint.semantics.posteriors import Posterior, draw_of, feeds_layer, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.readings import Reading, readings
-from aelint.semantics.values import Sym
+from aelint.semantics.dataflow.graph import consumers
+from aelint.semantics.dataflow.lineage import ancestors, source
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.latent.cut_samples import CutSample, cut_samples
+from aelint.semantics.latent.posteriors import Posterior, draw_of, feeds_layer, posteriors
+from aelint.semantics.latent.readings import Reading, readings
+from aelint.semantics.objective.comparisons import LEARNED
 
 RULE = Rule(
     code="AEL208",

@@ -60,9 +60,9 @@ from collections.abc import Iterator, Mapping
 
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
-from aelint.semantics.program import Program
-from aelint.semantics.vector_codes import vector_codes
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.latent.vector_codes import vector_codes
 
 RULE = Rule(
     code="AEL201",

@@ -63,10 +63,10 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
-from aelint.semantics.kinds import is_network
-from aelint.semantics.program import Program
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Function, Instance
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Function, Instance
+from aelint.semantics.interpreter.kinds import is_network
 from aelint.syntax.walk import walk
 
 RULE = Rule(

@@ -69,12 +69,13 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
-from aelint.semantics import Program, graph
-from aelint.semantics.joins import alternatives
-from aelint.semantics.posteriors import draw_of, noise_of, posteriors
-from aelint.semantics.trace import Guard
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics import Program
+from aelint.semantics.dataflow import graph
+from aelint.semantics.domain.trace import Guard
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.latent.posteriors import draw_of, noise_of, posteriors
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import every, holds, walk
 

@@ -70,10 +70,10 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
-from aelint.semantics.posteriors import POSITIVE_MAPS, Posterior, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.values import Shape
-from aelint.semantics.wording import shape_text
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Shape
+from aelint.semantics.explanation.wording import shape_text
+from aelint.semantics.latent.posteriors import POSITIVE_MAPS, Posterior, posteriors
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import every
 

@@ -72,16 +72,16 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
-from aelint.semantics.algebra import Algebra, algebra_of
-from aelint.semantics.consistency import Contradiction, contradictions, spoken
-from aelint.semantics.formulas import Exp
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.posteriors import Posterior, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.readings import Reading, plain_scales, readings
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Function, Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Function, Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.formulas.algebra import Algebra, algebra_of
+from aelint.semantics.formulas.formulas import Exp
+from aelint.semantics.latent.consistency import Contradiction, contradictions, spoken
+from aelint.semantics.latent.posteriors import Posterior, posteriors
+from aelint.semantics.latent.readings import Reading, plain_scales, readings
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import holds
 

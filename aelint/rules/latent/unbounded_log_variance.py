@@ -59,9 +59,9 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
-from aelint.semantics.posteriors import exponential_of, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.values import Sym
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.latent.posteriors import exponential_of, posteriors
 
 RULE = Rule(
     code="AEL210",

@@ -58,10 +58,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import RESHAPES, source
-from aelint.semantics.posteriors import noise_of
-from aelint.semantics.values import Sym, Value
+from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.lineage import RESHAPES, source
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.latent.posteriors import noise_of
 
 RULE = Rule(
     code="AEL216",

@@ -59,11 +59,11 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
-from aelint.semantics.dead_values import dead_bindings
-from aelint.semantics.graph import parts
-from aelint.semantics.kinds import is_module
-from aelint.semantics.program import Program
-from aelint.semantics.values import Sym
+from aelint.semantics.dataflow.dead_values import dead_bindings
+from aelint.semantics.dataflow.graph import parts
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.interpreter.kinds import is_module
 
 RULE = Rule(
     code="AEL214",

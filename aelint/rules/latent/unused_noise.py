@@ -62,12 +62,12 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
-from aelint.semantics.dead_values import dead_bindings
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.liveness import dead_stores
-from aelint.semantics.posteriors import is_noise, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.values import Sym
+from aelint.semantics.dataflow.dead_values import dead_bindings
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.liveness import dead_stores
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.latent.posteriors import is_noise, posteriors
 
 RULE = Rule(
     code="AEL212",

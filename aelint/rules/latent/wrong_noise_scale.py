@@ -69,15 +69,15 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
-from aelint.semantics.algebra import algebra_of, close
-from aelint.semantics.formulas import Leaf
-from aelint.semantics.graph import consumers
+from aelint.semantics.dataflow.graph import consumers
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.formulas.algebra import algebra_of, close
+from aelint.semantics.formulas.formulas import Leaf
+from aelint.semantics.latent.posteriors import Posterior, draw_of, law_of, posteriors
+from aelint.semantics.latent.readings import Reading, readings
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.posteriors import Posterior, draw_of, law_of, posteriors
-from aelint.semantics.program import Program
-from aelint.semantics.readings import Reading, readings
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
 from aelint.syntax.walk import every
 
 RULE = Rule(

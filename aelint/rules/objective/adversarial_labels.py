@@ -72,15 +72,15 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.formulas import Leaf
-from aelint.semantics.gradients import Update, reach, updates
-from aelint.semantics.initialization import is_weighted
-from aelint.semantics.likelihoods import minimised_likelihoods
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.objectives import Objective
-from aelint.semantics.summands import Summand
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.formulas.formulas import Leaf
+from aelint.semantics.objective.likelihoods import minimised_likelihoods
+from aelint.semantics.objective.objectives import Objective
+from aelint.semantics.objective.summands import Summand
+from aelint.semantics.optimization.gradients import Update, reach, updates
+from aelint.semantics.optimization.initialization import is_weighted
 
 RULE = Rule(
     code="AEL318",

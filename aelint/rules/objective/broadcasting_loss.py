@@ -51,14 +51,14 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.choices import written_at
-from aelint.semantics.comparisons import Comparison, comparisons
-from aelint.semantics.contradictions import last_layer
-from aelint.semantics.dims import Dim
-from aelint.semantics.graph import consumers
-from aelint.semantics.lineage import RESHAPES, source
-from aelint.semantics.values import Shape, Sym
-from aelint.semantics.wording import place, shape_text
+from aelint.semantics.architecture.contradictions import last_layer
+from aelint.semantics.dataflow.choices import written_at
+from aelint.semantics.dataflow.graph import consumers
+from aelint.semantics.dataflow.lineage import RESHAPES, source
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.values import Shape, Sym
+from aelint.semantics.explanation.wording import place, shape_text
+from aelint.semantics.objective.comparisons import Comparison, comparisons
 
 RULE = Rule(
     code="AEL313",

@@ -53,11 +53,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.cancelled_scales import cancelled_scales
-from aelint.semantics.graph import consumers, nodes
-from aelint.semantics.lineage import RESHAPES, ancestors
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.cancelled_scales import cancelled_scales
 
 RULE = Rule(
     code="AEL325",

@@ -50,11 +50,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
-from aelint.semantics.attained import attained_range
-from aelint.semantics.comparisons import Comparison, comparisons
-from aelint.semantics.lineage import ancestors, through_reshapes
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import shape_text
+from aelint.semantics.dataflow.lineage import ancestors, through_reshapes
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import shape_text
+from aelint.semantics.objective.attained import attained_range
+from aelint.semantics.objective.comparisons import Comparison, comparisons
 
 RULE = Rule(
     code="AEL315",

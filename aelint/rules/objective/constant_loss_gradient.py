@@ -52,11 +52,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.comparisons import LEARNED
-from aelint.semantics.lineage import through
-from aelint.semantics.objectives import objectives
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import through
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.comparisons import LEARNED
+from aelint.semantics.objective.objectives import objectives
 
 RULE = Rule(
     code="AEL317",

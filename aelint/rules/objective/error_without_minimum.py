@@ -54,12 +54,12 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
-from aelint.semantics.comparisons import is_data, is_output
-from aelint.semantics.lineage import source, through_reshapes
-from aelint.semantics.objectives import Objective, objectives
+from aelint.semantics.dataflow.lineage import source, through_reshapes
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.objective.comparisons import is_data, is_output
+from aelint.semantics.objective.objectives import Objective, objectives
+from aelint.semantics.objective.rewards import is_reconstruction_of, rewarded_errors, rewarded_unlikeness
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.rewards import is_reconstruction_of, rewarded_errors, rewarded_unlikeness
-from aelint.semantics.values import Sym, Value
 
 RULE = Rule(
     code="AEL321",

@@ -52,8 +52,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.flows import reversed_determinants, rewarded_determinants
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.flows import reversed_determinants, rewarded_determinants
 
 RULE = Rule(
     code="AEL330",

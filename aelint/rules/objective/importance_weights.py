@@ -57,13 +57,13 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.formulas import Leaf
-from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import source, through_reshapes
-from aelint.semantics.objectives import Objective, objectives
+from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.lineage import source, through_reshapes
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.formulas.formulas import Leaf
+from aelint.semantics.objective.objectives import Objective, objectives
+from aelint.semantics.objective.terms import reconstructions
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.terms import reconstructions
-from aelint.semantics.values import Sym, Value
 
 RULE = Rule(
     code="AEL322",

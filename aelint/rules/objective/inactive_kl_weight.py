@@ -66,14 +66,14 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.lineage import ancestors, ancestors_of_any, depends_on, source
-from aelint.semantics.objectives import Objective, objectives
-from aelint.semantics.parameters import held_by
-from aelint.semantics.posteriors import Posterior, draw_of, posteriors
-from aelint.semantics.terms import Term, divergences, reconstructions
-from aelint.semantics.training import optimizers
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import ancestors, ancestors_of_any, depends_on, source
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.latent.posteriors import Posterior, draw_of, posteriors
+from aelint.semantics.objective.objectives import Objective, objectives
+from aelint.semantics.objective.terms import Term, divergences, reconstructions
+from aelint.semantics.optimization.parameters import held_by
+from aelint.semantics.optimization.training import optimizers
 
 RULE = Rule(
     code="AEL302",

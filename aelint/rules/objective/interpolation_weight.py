@@ -56,7 +56,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.gradient_penalties import interpolations, mixed_with_itself, partial_norms
+from aelint.semantics.objective.gradient_penalties import interpolations, mixed_with_itself, partial_norms
 
 RULE = Rule(
     code="AEL328",

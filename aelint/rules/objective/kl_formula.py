@@ -52,13 +52,13 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.closed_forms import CategoricalTerm, GaussianTerm, categorical_terms, gaussian_terms
-from aelint.semantics.defects import Defect, defect_of, written_out
-from aelint.semantics.lineage import through_reshapes
-from aelint.semantics.objectives import Objective, objectives
-from aelint.semantics.posteriors import posteriors
-from aelint.semantics.two_laws import two_laws
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import through_reshapes
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.latent.posteriors import posteriors
+from aelint.semantics.objective.closed_forms import CategoricalTerm, GaussianTerm, categorical_terms, gaussian_terms
+from aelint.semantics.objective.defects import Defect, defect_of, written_out
+from aelint.semantics.objective.objectives import Objective, objectives
+from aelint.semantics.objective.two_laws import two_laws
 
 RULE = Rule(
     code="AEL303",

@@ -72,9 +72,9 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.balance import Balance, balances
-from aelint.semantics.objectives import objectives
-from aelint.semantics.terms import Term
+from aelint.semantics.objective.balance import Balance, balances
+from aelint.semantics.objective.objectives import objectives
+from aelint.semantics.objective.terms import Term
 
 RULE = Rule(
     code="AEL305",

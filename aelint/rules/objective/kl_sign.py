@@ -54,12 +54,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.objectives import Objective, objectives
-from aelint.semantics.reports import reports_turned_round
-from aelint.semantics.summands import summands
-from aelint.semantics.terms import Term, divergences, is_divergence_name, reconstructions
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.objectives import Objective, objectives
+from aelint.semantics.objective.reports import reports_turned_round
+from aelint.semantics.objective.summands import summands
+from aelint.semantics.objective.terms import Term, divergences, is_divergence_name, reconstructions
 
 RULE = Rule(
     code="AEL304",

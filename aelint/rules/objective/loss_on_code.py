@@ -59,12 +59,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, is_output
-from aelint.semantics.dims import Dim, contradict
-from aelint.semantics.graph import consumers
-from aelint.semantics.lineage import ancestors, depends_on, through_reshapes
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.graph import consumers
+from aelint.semantics.dataflow.lineage import ancestors, depends_on, through_reshapes
+from aelint.semantics.domain.dims import Dim, contradict
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.comparisons import LEARNED, Comparison, comparisons, is_output
 
 RULE = Rule(
     code="AEL306",

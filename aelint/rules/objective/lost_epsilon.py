@@ -51,8 +51,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.precision import LostGuard, lost_guards
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.precision import LostGuard, lost_guards
 
 RULE = Rule(
     code="AEL331",

@@ -58,13 +58,13 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.attained import attained_range, is_divided_by_255
-from aelint.semantics.builders import decided_at
-from aelint.semantics.comparisons import Comparison, comparisons, data_source
-from aelint.semantics.intervals import Interval
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.builders import decided_at
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.intervals import Interval
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.attained import attained_range, is_divided_by_255
+from aelint.semantics.objective.comparisons import Comparison, comparisons, data_source
 
 RULE = Rule(
     code="AEL310",

@@ -40,8 +40,8 @@ from collections.abc import Iterator, Mapping
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.balance import Balance, balances
-from aelint.semantics.objectives import objectives
+from aelint.semantics.objective.balance import Balance, balances
+from aelint.semantics.objective.objectives import objectives
 
 RULE = Rule(
     code="AEL301",

@@ -58,9 +58,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.dropped_sums import emptied_sums, replaced_sums
-from aelint.semantics.lost_sums import lost_sums
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.dropped_sums import emptied_sums, replaced_sums
+from aelint.semantics.objective.lost_sums import lost_sums
 
 RULE = Rule(
     code="AEL329",

@@ -53,10 +53,10 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.graph import consumers, nodes
-from aelint.semantics.lineage import ancestors, source, through_reshapes
+from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.lineage import ancestors, source, through_reshapes
+from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.values import Sym, Value
 
 RULE = Rule(
     code="AEL320",

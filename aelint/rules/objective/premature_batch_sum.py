@@ -69,12 +69,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.dims import Dim
-from aelint.semantics.graph import consumers, nodes
-from aelint.semantics.lineage import RESHAPES, ancestors, source
-from aelint.semantics.losses import LOSSES, reduction_word
-from aelint.semantics.values import Sym, Value, elements
-from aelint.semantics.wording import place, shape_text
+from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.values import Sym, Value, elements
+from aelint.semantics.explanation.wording import place, shape_text
+from aelint.semantics.objective.losses import LOSSES, reduction_word
 
 RULE = Rule(
     code="AEL319",

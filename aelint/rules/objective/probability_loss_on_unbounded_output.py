@@ -57,14 +57,14 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.attained import attained_range
-from aelint.semantics.builders import decided_at
-from aelint.semantics.comparisons import is_data
-from aelint.semantics.lineage import ancestors, origins
-from aelint.semantics.logarithms import AFFINE, undefined_logarithms
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.builders import decided_at
+from aelint.semantics.dataflow.lineage import ancestors, origins
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.attained import attained_range
+from aelint.semantics.objective.comparisons import is_data
+from aelint.semantics.objective.logarithms import AFFINE, undefined_logarithms
 
 RULE = Rule(
     code="AEL309",

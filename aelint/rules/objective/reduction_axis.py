@@ -49,12 +49,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.comparisons import is_output
-from aelint.semantics.graph import consumers, nodes
-from aelint.semantics.lineage import ancestors, depends_on
-from aelint.semantics.losses import LOSSES, reduction_word
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import shape_text
+from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.lineage import ancestors, depends_on
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import shape_text
+from aelint.semantics.objective.comparisons import is_output
+from aelint.semantics.objective.losses import LOSSES, reduction_word
 
 RULE = Rule(
     code="AEL316",

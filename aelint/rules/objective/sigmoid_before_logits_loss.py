@@ -56,10 +56,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.lineage import origins
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import origins
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place
 
 RULE = Rule(
     code="AEL308",

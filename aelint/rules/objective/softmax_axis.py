@@ -62,16 +62,16 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.attention_masks import scores_of
-from aelint.semantics.contractions import summed_axis
-from aelint.semantics.dims import Poly
-from aelint.semantics.graph import consumers
-from aelint.semantics.lineage import source, through_reshapes
-from aelint.semantics.sample_axes import recurrent_sample_axis
-from aelint.semantics.single_axes import written_to_hold_one
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Shape, Sym, Value
-from aelint.semantics.wording import place, shape_text
+from aelint.semantics.dataflow.graph import consumers
+from aelint.semantics.dataflow.lineage import source, through_reshapes
+from aelint.semantics.domain.dims import Poly
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Object, Shape, Sym, Value
+from aelint.semantics.explanation.wording import place, shape_text
+from aelint.semantics.objective.contractions import summed_axis
+from aelint.semantics.objective.sample_axes import recurrent_sample_axis
+from aelint.semantics.objective.single_axes import written_to_hold_one
+from aelint.semantics.variants.attention_masks import scores_of
 
 RULE = Rule(
     code="AEL311",

@@ -57,10 +57,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.comparisons import Comparison, comparisons, is_output
-from aelint.semantics.lineage import RESHAPES, origins, source
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Sym, Value
+from aelint.semantics.dataflow.lineage import RESHAPES, origins, source
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Object, Sym, Value
+from aelint.semantics.objective.comparisons import Comparison, comparisons, is_output
 
 RULE = Rule(
     code="AEL312",

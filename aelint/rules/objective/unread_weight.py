@@ -60,9 +60,9 @@ from typing import TypeGuard
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.mentions import attributes_read_in, strings_in
-from aelint.semantics.values import ClassValue
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.mentions import attributes_read_in, strings_in
+from aelint.semantics.domain.values import ClassValue
+from aelint.semantics.explanation.wording import place
 from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.walk import every, walk
 

@@ -55,11 +55,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.joins import alternatives
-from aelint.semantics.lineage import RESHAPES, ancestors_of_any, source, through
-from aelint.semantics.objectives import objectives
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors_of_any, source, through
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.objective.objectives import objectives
 
 RULE = Rule(
     code="AEL332",

@@ -70,18 +70,18 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.bypassed_sums import bypassed_sums
-from aelint.semantics.comparisons import is_output
-from aelint.semantics.gradient_penalties import left_out_penalties
-from aelint.semantics.graph import consumers, handed, parts_of_all
-from aelint.semantics.joins import alternatives
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.liveness import dead_stores
-from aelint.semantics.objectives import Objective, objectives
-from aelint.semantics.trace import Binding
-from aelint.semantics.unweighed import unweighed_terms
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.graph import consumers, handed, parts_of_all
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.liveness import dead_stores
+from aelint.semantics.domain.trace import Binding
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.objective.bypassed_sums import bypassed_sums
+from aelint.semantics.objective.comparisons import is_output
+from aelint.semantics.objective.gradient_penalties import left_out_penalties
+from aelint.semantics.objective.objectives import Objective, objectives
+from aelint.semantics.objective.unweighed import unweighed_terms
 from aelint.syntax.walk import every, once_per_node, walk
 
 RULE = Rule(

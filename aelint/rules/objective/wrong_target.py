@@ -60,15 +60,15 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.apply import syms_in
-from aelint.semantics.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
-from aelint.semantics.degraded_targets import degraded_targets
-from aelint.semantics.equality import kept, same_values
-from aelint.semantics.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
-from aelint.semantics.overwritten_targets import overwritten_targets
-from aelint.semantics.trace import Call, Guard
-from aelint.semantics.values import External, Function, Object, Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
+from aelint.semantics.domain.trace import Call, Guard
+from aelint.semantics.domain.values import External, Function, Object, Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.formulas.equality import kept, same_values
+from aelint.semantics.interpreter.apply import syms_in
+from aelint.semantics.objective.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
+from aelint.semantics.objective.degraded_targets import degraded_targets
+from aelint.semantics.objective.overwritten_targets import overwritten_targets
 from aelint.syntax.walk import holds
 
 RULE = Rule(

@@ -69,11 +69,11 @@ from collections.abc import Iterator, Sequence
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
-from aelint.semantics.initialization import Filling, fillings, is_frozen, is_weighted
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.modules import submodules
-from aelint.semantics.values import Instance, Object, Sym
-from aelint.semantics.wording import layers_place
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.values import Instance, Object, Sym
+from aelint.semantics.explanation.wording import layers_place
+from aelint.semantics.interpreter.modules import submodules
+from aelint.semantics.optimization.initialization import Filling, fillings, is_frozen, is_weighted
 from aelint.syntax.walk import every, walk
 
 RULE = Rule(

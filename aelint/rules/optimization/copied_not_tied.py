@@ -63,7 +63,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.tying import copied_weights
+from aelint.semantics.optimization.tying import copied_weights
 
 RULE = Rule(
     code="AEL410",

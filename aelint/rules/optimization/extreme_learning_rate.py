@@ -49,10 +49,10 @@ from collections.abc import Iterator, Mapping
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
-from aelint.semantics.initialization import is_weighted
-from aelint.semantics.parameters import held_by
-from aelint.semantics.training import optimizers
-from aelint.semantics.values import DictValue, ListValue, Object, Value
+from aelint.semantics.domain.values import DictValue, ListValue, Object, Value
+from aelint.semantics.optimization.initialization import is_weighted
+from aelint.semantics.optimization.parameters import held_by
+from aelint.semantics.optimization.training import optimizers
 
 RULE = Rule(
     code="AEL413",

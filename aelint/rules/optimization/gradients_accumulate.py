@@ -62,12 +62,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.leaks import leftovers, unasked, undetached
-from aelint.semantics.lineage import source
-from aelint.semantics.steps import accumulating
-from aelint.semantics.training import Action
-from aelint.semantics.values import Sym
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.lineage import source
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.leaks import leftovers, unasked, undetached
+from aelint.semantics.optimization.steps import accumulating
+from aelint.semantics.optimization.training import Action
 
 RULE = Rule(
     code="AEL403",

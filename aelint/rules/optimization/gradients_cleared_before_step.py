@@ -58,10 +58,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.accumulation import lost_batches
-from aelint.semantics.steps import cleared_early
-from aelint.semantics.training import same_round
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.accumulation import lost_batches
+from aelint.semantics.optimization.steps import cleared_early
+from aelint.semantics.optimization.training import same_round
 
 RULE = Rule(
     code="AEL404",

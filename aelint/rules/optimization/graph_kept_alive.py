@@ -64,7 +64,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.retention import retained_losses
+from aelint.semantics.optimization.retention import retained_losses
 
 RULE = Rule(
     code="AEL412",

@@ -65,7 +65,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.initializers import (
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.initializers import (
     Idle,
     bias_conditions,
     never_applied,
@@ -74,7 +75,6 @@ from aelint.semantics.initializers import (
     unmatched,
     written_twice,
 )
-from aelint.semantics.wording import place
 
 RULE = Rule(
     code="AEL407",

@@ -89,10 +89,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.loss_scaling import scaled_clips
-from aelint.semantics.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
-from aelint.semantics.step_conditions import either_or_steps, inverted_intervals
-from aelint.semantics.steps import (
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.loss_scaling import scaled_clips
+from aelint.semantics.optimization.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
+from aelint.semantics.optimization.step_conditions import either_or_steps, inverted_intervals
+from aelint.semantics.optimization.steps import (
     cleared_early,
     early_clips,
     idle_optimizers,
@@ -100,8 +101,7 @@ from aelint.semantics.steps import (
     misdirected_clips,
     steps_behind_the_loop,
 )
-from aelint.semantics.training import same_round
-from aelint.semantics.wording import place
+from aelint.semantics.optimization.training import same_round
 
 RULE = Rule(
     code="AEL405",

@@ -57,11 +57,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Applicability, Confidence, Severity
 from aelint.rule import Finding, Rewrite, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.kinds import is_module
-from aelint.semantics.memo import per_program
-from aelint.semantics.parameters import is_optimizer, owner_of, weight_of
-from aelint.semantics.trace import Store
-from aelint.semantics.values import MISSING, Instance, Value
+from aelint.semantics.dataflow.memo import per_program
+from aelint.semantics.domain.trace import Store
+from aelint.semantics.domain.values import MISSING, Instance, Value
+from aelint.semantics.interpreter.kinds import is_module
+from aelint.semantics.optimization.parameters import is_optimizer, owner_of, weight_of
 from aelint.sources.unit import SourceUnit
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import walk

@@ -59,8 +59,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.coverage import Missed, frozen_whole, missed_layers
-from aelint.semantics.wording import layers_place, place
+from aelint.semantics.explanation.wording import layers_place, place
+from aelint.semantics.optimization.coverage import Missed, frozen_whole, missed_layers
 
 RULE = Rule(
     code="AEL402",

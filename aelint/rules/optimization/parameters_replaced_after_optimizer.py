@@ -79,8 +79,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.coverage import replaced_parameters
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.coverage import replaced_parameters
 
 RULE = Rule(
     code="AEL409",

@@ -54,9 +54,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.repeated_runs import repeated_runs
-from aelint.semantics.repeated_terms import repeated_parts, repeated_terms
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.repeated_runs import repeated_runs
+from aelint.semantics.optimization.repeated_terms import repeated_parts, repeated_terms
 
 RULE = Rule(
     code="AEL417",

@@ -59,8 +59,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.loop_names import taken_names
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.loop_names import taken_names
 
 RULE = Rule(
     code="AEL419",

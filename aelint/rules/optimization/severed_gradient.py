@@ -67,9 +67,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.gradients import is_flat
-from aelint.semantics.severed import Severed, idle_optimizers, severed_parts, severed_terms, switched_off
-from aelint.semantics.wording import layers_place, place
+from aelint.semantics.explanation.wording import layers_place, place
+from aelint.semantics.optimization.gradients import is_flat
+from aelint.semantics.optimization.severed import Severed, idle_optimizers, severed_parts, severed_terms, switched_off
 
 RULE = Rule(
     code="AEL406",

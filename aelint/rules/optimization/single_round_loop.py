@@ -81,7 +81,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.single_rounds import single_rounds
+from aelint.semantics.optimization.single_rounds import single_rounds
 
 RULE = Rule(
     code="AEL421",

@@ -76,9 +76,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.counters import reset_in_each_round, still_counters
-from aelint.semantics.periods import Misfit, doubled_schedules, flat_schedules, foreign_units
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.counters import reset_in_each_round, still_counters
+from aelint.semantics.optimization.periods import Misfit, doubled_schedules, flat_schedules, foreign_units
 
 RULE = Rule(
     code="AEL416",

@@ -75,8 +75,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.idle import idle_outputs, overwritten_outputs
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.idle import idle_outputs, overwritten_outputs
 
 RULE = Rule(
     code="AEL414",

@@ -78,12 +78,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.crossed_options import crossed_options
-from aelint.semantics.objectives import objectives
-from aelint.semantics.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
-from aelint.semantics.terms import divergences
-from aelint.semantics.withheld import Withheld, options_withheld, overwritten_parameters, settings_withheld
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.objectives import objectives
+from aelint.semantics.objective.terms import divergences
+from aelint.semantics.optimization.crossed_options import crossed_options
+from aelint.semantics.optimization.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
+from aelint.semantics.optimization.withheld import Withheld, options_withheld, overwritten_parameters, settings_withheld
 
 RULE = Rule(
     code="AEL415",

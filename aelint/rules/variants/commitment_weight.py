@@ -69,12 +69,12 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dims import Dim
-from aelint.semantics.losses import LOSSES
-from aelint.semantics.objectives import Objective, objectives
-from aelint.semantics.quantizers import Difference, differences
-from aelint.semantics.summands import Summand, summands
-from aelint.semantics.values import Sym
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.objective.losses import LOSSES
+from aelint.semantics.objective.objectives import Objective, objectives
+from aelint.semantics.objective.summands import Summand, summands
+from aelint.semantics.variants.quantizers import Difference, differences
 from aelint.syntax.walk import every
 
 RULE = Rule(

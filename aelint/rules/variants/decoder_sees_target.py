@@ -71,9 +71,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.forcing import leaks
-from aelint.semantics.step_forcing import forced_steps
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.variants.forcing import leaks
+from aelint.semantics.variants.step_forcing import forced_steps
 
 RULE = Rule(
     code="AEL712",

@@ -77,12 +77,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
 from aelint.semantics import Program
-from aelint.semantics.averaged_counts import unaveraged_counts
-from aelint.semantics.buffers import registered_buffers
-from aelint.semantics.lineage import RESHAPES, ancestors, through, through_reshapes
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.buffers import registered_buffers
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, through, through_reshapes
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.variants.averaged_counts import unaveraged_counts
 
 RULE = Rule(
     code="AEL705",

@@ -60,9 +60,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.fillings import forgotten_corruptions, forgotten_tensors
-from aelint.semantics.withheld_masks import withheld_masks
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.variants.fillings import forgotten_corruptions, forgotten_tensors
+from aelint.semantics.variants.withheld_masks import withheld_masks
 
 RULE = Rule(
     code="AEL722",

@@ -51,7 +51,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.attention_masks import Unhidden, unhidden_scores
+from aelint.semantics.variants.attention_masks import Unhidden, unhidden_scores
 
 RULE = Rule(
     code="AEL717",

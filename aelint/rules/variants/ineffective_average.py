@@ -76,9 +76,9 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.evaluated_updates import ungated_averages
-from aelint.semantics.lost_states import averages_left_in
-from aelint.semantics.moving_averages import forgetful_averages, unread_results
+from aelint.semantics.inference.lost_states import averages_left_in
+from aelint.semantics.variants.evaluated_updates import ungated_averages
+from aelint.semantics.variants.moving_averages import forgetful_averages, unread_results
 
 RULE = Rule(
     code="AEL706",

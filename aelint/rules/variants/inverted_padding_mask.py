@@ -53,8 +53,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.attention_masks import inverted_masks
-from aelint.semantics.wording import place
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.variants.attention_masks import inverted_masks
 
 RULE = Rule(
     code="AEL716",

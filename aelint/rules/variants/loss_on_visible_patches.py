@@ -72,13 +72,13 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.graph import nodes
-from aelint.semantics.hidden_places import shown_places
-from aelint.semantics.lineage import RESHAPES, source, through
-from aelint.semantics.masking import Cut, cut_of, mask_tokens, order_of, writes_of
+from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.lineage import RESHAPES, source, through
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.values import Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.variants.hidden_places import shown_places
+from aelint.semantics.variants.masking import Cut, cut_of, mask_tokens, order_of, writes_of
 
 RULE = Rule(
     code="AEL721",

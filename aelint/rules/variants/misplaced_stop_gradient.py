@@ -70,10 +70,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.graph import parts
-from aelint.semantics.initialization import is_frozen
-from aelint.semantics.lineage import ancestors, through_reshapes
-from aelint.semantics.quantizers import (
+from aelint.semantics.dataflow.graph import parts
+from aelint.semantics.dataflow.lineage import ancestors, through_reshapes
+from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.initialization import is_frozen
+from aelint.semantics.variants.quantizers import (
     Difference,
     differences,
     is_straight_through,
@@ -81,8 +83,6 @@ from aelint.semantics.quantizers import (
     reaches_gradient,
     rewritten,
 )
-from aelint.semantics.values import Object, Sym
-from aelint.semantics.wording import place
 from aelint.syntax.walk import holds
 
 RULE = Rule(

@@ -70,12 +70,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.graph import consumers, nodes
-from aelint.semantics.lineage import RESHAPES, ancestors, source
-from aelint.semantics.linear_forms import Linear, linear
-from aelint.semantics.quantizers import Lookup, is_encoded, latent_gradient, lookups, marks_of
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Sym
+from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym
+from aelint.semantics.formulas.linear_forms import Linear, linear
+from aelint.semantics.variants.quantizers import Lookup, is_encoded, latent_gradient, lookups, marks_of
 
 RULE = Rule(
     code="AEL701",

@@ -62,13 +62,13 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.comparisons import Comparison, comparisons
-from aelint.semantics.graph import consumers, handed, parts, parts_of_all
-from aelint.semantics.lineage import RESHAPES, ancestors, source
-from aelint.semantics.liveness import names_read
-from aelint.semantics.losses import LOSSES, reduction_word
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Function, Object, Sym, Value
+from aelint.semantics.dataflow.graph import consumers, handed, parts, parts_of_all
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source
+from aelint.semantics.dataflow.liveness import names_read
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Function, Object, Sym, Value
+from aelint.semantics.objective.comparisons import Comparison, comparisons
+from aelint.semantics.objective.losses import LOSSES, reduction_word
 from aelint.syntax.signatures import positional
 
 RULE = Rule(

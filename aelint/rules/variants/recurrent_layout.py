@@ -78,13 +78,13 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.dims import Dim, Poly, contradict
-from aelint.semantics.graph import consumers, nodes
-from aelint.semantics.lineage import source
+from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.lineage import source
+from aelint.semantics.domain.dims import Dim, Poly, contradict
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Object, Shape, Sym, Value, elements
+from aelint.semantics.explanation.wording import place, shape_text
 from aelint.semantics.operators.api import to_int
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Object, Shape, Sym, Value, elements
-from aelint.semantics.wording import place, shape_text
 
 RULE = Rule(
     code="AEL711",

@@ -69,12 +69,12 @@ from itertools import pairwise
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.graph import parts
-from aelint.semantics.kinds import is_module
-from aelint.semantics.lineage import depends_on
-from aelint.semantics.trace import Call
-from aelint.semantics.training import following_round
-from aelint.semantics.values import ListValue, Sym, Value
+from aelint.semantics.dataflow.graph import parts
+from aelint.semantics.dataflow.lineage import depends_on
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import ListValue, Sym, Value
+from aelint.semantics.interpreter.kinds import is_module
+from aelint.semantics.optimization.training import following_round
 from aelint.syntax.walk import walk
 
 RULE = Rule(

@@ -84,18 +84,18 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.atom_norms import crossed_norms, norm_axis
-from aelint.semantics.bernoulli import broken_divergences, compared_rates
-from aelint.semantics.comparisons import LEARNED
-from aelint.semantics.graph import nodes
-from aelint.semantics.lineage import RESHAPES, ancestors, source, through, through_reshapes
-from aelint.semantics.objectives import objectives
+from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through, through_reshapes
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Function, Sym, Value
+from aelint.semantics.explanation.wording import shape_text
+from aelint.semantics.objective.comparisons import LEARNED
+from aelint.semantics.objective.objectives import objectives
+from aelint.semantics.objective.terms import reconstructions
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.penalised_outputs import penalised_outputs
-from aelint.semantics.terms import reconstructions
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Function, Sym, Value
-from aelint.semantics.wording import shape_text
+from aelint.semantics.variants.atom_norms import crossed_norms, norm_axis
+from aelint.semantics.variants.bernoulli import broken_divergences, compared_rates
+from aelint.semantics.variants.penalised_outputs import penalised_outputs
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every, holds
 

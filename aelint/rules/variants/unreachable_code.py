@@ -85,15 +85,15 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.buffers import registered_buffers
-from aelint.semantics.dims import contradict
-from aelint.semantics.joins import alternatives
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.nearest import Measure, codes_in, is_normalized, measure_of
+from aelint.semantics.dataflow.buffers import registered_buffers
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.dims import contradict
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import External, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.operators.api import to_int
-from aelint.semantics.quantizers import Lookup, lookups
-from aelint.semantics.trace import Call
-from aelint.semantics.values import External, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.variants.nearest import Measure, codes_in, is_normalized, measure_of
+from aelint.semantics.variants.quantizers import Lookup, lookups
 from aelint.syntax.walk import walk
 
 RULE = Rule(

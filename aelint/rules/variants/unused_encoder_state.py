@@ -98,14 +98,14 @@ from itertools import pairwise
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.callables import applied
-from aelint.semantics.graph import consumers, parts, parts_of_all
-from aelint.semantics.lineage import ancestors
-from aelint.semantics.modules import submodules
-from aelint.semantics.switched_off import switched_off
-from aelint.semantics.trace import Call
-from aelint.semantics.values import Function, Instance, Object, Sym, Value
-from aelint.semantics.wording import place
+from aelint.semantics.dataflow.callables import applied
+from aelint.semantics.dataflow.graph import consumers, parts, parts_of_all
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Function, Instance, Object, Sym, Value
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.interpreter.modules import submodules
+from aelint.semantics.variants.switched_off import switched_off
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, holds
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from aelint.semantics import dims
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.intervals import ANY, Interval
 from aelint.semantics.operators.api import Apply, Facts, Transfer
 from aelint.semantics.operators.axes import axis_of
 from aelint.semantics.operators.ranges import (

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim, Poly
-from aelint.semantics.intervals import ANY, Interval
-from aelint.semantics.values import Function, ListValue, Object, Shape, Sym, Value
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import Function, ListValue, Object, Shape, Sym, Value
 
 if TYPE_CHECKING:
     from aelint.rule import Site

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from aelint.semantics.dims import Poly
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain.dims import Poly
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.operators.api import Apply, Facts, facts_of, is_float
 from aelint.semantics.operators.axes import broadcast, broadcast_all
 from aelint.semantics.operators.ranges import (
@@ -21,7 +22,6 @@ from aelint.semantics.operators.ranges import (
     square,
 )
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Sym, Value
 
 __all__ = ["promote", "unary"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from aelint.semantics.dims import Dim
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.values import Shape
 from aelint.semantics.operators.api import Apply, Facts, fresh, unknown
 from aelint.semantics.operators.axes import trailing
 from aelint.semantics.operators.linear import check_features
 from aelint.semantics.operators.ranges import NONNEGATIVE, UNIT
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Shape
 
 __all__: list[str] = []
 

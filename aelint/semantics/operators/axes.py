@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from types import EllipsisType, NoneType
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim, Poly
-from aelint.semantics.operators.api import Apply, Facts, facts_of, to_int
-from aelint.semantics.values import (
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.values import (
     Bound,
     ClassValue,
     DictValue,
@@ -22,6 +21,7 @@ from aelint.semantics.values import (
     Sym,
     Value,
 )
+from aelint.semantics.operators.api import Apply, Facts, facts_of, to_int
 
 __all__ = [
     "axes_of",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim, Poly
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.values import Shape
 from aelint.semantics.operators.api import Apply
 from aelint.semantics.operators.axes import differ
-from aelint.semantics.values import Shape
 
 __all__ = ["batch_axis", "check_samples"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.values import Shape, Value
 from aelint.semantics.operators.api import Apply, Facts, fresh, to_dim, unknown
 from aelint.semantics.operators.axes import batched, differ, items
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Shape, Value
 
 __all__ = ["check_channels", "per_axis", "spatial_input", "window_output"]
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import Object, Shape, Value
 from aelint.semantics.operators.api import UNKNOWN, Apply, Facts, Transfer, facts_of, parameters, to_dims, unknown
 from aelint.semantics.operators.axes import broadcast, items
 from aelint.semantics.operators.ranges import NONNEGATIVE, NONPOSITIVE, UNIT
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Object, Shape, Value
 
 __all__ = ["constructor_arguments"]
 

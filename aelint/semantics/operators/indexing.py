@@ -6,13 +6,13 @@ import ast
 from types import EllipsisType
 
 from aelint.rule import Site
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim, Poly
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.values import ListValue, Shape, Sym, Value
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, to_dim, unknown
 from aelint.semantics.operators.axes import broadcast, items
 from aelint.semantics.operators.shapes import with_shape
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import ListValue, Shape, Sym, Value
 
 __all__: list[str] = []
 

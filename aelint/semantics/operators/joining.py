@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import External, ListValue, Shape, Sym, Value
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, to_dim, to_int, unknown
 from aelint.semantics.operators.arithmetic import promote
 from aelint.semantics.operators.axes import axis_of, broadcast_dim, differ, items
@@ -12,7 +13,6 @@ from aelint.semantics.operators.random import kind_of_dtype
 from aelint.semantics.operators.ranges import NONNEGATIVE, hull
 from aelint.semantics.operators.shapes import spread, with_shape
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import External, ListValue, Shape, Sym, Value
 
 __all__: list[str] = []
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import Shape, Sym
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, to_dim, unknown
 from aelint.semantics.operators.axes import broadcast_dim, differ, items, trailing
 from aelint.semantics.operators.ranges import NONNEGATIVE, sane
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Shape, Sym
 
 __all__ = ["check_features", "matrix_product"]
 

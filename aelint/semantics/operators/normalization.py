@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from aelint.semantics.dims import Dim
-from aelint.semantics.intervals import ANY
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.intervals import ANY
+from aelint.semantics.domain.values import Shape
 from aelint.semantics.operators.api import Apply, Facts, to_dims, unknown
 from aelint.semantics.operators.axes import batched, differ, trailing
 from aelint.semantics.operators.convolution import check_channels
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Shape
 
 __all__: list[str] = []
 

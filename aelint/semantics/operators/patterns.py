@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim
-from aelint.semantics.intervals import ANY
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.intervals import ANY
+from aelint.semantics.domain.values import Object, Shape
 from aelint.semantics.operators.api import (
     Apply,
     Facts,
@@ -19,7 +20,6 @@ from aelint.semantics.operators.api import (
 )
 from aelint.semantics.operators.axes import differ
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Object, Shape
 
 __all__: list[str] = []
 

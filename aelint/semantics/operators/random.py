@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim, Poly
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import External, ListValue, Object, Shape, Sym, Value
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, is_float, to_dim, to_dims, to_number, unknown
 from aelint.semantics.operators.axes import broadcast_all, items
 from aelint.semantics.operators.ranges import NONNEGATIVE, UNIT, hull
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import External, ListValue, Object, Shape, Sym, Value
 
 __all__ = ["kind_of_dtype", "sizes_of"]
 

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable
 
-from aelint.semantics.intervals import Interval
+from aelint.semantics.domain.intervals import Interval
 
 __all__ = [
     "BOOL",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import Shape, Sym, Value
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh
 from aelint.semantics.operators.linear import check_features
 from aelint.semantics.operators.ranges import NONNEGATIVE, SIGNED_UNIT
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Shape, Sym, Value
 
 __all__: list[str] = []
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import Shape
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, to_dim, unknown
 from aelint.semantics.operators.axes import axes_of, axis_of, broadcast_all, items
 from aelint.semantics.operators.ranges import BOOL, NONNEGATIVE, absolute, sane, square
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Shape
 
 __all__ = ["reduced_shape"]
 

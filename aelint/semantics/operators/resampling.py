@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim
-from aelint.semantics.intervals import ANY, Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import Shape, Value
 from aelint.semantics.operators.api import Apply, Facts, fresh, to_dim, to_number, unknown
 from aelint.semantics.operators.axes import differ, items
 from aelint.semantics.operators.convolution import per_axis, window_output
 from aelint.semantics.operators.ranges import sane
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import Shape, Value
 
 __all__: list[str] = []
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aelint.semantics import dims
-from aelint.semantics.dims import Dim, Poly
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.values import External, Shape, Sym, Value
 from aelint.semantics.operators.api import Apply, Facts, fresh, to_dim, unknown
 from aelint.semantics.operators.axes import axes_of, axis_of, batched, differ, items
 from aelint.semantics.operators.batches import check_samples
 from aelint.semantics.operators.tables import REGISTRY
-from aelint.semantics.values import External, Shape, Sym, Value
 
 __all__ = ["spread", "with_shape"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
-from aelint.semantics.intervals import ANY, Interval
-from aelint.semantics.values import Sym
+from aelint.semantics.domain.intervals import ANY, Interval
+from aelint.semantics.domain.values import Sym
 from tests.semantics.operators.worlds import World, symbolic
 
 FORMS = ("concrete", "concrete", "symbolic", "symbolic", "symbolic", "unknown", "last")

@@ -1,6 +1,6 @@
 """Which sizes can never be equal."""
 
-from aelint.semantics import dims
+from aelint.semantics.domain import dims
 from aelint.semantics.operators.api import fresh
 from aelint.semantics.operators.axes import differ
 

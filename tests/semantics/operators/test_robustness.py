@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from aelint.semantics import dims
-from aelint.semantics.intervals import Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.intervals import Interval
+from aelint.semantics.domain.values import External, ListValue, Object, Sym
 from aelint.semantics.operators import REGISTRY, Apply, LayerSpec, Operation
 from aelint.semantics.operators.api import REQUIRED, UNKNOWN
-from aelint.semantics.values import External, ListValue, Object, Sym
 
 H = dims.atom("h", "h")
 B = dims.atom("B", "B", batch=True)

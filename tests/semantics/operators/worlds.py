@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
-from aelint.semantics import dims
-from aelint.semantics.apply import bind_parameters
-from aelint.semantics.dims import Dim, Poly
-from aelint.semantics.intervals import Interval
+from aelint.semantics.domain import dims
+from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.intervals import Interval
+from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.interpreter.apply import bind_parameters
 from aelint.semantics.operators import REGISTRY, Apply, Facts
-from aelint.semantics.values import Object, Sym
 
 SILENT_KINDS = frozenset({"loss-broadcast", "mixes-batch"})
 """Contradictions at which torch does not raise."""

@@ -1,0 +1,1 @@
+"""Facts about layers, sizes and positions: what fits, what is repeated, what no call reaches."""

@@ -1,0 +1,215 @@
+"""Arguments and results that stand in each other's place, as their names on both sides tell."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.callables import applied, run_by
+from aelint.semantics.dataflow.memo import per_program
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import ClassValue, External, Function, Instance, Value
+from aelint.semantics.operators import REGISTRY
+from aelint.syntax.signatures import positional
+from aelint.syntax.walk import every, holds, once_per_node, walk
+
+__all__ = ["Exchange", "exchanged_arguments", "exchanged_results", "undone"]
+
+Names = list[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """Two names that meet each other's counterpart: `first` is given where `second` is meant, and the other way round.
+
+    Attributes:
+        site: the call, or the assignment that unpacks the results.
+        callee: how the function is called in the source.
+        defined: where the function is written, None for one of torch.
+    """
+
+    site: Site
+    first: str
+    second: str
+    callee: str
+    defined: Site | None
+
+
+@per_program
+def exchanged_arguments(program: Program) -> list[Exchange]:
+    """Calls that pass two variables to each other's parameters; each call once."""
+    found: dict[int, Exchange] = {}
+    for call in program.calls:
+        node = call.site.node
+        if not isinstance(node, ast.Call) or id(node) in found or call.context.speculative or _is_unknown(call):
+            continue
+        names, parameters = _given(node), _parameters(call)
+        for first, second in _crossed(names, parameters):
+            if not _is_meant(call, node, first, second):
+                text = ast.unparse(node.func)
+                found[id(node)] = Exchange(call.site, first, second, text, _place(call.callee))
+    return list(found.values())
+
+
+@per_program
+def exchanged_results(program: Program) -> list[Exchange]:
+    """Assignments that unpack two results of a function under each other's names; each once."""
+    called = {id(c.site.node): c for c in program.calls if not c.context.speculative and not _is_unknown(c)}
+    found: list[Exchange] = []
+    for node in walk(program.tree):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=names) as target], value=ast.Call() as value) if (
+                id(value) in called
+            ):
+                call = called[id(value)]
+                for first, second in _crossed([_name(n) for n in names], _results(call.callee)):
+                    if not _is_meant(call, value, first, second):
+                        site, text = Site(program.unit, target), ast.unparse(value.func)
+                        found.append(Exchange(site, first, second, text, _place(call.callee)))
+            case _:
+                pass
+    return found
+
+
+def undone(program: Program, one: Exchange, others: list[Exchange]) -> bool:
+    """Whether the same function exchanges the two names back: what is taken under the wrong name is passed under it."""
+    around = [f.node for f in program.own_functions if holds(f.node, one.site.node)]
+    again = [other.site.node for other in others if {other.first, other.second} == {one.first, one.second}]
+    return any(holds(node, other) for node in around for other in again)
+
+
+def _is_unknown(call: Call) -> bool:
+    """Whether `self.part(x)` calls what the object was given elsewhere: the object itself is not what is called."""
+    return call.name.startswith(".") and isinstance(call.callee, Instance)
+
+
+def _name(node: ast.expr) -> str:
+    """`mu` for `mu` and `self.mu`; empty for what is no plain variable."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name):
+            return name
+        case _:
+            return ""
+
+
+def _given(node: ast.Call) -> Names:
+    """The names of the positional arguments, up to the first that is spliced in."""
+    names: Names = []
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            break
+        names.append(_name(argument))
+    return names
+
+
+def _parameters(call: Call) -> Names:
+    match call.callee:
+        case Function(node=node, owner=owner):
+            names = positional(node)
+            return names[1:] if owner is not None and names[:1] in (["self"], ["cls"]) else names
+        case External(name=name) if name in REGISTRY.functions:
+            return [key for key, _ in REGISTRY.functions[name].params]
+        case External(name=name) if name in REGISTRY.layers:
+            return [key for key, _ in REGISTRY.layers[name].init]
+        case Instance() | ClassValue() as callee:
+            function = run_by(callee)
+            return positional(function.node)[1:] if function is not None else []
+        case _:
+            return []
+
+
+def _crossed(names: Names, parameters: Names) -> Iterator[tuple[str, str]]:
+    """The one pair of names that stand at each other's places; several at once are a new naming of all."""
+    pairs = [
+        (first, second)
+        for i, first in enumerate(names[: len(parameters)])
+        for j, second in enumerate(names[: len(parameters)])
+        if i < j and first == parameters[j] and second == parameters[i] and first != second
+    ]
+    if len(pairs) == 1 and _tell_apart(*pairs[0]):
+        yield pairs[0]
+
+
+def _tell_apart(first: str, second: str) -> bool:
+    """Whether names say what they hold: letters and numbers do not, nor do the two sides of a comparison."""
+    if min(len(first), len(second)) < 2 or re.sub(r"\d", "", first) == re.sub(r"\d", "", second):
+        return False
+    if any({first, second} <= side for side in _SIDES):
+        return False
+    return _LETTER.sub("", first) != _LETTER.sub("", second)
+
+
+_LETTER = re.compile(r"^[a-z]_|_?[a-z]$")
+_SIDES = (
+    frozenset({"source", "target"}),
+    frozenset({"src", "tgt"}),
+    frozenset({"src", "dst"}),
+    frozenset({"left", "right"}),
+    frozenset({"lhs", "rhs"}),
+    frozenset({"first", "second"}),
+    frozenset({"query", "key"}),
+    frozenset({"student", "teacher"}),
+)
+
+
+_COMPARES = re.compile(r"pair|dist|similar|match|compare|chamfer|emd")
+"""Functions of two sets of one kind: which of them gives the rows is a choice."""
+
+
+def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
+    """Whether both orders are taken: the same function is called with them in their own order too, or they were exchanged before."""
+    function = call.context.function
+    if function is None:
+        return False
+    text = ast.unparse(node.func)
+    if first.rsplit("_", 1)[-1] == second.rsplit("_", 1)[-1] and _COMPARES.search(text.lower()):
+        return True
+    for other in walk(function.node):
+        match other:
+            case ast.For(iter=given) if holds(other, node) and "reversed(" in ast.unparse(given):
+                return True  # the way back: what came out goes in
+            case ast.Call(func=built) if _is_mirrored(ast.unparse(built), text, _given(other), first, second):
+                return True
+            case ast.Call() if other is not node and ast.unparse(other.func) == text:
+                if {first, second} <= set(_given(other)):
+                    return True
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                if {first, second} <= {_name(t) for t in targets} and {first, second} <= {_name(v) for v in values}:
+                    return True
+            case _:
+                pass
+    return re.search(r"swap|flip|revers|invers|transpos|exchang|mirror", function.name.lower()) is not None
+
+
+def _is_mirrored(name: str, text: str, given: Names, first: str, second: str) -> bool:
+    """Whether a layer is built with the sizes in order beside another with the sizes the other way round: down, and up again."""
+    sizes = _SIZE.search(first.lower()) is not None and _SIZE.search(second.lower()) is not None
+    built = name != text and all(one.rsplit(".", 1)[-1][:1].isupper() for one in (name, text))
+    return sizes and built and given[:2] == [second, first]
+
+
+_SIZE = re.compile(r"dim|chan|feat|size|width|(^|_)(in|out)(_|$)")
+
+
+def _results(callee: Value) -> Names:
+    """The names that every end of a function returns, in order."""
+    function = applied(callee)
+    if function is None or isinstance(function.node, ast.Lambda):
+        return []
+    ends = _returned(function.node)
+    return ends[0] if ends and all(end == ends[0] for end in ends) else []
+
+
+@once_per_node
+def _returned(node: ast.AST) -> list[Names]:
+    ends = [one.value for one in every(ast.Return, node)]
+    return [[_name(e) for e in end.elts] if isinstance(end, ast.Tuple) else [] for end in ends]
+
+
+def _place(callee: Value) -> Site | None:
+    function = run_by(callee)
+    return Site(function.module.unit, function.node) if function is not None else None

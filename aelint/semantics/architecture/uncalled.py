@@ -1,0 +1,205 @@
+"""Layers that a network holds and never calls.
+
+What may be meant is left out: names with an underscore, networks that others inherit from or that read a checkpoint,
+files that read attributes under computed names.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.memo import per_program
+from aelint.semantics.dataflow.mentions import attributes_read_in
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.dataflow.usage import has_parameters, may_be_meant
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.interpreter.modules import children_of
+from aelint.semantics.interpreter.skeletons import hands_on
+from aelint.syntax.names import last_name
+from aelint.syntax.walk import once_per_node, walk
+
+__all__ = ["UncalledLayer", "uncalled_layers"]
+
+_DYNAMIC = frozenset(
+    {"getattr", "children", "modules", "named_children", "named_modules", "_modules", "__dict__", "__getattr__", "eval"}
+)
+_BUILDERS = frozenset({"__init__", "reset_parameters", "init_weights", "_init_weights", "initialize", "weights_init"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UncalledLayer:
+    """A layer with parameters, or a single parameter, that is kept as an attribute and read nowhere.
+
+    `repeated` is the second call of a layer of the same kind and sizes, which may stand in its place.
+    """
+
+    site: Site
+    name: str
+    layer: Object | Sym
+    network: Instance
+    repeated: Call | None = None
+
+
+@per_program
+def uncalled_layers(program: Program) -> list[UncalledLayer]:
+    """Layers with parameters that no method reads, in networks whose whole ancestry and use are in sight."""
+    if program.notes:
+        return []
+    found: dict[int, UncalledLayer] = {}
+    called = {id(c.receiver) for c in program.calls}
+    for network in program.networks:
+        kept = {**children_of(network), **{k: v for k, v in network.attrs.items() if _is_trained(v)}}
+        idle = [(n, v) for n, v in kept.items() if _is_idle(n, v, called) and not _is_for_a_user(network, v)]
+        # Reading the whole project for names is dear: only for a network that has an idle layer at all.
+        if not idle or not _is_concrete(program, network) or any(_loads_weights(c.node) for c in network.cls.mro()):
+            continue
+        read = _attributes_read(program, network)
+        forgotten = [(n, layer) for n, layer in idle if read is not None and not _names_of(network, n, layer) & read]
+        # Nobody forgets several: they are kept for a checkpoint, as the side heads of an inception network are.
+        for name, layer in forgotten if len(forgotten) <= _MOST_FORGOTTEN else ():
+            assert isinstance(layer, (Object, Sym))
+            assert layer.site is not None
+            if _is_offered(network, layer.site):
+                continue
+            twin = _called_twice(program, network, layer) if isinstance(layer, Object) else None
+            found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin))
+    return list(found.values())
+
+
+_MOST_FORGOTTEN = 3
+
+
+@once_per_node
+def _loads_weights(cls: ast.AST) -> bool:
+    """Whether a class reads a checkpoint itself: what is idle may be there for its sake."""
+    return any(isinstance(n, ast.Attribute) and n.attr == "load_state_dict" for n in walk(cls))
+
+
+def _is_offered(network: Instance, site: Site) -> bool:
+    """Whether an ancestor builds the part: it does so for all that inherit from it, and some may do without."""
+    return any(site.lies_in(Site(c.module.unit, c.node)) for c in network.cls.mro()[1:])
+
+
+def _names_of(network: Instance, name: str, layer: Value) -> set[str]:
+    """The attributes that hold the layer: a second name, or a list that it stands in, is read as well as the first."""
+    return {name, *(other for other, value in network.attrs.items() if _holds(value, layer))}
+
+
+def _holds(value: Value, layer: Value) -> bool:
+    match value:
+        case tuple(items) | ListValue(items=items):
+            return any(_holds(one, layer) for one in items)
+        case DictValue(items=entries):
+            return any(_holds(one, layer) for one in entries.values())
+        case _:
+            return value is layer
+
+
+def _is_trained(value: Value) -> bool:
+    return isinstance(value, Sym) and value.op == "parameter" and value.attrs.get("requires_grad") is not False
+
+
+def _is_for_a_user(network: Instance, layer: Value) -> bool:
+    """Whether a loss that is not in sight may read a single parameter, as a variance is: nobody here uses the network."""
+    return isinstance(layer, Sym) and network.symbolic
+
+
+def _is_idle(name: str, layer: Value, called: set[int]) -> bool:
+    known = _is_trained(layer) or (isinstance(layer, Object) and has_parameters(layer))
+    placed = isinstance(layer, (Object, Sym)) and layer.site is not None
+    return known and placed and id(layer) not in called and not may_be_meant(name)
+
+
+def _called_twice(program: Program, network: Instance, idle: Object) -> Call | None:
+    """The second of two calls, by one run of one method, of another layer that is built like the idle one."""
+    like = [v for v in children_of(network).values() if isinstance(v, Object) and v is not idle and v.name == idle.name]
+    for layer in (v for v in like if v.bound == idle.bound):
+        first: Call | None = None
+        for call in program.calls:
+            if call.callee is not layer:
+                continue
+            if first is not None and _same_run(call, first) and call.site.node is not first.site.node:
+                return call
+            first = call
+    return None
+
+
+def _same_run(a: Call, b: Call) -> bool:
+    """Whether one run of one method made both calls, in the same round of every loop."""
+    return a.context.stack == b.context.stack and a.context.loops == b.context.loops
+
+
+def _is_concrete(program: Program, network: Instance) -> bool:
+    cls = network.cls
+    inherited = any(cls in other.mro()[1:] for other in program.classes)
+    forward = cls.find("forward")
+    complete = isinstance(forward, Function) and not forward.decorators and id(forward.node) in program.machine.executed
+    written = complete and not hands_on(forward.node)
+    return cls.fully_known and written and not inherited and not network.open and network.base is None
+
+
+def _attributes_read(program: Program, network: Instance) -> set[str] | None:
+    """Attribute names that anything outside of the builders reads; None where attributes are read by computed names."""
+    builders = [n for c in network.cls.mro() for n in c.node.body if getattr(n, "name", "") in _BUILDERS]
+    read: set[str] = set().union(*(_wrapped(builder) for builder in builders))
+    for unit in program.files:
+        for part, names in _names_read(unit.tree):
+            if not any(part is builder for builder in builders):
+                read |= names
+    return None if read & _DYNAMIC else read
+
+
+@once_per_node
+def _names_read(tree: ast.AST) -> list[tuple[ast.AST, set[str]]]:
+    """The attributes and words of strings in each builder of a file, and in all else together."""
+    rest: set[str] = set()
+    found: list[tuple[ast.AST, set[str]]] = [(tree, rest)]
+    nodes = walk(tree)
+    position = 0
+    while position < len(nodes):
+        node = nodes[position]
+        inside = walk(node) if getattr(node, "name", "") in _BUILDERS else [node]
+        names = rest
+        if len(inside) > 1:
+            names = set()
+            found.append((node, names))
+        names.update(name for one in inside for name in _names_in(one))
+        position += len(inside)
+    return found
+
+
+def _names_in(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Attribute(attr=name, ctx=ast.Load()):
+            return [name]
+        case ast.Name(id=name) if name in _DYNAMIC:
+            # A variable of the same name is another thing than the attribute.
+            return [name]
+        case ast.Constant(value=str() as text):
+            return text.replace(".", " ").split()
+        case _:
+            return []
+
+
+def _wrapped(builder: ast.AST) -> set[str]:
+    """Attributes that a builder passes on: into a container, another layer, a list."""
+    found: set[str] = set()
+    for node in walk(builder):
+        if isinstance(node, ast.Call) and not _initializes(node):
+            for part in (*node.args, *(k.value for k in node.keywords)):
+                found |= attributes_read_in(part)
+        elif isinstance(node, (ast.List, ast.Tuple, ast.Dict)):
+            # What a tuple of targets holds is stored, and counts for nothing here.
+            found |= attributes_read_in(node)
+        elif isinstance(node, ast.Assign):
+            found |= attributes_read_in(node.value)
+        elif last_name(node) in _DYNAMIC:
+            found.add(last_name(node))
+    return found
+
+
+def _initializes(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and "init" in ast.unparse(call.func)

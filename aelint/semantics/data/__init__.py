@@ -1,0 +1,1 @@
+"""Facts about data: batches, splits, scales and pairs."""

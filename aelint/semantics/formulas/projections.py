@@ -1,0 +1,30 @@
+"""Affine maps written out: a product with weights that are kept as a parameter, and the bias that is added to it."""
+
+from __future__ import annotations
+
+from aelint.semantics.dataflow.lineage import RESHAPES, through
+from aelint.semantics.domain.values import Sym, Value
+
+__all__ = ["is_projection"]
+
+_PRODUCTS = frozenset({"matmul", "addmm", "einsum", "bmm", "baddbmm"})
+_SAME_WEIGHTS = RESHAPES | {"t", "mT"}
+
+
+def is_projection(value: Value) -> bool:
+    """Whether the value is `x @ W`, `x @ W + b` or another spelling of what a linear layer computes."""
+    if not isinstance(value, Sym) or len(value.inputs) < 2:
+        return False
+    weights = [i for i in value.inputs if _is_weight(i)]
+    if value.op in _PRODUCTS:
+        return bool(weights)
+    return value.op == "add" and len(weights) == 1 and any(_is_product(i) for i in value.inputs)
+
+
+def _is_product(value: Value) -> bool:
+    return isinstance(value, Sym) and value.op in _PRODUCTS and any(_is_weight(i) for i in value.inputs)
+
+
+def _is_weight(value: Value) -> bool:
+    found = through(value, _SAME_WEIGHTS)
+    return isinstance(found, Sym) and found.op == "parameter"

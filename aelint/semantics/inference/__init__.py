@@ -1,0 +1,1 @@
+"""Facts about what follows training: modes, checkpoints, scores, samples of the prior."""

@@ -1,0 +1,145 @@
+"""Running sums over the batches of one loader that are divided by the size of something else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.memo import per_program
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Function, Object, Sym, Value
+from aelint.semantics.inference.averages import addends, is_weighted_mean
+from aelint.semantics.interpreter.loaders import loader_argument
+from aelint.syntax.signatures import parameters
+from aelint.syntax.walk import every, walk
+
+__all__ = ["WrongDivisor", "loaders_behind", "wrong_divisors"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrongDivisor:
+    """A quotient, what is wrong with its denominator, and what would be right."""
+
+    site: Site
+    what: str
+    right: str
+
+
+def wrong_divisors(program: Program) -> Iterator[WrongDivisor]:
+    """Quotients whose denominator counts another loader, samples that a sampler leaves out, or the rounds' numbers."""
+    yield from _quotients_of_batches(program)
+    yield from _sums_of_indices(program)
+
+
+def _quotients_of_batches(program: Program) -> Iterator[WrongDivisor]:
+    if not any(node.op == "batch" for node in nodes(program)):
+        return
+    for event in program.assignments:
+        value = event.value
+        if not isinstance(value, Sym) or value.op not in {"truediv", "div"} or len(value.inputs) != 2:
+            continue
+        parts = addends(value.inputs[0])
+        loaders = [loaders_behind(p) for p in parts]
+        summed = {id(one): one for found in loaders for one in found}
+        if value.site is None or not parts or not all(loaders) or len(summed) != 1:
+            continue
+        what = _wrong_count(program, next(iter(summed.values())), value, parts, _given(event.context.function))
+        if what is not None:
+            yield WrongDivisor(value.site, *what)
+
+
+def loaders_behind(value: Value) -> list[Object]:
+    """The loaders whose batches take part in a value."""
+    # A module that is moved to where a tensor lies holds nothing of the tensor.
+    found = [one.attrs.get("loader") for one in ancestors(value, frozenset({"device"})) if one.op == "batch"]
+    return [one for one in found if isinstance(one, Object)]
+
+
+def _given(function: Function | None) -> frozenset[str]:
+    """The names of what a function is given: whatever bears such a name elsewhere is another thing."""
+    return frozenset(a.arg for a in parameters(function.node)) if function is not None else frozenset()
+
+
+def _wrong_count(
+    program: Program, summed: Object, quotient: Sym, parts: list[Value], given: frozenset[str]
+) -> tuple[str, str] | None:
+    match quotient.inputs[1]:
+        case Sym(op="len", inputs=(Object() as counted,)) if counted.name == summed.name:
+            if counted is not summed and _data(counted) is not _data(summed):
+                return (
+                    "what one loader's batches add up to by the number of batches of another",
+                    "the loader's own length",
+                )
+            return None
+    sized = _whose_data_set(program, quotient, given)
+    if sized is None:
+        return None
+    if _data(sized) is not _data(summed):
+        return "what one loader's batches add up to by the samples of another", "the size of the loader's own data set"
+    if sized is summed and _draws_a_part(summed) and all(is_weighted_mean(p) for p in parts):
+        return "a sum over the samples that a sampler draws by the size of the whole data set", "`len(loader.sampler)`"
+    return None
+
+
+def _data(loader: Object) -> Value:
+    return loader_argument(loader, "dataset")
+
+
+def _whose_data_set(program: Program, quotient: Sym, given: frozenset[str]) -> Object | None:
+    """The loader that a denominator `len(loader.dataset)` names."""
+    node = quotient.site.node if quotient.site is not None else None
+    match node:
+        case ast.BinOp(right=right) | ast.AugAssign(value=right):
+            match right:
+                case ast.Call(func=ast.Name(id="len"), args=[ast.Attribute(attr="dataset", value=loader)]):
+                    name = ast.unparse(loader).removeprefix("self.")
+                    found = [] if name in given else _loaders_by_name(program).get(name, [])
+                    return found[0] if len(found) == 1 else None
+    return None
+
+
+@per_program
+def _loaders_by_name(program: Program) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for event in program.assignments:
+        if isinstance(event.value, Object) and event.value.name == "torch.utils.data.DataLoader":
+            named = found.setdefault(event.name, [])
+            if not any(one is event.value for one in named):
+                named.append(event.value)
+    return found
+
+
+def _draws_a_part(loader: Object) -> bool:
+    sampler = loader_argument(loader, "sampler")
+    return isinstance(sampler, Object) and sampler.name.endswith("SubsetRandomSampler")
+
+
+def _sums_of_indices(program: Program) -> Iterator[WrongDivisor]:
+    """Counts of batches that grow by the number of the round, `n += i`, and divide a sum of the same loop."""
+    for loop in every(ast.For, program.tree):
+        index = _enumerated(loop)
+        grown = [s for s in every(ast.AugAssign, loop) if isinstance(s.op, ast.Add)]
+        counts = {ast.unparse(s.target) for s in grown if isinstance(s.value, ast.Name) and s.value.id == index}
+        sums = {ast.unparse(s.target) for s in grown} - counts
+        for node in walk(program.tree) if index and counts else ():
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and node.lineno > loop.lineno:
+                divided, by = ast.unparse(node.left), {ast.unparse(n) for n in walk(node.right)}
+                if divided in sums and by & counts:
+                    where = next(s for s in grown if ast.unparse(s.target) in by & counts)
+                    yield WrongDivisor(
+                        Site(program.unit, where),
+                        f"`{divided}` by a sum of the rounds' numbers, {index} = 0, 1, 2, ...",
+                        "the number of rounds: add 1 in each",
+                    )
+
+
+def _enumerated(loop: ast.For) -> str:
+    match loop:
+        case ast.For(target=ast.Tuple(elts=[ast.Name(id=index), *_]), iter=ast.Call(func=ast.Name(id="enumerate"))):
+            return index
+        case _:
+            return ""

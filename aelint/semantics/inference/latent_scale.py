@@ -1,0 +1,108 @@
+"""Scale factors between a latent and the decoder: applied in `encode`, undone in `decode`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Instance, Sym, Value
+from aelint.semantics.interpreter.apply import syms_in
+from aelint.semantics.interpreter.joins import same
+
+__all__ = ["WrongScale", "wrong_scales"]
+
+_FACTORS = {"mul": "multiplies", "truediv": "divides", "div": "divides"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrongScale:
+    """Where `encode` scales the latent, and where `decode` undoes it at the wrong place or in the wrong direction."""
+
+    scaled: Sym
+    undone: Sym
+    on_output: bool
+
+
+def wrong_scales(program: Program) -> Iterator[WrongScale]:
+    """Factors that `encode` applies to the latent and `decode` does not take away from it."""
+    for network in program.networks:
+        encoded = _returned(program, network, "encode")
+        decoded = _returned(program, network, "decode")
+        for scaled in (s for e in encoded for s in _scalings(e)):
+            factor = scaled.inputs[1]
+            for result in decoded:
+                yield from _compared(scaled, factor, result)
+
+
+def _returned(program: Program, network: Instance, name: str) -> list[Value]:
+    found = [r for r in program.returns_of(name) if r.context.stack[-1].receiver is network]
+    # Beside the latent there may be its mean and variance.
+    return [one for r in found for one in (r.value if isinstance(r.value, tuple) else (r.value,))]
+
+
+def _scalings(value: Value) -> list[Sym]:
+    """The scaling by a factor that an outermost operation of the value is."""
+    match value:
+        case Sym(op=op, inputs=(Sym() as inner, factor)) if op in _FACTORS and _is_factor(factor) and _has_layer(inner):
+            return [value]
+        case _:
+            return []
+
+
+def _is_factor(value: Value) -> bool:
+    if isinstance(value, float):
+        return value not in {0.0, 1.0}
+    return isinstance(value, Sym) and value.op in {"param", "attr", "parameter"} and not value.shape
+
+
+def _has_layer(value: Value) -> bool:
+    pending, seen = syms_in(value), set[int]()
+    while pending:
+        one = pending.pop()
+        if one.id in seen:
+            continue
+        seen.add(one.id)
+        if one.layer is not None:
+            return True
+        pending.extend(s for i in one.inputs for s in syms_in(i))
+    return False
+
+
+def _compared(scaled: Sym, factor: Value, result: Value) -> Iterator[WrongScale]:
+    match result:
+        case Sym(op=op, inputs=(Sym() as inner, other)) if op in _FACTORS and same(other, factor) and _has_layer(inner):
+            if _FACTORS[op] != _FACTORS[scaled.op] and not _is_scaled_inside(inner, scaled, factor):
+                yield WrongScale(scaled, result, on_output=True)
+        case Sym():
+            for one in _scaled_inside(result, scaled, factor):
+                if _FACTORS[one.op] == _FACTORS[scaled.op] and _is_bare(one.inputs[0]):
+                    yield WrongScale(scaled, one, on_output=False)
+
+
+def _inside(value: Sym) -> list[Sym]:
+    found: dict[int, Sym] = {}
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if one.id not in found:
+            found[one.id] = one
+            pending.extend(s for i in one.inputs for s in syms_in(i))
+    return list(found.values())
+
+
+def _scaled_inside(value: Sym, scaled: Sym, factor: Value) -> list[Sym]:
+    """Every other scaling by the same factor on the way to `value`."""
+    encoding = scaled.site.node if scaled.site is not None else None
+    found = [s for s in _inside(value) if s.op in _FACTORS and len(s.inputs) == 2 and same(s.inputs[1], factor)]
+    # `decode(encode(x))` contains the scaling of `encode` itself.
+    return [s for s in found if s.site is None or s.site.node is not encoding]
+
+
+def _is_scaled_inside(value: Sym, scaled: Sym, factor: Value) -> bool:
+    return bool(_scaled_inside(value, scaled, factor))
+
+
+def _is_bare(value: Value) -> bool:
+    """Whether the value is what `decode` was given: no layer between here and the argument."""
+    return isinstance(value, Sym) and value.op in {"param", "element", "item", "getitem", "randn"}

@@ -1,0 +1,204 @@
+"""How a program's divergences and densities read a scale: as a log-variance, a log standard deviation, a scale itself.
+
+A Gaussian term holds the logarithm of the variance and the variance: `c * (s^2 - log s^2)` in a KL divergence
+(Kingma and Welling 2014, appendix B), `c * (d^2 / s^2 + log s^2)` in a likelihood. With the term `exp(k * h)` the
+logarithm must be `k * h`; with `h ** p` it must be `p * log h`. What fits that pattern is a reading, under any name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow import graph
+from aelint.semantics.dataflow.memo import per_program
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.formulas import formulas
+from aelint.semantics.formulas.algebra import Algebra, algebra_of, close, dominant
+from aelint.semantics.formulas.formulas import Exp, Form, Generator, Leaf, Log, Monomial
+from aelint.semantics.latent.posteriors import Law, law_of, posteriors
+from aelint.semantics.operators.distributions import constructor_arguments
+
+__all__ = ["PlainScale", "Reading", "plain_scales", "readings"]
+
+_SUMS = frozenset({"add", "sub", "addcmul"})
+_OF_DISTRIBUTIONS = frozenset({"distributions.kl_divergence", "distributions.log_prob", "distributions.entropy"})
+"""Operations, not names of calls: `log_prob` is traced under the name of each class that has it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One use of a head as a Gaussian's scale.
+
+    Attributes:
+        law: how the standard deviation follows from the head; None where the head is itself an exponential.
+        inner: what stands for the logarithm of the scale (times a constant), or for the scale, as a product.
+        node: the tensor in which the term is complete.
+        site: where that is.
+        how: "formula" or "Normal".
+        distribution: the distribution, for "Normal".
+        compared: whether that is an argument of `kl_divergence`.
+    """
+
+    law: Law | None
+    inner: Monomial
+    node: Sym | None
+    site: Site
+    how: str
+    distribution: Object | None = None
+    compared: bool = False
+
+    @property
+    def exponentiated_twice(self) -> bool:
+        """Whether what the formula takes for a logarithm is already an exponential."""
+        return self.how == "formula" and any(isinstance(g, Exp) for g, _ in self.inner)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainScale:
+    """A Gaussian density with the scale, or the variance, where its logarithm belongs; `name` says which tensor that is."""
+
+    site: Site
+    name: str
+
+
+@per_program
+def plain_scales(program: Program) -> tuple[PlainScale, ...]:
+    """Sums `s + d^2 / (2 s^2)`, and with variances `v + d^2 / v`, up to a common factor; each scale once, in the smallest sum."""
+    algebra = algebra_of(program)
+    # The density of a sample at itself holds the square of its noise: what the scale divides, it has multiplied.
+    noises = {p.noise.id: p.law.head for p in posteriors(program) if p.noise is not None and p.law is not None}
+    found: dict[int, PlainScale] = {}
+    for node in graph.nodes(program):
+        if node.op not in _SUMS or node.site is None:
+            continue
+        form = algebra.form(node) or {}
+        for term, coefficient in form.items() if len(form) <= formulas.LARGEST_FORM else ():
+            match list(term):
+                case [(Leaf(key=Sym() as scale), 1)] if _is_plain(form, scale, coefficient, noises):
+                    found.setdefault(scale.id, PlainScale(node.site, f"`{scale.name}`" if scale.name else "the scale"))
+                case _:
+                    pass
+    return tuple(found.values())
+
+
+def _is_plain(form: Form, scale: Sym, coefficient: float, noises: dict[int, Sym]) -> bool:
+    """Whether the form holds a square over the scale, with the weight that a density gives it, and not its logarithm."""
+    leaf = Leaf(scale)
+    if scale.op not in _SCALES or any(g == Log(leaf) for term in form for g, _ in term):
+        return False
+    for term, weight in form.items():
+        power = next((-exponent for g, exponent in term if g == leaf), 0.0)
+        rest = [(g, e) for g, e in term if g != leaf]
+        squared = len(rest) == 1 and isinstance(rest[0][0], Leaf) and _is_square(rest[0][0].key, rest[0][1])
+        key = rest[0][0].key if squared and isinstance(rest[0][0], Leaf) else None
+        if isinstance(key, Sym) and noises.get(key.id) is scale and power == 0:
+            power = 2.0
+        if power in {1.0, 2.0} and squared and close(coefficient, power * weight):
+            return True
+    return False
+
+
+def _is_square(key: object, exponent: float) -> bool:
+    return exponent == 2 or (exponent == 1 and isinstance(key, Sym) and key.op in {"pow", "square"})
+
+
+_SCALES = frozenset({"softplus", "log1p", "exp", "sqrt", "clamp", "add", "abs", "elu"})
+"""Operations that make a positive number."""
+
+
+@per_program
+def readings(program: Program) -> tuple[Reading, ...]:
+    """Every reading of the program, each head and law once, formulae first."""
+    algebra = algebra_of(program)
+    found: dict[object, Reading] = {}
+    for node in graph.nodes(program):
+        if node.op in _SUMS and node.site is not None:
+            for inner, law in _in_formula(algebra.form(node) or {}):
+                key = (inner, law.power, law.exponential) if law is not None else inner
+                found.setdefault(key, Reading(law, inner, node, node.site, "formula"))
+    return (*found.values(), *_in_distributions(program, algebra))
+
+
+def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:
+    if not 2 <= len(form) <= formulas.LARGEST_FORM:
+        return
+    holding: dict[Generator, list[tuple[Monomial, float]]] = {}
+    for term, weight in form.items():
+        for factor, _ in term:
+            holding.setdefault(factor, []).append((term, weight))
+    for term, coefficient in form.items():
+        for factor, exponent in term:
+            scale = _scale_behind(factor, exponent)
+            if scale is None or scale not in holding:
+                continue
+            rest = formulas.times(term, frozenset({(factor, -exponent)}))
+            for variance, weight in holding[scale]:
+                power = _power_of_variance(variance, scale, rest)
+                if power is not None and close(coefficient, -power * weight):
+                    yield frozenset({(factor, exponent)}), _law(factor, exponent, abs(power) / 2)
+
+
+def _scale_behind(generator: Generator, exponent: float) -> Generator | None:
+    """What `generator ** exponent` is the logarithm of."""
+    match generator:
+        case Log(of=leaf) if exponent == 1:
+            return leaf
+        case Leaf() | Exp() if exponent > 0:
+            return Exp(frozenset({(generator, exponent)}))
+        case _:
+            return None
+
+
+def _power_of_variance(variance: Monomial, scale: Generator, rest: Monomial) -> float | None:
+    """The power of the scale in `variance`, where `rest` is what stands beside that scale's logarithm."""
+    power = next((exponent for one, exponent in variance if one == scale), None)
+    if power is None:
+        return None
+    extra = dict(formulas.times(formulas.times(variance, frozenset({(scale, -power)})), _inverse(rest)))
+    # A product with the mean or with noise, once, comes of a square that is written out: that says nothing of the scale.
+    mixed = any(isinstance(g, Leaf) and exponent > 0 and exponent % 2 == 1 for g, exponent in extra.items())
+    return power if not mixed and not any(g in extra for g, _ in rest) else None
+
+
+def _inverse(product: Monomial) -> Monomial:
+    return frozenset((g, -e) for g, e in product)
+
+
+def _law(generator: Generator, exponent: float, power: float) -> Law | None:
+    match generator:
+        case Log(of=Leaf(key=Sym() as head)):
+            return Law(head, False, power, 1.0)
+        case Leaf(key=Sym() as head) if exponent == 1:
+            return Law(head, True, power, 1.0)
+        case _:
+            return None
+
+
+def _in_distributions(program: Program, algebra: Algebra) -> Iterator[Reading]:
+    """The scales of the `Normal`s that are compared or whose density is taken."""
+    for call in program.calls:
+        operation = call.result.op if isinstance(call.result, Sym) else ""
+        for drawn in _normals(call) if operation in _OF_DISTRIBUTIONS else ():
+            scale = constructor_arguments(drawn).get("scale")
+            law = law_of(algebra, scale)
+            single = dominant(algebra.form(scale))
+            if law is not None and single is not None and drawn.site is not None:
+                node = scale if isinstance(scale, Sym) else None
+                compared = operation == "distributions.kl_divergence"
+                yield Reading(law, single[0], node, drawn.site, "Normal", drawn, compared)
+
+
+def _normals(call: Call) -> Iterator[Object]:
+    for value in (*call.args, *call.kwargs.values(), call.receiver):
+        inner = value
+        while isinstance(inner, Object) and inner.name.endswith(".Independent"):
+            inner = inner.args[0] if inner.args else inner.kwargs.get("base_distribution")
+        if isinstance(inner, Object) and inner.name in {
+            "torch.distributions.Normal",
+            "torch.distributions.normal.Normal",
+        }:
+            yield inner

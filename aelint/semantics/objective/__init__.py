@@ -1,0 +1,1 @@
+"""Facts about losses: their terms, weights, reductions and targets."""

@@ -1,0 +1,238 @@
+"""Values that data certainly takes: an inner bound on its range, where `Sym.range` is an outer one.
+
+Interval arithmetic calls `a * t + b * (1 - t)` on [0, 1] a value in [0, 2]. To say that data leaves a range,
+the values must be reached: the graph is evaluated element by element on draws of its sources, ends included.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+from aelint.semantics.data.numpy_draws import normal_draw, numpy_draw
+from aelint.semantics.data.scaling import part_of_split, scaled_range
+from aelint.semantics.dataflow.lineage import RESHAPES, through
+from aelint.semantics.domain.intervals import Interval
+from aelint.semantics.domain.values import External, ListValue, Sym, Value
+from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.operators.api import to_number
+
+__all__ = ["attained_range", "is_divided_by_255"]
+
+DRAWS = 160
+DEEPEST = 60
+Values = dict[int, float | None]
+
+
+def attained_range(value: Value) -> Interval | None:
+    """The smallest and largest value that the tensor is seen to take; None where a source is not in sight."""
+    draw = random.Random(0)  # noqa: S311  # the same answer on every run
+    reached: list[float] = []
+    for _ in range(DRAWS):
+        one = _evaluate(value, {}, draw, 0)
+        if one is None or not math.isfinite(one):
+            return None
+        reached.append(one)
+    return Interval(min(reached), max(reached))
+
+
+def _evaluate(value: Value, known: Values, draw: random.Random, depth: int) -> float | None:
+    number = to_number(value)
+    if number is not None or not isinstance(value, Sym) or depth > DEEPEST:
+        return number
+    if value.id not in known:
+        known[value.id] = None
+        known[value.id] = _compute(value, known, draw, depth)
+    return known[value.id]
+
+
+def _compute(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    scaled = scaled_range(value)
+    if scaled is not None:
+        return draw.choice([scaled.low, scaled.high, draw.uniform(scaled.low, scaled.high)])
+    source = _SOURCES.get(value.op)
+    if source is not None:
+        return source(value, draw)
+    if value.op in _CARRIERS:
+        carried = _carried(value, draw)
+        return _within(value, draw) if isinstance(carried, ListValue) else _evaluate(carried, known, draw, depth + 1)
+    if value.op == "item":
+        one = part_of_split(value) if "index" in value.attrs else value.attrs.get("input")
+        return _evaluate(one, known, draw, depth + 1) if one is not None else None
+    if value.op == "phi":
+        return _evaluate(draw.choice(alternatives(value)), known, draw, depth + 1)
+    operation = _OPERATIONS.get(value.op)
+    if operation is not None:
+        operands = [_evaluate(v, known, draw, depth + 1) for v in _operands(value)]
+        if len(operands) not in operation or None in operands:
+            return _pixels(value, draw) if value.op in {"truediv", "mul"} else None
+        return _safe(operation[len(operands)], [o for o in operands if o is not None])
+    if value.op in _SCALED:
+        return _between(value, known, draw, depth)
+    if value.op == "call":
+        return _called(value, known, draw, depth)
+    if value.op == "setitem":
+        return _written(value, known, draw, depth)
+    return None
+
+
+def _safe(function: Callable[..., float], operands: list[float]) -> float | None:
+    try:
+        return float(function(*operands))
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def _operands(value: Sym) -> list[Value]:
+    named = [value.attrs[n] for n in ("input", "other", "exponent") if n in value.attrs]
+    return named if len(named) >= min(len(value.inputs), 2) else list(value.inputs)
+
+
+def _carried(value: Sym, draw: random.Random) -> Value:
+    if value.op in {"stack", "cat"}:
+        tensors = [i for i in value.inputs if isinstance(i, Sym) and i.tensor is not False]
+        return draw.choice(tensors) if tensors else None
+    first = value.inputs[0] if value.inputs else value.attrs.get("data")
+    return value.attrs.get("input", first)
+
+
+def _within(value: Sym, draw: random.Random) -> float | None:
+    if not value.range.bounded:
+        return None
+    low, high = value.range.low, value.range.high
+    return draw.choice([low, high, draw.uniform(low, high)])
+
+
+def _normal(_: Sym, draw: random.Random) -> float:
+    return normal_draw(draw)
+
+
+def _between(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    """Maps that only shift and scale: from the range of the argument to the range of the result."""
+    argument = value.inputs[0] if value.inputs else None
+    if not isinstance(argument, Sym) or not value.range.bounded or not argument.range.bounded:
+        return None
+    x = _evaluate(argument, known, draw, depth + 1)
+    width = argument.range.high - argument.range.low
+    if x is None or not width:
+        return None
+    return value.range.low + (x - argument.range.low) / width * (value.range.high - value.range.low)
+
+
+def _called(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    """Draws of numpy's generators, and its casts."""
+    if value.attrs.get("method") == "astype" and value.inputs:
+        return _evaluate(value.inputs[0], known, draw, depth + 1)
+    return numpy_draw(value, draw)
+
+
+def _written(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    """An array that was made empty and written into: what it was filled with, or what was written."""
+    if not _was_empty(value, depth):
+        return None  # `x[x < 0] = 0` takes values away
+    parts = [_evaluate(one, known, draw, depth + 1) for one in value.inputs[:2]]
+    return None if None in parts else draw.choice(parts)
+
+
+def _was_empty(value: Value, depth: int) -> bool:
+    if not isinstance(value, Sym) or depth > DEEPEST:
+        return False
+    match value.op:
+        case "setitem":
+            return _was_empty(value.inputs[0], depth + 1)
+        case "phi":
+            return all(_was_empty(one, depth + 1) for one in alternatives(value))
+        case _:
+            return value.op == "zeros"
+
+
+def _pixels(value: Sym, draw: random.Random) -> float | None:
+    """A pixel brought to [0, 1]: where the data was read is not in sight, but nothing else is divided by this number."""
+    raw = through(value.attrs.get("input"), _CARRIERS) if is_divided_by_255(value) else None
+    while isinstance(raw, Sym) and raw.op == "call" and raw.attrs.get("method") == "astype":
+        raw = through(raw.inputs[0], _CARRIERS)
+    return draw.choice([0.0, draw.random(), 1.0]) if _is_raw(raw) else None
+
+
+def is_divided_by_255(value: Sym) -> bool:
+    """Whether bytes are brought to [0, 1]."""
+    number = to_number(value.attrs.get("other"))
+    match value.op:
+        case "truediv":
+            return number == LARGEST_BYTE
+        case "mul":
+            return number is not None and math.isclose(number, 1 / LARGEST_BYTE)
+        case _:
+            return False
+
+
+LARGEST_BYTE = 255
+
+
+def _is_raw(value: Value) -> bool:
+    """Whether a value comes from outside as it is: given, or read by a function that is named for reading."""
+    match value:
+        case Sym(op="param" | "element" | "batch"):
+            return True
+        case Sym(op="call", attrs={"callee": External(name=name)}):
+            return name.rpartition(".")[2] in _READERS
+        case _:
+            return False
+
+
+_READERS = frozenset({"array", "asarray", "load", "imread", "open", "read_image", "decode_image", "fetch_openml"})
+
+
+_SOURCES: dict[str, Callable[[Sym, random.Random], float | None]] = {
+    "rand": _within,
+    "randint": _within,
+    "linspace": _within,
+    "arange": _within,
+    "picture": _within,
+    "zeros": _within,
+    "ones": _within,
+    "uniform": _within,
+    "randn": _normal,
+}
+_CARRIERS = RESHAPES | {
+    "stack",
+    "cat",
+    "getitem",
+    "batch",
+    "element",
+    "tensor",
+    "index_select",
+    "detach",
+    "roll",
+    "flip",
+    "repeat",
+    "repeat_interleave",
+    "tile",
+    "copy",
+    "clone",
+}
+_SCALED = frozenset({"to_tensor", "normalize_channels"})
+_OPERATIONS: dict[str, dict[int, Callable[..., float]]] = {
+    "add": {2: lambda a, b: a + b},
+    "sub": {2: lambda a, b: a - b},
+    "mul": {2: lambda a, b: a * b},
+    "truediv": {2: lambda a, b: a / b},
+    "pow": {2: math.pow},
+    "neg": {1: lambda a: -a},
+    "abs": {1: abs},
+    "sin": {1: math.sin},
+    "cos": {1: math.cos},
+    "exp": {1: math.exp},
+    "sqrt": {1: math.sqrt},
+    "square": {1: lambda a: a * a},
+    "tanh": {1: math.tanh},
+    "int": {1: math.trunc},
+    "float": {1: float},
+    "sigmoid": {1: lambda a: 1 / (1 + math.exp(-a))},
+    "relu": {1: lambda a: max(a, 0.0)},
+    "gt": {2: lambda a, b: a > b},
+    "lt": {2: lambda a, b: a < b},
+    "ge": {2: lambda a, b: a >= b},
+    "le": {2: lambda a, b: a <= b},
+}

@@ -1,0 +1,1 @@
+"""Facts about training: parameters and who holds them, gradients and where they are cut, the order of steps."""

@@ -1,0 +1,159 @@
+"""Gradients of one backward pass that end up in the step of an optimiser for which they were not computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Instance, Object, Sym, Value
+from aelint.semantics.optimization.gradients import Reach, reach, untracked
+from aelint.semantics.optimization.parameters import held_by, is_optimizer
+from aelint.semantics.optimization.training import Action, Kind, actions, following_round, same_round
+
+__all__ = ["Leak", "leftovers", "unasked", "undetached"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leak:
+    """A backward pass whose gradients are still there when `step` is taken, and the backward pass that belongs to the step."""
+
+    step: Action
+    foreign: Action
+    own: Action
+    site: Site
+    """Where to cut or to clear."""
+
+
+def leftovers(program: Program) -> Iterator[Leak]:
+    """Steps that use what the backward pass of another optimiser left: each clears its own gradients, once its own step is done.
+
+    For instance `loss_g.backward(); opt_g.step(); opt_g.zero_grad(); loss_d.backward(); opt_d.step(); opt_d.zero_grad()`,
+    where the loss of the generator reaches the discriminator.
+    """
+    for step, computed, between in _steps(program):
+        foreign, own = computed[0], computed[-1]
+        for other in (a for a in between if a.kind is Kind.STEP and foreign.order < a.order < own.order):
+            cleared = any(
+                a.kind is Kind.CLEAR and a.of is other.of and other.order < a.order < own.order for a in between
+            )
+            if cleared and _are_apart(step, other) and reach(foreign.of, untracked(program)).live & other.held.owners:
+                yield Leak(step, foreign, own, own.event.site)
+                break
+
+
+def undetached(program: Program) -> Iterator[Leak]:
+    """Steps that use the gradient of a critic's loss as well, of which one part was detached for it and another was not."""
+    for step, computed, between in _steps(program):
+        own, foreign = computed[0], computed[-1]
+        reached = reach(foreign.of, untracked(program))
+        cut = bool(_behind_cuts(foreign.of, frozenset()) & step.held.owners)
+        cleared = [a for a in between if a.kind is Kind.CLEAR and own.order < a.order < foreign.order]
+        for other in (a for a in actions(program) if a.kind is Kind.STEP and same_round(a.context, step.context)):
+            its_own = any(a.of is other.of for a in cleared) and reached.live & other.held.owners
+            if cut and its_own and foreign.order < other.order and _are_apart(step, other):
+                site = _entrance(program, foreign, step, other)
+                if site is not None:
+                    yield Leak(step, foreign, own, site)
+                break
+
+
+def unasked(program: Program) -> Iterator[Leak]:
+    """Steps of a critic that use what the other player's loss left in it as well, where its own loss is cut off from that player.
+
+    For instance `opt_g.zero_grad(); opt_d.zero_grad(); loss_g.backward(); loss_d.backward(); opt_g.step(); opt_d.step()`.
+    """
+    cuts = untracked(program)
+    for step, computed, _ in _steps(program):
+        reached = [reach(a.of, cuts) for a in computed]
+        others = [a for a in actions(program) if a.kind is Kind.STEP and same_round(a.context, step.context)]
+        for other in (a for a in others if _are_apart(step, a)):
+            both = [a for a, r in zip(computed, reached, strict=True) if r.live & other.held.owners]
+            alone = [a for a, r in zip(computed, reached, strict=True) if a not in both]
+            apart = any(_behind_cuts(a.of, cuts) & other.held.owners for a in alone)
+            if both and alone and apart and len(both) + len(alone) == len(computed):
+                yield Leak(step, both[0], alone[-1], both[0].event.site)
+                break
+
+
+def _steps(program: Program) -> Iterator[tuple[Action, list[Action], list[Action]]]:
+    """Steps of known parameters that use several backward passes, with these and with everything since their gradients were cleared."""
+    done = actions(program)
+    if _switches(program) or any(a.kind in {Kind.OPAQUE, Kind.WRITE} for a in done):
+        return
+    for position, step in enumerate(done):
+        if step.kind is not Kind.STEP or not is_optimizer(step.of) or not step.held.known:
+            continue
+        between: list[Action] = []
+        for action in reversed(done[:position]):
+            if action.kind in {Kind.CLEAR, Kind.STEP} and (action.of is step.of or action.held.may_share(step.held)):
+                break
+            between.insert(0, action)
+        else:
+            continue
+        computed = [a for a in between if a.kind is Kind.BACKWARD and _contributes(program, a, step)]
+        if len(computed) > 1 and computed[0].event.site.node is not computed[-1].event.site.node:
+            yield step, computed, between
+
+
+def _switches(program: Program) -> bool:
+    """Whether the program takes parameters out of training now and then, which is not followed here."""
+    return any(s.name == "requires_grad" for s in program.stores) or any(
+        c.method == "requires_grad_" for c in program.calls
+    )
+
+
+def _contributes(program: Program, backward: Action, step: Action) -> bool:
+    outer = step.context.loops
+    inside = all(a is b for a, b in zip(backward.context.loops, outer, strict=False))  # the same round, or a loop in it
+    near = inside or following_round(backward.context, step.context) is not None
+    reached = reach(backward.of, untracked(program))
+    return near and not reached.everything and bool(reached.live & step.held.owners & _asked_for(backward, reached))
+
+
+def _asked_for(backward: Action, reached: Reach) -> frozenset[int]:
+    """What a backward pass leaves gradients in: all that it reaches, or what `inputs=` names alone."""
+    match backward.event:
+        case Call(kwargs={"inputs": inputs}):
+            return frozenset(held_by(inputs).owners)
+        case _:
+            return reached.live
+
+
+def _are_apart(step: Action, other: Action) -> bool:
+    both_known = is_optimizer(other.of) and other.held.known
+    return both_known and other.of is not step.of and not other.held.owners & step.held.owners
+
+
+def _behind_cuts(loss: Value, cuts: frozenset[int]) -> set[int]:
+    """The layers behind a `detach`, or behind one of `cuts`, whether or not the loss reaches them on another way, too."""
+    found = set[int]()
+    for one in ancestors(loss):
+        if (one.op == "detach" or one.id in cuts) and one.inputs:
+            found |= reach(one.inputs[0]).live | ({id(one.layer)} if one.layer is not None else set())
+    return found
+
+
+def _entrance(program: Program, foreign: Action, step: Action, other: Action) -> Site | None:
+    """The call of the critic that is given a tensor with its gradient."""
+    loss = foreign.of
+    used = {one.id for one in ancestors(loss)} if isinstance(loss, Sym) else set()
+    for call in program.calls:
+        if call.order > foreign.order or not isinstance(call.callee, (Instance, Object)):
+            continue
+        gives = isinstance(call.result, Sym) and call.result.id in used
+        if (
+            gives
+            and _is_of(call, other)
+            and any(reach(a, untracked(program)).live & step.held.owners for a in call.args)
+        ):
+            return call.site
+    return None
+
+
+def _is_of(call: Call, step: Action) -> bool:
+    held = held_by(call.callee)
+    return held.known and bool(held.owners) and held.owners <= step.held.owners

@@ -1,0 +1,68 @@
+"""Sums over a loop that keep the graph of every round alive."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.graph import parts
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.interpreter.apply import syms_in
+from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.optimization.training import Kind, actions
+
+__all__ = ["Retained", "retained_losses"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Retained:
+    """A running sum of losses that were already differentiated."""
+
+    site: Site
+    name: str
+    backward: Site
+
+
+def retained_losses(program: Program) -> Iterator[Retained]:
+    """Running sums to which a loss is added that `backward` was called on, and that are never differentiated."""
+    losses = {a.of.id: a.event.site for a in actions(program) if a.kind is Kind.BACKWARD and isinstance(a.of, Sym)}
+    differentiated = _ancestors([a.of for a in actions(program) if a.kind is Kind.BACKWARD])
+    for event in program.assignments:
+        value = event.value
+        if not isinstance(value, Sym) or value.op != "add" or value.id in differentiated or event.context.no_grad:
+            continue
+        added = value.inputs[-1]
+        if (
+            len(event.context.loops)
+            and isinstance(added, Sym)
+            and added.id in losses
+            and isinstance(event.site.node, (ast.Name, ast.Attribute))
+            and _is_running(value)
+            and not _is_handed_in(added, event.context.loops[-1].iterable)
+        ):
+            yield Retained(event.site, ast.unparse(event.site.node), losses[added.id])
+
+
+def _is_handed_in(added: Sym, iterable: Value) -> bool:
+    """Whether the loop runs over the losses of one step, which were there before it began."""
+    return added.op == "element" or any(added is one for one in parts(iterable))
+
+
+def _is_running(total: Sym) -> bool:
+    """Whether the same statement, an earlier time, gave what is added to; three losses added up are no running sum."""
+    before = alternatives(total.inputs[0])
+    return any(isinstance(b, Sym) and b.op == "add" and b.site is total.site for b in before)
+
+
+def _ancestors(values: list[Value]) -> set[int]:
+    found: set[int] = set()
+    pending = [s for v in values for s in syms_in(v)]
+    while pending:
+        one = pending.pop()
+        if one.id not in found:
+            found.add(one.id)
+            pending.extend(s for i in one.inputs for s in syms_in(i))
+    return found

@@ -1,0 +1,1 @@
+"""Facts about vector-quantised, recurrent, masked and sparse autoencoders."""

@@ -1,0 +1,143 @@
+"""Moving averages of tensors that a network keeps: how much of the old value stays, and who reads the result."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.lineage import through_reshapes
+from aelint.semantics.dataflow.mentions import attributes_read, strings
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Instance, Sym, Value
+from aelint.semantics.formulas.linear_forms import linear
+from aelint.semantics.operators.api import to_number
+from aelint.syntax.walk import every, walk
+
+__all__ = ["Forgetful", "Unread", "forgetful_averages", "unread_results"]
+
+_SMALL = 0.2
+"""An average that keeps no more than this of itself hardly averages."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forgetful:
+    """An average that keeps `old` of its value and takes `new` of the batch's."""
+
+    site: Site
+    old: float
+    new: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unread:
+    """An attribute that is computed from averages and that nothing reads."""
+
+    site: Site
+    name: str
+    averages: tuple[str, ...]
+    registered: Site
+
+
+def forgetful_averages(program: Program) -> Iterator[Forgetful]:
+    """Averages whose weights add up to one and keep little of the old value."""
+    held = _registered(program)
+    for store in program.stores:
+        key = (id(store.target), store.name)
+        if isinstance(store.target, Instance) and key in held and isinstance(store.value, Sym):
+            before = held[key]
+            shares = linear(store.value)
+            if shares is not None and before in shares and len(shares) > 1:
+                old = shares[before].value
+                new = sum(c.value for k, c in shares.items() if k != before)
+                if _is_turned(old, new):
+                    yield Forgetful(store.site, old, new)
+            if not store.context.guards:
+                # What only one branch sets, such as a first value, is not what the other one finds.
+                held[key] = _identity(store.value)
+    for call in program.calls:
+        found = _in_place(call.result) if call.method in {"add_", "lerp_"} else None
+        if found is not None and _is_turned(*found):
+            yield Forgetful(call.site, *found)
+
+
+def _is_turned(old: float, new: float) -> bool:
+    return 0 < old <= _SMALL and abs(old + new - 1) < 1e-9
+
+
+def _registered(program: Program) -> dict[tuple[int, str], int]:
+    """The buffers of every network by name, as the identity of their tensors before reshapes."""
+    found: dict[tuple[int, str], int] = {}
+    for call in program.calls:
+        if call.method == "register_buffer" and len(call.args) > 1 and isinstance(call.args[0], str):
+            owner = call.context.stack[-1].receiver if call.context.stack else call.receiver
+            owner = owner if isinstance(owner, Instance) else call.receiver
+            found[id(owner), call.args[0]] = _identity(call.args[1])
+    return found
+
+
+def _identity(value: Value) -> int:
+    inner = through_reshapes(value)
+    return inner.id if isinstance(inner, Sym) else -1
+
+
+def _in_place(result: Value) -> tuple[float, float] | None:
+    """The shares in `average.mul_(old).add_(batch, alpha=new)` and `average.lerp_(batch, new)`."""
+    match result:
+        case Sym(
+            op="add", attrs={"input": Sym(op="mul", attrs={"input": Sym(), "other": old}), "other": other} as given
+        ):
+            alpha = to_number(given.get("alpha", 1))
+            kept, factor = to_number(old), _factor(other)
+            return (kept, alpha * factor) if kept is not None and alpha is not None else None
+        case Sym(op="lerp", attrs={"weight": weight}) if (share := to_number(weight)) is not None:
+            return 1 - share, share
+        case _:
+            return None
+
+
+def _factor(value: Value) -> float:
+    match value:
+        case Sym(op="mul", attrs={"input": one, "other": other}):
+            number = to_number(other) if to_number(other) is not None else to_number(one)
+            return number if number is not None else 1.0
+        case _:
+            return 1.0
+
+
+def unread_results(program: Program) -> Iterator[Unread]:
+    """Attributes set from averages in a buffer although their name occurs nowhere else: a misspelled codebook."""
+    mentioned = attributes_read(program) | strings(program)
+    for cls in (c for c in program.own_classes if c.fully_known):
+        buffers = _buffers(cls.node)
+        averages = {name for _, name, value in _own_stores(cls.node) if name in buffers and name in _loads(value)}
+        for target, name, value in _own_stores(cls.node):
+            used = tuple(sorted(averages & _loads(value)))
+            if len(used) > 1 and name not in mentioned | buffers.keys():
+                first = buffers[used[0]]
+                yield Unread(Site(program.unit, target), name, used, Site(program.unit, first))
+
+
+def _buffers(cls: ast.ClassDef) -> dict[str, ast.AST]:
+    found: dict[str, ast.AST] = {}
+    for node in walk(cls):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="register_buffer"), args=[ast.Constant(value=str() as name), *_]):
+                found[name] = node
+    return found
+
+
+def _own_stores(cls: ast.ClassDef) -> Iterator[tuple[ast.AST, str, ast.expr]]:
+    for method in cls.body:
+        if isinstance(method, ast.FunctionDef) and method.name != "__init__":
+            for node in walk(method):
+                match node:
+                    case ast.Assign(
+                        targets=[ast.Attribute(value=ast.Name(id="self"), attr=name) as target], value=value
+                    ):
+                        yield target, name, value
+
+
+def _loads(value: ast.expr) -> set[str]:
+    return {n.attr for n in every(ast.Attribute, value) if isinstance(n.value, ast.Name) and n.value.id == "self"}
