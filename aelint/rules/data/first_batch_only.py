@@ -64,7 +64,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.data.batches import contributes, keeps_order, losses, samples_in
+from aelint.semantics.data.batches import contributes, keeps_order, samples_in
+from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.interpreter.loaders import loader_argument
@@ -92,7 +93,7 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         if any(
             _in_the_same_round(call, start, loss) and contributes(call.result, loss) and _is_trained(program, loss)
-            for loss in losses(program)
+            for loss in backward_passes(program)
         ):
             note = Note(loader.site, "the loader does not shuffle") if loader.site is not None else None
             message = (

@@ -73,7 +73,7 @@ _MODEL_METHODS = METHODS | {"forward", "encode", "decode", "step", "zero_grad", 
 
 def check(program: Program) -> Iterator[Finding]:
     """Report the load whose result is taken for the model."""
-    loads = {c.result.id: c for c in program.calls if c.method == "load_state_dict" and _is_torchs(c)}
+    loads = {c.result.id: c for c in program.method_calls("load_state_dict") if _is_torchs(c)}
     for load, use in (*_called(program, loads), *_bound(program, loads)):
         yield Finding(
             load.site,

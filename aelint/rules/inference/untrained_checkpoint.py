@@ -151,7 +151,7 @@ def _leaves_alone(call: Call, model: Instance, parts: set[int]) -> bool:
 
 def _trained_twin(program: Program, model: Instance, save: Call) -> Call | None:
     """The call of another instance of the class before a backward pass that comes before the save."""
-    last = max((c.order for c in program.calls if c.method == "backward" and c.order < save.order), default=-1)
+    last = max((c.order for c in program.method_calls("backward") if c.order < save.order), default=-1)
     for call in program.calls_to("network"):
         twin = call.callee
         is_twin = isinstance(twin, Instance) and twin is not model and twin.cls is model.cls

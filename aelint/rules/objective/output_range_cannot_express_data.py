@@ -58,6 +58,7 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.builders import decided_at
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.domain.intervals import Interval
@@ -140,7 +141,7 @@ def _is_image(one: Comparison) -> bool:
 
 def _is_tried_on_noise(program: Program, one: Comparison) -> bool:
     """Whether noise stands in for the data and nothing is fitted to it, as where a loss is only tried out."""
-    fits = any(call.method in {"backward", "manual_backward"} for call in program.calls)
+    fits = bool(backward_passes(program))
     return not fits and one.target is not None and any(a.op in _NOISE for a in ancestors(one.target))
 
 

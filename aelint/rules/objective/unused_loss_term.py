@@ -70,6 +70,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.graph import consumers, handed, parts_of_all
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.liveness import dead_stores
@@ -102,7 +103,7 @@ _IN_EVALUATION = re.compile(r"(^|_)(val|valid|validation|test|eval)(_|$)")
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each named term that nothing uses, beside a backward pass in the same function."""
-    backward = [c for c in program.calls if c.method in {"backward", "manual_backward"}]
+    backward = backward_passes(program)
     if not backward:
         return
     functions = {id(c.context.function) for c in backward}

@@ -114,7 +114,7 @@ def _is_a_fixture(tree: ast.Module, place: ast.AST) -> bool:
 def _is_a_probe(program: Program, together: Sequence[Filling]) -> bool:
     """Whether a script sets the weights of what it built, and trains nothing: it looks where known weights reach."""
     outside = all(f.context.function is None for f in together)
-    return outside and not any(call.method in _TRAINING for call in program.calls)
+    return outside and not program.method_calls(*_TRAINING)
 
 
 _TRAINING = frozenset({"backward", "step", "fit", "run"})

@@ -126,7 +126,7 @@ def _unaveraged(program: Program) -> Iterator[Finding]:
 def _unscaled(program: Program, buffers: dict[int, Call]) -> Iterator[Finding]:
     """A first setting from data that copies the codes into the sums as well, and the numbers of their samples into the counts."""
     told: set[int] = set()
-    set_from = [c for c in program.calls if c.method == "copy_" and len(c.args) == 1 and isinstance(c.args[0], Sym)]
+    set_from = [c for c in program.method_calls("copy_") if len(c.args) == 1 and isinstance(c.args[0], Sym)]
     for target, value in _updates(program) if buffers else ():
         codes, sums, counts = (
             _roots(one, buffers) for one in (target, value.attrs.get("input"), value.attrs.get("other"))

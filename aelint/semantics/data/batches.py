@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from functools import cache
 
+from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.graph import parts
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.memo import per_program
@@ -21,18 +22,11 @@ __all__ = [
     "is_training_name",
     "keeps_order",
     "loaders",
-    "losses",
     "samples_in",
     "training_loaders",
 ]
 
 _HELD_OUT = ("val", "test", "eval", "dev_", "holdout", "held")
-
-
-@per_program
-def losses(program: Program) -> list[Call]:
-    """The calls that start a backward pass."""
-    return [c for c in program.calls if c.method in {"backward", "manual_backward"}]
 
 
 @per_program
@@ -46,7 +40,7 @@ def training_loaders(program: Program) -> list[tuple[Object, Call, Loop]]:
     """Each loader whose batches a loop goes through while it computes gradients, with the backward pass and the loop."""
     known = {id(o): o for o in loaders(program)}
     found: dict[int, tuple[Object, Call, Loop]] = {}
-    for call in losses(program):
+    for call in backward_passes(program):
         for loop in call.context.loops:
             for loader in _in(loop.iterable):
                 if id(loader) in known:

@@ -30,7 +30,7 @@ def leaked_scales(program: Program) -> Iterator[LeakedScale]:
 
     Numbers that are centred by hand are no such claim: nothing there was to be fitted to the training part.
     """
-    scaled = {c.result.id for c in program.calls if c.method in SCALES and isinstance(c.result, Sym)}
+    scaled = {c.result.id for c in program.method_calls(*SCALES) if isinstance(c.result, Sym)}
     if not scaled:
         return
     taken = [(b, whole) for b in program.bindings if (whole := _whole(b.value)) is not None and whole.id in scaled]

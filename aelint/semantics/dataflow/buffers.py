@@ -13,5 +13,5 @@ __all__ = ["registered_buffers"]
 @per_program
 def registered_buffers(program: Program) -> dict[int, Call]:
     """The call that registers each buffer, `self.register_buffer(name, tensor)`, by the tensor's id."""
-    calls = (c for c in program.calls if c.method == "register_buffer" and len(c.args) > 1)
+    calls = (c for c in program.method_calls("register_buffer") if len(c.args) > 1)
     return {c.args[1].id: c for c in calls if isinstance(c.args[0], str) and isinstance(c.args[1], Sym)}

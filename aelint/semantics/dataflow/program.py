@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from aelint.rule import Site
-from aelint.semantics.domain.trace import Binding, Call, Context, MissingAttribute, Return, Store
+from aelint.semantics.domain.trace import Binding, Call, Context, Event, MissingAttribute, Return, Store
 from aelint.semantics.domain.values import ClassValue, Function, Instance, Object, Value
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.semantics.interpreter.machine import Machine
@@ -17,6 +18,8 @@ from aelint.semantics.operators import Conflict
 from aelint.sources.unit import SourceUnit
 
 __all__ = ["Program"]
+
+_Event = TypeVar("_Event", bound=Event)
 
 
 @dataclass(eq=False)
@@ -38,7 +41,7 @@ class Program:
     @cached_property
     def calls(self) -> list[Call]:
         """Every call."""
-        return [e for e in self.machine.trace.events if isinstance(e, Call)]
+        return self._events_of(Call)
 
     def calls_to(self, *names: str) -> list[Call]:
         """The calls with one of the canonical names, in the order in which they happened.
@@ -56,15 +59,27 @@ class Program:
                 found.setdefault(call.name, []).append(call)
         return found
 
+    def method_calls(self, *methods: str) -> list[Call]:
+        """The calls of methods of these names, whoever they belong to, in the order in which they happened."""
+        found = [call for method in methods for call in self._by_method.get(method, ())]
+        return found if len(methods) == 1 else sorted(found, key=lambda call: call.order)
+
+    @cached_property
+    def _by_method(self) -> dict[str, list[Call]]:
+        found: dict[str, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.method, []).append(call)
+        return found
+
     @cached_property
     def bindings(self) -> list[Binding]:
         """Every binding of a name by an assignment or a loop."""
-        return [e for e in self.machine.trace.events if isinstance(e, Binding)]
+        return self._events_of(Binding)
 
     @cached_property
     def stores(self) -> list[Store]:
         """Every assignment to an attribute or an item."""
-        return [e for e in self.machine.trace.events if isinstance(e, Store)]
+        return self._events_of(Store)
 
     def stores_to(self, target: Value, name: str) -> list[Store]:
         """The assignments to the attribute `name` of an object, in order."""
@@ -107,12 +122,15 @@ class Program:
     @cached_property
     def returns(self) -> list[Return]:
         """Every end of a call of a project function."""
-        return [e for e in self.machine.trace.events if isinstance(e, Return)]
+        return self._events_of(Return)
 
     @cached_property
     def missing_attributes(self) -> list[MissingAttribute]:
         """Reads of attributes that a fully known class never sets."""
-        return [e for e in self.machine.trace.events if isinstance(e, MissingAttribute)]
+        return self._events_of(MissingAttribute)
+
+    def _events_of(self, kind: type[_Event]) -> list[_Event]:
+        return [e for e in self.machine.trace.events if isinstance(e, kind)]
 
     def conflicts(self, *kinds: str) -> Iterator[tuple[Conflict, Context]]:
         """Contradictions of the given kinds."""

@@ -32,7 +32,7 @@ class EveryRound:
 
 def written_every_round(program: Program) -> Iterator[EveryRound]:
     """Saves without a condition, in a loop that trains and that finds out in each round whether it was the best."""
-    trained = {id(loop.node) for c in program.calls if c.method == "backward" for loop in c.context.loops}
+    trained = {id(loop.node) for c in program.method_calls("backward") for loop in c.context.loops}
     flags = [b for b in program.bindings if _ASKED.match(b.name) and isinstance(b.value, Sym)]
     flags = [b for b in flags if b.value.op in _COMPARISONS and b.context.loops]
     for call in program.calls_to("torch.save") if flags else ():

@@ -91,7 +91,7 @@ def _is_loaded(table: Sym) -> bool:
 
 def _tables_of_states(program: Program) -> frozenset[int]:
     """Checkpoints by what is done with them: some module or optimiser is given a state that lies in them."""
-    states = (c.args[0] for c in program.calls if c.method == "load_state_dict" and c.args)
+    states = (c.args[0] for c in program.method_calls("load_state_dict") if c.args)
     tables = (one.inputs[0] for one in states if isinstance(one, Sym) and one.op == "item" and one.inputs)
     return frozenset(one.id for table in tables for one in alternatives(table) if isinstance(one, Sym))
 

@@ -29,9 +29,7 @@ def kept_states(program: Program) -> Iterator[Kept]:
     """State dicts that are loaded or saved after further steps of their model, without a copy between."""
     taken = {c.result.id: c for c in program.calls if _is_state(c)}
     # A shallow copy of the dictionary holds the same tensors.
-    copied = [
-        c for c in program.calls if c.method == "copy" and isinstance(c.receiver, Sym) and isinstance(c.result, Sym)
-    ]
+    copied = [c for c in program.method_calls("copy") if isinstance(c.receiver, Sym) and isinstance(c.result, Sym)]
     taken |= {c.result.id: taken[c.receiver.id] for c in copied if c.receiver.id in taken}
     for use in program.calls:
         if use.name != "torch.save" and use.method != "load_state_dict":

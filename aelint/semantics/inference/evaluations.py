@@ -88,9 +88,7 @@ def _addend(event: Binding | Store) -> Sym | None:
 
 def losses_without_the_model(program: Program) -> Iterator[Unjudged]:
     """Losses of an evaluation, all of whose operands are data, in a loop that never calls the model."""
-    switched = [
-        c for c in program.calls if c.method == "eval" and isinstance(c.receiver, Instance) and is_module(c.receiver)
-    ]
+    switched = [c for c in program.method_calls("eval") if isinstance(c.receiver, Instance) and is_module(c.receiver)]
     for call in program.calls:
         if call.name not in LOSSES or not call.context.loops or not isinstance(call.result, Sym):
             continue

@@ -33,7 +33,7 @@ class Lost:
 
 def loads_thrown_away(program: Program) -> Iterator[Lost]:
     """Networks and optimisers that are given a state and replaced by a new one under the same name before anything runs them."""
-    loads = [c for c in program.calls if c.method == "load_state_dict" and _holds_state(c.receiver)]
+    loads = [c for c in program.method_calls("load_state_dict") if _holds_state(c.receiver)]
     for load in loads:
         name = _name_of(program, load.receiver, load)
         later = _next_value(program, name, load) if name is not None else None
@@ -137,8 +137,8 @@ def averages_left_in(program: Program) -> Iterator[Lost]:
         return
     computed = [a for a in actions(program) if a.kind is Kind.BACKWARD and a.context.loops]
     seen: set[int] = set()
-    for call in program.calls:
-        if call.method not in _PUTS_IN or id(call.site.node) in seen:
+    for call in program.method_calls(*_PUTS_IN):
+        if id(call.site.node) in seen:
             continue
         if not _can_restore(program, call) and not ("load_state_dict" not in called and _overwrites(program, call)):
             continue
@@ -174,7 +174,7 @@ def _overwrites(program: Program, call: Call) -> bool:
 def _given(program: Program, values: tuple[Value, ...]) -> list[Instance | Object]:
     """The networks whose parameters are among some values."""
     found = {id(one) for value in values for one in alternatives(value)}
-    listed = (c for c in program.calls if c.method == "parameters" and id(c.result) in found)
+    listed = (c for c in program.method_calls("parameters") if id(c.result) in found)
     return [c.receiver for c in listed if isinstance(c.receiver, (Instance, Object))]
 
 

@@ -76,7 +76,7 @@ def _timeline(program: Program) -> dict[int, _Applied]:
     """For every result of a layer with two modes (by the identity of the tensor): the mode it ran in."""
     mode: dict[int, tuple[bool | None, Call | None]] = {}
     applied: dict[int, _Applied] = {}
-    switches = [c for c in program.calls if c.method in {"train", "eval"} and is_module(c.receiver)]
+    switches = [c for c in program.method_calls("train", "eval") if is_module(c.receiver)]
     for call in program.calls:
         if call.method in {"train", "eval"} and is_module(call.receiver):
             training = _wanted(call) if not _is_one_of_two_arms(call, switches) else None
@@ -229,7 +229,7 @@ class Thawed:
 
 def thawed(program: Program) -> Iterator[Thawed]:
     """Batch norms of a part without gradients that a later `train()` in a loop sets back to training mode."""
-    switches = [c for c in program.calls if c.method in {"train", "eval"} and is_module(c.receiver)]
+    switches = [c for c in program.method_calls("train", "eval") if is_module(c.receiver)]
     used = {id(u.layer): u for u in _timeline(program).values() if u.training is True and not u.call.context.no_grad}
     for frozen in (c for c in switches if c.method == "eval" and not c.context.loops and _freezes(c)):
         inside = {id(one): one for _, one in submodules(frozen.receiver)}

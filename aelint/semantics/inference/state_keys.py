@@ -83,20 +83,15 @@ def _mismatch(site: Site, offered: frozenset[str] | None, wanted: frozenset[str]
 
 def loads_that_fill_nothing(program: Program) -> Iterator[Mismatch]:
     """Loads of a state that has no key in common with the module."""
-    for call in program.calls:
-        if (
-            call.method == "load_state_dict"
-            and call.args
-            and is_module(call.receiver)
-            and not isinstance(call.callee, Function)
-        ):
+    for call in program.method_calls("load_state_dict"):
+        if call.args and is_module(call.receiver) and not isinstance(call.callee, Function):
             yield from _mismatch(call.site, _offered(program, call.args[0]), keys_of(call.receiver))
 
 
 def filters_that_keep_nothing(program: Program) -> Iterator[Mismatch]:
     """`{k: v for k, v in state.items() if k in other}` where the two have no key in common."""
-    for call in program.calls:
-        if call.method != "items" or not isinstance(call.receiver, Sym):
+    for call in program.method_calls("items"):
+        if not isinstance(call.receiver, Sym):
             continue
         offered = _offered(program, call.receiver)
         comprehension = _around(program, call) if offered else None

@@ -36,7 +36,7 @@ class CutSample:
 
 def cut_samples(program: Program) -> Iterator[CutSample]:
     """Draws by `sample()` from distributions that a divergence regularises, without a gradient on any way."""
-    drawn = [c for c in program.calls if c.method == "sample" and _is_draw(c.result) and isinstance(c.receiver, Object)]
+    drawn = [c for c in program.method_calls("sample") if _is_draw(c.result) and isinstance(c.receiver, Object)]
     compared = program.calls_to("distributions.kl_divergence") if drawn else []
     scored = _scored(program) if compared else set()
     for call in drawn if compared else ():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.dataflow.backward_passes import backward_passes, differentiated
 from aelint.semantics.dataflow.graph import consumers, parts, parts_of_all
 from aelint.semantics.dataflow.lineage import ancestors_of_any
 from aelint.semantics.dataflow.program import Program
@@ -81,11 +82,9 @@ def _is_trained(term: Sym) -> bool:
 def _passed_on(program: Program, binding: Binding, seen: Sym) -> Site | None:
     """Where the function that makes the sum gives away, or calls backward on, the summand alone."""
     function = binding.context.function
-    for call in program.calls:
-        if call.method in {"backward", "manual_backward"} and call.context.function is function:
-            given = call.args[:1] if call.method == "manual_backward" else (call.receiver,)
-            if any(one is seen for v in given for one in alternatives(v)):
-                return call.site
+    for backward in backward_passes(program):
+        if backward.context.function is function and any(one is seen for one in alternatives(differentiated(backward))):
+            return backward.site
     given_away = [s for r in program.returns if r.function is function for s in parts(r.value)]
     if function is None or not any(one is seen for s in given_away for one in alternatives(s)):
         return None

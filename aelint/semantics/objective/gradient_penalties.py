@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding, Call
@@ -74,7 +75,7 @@ def partial_norms(program: Program) -> Iterator[tuple[Call, int]]:
 def left_out_penalties(program: Program, reached: set[int]) -> Iterator[Binding]:
     """Names of numbers made of such a gradient that no backward pass depends on, in functions that call `backward`."""
     made = {c.result.id for c, _ in _penalised(program) if isinstance(c.result, Sym)}
-    ending = {id(c.context.function) for c in program.calls if c.method in {"backward", "manual_backward"}}
+    ending = {id(c.context.function) for c in backward_passes(program)}
     used = {
         one
         for c in program.calls

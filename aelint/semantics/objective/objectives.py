@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from aelint.semantics.dataflow.backward_passes import backward_passes, differentiated
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import DictValue, ListValue, Sym, Value
@@ -42,10 +43,8 @@ def objectives(program: Program) -> list[Objective]:
             if isinstance(one, Sym) and one.op not in {"param", "name", "attr"} and one.tensor is not False:
                 found.setdefault(one.id, Objective(one, called))
 
-    for call in program.calls:
-        if call.method in {"backward", "manual_backward"}:
-            # Of old, `self.manual_backward(loss, optimizer)`.
-            add(call.args[0] if call.method == "manual_backward" and call.args else call.receiver, called=True)
+    for backward in backward_passes(program):
+        add(differentiated(backward), called=True)
     for value in _named_losses(program):
         add(value)
     return list(found.values())

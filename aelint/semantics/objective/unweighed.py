@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from aelint.rule import Site
+from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.graph import consumers, parts_of_all
 from aelint.semantics.dataflow.mentions import attributes_read, strings
 from aelint.semantics.dataflow.program import Program
@@ -33,7 +34,7 @@ def unweighed_terms(program: Program, reached: set[int]) -> Iterator[tuple[Bindi
     kept = [*(r.value for r in program.returns), *(s.value for s in program.stores)]
     held = parts_of_all(kept)
     used = consumers(program)
-    ending = {id(c.context.function) for c in program.calls if c.method in {"backward", "manual_backward"}}
+    ending = {id(c.context.function) for c in backward_passes(program)}
     for binding in program.bindings:
         value, match = binding.value, _TERM.match(binding.name)
         if match is None or not isinstance(value, Sym) or value.tensor is not True or binding.context.no_grad:

@@ -90,9 +90,9 @@ _CARES = frozenset({"eval", "load_state_dict", "requires_grad_", "parameters", "
 @per_program
 def _caring(program: Program) -> list[Call]:
     """The calls that may leave parameters out of training, move them by hand or put others in their place."""
-    trained = {id(c.receiver) for c in program.calls if c.method == "train" and c.args != (False,)}
+    trained = {id(c.receiver) for c in program.method_calls("train") if c.args != (False,)}
     looking = _looking(program)
-    asked = (c for c in program.calls if c.method in _CARES and id(c.site.node) not in looking)
+    asked = (c for c in program.method_calls(*_CARES) if id(c.site.node) not in looking)
     return [c for c in asked if c.method != "eval" or id(c.receiver) not in trained]
 
 
@@ -175,7 +175,7 @@ def _is_taken_later(program: Program, value: Value, order: int, born: dict[int, 
 def frozen_whole(program: Program) -> Iterator[tuple[Site, Object]]:
     """Where everything that a stepping optimiser holds is taken out of training, for good, before its first step."""
     changes = [s for s in program.stores if s.name == "requires_grad"]
-    switched = (c.receiver for c in program.calls if c.method == "requires_grad_")
+    switched = (c.receiver for c in program.method_calls("requires_grad_"))
     if any(s.value is not False for s in changes) or any(is_module(r) or owner_of(r) is not None for r in switched):
         return
     layers = {id(o): o for o in program.layers}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.dead_values import used_values
 from aelint.semantics.dataflow.graph import parts, parts_of_all
 from aelint.semantics.dataflow.lineage import ancestors
@@ -99,12 +100,12 @@ def _layers(value: Sym) -> Iterator[int]:
 
 def _is_watched(program: Program) -> bool:
     # A hook takes what a layer gives from elsewhere.
-    return any(c.method in _HOOKS for c in program.calls)
+    return bool(program.method_calls(*_HOOKS))
 
 
 def overwritten_outputs(program: Program) -> Iterator[Idle]:
     """Outputs of networks, in a function that calls `backward`, that are replaced by a later one before anything reads them."""
-    backward = {id(c.context.function): c for c in program.calls if c.method in {"backward", "manual_backward"}}
+    backward = {id(c.context.function): c for c in backward_passes(program)}
     if not backward or _is_watched(program):
         return
     modules = (c for c in program.calls if c.name == "network" or is_module(c.receiver))

@@ -115,10 +115,9 @@ def unmatched(program: Program) -> Iterator[Idle]:
     """Functions given to `apply` of which no branch ran, on models that have weights to set."""
     ran = {id(c.site.node) for c in program.calls}
     explained = {id(idle.site.node) for idle in bias_conditions(program)}
-    for call in program.calls:
+    for call in program.method_calls("apply"):
         if (
-            call.method != "apply"
-            or not call.args
+            not call.args
             or not isinstance(call.args[0], Function)
             or not is_module(call.receiver)
             or (isinstance(call.receiver, Instance) and call.receiver.open)

@@ -54,8 +54,8 @@ def unaveraged_counts(program: Program) -> Iterator[UnaveragedCount]:
 
 
 def _averages(program: Program, buffers: set[int]) -> Iterator[_Average]:
-    for call in program.calls:
-        if call.method in {"add_", "lerp_"} and call.args and isinstance(call.args[0], Sym):
+    for call in program.method_calls("add_", "lerp_"):
+        if call.args and isinstance(call.args[0], Sym):
             yield from _average(call.receiver, call.args[0], call, buffers)
     for store in program.stores:
         if isinstance(store.value, Sym) and store.value.op == "add" and len(store.value.inputs) == 2:

@@ -27,7 +27,7 @@ class Ungated:
 
 def ungated_averages(program: Program) -> Iterator[Ungated]:
     """The first average in each class whose pass runs in evaluation mode as well."""
-    switched = [c for c in program.calls if c.method == "eval" and is_module(c.receiver)]
+    switched = [c for c in program.method_calls("eval") if is_module(c.receiver)]
     if not switched:
         return
     for cls in program.own_classes:

@@ -56,8 +56,8 @@ def forgetful_averages(program: Program) -> Iterator[Forgetful]:
             if not store.context.guards:
                 # What only one branch sets, such as a first value, is not what the other one finds.
                 held[key] = _identity(store.value)
-    for call in program.calls:
-        found = _in_place(call.result) if call.method in {"add_", "lerp_"} else None
+    for call in program.method_calls("add_", "lerp_"):
+        found = _in_place(call.result)
         if found is not None and _is_turned(*found):
             yield Forgetful(call.site, *found)
 
@@ -69,8 +69,8 @@ def _is_turned(old: float, new: float) -> bool:
 def _registered(program: Program) -> dict[tuple[int, str], int]:
     """The buffers of every network by name, as the identity of their tensors before reshapes."""
     found: dict[tuple[int, str], int] = {}
-    for call in program.calls:
-        if call.method == "register_buffer" and len(call.args) > 1 and isinstance(call.args[0], str):
+    for call in program.method_calls("register_buffer"):
+        if len(call.args) > 1 and isinstance(call.args[0], str):
             owner = call.context.stack[-1].receiver if call.context.stack else call.receiver
             owner = owner if isinstance(owner, Instance) else call.receiver
             found[id(owner), call.args[0]] = _identity(call.args[1])
