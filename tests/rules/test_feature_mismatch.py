@@ -500,3 +500,30 @@ def test_silent_in_a_branch_that_a_branch_around_it_rules_out():
 
 def test_fires_in_a_branch_that_the_branch_around_it_leads_to():
     assert rows(rule, ATTENTION.format(test="None")) != []
+
+
+TIED = (
+    HEAD
+    + """
+class Words(nn.Module):
+    def __init__(self, size, hidden):
+        super().__init__()
+        self.embedding = nn.Embedding(100, 32)
+        self.scores = nn.Linear(hidden, 100)
+        self.scores.weight = {weight}
+
+    def forward(self, words):
+        return self.scores(self.embedding(words){cut})
+
+Words(32, {hidden})(torch.zeros(2, 5, dtype=torch.long))
+"""
+)
+
+
+def test_silent_on_a_layer_whose_weight_is_that_of_another():
+    assert rows(rule, TIED.format(weight="self.embedding.weight", cut="", hidden=40)) == []
+
+
+def test_a_layer_that_keeps_its_weight_or_whose_new_weight_does_not_fit():
+    assert rows(rule, TIED.format(weight="self.scores.weight", cut="", hidden=40)) != []
+    assert rows(rule, TIED.format(weight="self.embedding.weight", cut="[..., :31]", hidden=31)) != []

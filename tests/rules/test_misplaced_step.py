@@ -649,6 +649,14 @@ def test_a_schedule_that_is_read_and_never_advanced_is_told_where_an_epoch_ends(
     assert not rows(rule, source + "    schedule.step()\n")
 
 
+def test_silent_on_a_schedule_in_whose_place_each_round_sets_the_rate():
+    rate = "for group in opt.param_groups: group['lr'] = 0.1 / (1 + epoch)"
+    source = SETUP + "schedule = torch.optim.lr_scheduler.LambdaLR(opt, lambda _: 1.0)"
+    assert rows(rule, source + RATE.format(inside=rate, after="")) == []
+    warm_up = f"if opt.warm:\n            {rate}"
+    assert rows(rule, source + RATE.format(inside=warm_up, after="")) != [], "only some rounds set it"
+
+
 TRIAL = """
 import torch
 from torch import nn

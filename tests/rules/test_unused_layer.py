@@ -103,6 +103,43 @@ def test_silent_on_an_extra_argument_that_cuts_nothing_off():
     assert rows(rule, DECODER.format(name="_features", args="x[:, :4], h")) == []
 
 
+TABLE = (
+    HEAD
+    + """
+class Table(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {parts}
+        self.register_buffer("angles", torch.arange(64.0)[:, None] / 100)
+
+    def forward(self, x, places):
+        return {waves}.cos()[places]
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.queries, self.values, self.table = nn.Linear(8, 8), nn.Linear(8, 8), Table()
+
+    def forward(self, x, places):
+        values = self.values(x)
+        queries = self.queries(x) * self.table(values, places)
+        return {result}
+"""
+)
+
+
+def test_silent_on_a_tensor_that_only_shows_its_type():
+    plain = TABLE.format(parts="pass", waves="self.angles", result="(queries @ queries.mT).softmax(-1) @ values")
+    assert rows(rule, plain) == []
+
+
+def test_fires_on_a_tensor_that_a_module_with_weights_should_have_read():
+    weighted = {"parts": "self.wave = nn.Linear(1, 1)", "waves": "self.wave(self.angles)"}
+    assert rows(rule, TABLE.format(**weighted, result="(queries @ queries.mT).softmax(-1) @ values")) == [11]
+    assert rows(rule, TABLE.format(parts="pass", waves="self.angles", result="queries")) == [11]
+
+
 def test_fires_on_an_argument_that_carries_the_code():
     found = run(rule, DECODER.format(name="code", args="x[:, :4], h"))
     assert [f.site.row for f in found] == [10]

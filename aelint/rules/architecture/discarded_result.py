@@ -51,8 +51,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rewrite, Rule
 from aelint.semantics import Program
+from aelint.semantics.architecture.usage import discarded_calls
 from aelint.semantics.dataflow.lineage import through
-from aelint.semantics.dataflow.usage import discarded_calls
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.interpreter.joins import alternatives

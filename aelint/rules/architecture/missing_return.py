@@ -65,7 +65,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dataflow.usage import discarded_calls
+from aelint.semantics.architecture.usage import discarded_calls
 from aelint.semantics.domain.values import ClassValue, Function, Instance
 from aelint.syntax.walk import own_nodes
 

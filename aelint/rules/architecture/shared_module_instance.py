@@ -44,7 +44,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dataflow.usage import has_parameters
+from aelint.semantics.architecture.usage import has_parameters
 from aelint.semantics.domain.values import Instance, Object, Value
 from aelint.semantics.explanation.wording import layer_text
 

@@ -67,8 +67,8 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.architecture.fixed_laws import fixed_scales
+from aelint.semantics.architecture.usage import has_parameters
 from aelint.semantics.dataflow.graph import consumers, parts
-from aelint.semantics.dataflow.usage import has_parameters
 from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.kinds import is_module

@@ -75,7 +75,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.architecture.survivors import Forgotten, forgotten_rounds
 from aelint.semantics.architecture.uncalled import UncalledLayer, uncalled_layers
-from aelint.semantics.dataflow.usage import IgnoredArgument, UnreadValue, ignored_arguments, unread_values
+from aelint.semantics.architecture.usage import IgnoredArgument, UnreadValue, ignored_arguments, unread_values
 from aelint.semantics.domain.values import Object
 from aelint.semantics.explanation.wording import layer_title, place
 

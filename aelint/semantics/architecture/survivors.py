@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.architecture.usage import has_parameters
 from aelint.semantics.dataflow.graph import parts
 from aelint.semantics.dataflow.lineage import ancestors_of_any
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.dataflow.usage import has_parameters
 from aelint.semantics.domain.trace import Call, Return
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.interpreter.kinds import is_module

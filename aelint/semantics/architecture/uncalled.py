@@ -10,10 +10,10 @@ import ast
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.architecture.usage import has_parameters, may_be_meant
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.mentions import attributes_read_in
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.dataflow.usage import has_parameters, may_be_meant
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.modules import children_of

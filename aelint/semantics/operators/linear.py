@@ -5,7 +5,7 @@ from __future__ import annotations
 from aelint.semantics.domain import dims
 from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.intervals import ANY, Interval
-from aelint.semantics.domain.values import Shape, Sym
+from aelint.semantics.domain.values import Object, Shape, Sym
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, to_dim, unknown
 from aelint.semantics.operators.axes import broadcast_dim, differ, items, trailing
 from aelint.semantics.operators.ranges import NONNEGATIVE, sane
@@ -35,8 +35,19 @@ def _linear(apply: Apply) -> Facts:
     if x.shape == ():
         apply.conflict("rank", expected=(1, 2), shape=())
         return unknown("float")
-    check_features(apply, x, apply.dim("in_features"))
-    return _replaced_last(x, apply.dim("out_features"))
+    outputs, inputs = _tied_sizes(apply) or (apply.dim("out_features"), apply.dim("in_features"))
+    check_features(apply, x, inputs)
+    return _replaced_last(x, outputs)
+
+
+def _tied_sizes(apply: Apply) -> tuple[Dim, Dim] | None:
+    """The sizes of the weight that took the place of the layer's own: it computes with those, whatever it was built for."""
+    given = apply.layer.attrs.get("weight") if isinstance(apply.layer, Object) else None
+    match facts_of(given).shape if isinstance(given, Sym) else None:
+        case (outputs, inputs) if outputs is not None and inputs is not None:
+            return outputs, inputs
+        case _:
+            return None
 
 
 @REGISTRY.layer("LazyLinear", "out_features, bias=True, device=None, dtype=None", name="linear", stateful=True)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.architecture.usage import has_parameters
 from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.dead_values import used_values
 from aelint.semantics.dataflow.graph import parts, parts_of_all
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.liveness import dead_stores
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.dataflow.usage import has_parameters
 from aelint.semantics.domain.trace import Binding
 from aelint.semantics.domain.values import Function, Object, Sym
 from aelint.semantics.interpreter.kinds import is_module

@@ -10,7 +10,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Loop
 from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
-from aelint.semantics.optimization.training import Action, Kind, actions, same_round, scheduled
+from aelint.semantics.optimization.training import Action, Kind, actions, is_unconditional, same_round, scheduled
 from aelint.syntax.walk import every
 
 __all__ = ["Decay", "decays_per_batch", "early_schedules", "is_over_batches", "unused_schedules"]
@@ -124,8 +124,17 @@ def unused_schedules(program: Program) -> Iterator[tuple[Object, Site | None]]:
             continue
         optimizer = scheduled(schedule)
         steps = [a for a in done if a.kind is Kind.STEP and a.of is optimizer and a.context.loops]
+        if any(_is_set_by_hand(program, a) for a in steps):
+            continue
         if steps and not (_is_for_a_user(program, schedule) and all(len(a.context.loops) == 1 for a in steps)):
             yield schedule, _reading(program, schedule, steps)
+
+
+def _is_set_by_hand(program: Program, step: Action) -> bool:
+    """Whether every round of the steps sets the rate itself: `group["lr"] = rate(step)`."""
+    loops = [id(loop) for loop in step.context.loops]
+    rates = (s for s in program.stores if s.index == "lr" and is_unconditional(s.context, step.context))
+    return any([id(loop) for loop in store.context.loops[: len(loops)]] == loops for store in rates)
 
 
 def _is_for_a_user(program: Program, schedule: Object) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import parts
+from aelint.semantics.dataflow.graph import consumers, parts
 from aelint.semantics.dataflow.lineage import ancestors_of_any
 from aelint.semantics.dataflow.liveness import DeadStore, dead_stores, names_read
 from aelint.semantics.dataflow.memo import per_program
@@ -21,6 +21,7 @@ from aelint.semantics.domain.values import DictValue, Function, Instance, ListVa
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.semantics.interpreter.modules import submodules
 from aelint.semantics.operators import REGISTRY
+from aelint.semantics.optimization.parameters import NOTHING_KNOWN, held_by
 from aelint.sources.unit import SourceUnit
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import walk
@@ -218,8 +219,16 @@ def _lost_layers(program: Program, function: Function, name: str, call: Call) ->
     others = set[int]().union(*(layers_behind(v) for k, v in given.items() if k != name))
     # What is handed over as a whole need not be read by each that takes it, where others take its parts.
     whole = isinstance(given.get(name), (DictValue, ListValue, tuple))
-    spent = whole and set(lost) <= _live_layers(program)
+    spent = (whole or _is_a_model_of_its_type(program, call, given.get(name))) and set(lost) <= _live_layers(program)
     return () if spent or set(lost) & others else tuple(lost.values())
+
+
+def _is_a_model_of_its_type(program: Program, call: Call, given: Value) -> bool:
+    """Whether a module without weights, a table of positions say, is shown a tensor that something else computes with."""
+    module = call.callee if isinstance(call.callee, Instance) else call.receiver
+    held = held_by(module) if isinstance(module, Instance) else NOTHING_KNOWN
+    without_weights = held.known and held.owners == {id(module)}
+    return without_weights and isinstance(given, Sym) and given.id in consumers(program)
 
 
 @per_program
