@@ -115,12 +115,14 @@ def _enter(machine: Machine, module: Module, function: Function, instance: Insta
     names = [*spec.posonlyargs, *spec.args]
     kwargs: dict[str, Value] = {}
     is_forward = instance is not None and is_network(instance.cls)
+    assumed, conflicts = False, len(machine.trace.conflicts)
     for position, arg in enumerate(names):
         if position == 0 and instance is not None:
             continue
         default = function.defaults.get(arg.arg, arg)
         if default is arg or default is None:
             model = _only_model(machine, module, function, arg.arg) if instance is None else None
+            assumed |= model is not None
             kwargs[arg.arg] = model or _argument(frame, arg, optional=default is None, tensor=is_forward)
     for arg in spec.kwonlyargs:
         default = function.defaults.get(arg.arg, arg)
@@ -128,6 +130,8 @@ def _enter(machine: Machine, module: Module, function: Function, instance: Insta
             kwargs[arg.arg] = _argument(frame, arg, optional=default is None, tensor=False)
     if instance is None:
         calls.call(frame, function, (), kwargs, function.node)
+        if assumed:  # What does not fit speaks against the assumption: another network is meant.
+            del machine.trace.conflicts[conflicts:]
     else:
         receiver: Value = instance.cls if "classmethod" in function.decorators else instance
         calls.call(frame, Bound(receiver, function), (), kwargs, function.node)

@@ -13,6 +13,7 @@ RIGHT = {
     "terms summed one by one": "return 0.5 * (mu.pow(2).sum(1) + logvar.exp().sum(1) - logvar.sum(1) - (1 + 0 * logvar).sum(1))",
     "std and its logarithm": "std = torch.exp(0.5 * logvar)\n    return torch.sum(-torch.log(std) + 0.5 * (std ** 2 + mu ** 2 - 1))",
     "log-std semantics": "return torch.sum(0.5 * (mu ** 2 + torch.exp(2 * logvar)) - logvar - 0.5)",
+    "a bound of Python's own": "logvar = torch.tanh(logvar)\n    return -0.5 * torch.sum(1 + logvar - mu ** 2 - torch.exp(min(logvar, 99.0)))",
     "a guarded logarithm": "v = F.softplus(logvar)\n    return 0.5 * torch.sum(mu ** 2 + v - torch.log(v + 1e-8) - 1)",
     "no constant": "return 0.5 * torch.sum(mu ** 2 + logvar.exp() - logvar)",
     "no mean, on a normalised code": "return -0.5 * torch.sum(1 + logvar - logvar.exp())",

@@ -95,6 +95,11 @@ def test_silent_on_parts_with_other_names(name, built, rest):
     assert rows(rule, NAMESAKES.format(name=name, built=built) + rest + "\n") == []
 
 
+def test_silent_on_a_part_that_is_called_like_the_class_around_it():
+    text = NAMESAKES.replace("class DiceLoss(nn.Module):\n    pass\n\n", "").replace("class Both", "class EdgeDiceBoth")
+    assert rows(rule, text.format(name="dice", built="EdgeLoss")) == []
+
+
 @pytest.mark.parametrize("name", ["dice", "dice_loss", "DiceLoss"])
 def test_fires_on_a_part_whose_namesake_is_never_built(name):
     assert rows(rule, NAMESAKES.format(name=name, built="EdgeLoss")) == [13]

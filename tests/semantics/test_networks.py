@@ -222,6 +222,13 @@ def test_a_function_beside_the_only_model_is_called_with_it():
     assert returned.last == (3,)
 
 
+def test_what_the_only_model_does_not_fit_speaks_against_the_assumption():
+    other = understood(BESIDE + "def features(model):\n    return model(torch.rand(4, 7))\n")
+    assert list(other.conflicts("features")) == []
+    own = understood(BESIDE + "def features():\n    return Net()(torch.rand(4, 7))\n")
+    assert len(list(own.conflicts("features"))) == 1
+
+
 def test_no_model_is_assumed_where_there_are_several():
     other = BESIDE.replace("Net", "Other").replace("8, 3", "8, 5")
     returned = understood(BESIDE + other + "def loss(model, x):\n    return model(x)\n").returns[-1].value

@@ -133,7 +133,7 @@ def _namesakes(program: Program) -> Iterator[Finding]:
     for cls in program.own_classes:
         parts = [part for part in (_part(n) for n in walk(cls.node)) if part is not None and part[1] in named]
         for attribute, name, call in parts:
-            meant = [c for c, plain in named.items() if _plain(attribute) in plain and c not in built]
+            meant = [c for c, plain in named.items() if _plain(attribute) in plain and c not in built | {cls.name}]
             rightly = [a for a, other, _ in parts if other == name and _plain(a) in named[name]]
             if len(_plain(attribute)) >= _SHORTEST and meant and rightly and _plain(attribute) not in named[name]:
                 message = (

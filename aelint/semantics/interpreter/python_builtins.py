@@ -112,6 +112,13 @@ def _extreme(name: str) -> Builtin:
                 return frame.unknown(name, *args, node=node)
         if items and all(isinstance(i, (int, float)) for i in items):
             return max(items) if name == "max" else min(items)
+        match items:
+            case [Sym(tensor=True) as given, int() | float() as bound] | [
+                int() | float() as bound,
+                Sym(tensor=True) as given,
+            ]:
+                bounds = (bound, None) if name == "max" else (None, bound)
+                return apply_named(frame, "clamp", (given, *bounds), node)
         return Sym(name, tuple(items), {}, frame.site(node), kind="size" if len(args) > 1 else None)
 
     return extreme
