@@ -109,6 +109,30 @@ def test_an_argument_is_joined_with_itself():
     assert rows(rule, source.replace("h1, h1", "h1, h2")) == []
 
 
+HALVES = """
+import torch
+
+def encode(cell, x):
+    outputs, _ = cell(x)
+    {} = outputs.chunk(2, dim=2)
+    return {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("halves", "joined", "found"),
+    [
+        pytest.param("out_fw, out_bw", "torch.cat((out_fw, out_bw), dim=2)", [], id="both halves"),
+        pytest.param("out_fw, out_bw", "torch.cat((out_fw, out_fw), dim=2), out_bw", [], id="read elsewhere"),
+        pytest.param("out_fw, _", "torch.cat((out_fw, out_fw), dim=2)", [], id="left out on purpose"),
+        pytest.param("out_fw, out_bw", "torch.cat((out_fw, out_fw), dim=2)", [7], id="one half twice"),
+        pytest.param("(half1, half2)", "torch.stack([half2, half2])", [7], id="the other one twice"),
+    ],
+)
+def test_a_part_of_an_unpacked_result_is_joined_with_itself(halves, joined, found):
+    assert rows(rule, HALVES.format(halves, joined)) == found
+
+
 CYCLE = """
 import torch
 from torch import nn

@@ -115,10 +115,13 @@ def repeated_parts(program: Program) -> Iterator[RepeatedPart]:
 
 
 def _unread(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[tuple[str, ast.AST]]:
-    """The arguments and the names of a function that it never reads."""
+    """The arguments and the names of a function that it never reads, parts of an unpacked result among them."""
     read = names_read(function)
     yield from ((a.arg, a) for a in (*function.args.posonlyargs, *function.args.args) if a.arg not in read)
     yield from ((d.target.id, d.target) for d in dead_stores(function) if d.overwritten is None)
+    for unpacked in every(ast.Tuple, function):
+        stored = (n for n in unpacked.elts if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        yield from ((n.id, n) for n in stored if n.id not in read)
 
 
 def _twice(call: ast.Call) -> ast.Name | None:
