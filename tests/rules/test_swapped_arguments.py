@@ -146,6 +146,19 @@ build(3, 8)
     assert rows(rule, source.format(first="Down(dim, 8)")) == [15]
 
 
+def test_silent_on_a_layer_back_from_the_sizes_of_another_layer():
+    source = """
+from torch import nn
+
+def pretrain(layer, in_features, out_features):
+    return nn.Linear({out}out_features, {into}in_features)
+
+pretrain(nn.Linear(3, 8), 3, 8)
+"""
+    assert rows(rule, source.format(out="layer.", into="layer.")) == []
+    assert rows(rule, source.format(out="", into="")) == [5]
+
+
 def test_silent_on_the_way_back_to_the_sizes_that_a_block_came_in_with():
     source = """
 from torch import nn

@@ -166,6 +166,8 @@ def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
     if function is None:
         return False
     text = ast.unparse(node.func)
+    if _reads_another(node, text, first, second):
+        return True
     if first.rsplit("_", 1)[-1] == second.rsplit("_", 1)[-1] and _COMPARES.search(text.lower()):
         return True
     for other in walk(function.node):
@@ -185,11 +187,29 @@ def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
     return re.search(r"swap|flip|revers|invers|transpos|exchang|mirror", function.name.lower()) is not None
 
 
+def _is_class(name: str) -> bool:
+    return name.rsplit(".", 1)[-1][:1].isupper()
+
+
+def _are_sizes(first: str, second: str) -> bool:
+    return _SIZE.search(first.lower()) is not None and _SIZE.search(second.lower()) is not None
+
+
 def _is_mirrored(name: str, text: str, given: Names, first: str, second: str) -> bool:
     """Whether a layer is built with the sizes in order beside another with the sizes the other way round: down, and up again."""
-    sizes = _SIZE.search(first.lower()) is not None and _SIZE.search(second.lower()) is not None
-    built = name != text and all(one.rsplit(".", 1)[-1][:1].isupper() for one in (name, text))
-    return sizes and built and given[:2] == [second, first]
+    built = name != text and _is_class(name) and _is_class(text)
+    return built and _are_sizes(first, second) and given[:2] == [second, first]
+
+
+def _reads_another(node: ast.Call, text: str, first: str, second: str) -> bool:
+    """Whether a layer is built with the sizes of another, `nn.Linear(layer.out_features, layer.in_features)`: its way back."""
+    owners = [a.value.id for a in node.args if isinstance(a, ast.Attribute) and isinstance(a.value, ast.Name)]
+    return (
+        _is_class(text)
+        and owners[:2] == owners[:1] * 2
+        and owners[:1] not in ([], ["self"])
+        and _are_sizes(first, second)
+    )
 
 
 _SIZE = re.compile(r"dim|chan|feat|size|width|(^|_)(in|out)(_|$)")
