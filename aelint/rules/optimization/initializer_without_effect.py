@@ -6,7 +6,7 @@ Reports
 
 - a branch that sets weights only of layers with a bias (`isinstance(m, nn.Conv2d) and m.bias is not
   None`), while no such layer of the program has one,
-- a function given to `apply` of which no branch holds for any layer of the model,
+- a function given to `apply`, or a loop over `modules()`, of which no branch holds for any layer of the model,
 - an initialiser in a training script that nothing calls,
 - a weight that is filled and filled again at once, where the bias may be meant, and
 - a loop over `parameters()` that binds its own name to a new tensor.
@@ -72,9 +72,9 @@ from aelint.semantics.optimization.initializers import (
     never_applied,
     overwritten,
     rebound_parameters,
-    unmatched,
     written_twice,
 )
+from aelint.semantics.optimization.unmatched_initializers import unmatched
 
 RULE = Rule(
     code="AEL407",
@@ -111,7 +111,7 @@ def _bias(idle: Idle) -> str:
 def _unmatched(idle: Idle) -> str:
     kinds = ", ".join(sorted({layer.class_name for layer in idle.layers}))
     return (
-        f"no branch of `{idle.name}` holds for any layer of this model ({kinds}), so `apply` changes nothing; "
+        f"no branch of {idle.name} holds for any layer of this model ({kinds}), so no weight is changed; "
         "test for the kinds of layers that the model has"
     )
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.values import MISSING, External, Function, Instance, Object, Value
-from aelint.semantics.interpreter.kinds import is_module
+from aelint.semantics.domain.values import MISSING, External, Function, Object, Value
 from aelint.semantics.interpreter.layers import is_instance
-from aelint.semantics.interpreter.modules import submodules
 from aelint.semantics.interpreter.scopes import Module
 from aelint.semantics.optimization.gradients import updates
 from aelint.semantics.optimization.initialization import fillings, is_weighted
@@ -22,10 +20,11 @@ from aelint.syntax.walk import every, once_per_node, walk
 __all__ = [
     "Idle",
     "bias_conditions",
+    "is_initializing",
     "never_applied",
     "overwritten",
     "rebound_parameters",
-    "unmatched",
+    "resolve",
     "written_twice",
 ]
 
@@ -39,7 +38,8 @@ class Idle:
     name: str = ""
 
 
-def _is_initializing(node: ast.AST) -> bool:
+def is_initializing(node: ast.AST) -> bool:
+    """Whether a call fills a tensor in place: `init.normal_(w)`, `layer.weight.data.zero_()`, `xavier_uniform_(w)`."""
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="init") | ast.Name(id="init"), attr=name)):
             return name.endswith("_")
@@ -54,19 +54,20 @@ def _is_initializing(node: ast.AST) -> bool:
 
 
 def _initializes_weights(body: list[ast.stmt]) -> bool:
-    calls = [n for statement in body for n in walk(statement) if _is_initializing(n)]
+    calls = [n for statement in body for n in walk(statement) if is_initializing(n)]
     return any(isinstance(n, ast.Attribute) and n.attr == "weight" for call in calls for n in walk(call))
 
 
-def _resolve(module: Module, node: ast.expr) -> Value:
+def resolve(module: Module, node: ast.expr) -> Value:
+    """What a name, or a tuple of names, stands for at the top of a file; `MISSING` if that is unknown."""
     match node:
         case ast.Name(id=name):
             return module.scope.known(name)
         case ast.Attribute(value=inner, attr=name):
-            owner = _resolve(module, inner)
+            owner = resolve(module, inner)
             return External(f"{owner.name}.{name}") if isinstance(owner, External) else MISSING
         case ast.Tuple(elts=elts):
-            return tuple(_resolve(module, e) for e in elts)
+            return tuple(resolve(module, e) for e in elts)
         case _:
             return MISSING
 
@@ -91,7 +92,7 @@ def _kind_with_bias(module: Module, test: ast.expr) -> Value | None:
             op=ast.And(), values=[ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kind]), *others]
         ):
             asks = any(_asks_for_bias(o, name) for o in others)
-            found = _resolve(module, kind)
+            found = resolve(module, kind)
             return found if asks and found is not MISSING else None
         case _:
             return None
@@ -109,32 +110,6 @@ def _asks_for_bias(test: ast.expr, name: str) -> bool:
             return owner == name
         case _:
             return False
-
-
-def unmatched(program: Program) -> Iterator[Idle]:
-    """Functions given to `apply` of which no branch ran, on models that have weights to set."""
-    ran = {id(c.site.node) for c in program.calls}
-    explained = {id(idle.site.node) for idle in bias_conditions(program)}
-    for call in program.method_calls("apply"):
-        if (
-            not call.args
-            or not isinstance(call.args[0], Function)
-            or not is_module(call.receiver)
-            or (isinstance(call.receiver, Instance) and call.receiver.open)
-        ):
-            continue
-        function = call.args[0]
-        inits = [n for n in walk(function.node) if _is_initializing(n)]
-        layers = [one for _, one in submodules(call.receiver) if is_weighted(one)]
-        known = any(id(n) in explained for n in walk(function.node))
-        if inits and layers and not known and not any(id(n) in ran for n in inits) and not _delegates(function):
-            yield Idle(call.site, tuple(layers), function.name)
-
-
-def _delegates(function: Function) -> bool:
-    # `m.reset_parameters()` and calls of other functions may set weights too.
-    named = [n.func for n in every(ast.Call, function.node)]
-    return any(isinstance(f, ast.Attribute) and f.attr in {"reset_parameters", "init_weights"} for f in named)
 
 
 def never_applied(program: Program) -> Iterator[Idle]:
