@@ -179,9 +179,12 @@ def _syntax_error(unit: SourceUnit, error: SyntaxError) -> Diagnostic:
 def _why_invalid(text: str, message: str) -> str:
     from aelint.syntax.newer import is_newer_syntax  # noqa: PLC0415 - loads libcst
 
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if message.startswith("multiple exception types"):  # libcst takes an old `except Error, name` for two types
+        old = "`except Error, name` of Python 2 is `except Error as name` now"
+        return f"not valid Python {running}: {message}; {old}, and two types without parentheses need Python 3.14"
     in_literal = message.startswith(("(unicode error)", "(value error)", "bytes can only"))
     if not in_literal and is_newer_syntax(text):
-        running = f"{sys.version_info.major}.{sys.version_info.minor}"
         return f"the syntax is newer than Python {running}, which runs aelint ({message}); run it with a newer Python"
     return f"not valid Python: {message}"
 

@@ -221,6 +221,14 @@ def test_newer_syntax_is_told_from_an_error(aelint, files):
     assert "the syntax is newer than Python 3." in aelint("check").out
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python takes it for two types")
+def test_a_handler_of_python_2_is_no_newer_syntax(aelint, files):
+    files({"a.py": TORCH + "try:\n    pass\nexcept Exception, e:\n    print(e)\n"})
+    said = aelint("check").out
+    assert "`except Error, name` of Python 2 is `except Error as name` now" in said
+    assert "newer than" not in said
+
+
 def test_generated_files_cost_no_memory_and_no_failure(aelint, files):
     large = TORCH + "x = [1, 2, 3]\n" * 160_000
     files({"a.py": large, "b.py": large.replace("torch", "json"), "c.py": TORCH + "from a import x\n"})

@@ -42,6 +42,7 @@ DRAW = "return m + torch.exp(0.5 * s) * torch.randn_like(m)"
             "m, s, u = self.a(h), self.b(h), self.both(g)", "return m, s, m, s", id="an-idle-head-of-another-size"
         ),
         pytest.param("m, s, u = self.a(h), self.b(h), self.a(g).relu()", "return m, s, m, s", id="an-idle-activation"),
+        pytest.param("m, s, _ = self.a(h), self.b(h), self.a(g)", "return m, s, m", id="what-is-dropped-on-purpose"),
         pytest.param("m, s = self.a(h), self.a(h)", "return m, s.detach() + self.b(h)", id="both-layers-are-called"),
         pytest.param("m = self.a(h)", "return m + 0.1 * m.abs() * torch.randn_like(m)", id="noise-in-proportion"),
         pytest.param("m, s, u = self.a(h), self.b(h), self.a(g)", "self.kept = u; return m, s, m, s", id="stored"),

@@ -562,3 +562,57 @@ def test_silent_on_data_that_no_scaler_saw_as_a_whole(scaled, split):
 )
 def test_data_that_is_scaled_before_the_split(scaled, split):
     assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == [23]
+
+
+EVALUATED = """
+import torch
+from torch import nn
+
+class Trainer:
+    def __init__(self, model, optimizer, other, train_loader, valid_loader, loaders):
+        self.model, self.optimizer, self.other = model, optimizer, other
+        self.train_loader, self.valid_loader, self.loaders = train_loader, valid_loader, loaders
+
+    def fit(self, epochs):
+        for epoch in range(epochs):
+            self.model.train()
+            for x in self.train_loader:
+                nn.functional.mse_loss(self.model(x), x).backward()
+                self.optimizer.step()
+            {switch}
+            for x in {data}:
+                loss = nn.functional.mse_loss(self.model(x), x)
+                {step}
+"""
+ALL = {"switch": "self.model.eval()", "data": "self.valid_loader", "step": "loss.backward(); self.optimizer.step()"}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"step": "print(loss.item())"}, id="evaluates"),
+        pytest.param({"data": "self.loaders['extra']"}, id="more to train on"),
+        pytest.param({"data": "self.train_val_loader"}, id="a split that says that it is trained on"),
+        pytest.param({"switch": "self.model.train()"}, id="a last round on everything"),
+        pytest.param({"step": "loss.backward(); self.other.step()"}, id="an optimiser of its own, of codes say"),
+        pytest.param({"step": "if self.adapt:\n                    self.optimizer.step()"}, id="where it is asked for"),
+        pytest.param(
+            {"data": "self.train_loader", "step": "pass\n            for x in self.valid_loader: self.model(x)"},
+            id="data of its own",
+        ),
+    ],
+)
+def test_silent_on_loops_that_may_train(parts):
+    assert rows(rule, EVALUATED.format(**ALL | parts)) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="a loader"),
+        pytest.param({"data": "enumerate(self.loaders['val'])"}, id="by its key"),
+        pytest.param({"switch": "self.model.train(False)"}, id="switched by a flag"),
+    ],
+)
+def test_held_out_batches_that_are_stepped_on(parts):
+    assert rows(rule, EVALUATED.format(**ALL | parts)) == [19]

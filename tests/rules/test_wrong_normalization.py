@@ -261,6 +261,9 @@ def f(x, gain, flag):
         pytest.param("y = scaled(x)[0]\n    print(y.mean(-1), y.std(-1))\n    return y", id="looked at"),
         pytest.param("y = x - x.mean(-1, keepdim=True)\n    return scaled(y)", id="only centred before"),
         pytest.param("return scaled(x)[0], scaled(x)[1]", id="the same twice"),
+        pytest.param(
+            "y = scaled(x)[0]\n    if len(y) < 9:\n        y = y.T\n    return scaled(y)", id="perhaps turned over"
+        ),
     ],
 )
 def test_silent_on_values_that_are_standardised_once(body):

@@ -8,6 +8,7 @@ Reports
 - splits that are stored or unpacked under each other's name, as `x_train, y_train, x_test, y_test` of `train_test_split(x, y)`,
 - a training and a held-out set that are built by the same call with the same `train=True`,
 - a loader or an iterator of held-out name that is made from the training data, while the held-out data is never read,
+- an optimiser that goes on taking its steps in a loop over held-out data, after `eval()`,
 - a loop that trains on the test split while the training split lies unused,
 - a training step that reads the whole of something of which a `train_` version lies unused beside it,
 - a training step that encodes all edges of a graph while it is to predict the training part of them,
@@ -77,6 +78,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.data.batches import is_held_out_name, is_training_name, training_loaders
+from aelint.semantics.data.held_out_steps import held_out_steps
 from aelint.semantics.data.leaked_scales import leaked_scales
 from aelint.semantics.data.own_scales import scaled_apart
 from aelint.semantics.data.same_splits import misread_splits, same_splits
@@ -113,6 +115,7 @@ def check(program: Program) -> Iterator[Finding]:
         _exchanged(program),
         _stood_in_for(program),
         _trained_on_test(program),
+        _stepped(program),
         _whole(program),
         _edges(program),
         _scaled_apart(program),
@@ -165,6 +168,19 @@ def _trained_on_test(program: Program) -> Iterator[Finding]:
         if twin is not None and twin.site is not None and data.site is not None:
             notes = (Note(data.site, "the test split"), Note(twin.site, "the training split is not used"))
             yield Finding(program.site(program.entry, loop.node), "this loop trains on the test split", notes)
+
+
+def _stepped(program: Program) -> Iterator[Finding]:
+    for one in held_out_steps(program):
+        message = (
+            f"the loop goes through `{one.data}` to evaluate, and the optimiser of the training ({place(one.training, one.site)}) "
+            "takes a step on each of its batches: the model is trained on what is held out. Evaluate without `backward` and `step`"
+        )
+        notes = (
+            Note(one.evaluating, "the model is evaluated from here on"),
+            Note(one.training, "the step in training"),
+        )
+        yield Finding(one.site, message, notes)
 
 
 def _consumed(program: Program, data: Object) -> bool:

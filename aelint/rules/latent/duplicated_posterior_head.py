@@ -189,10 +189,12 @@ def _handed_out(program: Program) -> set[int]:
 
 
 def _bound_in(program: Program, ended: Return) -> Iterator[Binding]:
-    """The names that the function that returned has bound to a head."""
+    """The names that the function that returned has bound to a head; what is called `_` is dropped on purpose."""
     activation = ended.context.stack[-1] if ended.context.stack else None
     for binding in program.bindings:
         stack = binding.context.stack
+        if binding.name == "_":
+            continue
         if stack and stack[-1] is activation and isinstance(binding.value, Sym) and binding.value.op in _HEADS:
             yield binding
 

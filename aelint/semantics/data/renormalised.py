@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.graph import nodes, parts
-from aelint.semantics.dataflow.lineage import ancestors, through
+from aelint.semantics.dataflow.lineage import ancestors, depends_on, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Function, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
@@ -33,10 +33,13 @@ def renormalised(program: Program) -> Iterator[Renormalised]:
         if again is None or node.site is None:
             continue
         given, axis = again
-        for one in alternatives(through(given, _KEEPING)):
+        found = alternatives(through(given, _KEEPING))
+        for one in found:
             before = _standardised(one) if isinstance(one, Sym) else None
             if before is None or before[1] != axis or not isinstance(one, Sym) or one.site is None:
                 continue
+            if any(other is not one and depends_on(other, one) for other in found):
+                continue  # what was standardised may have been turned over since
             second, first = node.site, one.site
             if second.node is first.node:  # a function that is called twice
                 second, first = _call(program, node), _call(program, one)
