@@ -379,6 +379,8 @@ class LoaderFacts:
     same_order: bool = False
     sortedness: float = 0.0
     """How much more alike neighbouring samples are than any two, in standard deviations (von Neumann's ratio)."""
+    sliding: bool = False
+    """Neighbouring samples are windows of one series that overlap."""
     aliased: bool = False
     last_batch: int = 0
     constant_data: bool = False

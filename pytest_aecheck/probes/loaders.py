@@ -67,6 +67,7 @@ def observe_loader(bench: Bench) -> LoaderFacts:
         same_order=first.prints == second.prints and len(set(samples)) > 1,
         sortedness=_sortedness(first.levels),
         aliased=first.aliased,
+        sliding=first.sliding,
         last_batch=len(first.prints[-1]) if first.prints else 0,
         constant_data=len(set(samples)) <= 1,
         stored_data_changed=changed,
@@ -89,6 +90,8 @@ class _Epoch:
     non_finite: int = 0
     aliased: bool = False
     """Whether a batch changed when the next one was read."""
+    sliding: bool = False
+    """Whether each sample of the first batch starts in the one before it."""
 
 
 def _epoch(loader: Iterable[Any]) -> _Epoch:
@@ -100,11 +103,25 @@ def _epoch(loader: Iterable[Any]) -> _Epoch:
         epoch.prints.append(fingerprints(batch))
         previous = batch
         values = _data(batch)
+        if not epoch.levels:
+            epoch.sliding = _slides(values.detach())
         if values.numel() and values.dim():
             epoch.levels.extend(values.detach().double().reshape(values.shape[0], -1).mean(1).tolist())
         if values.is_floating_point():
             epoch.non_finite += int(torch.isinf(values).sum())
     return epoch
+
+
+def _slides(samples: torch.Tensor) -> bool:
+    """Whether the rows are windows of one series: along some axis, each shares half or more of the one before it."""
+    before, after = samples[:-1], samples[1:]
+    if samples.dim() < 2 or len(before) < 2:
+        return False
+    return any(
+        torch.equal(before.narrow(axis, step, size - step), after.narrow(axis, 0, size - step))
+        for axis, size in enumerate(samples.shape[1:], start=1)
+        for step in range(1, size // 2 + 1)
+    )
 
 
 def epoch_fingerprints(loader: Iterable[Any]) -> tuple[tuple[int, ...], ...]:

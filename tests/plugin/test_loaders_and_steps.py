@@ -92,6 +92,17 @@ def test_healthy_loader_is_left_alone(name):
     assert [str(verdict) for verdict in report.failed] == []
 
 
+@pytest.mark.parametrize("step", [1, 4])
+def test_the_order_of_overlapping_windows_is_only_warned_of(step):
+    series = torch.arange(400.0).mul(0.05).sin()
+    windows = series.unfold(0, 8, step)
+    spec = AESpec(MLP, vectors, loader=lambda: DataLoader(windows, 16))
+    assert run_checks(spec)["AEC505"].status == "warned"
+    assert run_checks(spec.but(shuffled=True))["AEC505"].status == "failed"
+    sorted_rows = spec.but(loader=lambda: DataLoader(windows.sort(0).values, 16))
+    assert run_checks(sorted_rows)["AEC505"].status == "failed"
+
+
 def test_a_kept_order_warns_and_fails_only_where_it_was_ruled_out():
     kept = AESpec(MLP, vectors, loader=LOADERS["random-order-kept"])
     assert run_checks(kept)["AEC505"].status == "warned"

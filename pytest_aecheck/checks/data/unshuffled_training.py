@@ -13,7 +13,7 @@ data sorted by class or time make it worse.
 
 The sequences of sample checksums of two epochs are equal. It fails if the data are sorted as well (von Neumann's ratio of
 successive differences of the sample means is five standard deviations from that of a random order), or if the loader was declared
-`shuffled=True`; otherwise it warns.
+`shuffled=True`; otherwise it warns. Overlapping windows of one series are alike by construction: their order is warned of.
 
 ## Exemptions
 
@@ -50,7 +50,7 @@ def judge(observations: Observations) -> Verdict:
     if loader.batches < 2:
         return CHECK.skipped("an epoch has fewer than two batches")
     if loader.same_order:
-        sorted_data = loader.sortedness > _SORTED
+        sorted_data = loader.sortedness > _SORTED and not loader.sliding
         message = f"two epochs give their {loader.samples} samples in the same order" + (
             ", and neighbouring samples are alike: the data are sorted" if sorted_data else ""
         )
