@@ -151,3 +151,43 @@ def test_silent_where_no_mask_is_withheld(made, used):
 )
 def test_a_mask_is_computed_and_left_out(made, used):
     assert rows(rule, BLOCKS.format(made=made, used=used)) == [22]
+
+
+TWO_MASKS = """
+import torch
+from torch import nn
+
+class Layer(nn.Module):
+    def __init__(self, dim=16):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(dim, 2)
+
+    def mix(self, x, attn_mask=None, padding=None):
+        return self.attention(x, x, x, attn_mask=attn_mask, key_padding_mask=padding)
+
+    def forward(self, x, padding=None, attn_mask=None):
+        if attn_mask is not None:
+            attn_mask = attn_mask.to(x.dtype).masked_fill(attn_mask, -1e8)
+        return {used}[0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("used", "found"),
+    [
+        pytest.param("self.attention(x, x, x, padding, False, attn_mask)", [], id="by place"),
+        pytest.param("self.attention(x, x, x, attn_mask=attn_mask)", [], id="by name"),
+        pytest.param(
+            "self.attention(x, x, x, key_padding_mask=padding, is_causal=True)", [], id="masked in another way"
+        ),
+        pytest.param("self.attention(x, x, x, **dict(attn_mask=attn_mask))", [], id="spread"),
+        pytest.param("self.attention(x, x, x, key_padding_mask=padding, attn_mask=None)", [], id="left out on purpose"),
+        pytest.param(
+            "self.attention(x, x, x, key_padding_mask=padding, need_weights=False)", [16], id="by name, not it"
+        ),
+        pytest.param("self.attention(x, x, x, padding)", [16], id="by place, not it"),
+        pytest.param("self.mix(x, padding=padding)", [16], id="a method of the network"),
+    ],
+)
+def test_a_mask_is_left_out_beside_another_one(used, found):
+    assert rows(rule, TWO_MASKS.format(used=used)) == found

@@ -71,8 +71,8 @@ def _source(store: DeadStore, function: FunctionNode) -> str | None:
 def _reads_outside(function: FunctionNode, name: str, value: ast.expr) -> list[ast.Name]:
     """Where a parameter is read apart from a value, and apart from asking whether it was given at all."""
     asked = [c.left for c in every(ast.Compare, function) if isinstance(c.ops[0], (ast.Is, ast.IsNot))]
-    named = [n for n in every(ast.Name, function) if n.id == name]
-    return [n for n in named if not holds(value, n) and not any(n is a for a in asked)]
+    read = [n for n in every(ast.Name, function) if n.id == name and isinstance(n.ctx, ast.Load)]
+    return [n for n in read if not holds(value, n) and not any(n is a for a in asked)]
 
 
 def _is_computed(value: ast.expr) -> bool:
@@ -97,17 +97,22 @@ def _calls_without(program: Program, function: Function, store: DeadStore) -> It
         inside = call.context.function
         if inside is None or inside.node is not function.node or call.site.row < store.target.lineno:
             continue
-        parameter = _left_out(call)
+        parameter = _left_out(call, store.target.id)
         if parameter:
             yield call, parameter
 
 
-def _left_out(call: Call) -> str:
+def _left_out(call: Call, mask: str) -> str:
+    """The parameter that waits for the mask: one of its very name beside another mask that is given, or any where none is."""
     node = call.site.node
     if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
         return ""
-    keywords = [k.arg or "mask" for k in node.keywords]
-    if any("mask" in k or k == "is_causal" for k in keywords):
+    keywords = [k.arg for k in node.keywords]
+    if None in keywords or "is_causal" in keywords:
+        return ""
+    if mask not in keywords and call.bound.get(mask, mask) is None:
+        return mask
+    if any("mask" in k for k in keywords if k):
         return ""
     if call.name in _ATTENTION:
         before, parameter = _ATTENTION[call.name]
