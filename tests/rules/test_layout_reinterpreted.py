@@ -43,6 +43,43 @@ def test_fires_on_heads_in_front_of_the_sequence():
     assert rows(rule, HEADS.format(view="view(b, 2, t, 4)")) == [8]
 
 
+CHANNELS = """
+import torch
+import torch.nn as nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv1d(24, 4, 1)
+        self.stem = nn.Conv2d(3, 6, 3, padding=1)
+        self.tokens = nn.Linear(24, 8)
+
+    def forward(self, x, image, rows):
+        out, maps, rows = self.head(x), self.stem(image), self.tokens(rows)
+        return {}
+
+Net()(torch.rand(16, 24, 32), torch.rand(16, 3, 12, 12), torch.rand(16, 4, 24))
+"""
+
+
+@pytest.mark.parametrize(
+    ("view", "found"),
+    [
+        pytest.param("out.transpose(1, 2).reshape(-1, 4)", [], id="moved before"),
+        pytest.param("out.reshape(16 * 4, 32)", [], id="a row for each channel"),
+        pytest.param("out.reshape(16, -1)", [], id="flattened"),
+        pytest.param("out.mean(2, keepdim=True).view(-1, 4)", [], id="one position"),
+        pytest.param("rows.reshape(-1, 4)", [], id="pieces of rows that are no channels"),
+        pytest.param("out.view(-1, out.shape[1])", [14], id="rows by the size of the channels"),
+        pytest.param("out.relu().reshape((-1, 4))", [14], id="behind an activation"),
+        pytest.param("maps.contiguous().view(-1, 6)", [14], id="a map"),
+        pytest.param("torch.rand(8, 5, 12).view(-1, 5)", [14], id="rows across the runs of two channels"),
+    ],
+)
+def test_channels_that_are_laid_out_as_rows(view, found):
+    assert rows(rule, CHANNELS.format(view)) == found
+
+
 PATCHES = """
 import torch
 import torch.nn as nn

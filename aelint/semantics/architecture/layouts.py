@@ -56,7 +56,7 @@ def moved_axes(program: Program) -> Iterator[MovedAxis]:
             continue  # axes of one element move nothing
         moved = _is_permutation(shape, target) or _regroups_positions(shape, target)
         moved = moved or _joins_windows(call, shape, target) or _lays_patches_in_rows(shape, target)
-        moved = moved or _scatters_vectors(call, shape, target)
+        moved = moved or _scatters_vectors(call, shape, target) or _gathers_channels(program, call, shape, target)
         moved = moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target)
         if moved and not _shifts_rows(program, call):
             yield MovedAxis(call, shape, target)
@@ -148,6 +148,36 @@ def _scatters_vectors(call: Call, shape: Shape, target: Shape) -> bool:
     given = _reshaped(call)
     cut = (one for one in ancestors(given) if _is_view(one) and one.shape == shape)
     return not any(isinstance(before := source(one), Sym) and before.shape == target for one in cut)
+
+
+def _gathers_channels(program: Program, call: Call, shape: Shape, target: Shape) -> bool:
+    """Whether channels become the rows' last axis in place: (N, C, L) as (N*L, C), where a row then holds a run of one channel.
+
+    A row that is no part of a channel's run is wrong whatever the axes are; else a convolution has to show that these are
+    channels. Rows that are as long as the last axes are these axes.
+    """
+    if len(shape) < 3 or len(target) != 2 or target[1] != shape[1] or not isinstance(shape[1], int):
+        return False
+    width, positions = shape[1], dims.product(shape[2:])
+    tails = {dims.product(shape[axis:]) for axis in range(2, len(shape))}
+    if width == 1 or positions == 1 or width in tails or target[0] != dims.mul(shape[0], positions):
+        return False
+    straddles = isinstance(positions, int) and positions % width != 0
+    layer = last_layer(_reshaped(call))
+    channels = straddles or (layer is not None and layer.bound.get("out_channels") == width)
+    return channels and not _is_undone(program, call, shape)
+
+
+def _is_undone(program: Program, call: Call, shape: Shape) -> bool:
+    """Whether all that is done with the rows, element by element, ends in a reshape back."""
+    users = consumers(program)
+    pending = [call.result] if isinstance(call.result, Sym) else []
+    for one in pending:  # grows while it is read
+        following = users.get(one.id, [])
+        if any(_is_view(user) and user.shape == shape for user in following):
+            return True
+        pending += [user for user in following if user.shape == one.shape and user not in pending]
+    return False
 
 
 def _joins_windows(call: Call, shape: Shape, target: Shape) -> bool:
