@@ -3,6 +3,7 @@
 import pytest
 
 from aelint.diagnostics import Severity
+from aelint.rules.optimization import gradients_accumulate
 from aelint.rules.optimization import misplaced_step as rule
 from aelint.semantics import understand
 from aelint.semantics.interpreter.machine import Limits
@@ -727,3 +728,51 @@ def test_fires_on_a_schedule_of_a_model_whose_user_runs_the_epochs_and_leaves_it
     use = "\nmodel = Model()\nfor _ in range(9):\n    model.fit(torch.rand(4, 1, 2))\n    "
     assert rows(rule, one + use + "print(model)\n") == [10]
     assert not rows(rule, one + use + "model.scheduler.step()\n")
+
+
+ADDED_UP = """
+opt.zero_grad()
+for i, x in enumerate(loader):
+    (loss_of(x) / 4).backward()
+{}"""
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        pytest.param(
+            "    if (i + 1) % 4 == 0:\n        clip()\n        opt.step()\n        opt.zero_grad()\n",
+            [],
+            id="the step waits as the clearing does",
+        ),
+        pytest.param(
+            "    opt.step()\n    if i % 4 == 0:\n        print(i)\n    opt.zero_grad()\n", [], id="nothing waits"
+        ),
+        pytest.param(
+            "    opt.step()\n    model.zero_grad()\n    if i % 4 == 0:\n        opt.zero_grad()\n",
+            [],
+            id="cleared by the model",
+        ),
+        pytest.param(
+            "    if i % 4 == 0:\n        opt.step()\n        opt.zero_grad()\n    opt_critic.step()\n",
+            [],
+            id="another optimiser",
+        ),
+        pytest.param(
+            "    if (i + 1) % 4 == 0:\n        opt.step()\n        opt.zero_grad()\n    opt.step()\n",
+            [24],
+            id="a second step",
+        ),
+        pytest.param("    opt.step()\n    if i % 4 == 3:\n        opt.zero_grad()\n", [21], id="the only step"),
+        pytest.param(
+            "    last = i % 4 == 3\n    opt.step()\n    if not last:\n        continue\n    opt.zero_grad()\n",
+            [22],
+            id="before the rest of the body",
+        ),
+    ],
+)
+def test_a_step_in_each_round_beside_a_clearing_that_waits(body, found):
+    text = SETUP + ADDED_UP.format(body)
+    assert rows(rule, text) == found
+    if found:
+        assert rows(gradients_accumulate, text) == []

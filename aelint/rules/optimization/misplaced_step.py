@@ -6,6 +6,7 @@ Reports
 
 - a step behind the batch loop, while gradients are computed and cleared in every round of it,
 - a step before the backward pass, so that it only sees cleared gradients,
+- a step in every round of a loop that adds up gradients and clears them in each n-th round,
 - `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit, or on the parameters of another optimiser, which has stepped before,
 - a clip of gradients that still carry the factor of a `GradScaler`,
 - a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch,
@@ -90,6 +91,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.accumulation import hasty_steps
 from aelint.semantics.optimization.loss_scaling import scaled_clips
 from aelint.semantics.optimization.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
 from aelint.semantics.optimization.step_conditions import either_or_steps, inverted_intervals
@@ -144,6 +146,14 @@ def _steps(program: Program) -> Iterator[Finding]:
             "on the optimiser that should take them, and what it holds keeps its initial values; call its `step()` after this"
         )
         yield Finding(backward, message, (Note(clear, "the optimiser"),))
+
+    for hasty in hasty_steps(program):
+        clear = hasty.clear
+        message = (
+            f"{_said(hasty.step)} runs in every round, and the gradients are cleared only in each n-th ({place(clear, hasty.step)}): every "
+            "round moves the weights by the sum of the rounds so far; step where the gradients are cleared, and nowhere else"
+        )
+        yield Finding(hasty.step, message, (Note(clear, "gradients are cleared"),))
 
 
 def _clips(program: Program) -> Iterator[Finding]:

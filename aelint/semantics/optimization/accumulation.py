@@ -11,7 +11,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.syntax.blocks import blocks
 from aelint.syntax.walk import every
 
-__all__ = ["LostBatches", "lost_batches"]
+__all__ = ["HastyStep", "LostBatches", "hasty_steps", "lost_batches"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +20,15 @@ class LostBatches:
 
     clear: Site
     step: Site
+    backward: Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HastyStep:
+    """A step in every round of a loop that clears in each n-th: each step uses the sum of the rounds so far."""
+
+    step: Site
+    clear: Site
     backward: Site
 
 
@@ -40,6 +49,31 @@ def lost_batches(program: Program) -> Iterator[LostBatches]:
             if found is not None:
                 clear, step, backward = (Site(unit, call) for call in found)
                 yield LostBatches(clear, step, backward)
+
+
+def hasty_steps(program: Program) -> Iterator[HastyStep]:
+    """Bodies whose `zero_grad` waits for a number of rounds, and whose step, or a second one, does not wait."""
+    unit = program.unit
+    for block in blocks(program.tree):
+        for wait in _waits(_sequence(block)):
+            found = _hasty(wait)
+            if found is not None:
+                step, clear, backward = (Site(unit, call) for call in found)
+                yield HastyStep(step, clear, backward)
+
+
+def _hasty(wait: _Wait) -> tuple[ast.Call, ast.Call, ast.Call] | None:
+    """The step that does not wait, the clearing that does, and the backward pass before both."""
+    backward = next(_calls(wait.always, "backward"), None)
+    # A clearing in every round, of whatever it is, may clear these gradients as well.
+    if backward is None or any(_calls_within(wait.always, "zero_grad")):
+        return None
+    for step in _calls(wait.always, "step"):
+        cleared = (c for c in _calls(wait.waiting, "zero_grad") if _receiver(c) in _optimizers_of(step))
+        clear = next(cleared, None) if step.lineno > backward.lineno else None
+        if clear is not None:
+            return step, clear, backward
+    return None
 
 
 def _sequence(block: list[ast.stmt]) -> list[ast.stmt]:

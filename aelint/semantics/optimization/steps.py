@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
+from aelint.semantics.optimization.accumulation import hasty_steps
 from aelint.semantics.optimization.gradients import reach
 from aelint.semantics.optimization.parameters import is_optimizer
 from aelint.semantics.optimization.training import Action, Kind, actions, following_round, is_unconditional, same_round
@@ -58,10 +59,14 @@ def _between(program: Program, first: Action, last: Action) -> list[Action]:
 
 def accumulating(program: Program) -> Iterator[Disorder]:
     """A loop that computes gradients and takes steps, and in which nothing clears that optimiser's gradients."""
+    # Where the clearing waits for a number of rounds, the sum is meant, and a step that does not wait is the fault.
+    hasty = {id(one.step.node) for one in hasty_steps(program)}
     for steps in _steps(program):
         for first, second in pairwise(steps):
             depth = following_round(first.context, second.context)
             if depth is None or _are_alternatives(first, second):
+                continue
+            if hasty & {id(first.event.site.node), id(second.event.site.node)}:
                 continue
             between = _between(program, first, second)
             if any(a.kind in _GRADIENTS_CHANGE and a.touches(second) for a in between):
