@@ -1,4 +1,4 @@
-"""AEL421: loops that end in their first round."""
+"""AEL426: loops that end in their first round."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""AEL332: logarithms of probabilities that single precision rounds to zero."""
+"""AEL334: logarithms of probabilities that single precision rounds to zero."""
 
 import pytest
 

@@ -55,7 +55,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.objective.precision import LostGuard, lost_guards
 
 RULE = Rule(
-    code="AEL331",
+    code="AEL333",
     name="lost-epsilon",
     summary="a small number that keeps a logarithm finite is lost in single precision",
     severity=Severity.WARNING,

@@ -62,7 +62,7 @@ from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.objective.objectives import objectives
 
 RULE = Rule(
-    code="AEL332",
+    code="AEL334",
     name="unstable-logarithm",
     summary="the loss takes the logarithm of a softmax or sigmoid, which can be exactly zero",
     severity=Severity.WARNING,

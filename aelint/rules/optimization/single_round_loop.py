@@ -84,7 +84,7 @@ from aelint.semantics import Program
 from aelint.semantics.optimization.single_rounds import single_rounds
 
 RULE = Rule(
-    code="AEL421",
+    code="AEL426",
     name="single-round-loop",
     summary="a loop ends in its first round, although its work is meant for every round",
     severity=Severity.WARNING,

@@ -29,7 +29,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
-    code="AEC132",
+    code="AEC152",
     name="batch-of-one",
     summary="the output depends on the sample's place in the batch",
     needs=("mixing",),

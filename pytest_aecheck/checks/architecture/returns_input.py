@@ -28,7 +28,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Stage, Verdict
 
 CHECK = Check(
-    code="AEC131",
+    code="AEC151",
     name="returns-input",
     summary="the untrained model already returns its input",
     needs=("output",),

@@ -32,7 +32,7 @@ from pytest_aecheck.observations import Observations
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
-    code="AEC706",
+    code="AEC703",
     name="codebook-balance",
     summary="one of reconstruction and codebook error is averaged over its elements, the other summed",
     needs=("quantizer_balance",),

@@ -146,13 +146,13 @@ class FunctionalDropout(Changed):
         return F.dropout(z, 0.3)
 
 
-@mutant("AEC131")
+@mutant("AEC151")
 class ReturnsInput(Changed):
     def after(self, y, x):
         return x + 0 * y
 
 
-@mutant("AEC132", batch=zoo.patches)
+@mutant("AEC152", batch=zoo.patches)
 class PositionAlongBatch(zoo.Transformer):
     def __init__(self):
         super().__init__()

@@ -78,7 +78,7 @@ class TwoCodes(nn.Module):
         return self.decoder((z + (q - z).detach()).view(-1, 16)), z, q
 
 
-@bad_loss("AEC706", model=TwoCodes)
+@bad_loss("AEC703", model=TwoCodes)
 def codebook_summed(model, x):
     y, z, q = model(x)
     summed = (q - z.detach()).pow(2).view(len(x), -1).sum(1).mean() + 0.25 * (z - q.detach()).pow(2).view(
