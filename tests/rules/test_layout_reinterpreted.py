@@ -80,6 +80,25 @@ def test_channels_that_are_laid_out_as_rows(view, found):
     assert rows(rule, CHANNELS.format(view)) == found
 
 
+SIZES_NOT_KNOWN = """
+import torch
+import torch.nn as nn
+
+class Encoder(nn.Module):
+    def __init__(self, kernel=7):
+        super().__init__()
+        self.body = nn.Conv2d(3, 16, {})
+
+    def forward(self, image):
+        return self.body(image).view(-1, 16)
+"""
+
+
+def test_a_layer_may_leave_one_position_of_sizes_that_are_not_known():
+    assert rows(rule, SIZES_NOT_KNOWN.format("kernel, 2")) == []
+    assert rows(rule, SIZES_NOT_KNOWN.format("3, padding=1")) == [11]
+
+
 PATCHES = """
 import torch
 import torch.nn as nn

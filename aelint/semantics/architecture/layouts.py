@@ -154,13 +154,15 @@ def _gathers_channels(program: Program, call: Call, shape: Shape, target: Shape)
     """Whether channels become the rows' last axis in place: (N, C, L) as (N*L, C), where a row then holds a run of one channel.
 
     A row that is no part of a channel's run is wrong whatever the axes are; else a convolution has to show that these are
-    channels. Rows that are as long as the last axes are these axes.
+    channels. Rows that are as long as the last axes are these axes. What a layer makes of unknown sizes may be one position.
     """
     if len(shape) < 3 or len(target) != 2 or target[1] != shape[1] or not isinstance(shape[1], int):
         return False
     width, positions = shape[1], dims.product(shape[2:])
     tails = {dims.product(shape[axis:]) for axis in range(2, len(shape))}
     if width == 1 or positions == 1 or width in tails or target[0] != dims.mul(shape[0], positions):
+        return False
+    if not all(isinstance(d, int) or _is_one_unknown(d) for d in shape[2:]):
         return False
     straddles = isinstance(positions, int) and positions % width != 0
     layer = last_layer(_reshaped(call))
