@@ -66,6 +66,13 @@ def test_data_outside(activation, data):
     assert rows(rule, program(activation, data)) == [11]
 
 
+@pytest.mark.parametrize(
+    ("activation", "data"), [("Sigmoid", "torch.rand(8, 4) - 0.5"), ("Tanh", "1 + (torch.rand(8, 4) * 2 - 1)")]
+)
+def test_data_that_filled_the_range_is_reported_where_it_is_shifted_out(activation, data):
+    assert rows(rule, program(activation, data)) == [13]
+
+
 def test_functional_sigmoid_of_a_method():
     source = """
     import torch
@@ -289,6 +296,16 @@ for i in range(50):
         pytest.param(
             "torch.sigmoid", "images = torch.randn(9, 16)\nimages[images < 0] = 0\nimages[images > 1] = 1", id="cut-off"
         ),
+        pytest.param(
+            "torch.sigmoid",
+            "images = torch.ones(9, 4, 4)\nfor i in range(9):\n    images[i] = 0.25\nimages = images * 1.5",
+            id="every-one-overwritten",
+        ),
+        pytest.param(
+            "torch.sigmoid",
+            "images = torch.full((9, 16), 1.5)\nimages[images > 1] = 1",
+            id="a-filling-that-is-cut-off",
+        ),
         pytest.param("torch.sigmoid", "images = np.random.uniform(high=2, size=(9, 16)) / 2", id="law-by-keywords"),
         pytest.param("torch.relu", "images = np.load('a.npy')\nimages = images / np.std(images)", id="only-scaled"),
     ],
@@ -318,6 +335,15 @@ def test_data_that_is_read_or_written_piece_by_piece_beyond_reach(activation, da
         .index(f"        return {activation}(self.decoder(self.encoder(x)))")
         + 1
     ]
+
+
+@pytest.mark.parametrize(
+    "made", ["torch.ones(50, 4, 4)", "torch.full((50, 4, 4), 1.0)", "torch.ones_like(torch.rand(50, 4, 4))"]
+)
+def test_a_drawing_on_a_light_ground_that_is_moved_to_both_sides_of_zero(made):
+    data = f"images = {made}\nfor i in range(50):\n    images[i, 1:3, 1:3] = 0.0\nimages = images - 0.5"
+    source = READ.format(activation="torch.sigmoid", data=data)
+    assert rows(rule, source) == [source.split("\n").index("images = images - 0.5") + 1]
 
 
 BLOCKS = """

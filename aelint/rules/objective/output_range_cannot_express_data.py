@@ -60,11 +60,11 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.builders import decided_at
-from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.lineage import ancestors, through
 from aelint.semantics.domain.intervals import Interval
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
-from aelint.semantics.objective.attained import attained_range, is_divided_by_255
+from aelint.semantics.objective.attained import CARRIERS, attained_range, is_divided_by_255
 from aelint.semantics.objective.comparisons import Comparison, comparisons, data_source
 
 RULE = Rule(
@@ -90,7 +90,8 @@ _KINDS = frozenset(
 )
 _NOISE = frozenset({"randn", "randn_like", "normal"})
 _PICTURES = frozenset({"picture", "to_tensor"})
-_UNIT = Interval(0, 1)
+_SHIFTS = frozenset({"add", "sub"})
+_UNIT, _SIGNED = Interval(0, 1), Interval(-1, 1)
 SLACK = 0.05
 """Values that lie outside by less than this share of the data's width are a rounding of the range."""
 
@@ -113,7 +114,8 @@ def check(program: Program) -> Iterator[Finding]:
         if mismatch is None or _is_tried_on_noise(program, one):
             continue
         site = decided_at(program, mismatch.activation) or one.site
-        yield _finding(mismatch, site)
+        moved = _moved_out(mismatch)
+        yield _finding(mismatch, site) if moved is None else _finding_at_data(mismatch, moved, site)
 
 
 def _mismatch(one: Comparison) -> _Mismatch | None:
@@ -137,6 +139,20 @@ def _is_image(one: Comparison) -> bool:
     """Whether a convolution made the output, or the data was read as pictures or made from bytes."""
     sides = [*ancestors(one.first), *ancestors(one.second)]
     return any(a.op in _PICTURES or a.op.startswith("conv") or is_divided_by_255(a) for a in sides)
+
+
+def _moved_out(mismatch: _Mismatch) -> Site | None:
+    """The shift that took data which filled the output's range out of it, to where no other activation ends."""
+    step = through(mismatch.comparison.target, CARRIERS)
+    if mismatch.halved or not isinstance(step, Sym) or step.op not in _SHIFTS or _is_same(mismatch.wanted, _SIGNED):
+        return None
+    before = [attained_range(i) for i in step.inputs if isinstance(i, Sym)]
+    filled = [b for b in before if b is not None and _is_same(b, _CONFINED[mismatch.activation.op])]
+    return step.site if len(before) == len(filled) == 1 else None
+
+
+def _is_same(one: Interval, other: Interval) -> bool:
+    return one.covers(other, slack=SLACK) and other.covers(one, slack=SLACK)
 
 
 def _is_tried_on_noise(program: Program, one: Comparison) -> bool:
@@ -164,6 +180,19 @@ def _finding(mismatch: _Mismatch, site: Site) -> Finding:
     if target is not None and target.site is not None:
         notes.append(Note(target.site, f"the data reaches {_ends(mismatch.wanted)}"))
     return Finding(site, message, tuple(notes))
+
+
+def _finding_at_data(mismatch: _Mismatch, moved: Site, activation: Site) -> Finding:
+    op = mismatch.activation.op
+    message = (
+        f"this moves the data to values {_ends(mismatch.wanted)}, but the output that is compared with it ends in {op}, "
+        f"with values in {_CONFINED[op]} ({place(activation, moved)}), as the data was before: leave it in that range"
+    )
+    notes = (
+        Note(activation, f"the output ends in {op}"),
+        Note(mismatch.comparison.site, "output and data are compared here"),
+    )
+    return Finding(moved, message, notes)
 
 
 def _ends(wanted: Interval) -> str:

@@ -18,7 +18,7 @@ from aelint.semantics.domain.values import External, ListValue, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.operators.api import to_number
 
-__all__ = ["attained_range", "is_divided_by_255"]
+__all__ = ["CARRIERS", "attained_range", "is_divided_by_255"]
 
 DRAWS = 160
 DEEPEST = 60
@@ -54,7 +54,7 @@ def _compute(value: Sym, known: Values, draw: random.Random, depth: int) -> floa
     source = _SOURCES.get(value.op)
     if source is not None:
         return source(value, draw)
-    if value.op in _CARRIERS:
+    if value.op in CARRIERS:
         carried = _carried(value, draw)
         return _within(value, draw) if isinstance(carried, ListValue) else _evaluate(carried, known, draw, depth + 1)
     if value.op == "item":
@@ -128,30 +128,55 @@ def _called(value: Sym, known: Values, draw: random.Random, depth: int) -> float
 
 
 def _written(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
-    """An array that was made empty and written into: what it was filled with, or what was written."""
-    if not _was_empty(value, depth):
+    """An array that was made of one number and written into: what it was filled with, or what was written."""
+    fillings, writes = _history(value)
+    if not _are_left(fillings, writes):
         return None  # `x[x < 0] = 0` takes values away
-    parts = [_evaluate(one, known, draw, depth + 1) for one in value.inputs[:2]]
-    return None if None in parts else draw.choice(parts)
+    before = [_evaluate(one, known, draw, depth + 1) for one in fillings]
+    after = [_evaluate(one.inputs[1], known, draw, depth + 1) for one in writes]
+    return None if None in before or None in after else draw.choice([draw.choice(before), draw.choice(after)])
 
 
-def _was_empty(value: Value, depth: int) -> bool:
-    if not isinstance(value, Sym) or depth > DEEPEST:
-        return False
-    match value.op:
-        case "setitem":
-            return _was_empty(value.inputs[0], depth + 1)
-        case "phi":
-            return all(_was_empty(one, depth + 1) for one in alternatives(value))
-        case _:
-            return value.op == "zeros"
+def _history(value: Sym) -> tuple[list[Value], list[Sym]]:
+    """What an array was before anything was written into it, on every branch, and each write."""
+    pending: list[Value] = [value]
+    fillings: list[Value] = []
+    writes: list[Sym] = []
+    for one in pending:  # grows while it is read
+        match one:
+            case Sym(op="setitem", inputs=(earlier, *_)):
+                writes.append(one)
+                branches = [earlier]
+            case Sym(op="phi"):
+                branches = alternatives(one)
+            case _:
+                fillings.append(one)
+                continue
+        pending += (e for e in branches if all(e is not p for p in pending))
+    return fillings, writes
+
+
+def _are_left(fillings: list[Value], writes: list[Sym]) -> bool:
+    """Whether places hold what they were filled with: of zeros, which stand for nothing, some are taken to be left.
+
+    Another number must be seen to be left: around patches, which end before the array does.
+    """
+    patched = all(_is_patch(w.attrs.get("index")) for w in writes)
+    allowed = {"zeros", "ones", "full"} if patched else {"zeros"}
+    return all(isinstance(one, Sym) and one.op in allowed for one in fillings)
+
+
+def _is_patch(index: Value) -> bool:
+    """Whether an index takes a stretch of some axis that begins behind its start and stops by a number."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(p, slice) and p.start not in {None, 0} and p.stop is not None for p in parts)
 
 
 def _pixels(value: Sym, draw: random.Random) -> float | None:
     """A pixel brought to [0, 1]: where the data was read is not in sight, but nothing else is divided by this number."""
-    raw = through(value.attrs.get("input"), _CARRIERS) if is_divided_by_255(value) else None
+    raw = through(value.attrs.get("input"), CARRIERS) if is_divided_by_255(value) else None
     while isinstance(raw, Sym) and raw.op == "call" and raw.attrs.get("method") == "astype":
-        raw = through(raw.inputs[0], _CARRIERS)
+        raw = through(raw.inputs[0], CARRIERS)
     return draw.choice([0.0, draw.random(), 1.0]) if _is_raw(raw) else None
 
 
@@ -192,10 +217,11 @@ _SOURCES: dict[str, Callable[[Sym, random.Random], float | None]] = {
     "picture": _within,
     "zeros": _within,
     "ones": _within,
+    "full": _within,
     "uniform": _within,
     "randn": _normal,
 }
-_CARRIERS = RESHAPES | {
+CARRIERS = RESHAPES | {
     "stack",
     "cat",
     "getitem",
@@ -212,6 +238,7 @@ _CARRIERS = RESHAPES | {
     "copy",
     "clone",
 }
+"""Operations whose result holds values of their tensors, as they were."""
 _SCALED = frozenset({"to_tensor", "normalize_channels"})
 _OPERATIONS: dict[str, dict[int, Callable[..., float]]] = {
     "add": {2: lambda a, b: a + b},
