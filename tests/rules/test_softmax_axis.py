@@ -284,3 +284,57 @@ def topics(words, theta):
 """
     assert rows(rule, source.format(given="rho.weight")) == []
     assert rows(rule, source.format(given="torch.rand(words.size(0), 300)")) == [8]
+
+
+PROTOTYPES = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Memory(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.slots = nn.Parameter(torch.randn(10, 16))
+        self.between = nn.Parameter(torch.randn(10, 10))
+        self.score = nn.Linear(16, 10)
+
+    def forward(self, x):
+        {weights}
+        return {out}, weights.mean(0), weights.unsqueeze(-1) * x.unsqueeze(1)
+
+Memory()(torch.randn(32, 16))
+"""
+MIXED = "weights @ self.slots"
+
+
+@pytest.mark.parametrize(
+    ("weights", "out"),
+    [
+        pytest.param("weights = F.softmax(x @ self.slots.t(), dim=1)", MIXED, id="over-the-prototypes"),
+        pytest.param("weights = torch.softmax(self.score(x), -1)", "F.linear(weights, self.slots.t())", id="a-layer"),
+        pytest.param("weights = torch.softmax(self.between, 0)", MIXED, id="learned-weights-have-no-samples"),
+        pytest.param("weights = F.softmax(x @ self.slots.t(), dim=0)", "weights.t() @ x", id="samples-are-averaged"),
+        pytest.param("weights = F.softmax(x @ self.slots.t(), dim=0)", f"weights.t() @ x, {MIXED}", id="both"),
+        pytest.param("weights = F.softmax(x @ self.slots.t(), dim=0)", "weights @ given", id="values-that-are-given"),
+        pytest.param(
+            "weights = F.softmax(x @ self.slots.t(), dim=0)",
+            "F.normalize(weights, p=1, dim=1) @ self.slots",
+            id="shared-out-again",
+        ),
+    ],
+)
+def test_silent_on_weights_of_what_is_learned(weights: str, out: str) -> None:
+    assert rows(rule, PROTOTYPES.format(weights=weights, out=out)) == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "out"),
+    [
+        ("weights = F.softmax(F.normalize(x, dim=1) @ F.normalize(self.slots, dim=1).t() / 0.5, dim=0)", MIXED),
+        ("weights = nn.Softmax(dim=0)(F.linear(x, self.slots))", "F.linear(weights, self.slots.t())"),
+        ("weights = (-torch.cdist(x, self.slots)).softmax(0)", "torch.einsum('nk,kd->nd', weights, self.slots)"),
+        ("weights = torch.softmax(self.score(x), 0)", MIXED),
+    ],
+)
+def test_fires_on_weights_of_what_is_learned_that_sum_to_one_over_the_samples(weights: str, out: str) -> None:
+    assert rows(rule, PROTOTYPES.format(weights=weights, out=out)) == [14]

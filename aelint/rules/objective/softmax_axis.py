@@ -68,7 +68,7 @@ from aelint.semantics.domain.dims import Poly
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Shape, Sym, Value
 from aelint.semantics.explanation.wording import place, shape_text
-from aelint.semantics.objective.contractions import summed_axis
+from aelint.semantics.objective.contractions import is_learned, summed_axis
 from aelint.semantics.objective.sample_axes import recurrent_sample_axis
 from aelint.semantics.objective.single_axes import written_to_hold_one
 from aelint.semantics.variants.attention_masks import scores_of
@@ -163,11 +163,13 @@ def _over_pixels(call: Call) -> Finding | None:
 def _over_queries(call: Call, users: dict[int, list[Sym]]) -> Finding | None:
     """Attention weights that sum to one along another axis than the one along which the values are added up."""
     weights = call.result
-    if call.name != "softmax" or not isinstance(weights, Sym) or weights.shape is None or scores_of(weights) is None:
+    if call.name != "softmax" or not isinstance(weights, Sym) or weights.shape is None:
         return None
     axis = _axis(call, weights.shape)
     summed = summed_axis(weights, users)
     if axis is None or summed is None or summed.axis in {axis, axis - len(weights.shape)}:
+        return None
+    if scores_of(weights) is None and (is_learned(weights) or not is_learned(summed.other)):
         return None
     message = (
         f"the weights of this attention sum to one along axis {axis}, but the values are added up along axis "
