@@ -411,3 +411,53 @@ for x in trainer.loader:
 """
     assert rows(rule, source) == []
     assert rows(rule, source + "    if x.mean() > 0:\n        score(trainer.loader)\n") == [11]
+
+
+UNDONE = """
+for epoch in range(4):
+    model.train()
+    for x in loader:
+        update(x)
+    model.eval()
+    with torch.no_grad():
+        for x in loader:
+            model.train()
+            F.mse_loss(model(x), x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        pytest.param("", "", [27], id="in the loop"),
+        pytest.param(
+            "        for x in loader:\n            model.train()\n",
+            "        model.train()\n        for x in loader:\n",
+            [26],
+            id="before the loop",
+        ),
+        pytest.param("model.train()\n            F", "model.train(mode=True)\n            F", [27], id="by a flag"),
+        pytest.param("            model.train()\n", "", [], id="left in evaluation mode"),
+        pytest.param(
+            "            model.train()\n", "            model[1].train()\n", [], id="a part of it, on purpose"
+        ),
+        pytest.param(
+            "            model.train()\n",
+            "            model(x)\n            model.train()\n",
+            [],
+            id="both modes are run",
+        ),
+        pytest.param("    model.eval()\n", "", [], id="training mode is chosen"),
+        pytest.param("    model.eval()\n", "    if final:\n        model.eval()\n", [], id="only sometimes undone"),
+        pytest.param(
+            "        for x in loader:\n            model.train()\n",
+            "        measure(model)\n        for x in loader:\n            model.train()\n",
+            [],
+            id="something unknown may have run it",
+        ),
+    ],
+)
+def test_an_evaluation_mode_that_is_undone_at_once(old, new, found):
+    head, tail = UNDONE.split("    model.eval()")
+    loop = head + ("    model.eval()" + tail).replace(old, new)
+    assert rows(rule, SETUP.format(layer="nn.Dropout(0.3)") + loop) == found

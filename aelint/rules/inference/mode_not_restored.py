@@ -7,7 +7,8 @@ Reports
 
 - an `eval()` inside of the training loop (a validation every few batches, say) that no `train()`
   undoes before the next training step,
-- a trained network that is applied under `no_grad` and was never put into evaluation mode, and
+- a trained network that is applied under `no_grad` and was never put into evaluation mode,
+- a `train()` under `no_grad` that undoes the `eval()` before anything has run in it, and
 - a frozen part that is put into evaluation mode once, before the loop, where `train()` of the whole undoes it.
 
 ## Why is this bad?
@@ -74,9 +75,10 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object
 from aelint.semantics.explanation.wording import place
-from aelint.semantics.inference.modes import left_in_eval, scored_in_train, thawed
+from aelint.semantics.inference.modes import ScoredInTrain, left_in_eval, scored_in_train, thawed
 
 RULE = Rule(
     code="AEL601",
@@ -103,6 +105,9 @@ def check(program: Program) -> Iterator[Finding]:
         )
         yield Finding(left.site, message, (Note(left.switch.site, "evaluation mode"), Note(training, "still trained")))
     for scored in scored_in_train(program):
+        if scored.undoing is not None:
+            yield _undone(scored, scored.undoing)
+            continue
         message = (
             f"the model is scored in training mode: its {_kind(scored.layer, scored.without_gradients)} uses the batch at hand, or chance, so "
             "a sample's score depends on the others, and scoring may change the model; call `eval()` first"
@@ -116,6 +121,14 @@ def check(program: Program) -> Iterator[Finding]:
                 f"the statistics of its {_kind(one.layer, one.switch.site)} move on; call its `eval()` again after this"
             )
             yield Finding(one.switch.site, message, (Note(one.frozen.site, "frozen here"),))
+
+
+def _undone(scored: ScoredInTrain, switch: Call) -> Finding:
+    message = (
+        f"this undoes the `eval()` before anything has run in evaluation mode: what follows without gradients is scored with the "
+        f"{_kind(scored.layer, switch.site)} in training mode; leave this call out"
+    )
+    return Finding(switch.site, message, (Note(scored.call.site, "scored here"),))
 
 
 def _kind(layer: Object, seen_from: Site) -> str:

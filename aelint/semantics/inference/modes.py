@@ -54,6 +54,8 @@ class ScoredInTrain:
     layer: Object
     without_gradients: Site
     """What switches the gradients off: evaluation mode belongs there, too."""
+    undoing: Call | None = None
+    """The `train()` that undoes the `eval()` before anything has run in it."""
 
 
 def has_two_modes(layer: Value) -> bool:
@@ -157,10 +159,26 @@ def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
         if not (call.context.stack or call.context.loops):
             continue  # a last look at the end of a script
         before = [a.order for a in trained[id(used.layer)] if a.order < call.order and _in_one_run(call, a)]
-        chosen = used.switch is not None and bool(before) and used.switch.order > before[-1]
+        chosen = used.switch if used.switch is not None and before and used.switch.order > before[-1] else None
+        undoing = chosen if chosen is not None and _undoes_evaluation(program, chosen, before[-1]) else None
         excused = _is_on_purpose(call) or _is_part_of_training(program, call) or _is_generator(program, call.receiver)
-        if before and not chosen and not excused:
-            yield ScoredInTrain(call, used.layer, switched_off_at(call))
+        if before and chosen is undoing and not excused:
+            yield ScoredInTrain(call, used.layer, switched_off_at(call), undoing)
+
+
+def _undoes_evaluation(program: Program, switch: Call, trained: int) -> bool:
+    """Whether a `train()` without gradients follows an `eval()` of the same model, and nothing ran between the two."""
+    if not switch.context.no_grad:
+        return False
+    put = [
+        c for c in program.method_calls("eval") if c.receiver is switch.receiver and trained < c.order < switch.order
+    ]
+    same = [c for c in put if c.context.guards == switch.context.guards[: len(c.context.guards)]]
+    if not same:
+        return False
+    between = [c for c in program.calls if same[-1].order < c.order < switch.order]
+    ran = {id(u.call) for u in _timeline(program).values()}
+    return not any(id(c) in ran or switch.receiver in (c.callee, *c.args, *c.kwargs.values()) for c in between)
 
 
 def _in_one_run(call: Call, training: Action) -> bool:
