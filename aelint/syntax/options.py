@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["destination", "flags"]
+from aelint.syntax.walk import every, once_per_node
+
+__all__ = ["destination", "flags", "parsed_names"]
+
+_PARSES = frozenset({"parse_args", "parse_known_args"})
 
 
 def flags(node: ast.AST) -> list[str]:
@@ -28,3 +32,13 @@ def destination(node: ast.AST) -> str:
             case _:
                 pass
     return long[0] if long else ""
+
+
+@once_per_node
+def parsed_names(tree: ast.AST) -> frozenset[str]:
+    """The variables that are assigned what a command line was parsed into."""
+    found: set[str] = set()
+    for statement in every(ast.Assign, tree):
+        if any(isinstance(c.func, ast.Attribute) and c.func.attr in _PARSES for c in every(ast.Call, statement.value)):
+            found |= {n.id for target in statement.targets for n in every(ast.Name, target)}
+    return frozenset(found)

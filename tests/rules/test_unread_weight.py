@@ -95,3 +95,20 @@ def test_the_only_weight_that_is_not_read() -> None:
     assert rows(rule, source.replace("self.gamma * c", "self.lam * c").replace("self.gamma = gamma", "pass")) == []
     assert rows(rule, source.replace("lam", "style_weight")) == []
     assert rows(rule, source.replace("self.alpha * a + self.beta * b", "a + b")) == []
+
+
+@pytest.mark.parametrize(
+    ("main", "found"),
+    [
+        pytest.param("print(VAE().beta)", [], id="of-a-model"),
+        pytest.param("schedule(beta=VAE().beta)", [], id="handed-to-another"),
+        pytest.param("def run(args):\n    print(args.beta)", [], id="of-anything"),
+        pytest.param("def run(args):\n    return VAE(beta=args.beta)", [9], id="what-it-is-built-with"),
+        pytest.param("def run(args):\n    return nets.VAE(args.beta, 1.0)", [9], id="by-position"),
+        pytest.param("args = parser.parse_args()\nprint(args.beta, VAE(args.beta))", [9], id="the-option"),
+        pytest.param("args, _ = parser.parse_known_args()\nif args.beta > 1:\n    pass", [9], id="the-known-option"),
+    ],
+)
+def test_what_is_given_to_the_class_is_not_read_of_it(main: str, found: list[int]) -> None:
+    source = MODEL.format(name="beta", body="return recon_loss + kl_loss")
+    assert rows(rule, f"{source}\n{main}\n") == found

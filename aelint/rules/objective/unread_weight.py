@@ -43,7 +43,7 @@ class BetaVAE(nn.Module):
 ## Known limits
 
 The loss must be put together in the class that stores the weight. Weights that are mentioned anywhere else in the
-file, as an attribute or a string, are left alone.
+file, as an attribute or a string, are left alone; what the class itself is built with, and a parsed option, do not count.
 
 ## References
 
@@ -60,7 +60,7 @@ from typing import TypeGuard
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dataflow.mentions import attributes_read_in, strings_in
+from aelint.semantics.dataflow.mentions import attributes_read_of, strings_in
 from aelint.semantics.domain.values import ClassValue
 from aelint.semantics.explanation.wording import place
 from aelint.syntax.names import is_own_attribute, last_name
@@ -84,12 +84,13 @@ _DYNAMIC = frozenset({"vars", "getattr", "setattr", "save_hyperparameters", "__d
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each stored weight that nothing reads where its term is added as it is."""
-    read = attributes_read_in(program.tree)
-    mentioned = read | strings_in(program.tree)
     for owner in program.own_classes:
-        if _is_dynamic(owner.node):
+        stored = _stored(owner.node)
+        if not stored or _is_dynamic(owner.node):
             continue
-        for name, store in _stored(owner.node):
+        read = attributes_read_of(owner.name, program.tree)
+        mentioned = read | strings_in(program.tree)
+        for name, store in stored:
             if name not in mentioned and _WEIGHT.match(name):
                 yield from _found(program, owner, name, store, read)
 

@@ -10,9 +10,18 @@ import ast
 
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
+from aelint.syntax.names import last_name
+from aelint.syntax.options import parsed_names
 from aelint.syntax.walk import every, once_per_node
 
-__all__ = ["READS_ANYTHING", "attributes_read", "attributes_read_in", "strings", "strings_in"]
+__all__ = [
+    "READS_ANYTHING",
+    "attributes_read",
+    "attributes_read_in",
+    "attributes_read_of",
+    "strings",
+    "strings_in",
+]
 
 READS_ANYTHING = frozenset({"locals", "vars", "getattr", "__dict__", "save_hyperparameters", "asdict", "eval", "exec"})
 """Names whose use may read whatever a scope or an object holds."""
@@ -34,6 +43,22 @@ def strings(program: Program) -> frozenset[str]:
 def attributes_read_in(tree: ast.AST) -> frozenset[str]:
     """The attributes that code below a node reads of any object."""
     return frozenset(n.attr for n in every(ast.Attribute, tree) if isinstance(n.ctx, ast.Load))
+
+
+def attributes_read_of(owner: str, tree: ast.AST) -> frozenset[str]:
+    """The attributes that code reads and that may be those of a class `owner`.
+
+    What stands as an argument where the class is built is what its instances are given, and what is read of parsed
+    options is the option: `VAE(beta=args.beta)` reads `beta` of no `VAE`.
+    """
+    built = (call for call in every(ast.Call, tree) if last_name(call.func) == owner)
+    given = {id(value) for call in built for value in (*call.args, *(k.value for k in call.keywords))}
+    options = parsed_names(tree)
+    return frozenset(
+        n.attr
+        for n in every(ast.Attribute, tree)
+        if isinstance(n.ctx, ast.Load) and id(n) not in given and last_name(n.value) not in options
+    )
 
 
 @once_per_node

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.architecture.stacks import ACTIVATIONS
 from aelint.semantics.dataflow.liveness import dead_stores
-from aelint.semantics.dataflow.mentions import READS_ANYTHING, attributes_read_in, strings_in
+from aelint.semantics.dataflow.mentions import READS_ANYTHING, attributes_read, attributes_read_of, strings_in
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import ClassValue, Function
 from aelint.syntax.names import last_name, uses
@@ -50,12 +50,14 @@ def stored_in_vain(program: Program) -> Iterator[Setting]:
     Only for classes that the entry file builds itself: of others, files that are not in sight may read attributes.
     """
     built = {id(i.cls) for i in program.machine.instances if not i.symbolic}
-    read = set[str]().union(*(_words_in(unit.tree) for unit in program.files))
-    if read & READS_ANYTHING:
+    written = set[str]().union(*(_words_in(unit.tree) for unit in program.files))
+    if written & READS_ANYTHING or attributes_read(program) & READS_ANYTHING:
         return
     for cls in (c for c in program.own_classes if id(c) in built and _is_plain(c)):
         start = next((n for n in cls.node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
-        for name, statement in _kept(start) if start is not None else ():
+        kept = list(_kept(start)) if start is not None else []
+        read = written.union(*(attributes_read_of(cls.name, unit.tree) for unit in program.files if kept))
+        for name, statement in kept:
             if name not in read:
                 yield Setting(name, Site(program.unit, statement), cls.name, _bare_end(program, cls, name))
 
@@ -88,7 +90,7 @@ def _kept(start: ast.FunctionDef) -> Iterator[tuple[str, ast.stmt]]:
 
 @once_per_node
 def _words_in(tree: ast.AST) -> frozenset[str]:
-    """Attributes that are read or counted up, words of strings, and names that may read anything."""
+    """Attributes that are counted up, words of strings, and names that may read anything."""
     found = {word for text in strings_in(tree) for word in text.split()}
     for node in walk(tree):
         match node:
@@ -96,7 +98,7 @@ def _words_in(tree: ast.AST) -> frozenset[str]:
                 found.add(name)
             case ast.Name(id=name) if name in READS_ANYTHING:
                 found.add(name)
-    return attributes_read_in(tree) | found
+    return frozenset(found)
 
 
 def _is_plain(cls: ClassValue) -> bool:
