@@ -525,6 +525,14 @@ class Scaler:
     def fit_transform(self, x):
         return self.fit(x).transform(x)
 
+class Range:
+    def Fit(self, x):
+        self.low, self.factor = x.min(axis=0), 1 / (x.max(axis=0) - x.min(axis=0))
+        return self
+
+    def Transform(self, x):
+        return (x - self.low) * self.factor
+
 class Rows(Scaler):
     def fit(self, x):
         self.mean, self.std = x.mean(axis=1, keepdims=True), 1.0
@@ -546,6 +554,7 @@ CUT = "x_train, x_test = x[:800], x[800:]"
         pytest.param("Rows().fit_transform(x)", RATIO, id="each row by itself"),
         pytest.param("StandardScaler().fit_transform(x)", "x_train = x[:800]", id="no held-out part"),
         pytest.param("StandardScaler().fit(x[:800]).transform(x)", CUT, id="fitted to the training part"),
+        pytest.param("Range().Fit(x[:800]).Transform(x)", CUT, id="of the project, fitted to the training part"),
         pytest.param(
             "StandardScaler().fit_transform(x)", "a, b = train_test_split(x)", id="nobody says what is held out"
         ),
@@ -556,12 +565,14 @@ def test_silent_on_data_that_no_scaler_saw_as_a_whole(scaled, split):
     assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == []
 
 
-@pytest.mark.parametrize("scaled", ["StandardScaler().fit_transform(x)", "Scaler().fit_transform(x)"])
+@pytest.mark.parametrize(
+    "scaled", ["StandardScaler().fit_transform(x)", "Scaler().fit_transform(x)", "Range().Fit(x).Transform(x)"]
+)
 @pytest.mark.parametrize(
     "split", [RATIO, CUT, "order = np.random.permutation(1000)\nx_train, x_val = x[order[:800]], x[order[800:]]"]
 )
 def test_data_that_is_scaled_before_the_split(scaled, split):
-    assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == [23]
+    assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == [31]
 
 
 EVALUATED = """

@@ -11,10 +11,12 @@ from aelint.semantics.data.own_scales import fits_of, scale_measured_on
 from aelint.semantics.data.scaling import SCALES
 from aelint.semantics.data.splits import parts_of
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Binding
+from aelint.semantics.domain.trace import Binding, Call
 from aelint.semantics.domain.values import External, Sym, Value
 
 __all__ = ["LeakedScale", "leaked_scales"]
+
+_SCALES_SPELLED_ALIKE = frozenset(name.replace("_", "") for name in SCALES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +32,7 @@ def leaked_scales(program: Program) -> Iterator[LeakedScale]:
 
     Numbers that are centred by hand are no such claim: nothing there was to be fitted to the training part.
     """
-    scaled = {c.result.id for c in program.method_calls(*SCALES) if isinstance(c.result, Sym)}
+    scaled = {c.result.id for c in program.calls if _is_transform(c) and isinstance(c.result, Sym)}
     if not scaled:
         return
     taken = [(b, whole) for b in program.bindings if (whole := _whole(b.value)) is not None and whole.id in scaled]
@@ -43,6 +45,11 @@ def leaked_scales(program: Program) -> Iterator[LeakedScale]:
             if site is not None and id(site.node) not in told:
                 told.add(id(site.node))
                 yield LeakedScale(site, binding)
+
+
+def _is_transform(call: Call) -> bool:
+    """Whether a scaler is applied; classes of the project spell the method in their own way (`FitTransform`)."""
+    return call.method.replace("_", "").lower() in _SCALES_SPELLED_ALIKE
 
 
 def _whole(value: Value) -> Sym | None:

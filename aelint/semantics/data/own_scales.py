@@ -152,7 +152,7 @@ def _is_transposed(data: Sym) -> bool:
 
 def _scale_of(value: Value, fits: dict[int, Call]) -> Sym | None:
     match value:
-        case Sym(op="truediv", attrs={"input": Sym(op="sub", attrs={"input": Sym() as data, "other": shift})}):
+        case Sym(op="truediv" | "mul", attrs={"input": Sym(op="sub", attrs={"input": Sym() as data, "other": shift})}):
             return data if _is_measured_on(data, shift) else None
         case Sym(op="call", attrs={"callee": External(name=name), "args": (Sym() as data,)}) if name in _FUNCTIONS:
             return data
