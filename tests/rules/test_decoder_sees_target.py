@@ -232,3 +232,78 @@ def test_teacher_forcing_of_tokens():
         loss(torch.randint(0, 50, (12, 8)))
         """
     assert rows(rule, source) == [13]
+
+
+COIN = """
+import random
+import torch
+from torch import nn
+
+class Seq2Seq(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.cell, self.out = nn.Embedding(9, 8), nn.GRUCell(8, 8), nn.Linear(8, 9)
+
+    def forward(self, source, target, ratio={ratio}):
+        state, word, logits = self.embed(source).mean(1), target[:, 0], []
+        for t in range(1, 6):
+            state = self.cell(self.embed(word), state)
+            logits.append(self.out(state))
+            {choice}
+        return torch.stack(logits, 1)
+
+def loss_of(model, x):
+    return nn.functional.cross_entropy(model(x, x).transpose(1, 2), x[:, 1:])
+
+def evaluate(model, x):
+    model.eval()
+    with torch.no_grad():
+        logits = {evaluated}
+    return nn.functional.cross_entropy(logits.transpose(1, 2), x[:, 1:]).item()
+
+model, x = Seq2Seq(), torch.randint(0, 9, (4, 6))
+model.train()
+loss_of(model, x).backward()
+evaluate(model, x)
+"""
+TOSS = "word = target[:, t] if random.random() < ratio else logits[-1].argmax(1)"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "choice", "evaluated"),
+    [
+        pytest.param("0.5", TOSS, "model(x, x, ratio=0.0)", id="no step is forced"),
+        pytest.param("0.5", TOSS, "model(x, x, 0)", id="by place"),
+        pytest.param("0.5", TOSS, "model(x, x, **dict(ratio=0))", id="spread"),
+        pytest.param("0.0", TOSS, "model(x, x)", id="none unless told"),
+        pytest.param("1.0", TOSS, "model(x, x)", id="every step, as for a likelihood"),
+        pytest.param("0.5", TOSS.replace("if ", "if self.training and "), "model(x, x)", id="asks for its mode"),
+        pytest.param("0.5", "word = logits[-1].argmax(1)", "model(x, x)", id="no coin"),
+        pytest.param("0.5", "word = target[:, t] if t < ratio else word", "model(x, x)", id="nothing is drawn"),
+        pytest.param("0.5", TOSS, "torch.zeros(4, 5, 9)", id="never evaluated"),
+    ],
+)
+def test_silent_on_coins_that_are_not_tossed_in_evaluation(ratio, choice, evaluated):
+    assert rows(rule, COIN.format(ratio=ratio, choice=choice, evaluated=evaluated)) == []
+
+
+def test_silent_where_training_and_evaluation_share_the_call():
+    source = COIN.format(ratio="0.5", choice=TOSS, evaluated="model(x, x, 0)").replace(
+        "evaluate(model, x)\n", "with torch.no_grad():\n    loss_of(model, x)\n"
+    )
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        TOSS,
+        "forced = torch.rand(1).item() < ratio\n            word = target[:, t] if forced else logits[-1].argmax(1)",
+        "word = logits[-1].argmax(1)\n            if ratio > random.random():\n                word = target[:, t]",
+    ],
+)
+def test_an_evaluation_that_tosses_the_coin_of_training(choice):
+    source = COIN.format(ratio="0.5", choice=choice, evaluated="model(x, x)")
+    row = 1 + source[: source.index("logits = model")].count("\n")
+    assert rows(rule, source) == [row]
+    assert rows(rule, source.replace("with torch.no_grad():", "if True:")) == [row]

@@ -6,12 +6,13 @@ Follows the target of a loss over sequences, and what the decoder gets as its in
 come from. Reports a recurrent decoder, started from a code, or a causally masked transformer whose input
 at a step is the target of this step, and a bidirectional recurrent decoder whose input is one step late but whose
 backward direction reads the rest of the sequence. In a loop over the steps, reports teacher forcing that gives the decoder the
-target of this step in place of its own prediction of the step before.
+target of this step in place of its own prediction of the step before, and an evaluation that leaves the share of forced steps
+at the default that is meant for training.
 
 ## Why is this bad?
 
 The decoder copies its input. The loss falls to nothing, the code carries nothing, and samples from the code are
-noise.
+noise. An evaluation that tosses coins gives another score each time, and a better one than the decoder earns by itself.
 
 ## Example
 
@@ -72,6 +73,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
+from aelint.semantics.variants.coin_forcing import forced_evaluations
 from aelint.semantics.variants.forcing import leaks
 from aelint.semantics.variants.step_forcing import forced_steps
 
@@ -109,4 +111,12 @@ def check(program: Program) -> Iterator[Finding]:
             f"with teacher forcing the decoder reads the step here that it is to predict ({place(forced.loss.site, forced.read)}), and without it the "
             "prediction of the step before: give it the target of the step before",
             (Note(forced.loss.site, "the loss over the same sequence"),),
+        )
+    for one in forced_evaluations(program):
+        yield Finding(
+            one.call,
+            f"`{one.parameter}` is {one.share:g} unless told, so in this evaluation, too, a coin decides for each step whether the decoder is "
+            f"shown the target ({place(one.read, one.call)}): the score is random and too good; pass `{one.parameter}=0`",
+            (Note(one.read, "a step of the target is read"),),
+            severity=Severity.WARNING,
         )

@@ -10,7 +10,7 @@ from aelint.semantics.domain.trace import Activation
 from aelint.syntax.names import uses
 from aelint.syntax.signatures import FunctionNode, defaults, parameters, positional
 
-__all__ = ["Written", "argument", "written"]
+__all__ = ["Written", "argument", "shows_all", "written"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ def written(given: ast.expr, parameter: str, site: Site, stack: tuple[Activation
     *outer, running = stack
     if running.site is not None and not running.is_entry:
         call = running.site.node
-        if not isinstance(call, ast.Call) or not _is_plain(call):
+        if not isinstance(call, ast.Call) or not shows_all(call):
             return None
         further = argument(call, given.id, _taken(running))
         if further is not None:
@@ -44,7 +44,7 @@ def written(given: ast.expr, parameter: str, site: Site, stack: tuple[Activation
 
 def argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:
     """What a call gives for one of a function's parameters; None if it leaves it out or hands on lists of arguments."""
-    if not _is_plain(call):
+    if not shows_all(call):
         return None
     for keyword in call.keywords:
         if keyword.arg == name:
@@ -53,7 +53,7 @@ def argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:
     return call.args[place] if place < len(call.args) else None
 
 
-def _is_plain(call: ast.Call) -> bool:
+def shows_all(call: ast.Call) -> bool:
     """Whether a call shows all that it passes: without `*args` and `**kwargs`."""
     return not any(isinstance(a, ast.Starred) for a in call.args) and all(k.arg is not None for k in call.keywords)
 
