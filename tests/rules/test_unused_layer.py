@@ -475,3 +475,49 @@ def test_silent_on_what_a_base_class_offers_to_all_its_subclasses():
     assert rows(
         rule, OFFERED.replace("{own}", "self.bias = nn.Parameter(torch.zeros(8))").replace("{base}", "pass")
     ) == [11]
+
+
+BLOCKS = """
+import torch
+from torch import nn
+
+class Conv(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(n, n))
+
+    def forward(self, x, adj):
+        return adj @ x @ self.weight
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.norm1 = Conv(6), nn.LayerNorm(6)
+        self.conv2, self.norm2 = Conv(6), nn.LayerNorm(6)
+        self.fc = nn.Linear(64, 4)
+
+    def forward(self, batch):
+        {unpacked} = batch
+        {hidden}
+        return self.fc(adj.flatten(1)), {result}
+
+Net()((torch.rand(2, 8, 6), torch.rand(2, 8, 8)))
+"""
+BOTH = "h = self.norm2(self.conv2(self.norm1(self.conv1(x, adj)), adj))"
+
+
+@pytest.mark.parametrize(
+    ("unpacked", "hidden", "result", "found"),
+    [
+        pytest.param("x, adj", BOTH, "h", [], id="all are called"),
+        pytest.param("x, adj", "h = 0", "x", [], id="several that a checkpoint may need"),
+        pytest.param("_, adj", "h = 0", "h", [], id="left out on purpose"),
+        pytest.param(
+            "x, adj", "h = self.norm2(self.norm1(self.conv1(x, adj)))", "h", [17], id="a block of the project"
+        ),
+        pytest.param("x, adj", "h = 0", "h", [21], id="an input is dropped, and all that it was for"),
+    ],
+)
+def test_blocks_of_the_project_that_are_never_called(unpacked, hidden, result, found):
+    source = BLOCKS.format(unpacked=unpacked, hidden=hidden, result=result)
+    assert sorted({f.site.row for f in run(rule, source)}) == found

@@ -71,12 +71,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.architecture.survivors import Forgotten, forgotten_rounds
 from aelint.semantics.architecture.uncalled import UncalledLayer, uncalled_layers
 from aelint.semantics.architecture.usage import IgnoredArgument, UnreadValue, ignored_arguments, unread_values
-from aelint.semantics.domain.values import Object
+from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import layer_title, place
 
 RULE = Rule(
@@ -141,6 +141,13 @@ def _uncalled(layer: UncalledLayer) -> Finding:
         )
         notes = (Note(layer.site, f"`{layer.name}` gets no gradient"),)
         return Finding(twice, message, notes, confidence=Confidence.MEDIUM)
-    verb = "called: its parameters get" if isinstance(layer.layer, Object) else "read: it gets"
+    verb = "read: it gets" if isinstance(layer.layer, Sym) else "called: its parameters get"
+    if layer.dropped is not None:
+        unread = Site(layer.site.unit, layer.dropped)
+        message = (
+            f"`{layer.dropped.id}` is never read, and `{layer.name}` ({place(layer.site, unread)}) {where} {verb} no gradient. "
+            "Compute with both, or delete them"
+        )
+        return Finding(unread, message, (Note(layer.site, "built in vain"),), confidence=Confidence.MEDIUM)
     message = f"`{layer.name}` {where} {verb} no gradient. Use it where it belongs, or delete it"
     return Finding(layer.site, message, confidence=Confidence.MEDIUM)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.architecture.usage import has_parameters, may_be_meant
+from aelint.semantics.dataflow.liveness import names_read
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.mentions import attributes_read_in
 from aelint.semantics.dataflow.program import Program
@@ -19,7 +20,8 @@ from aelint.semantics.domain.values import DictValue, Function, Instance, ListVa
 from aelint.semantics.interpreter.modules import children_of
 from aelint.semantics.interpreter.skeletons import hands_on
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import once_per_node, walk
+from aelint.syntax.signatures import parameters
+from aelint.syntax.walk import every, once_per_node, walk
 
 __all__ = ["UncalledLayer", "uncalled_layers"]
 
@@ -31,16 +33,18 @@ _BUILDERS = frozenset({"__init__", "reset_parameters", "init_weights", "_init_we
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UncalledLayer:
-    """A layer with parameters, or a single parameter, that is kept as an attribute and read nowhere.
+    """A layer or block with parameters, or a single parameter, that is kept as an attribute and read nowhere.
 
-    `repeated` is the second call of a layer of the same kind and sizes, which may stand in its place.
+    `repeated` is the second call of a layer of the same kind and sizes, which may stand in its place; `dropped` is an input
+    that `forward` unpacks and never reads, which the layer may have been meant for.
     """
 
     site: Site
     name: str
-    layer: Object | Sym
+    layer: Object | Sym | Instance
     network: Instance
     repeated: Call | None = None
+    dropped: ast.Name | None = None
 
 
 @per_program
@@ -49,7 +53,8 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
     if program.notes:
         return []
     found: dict[int, UncalledLayer] = {}
-    called = {id(c.receiver) for c in program.calls}
+    # A method that nothing calls is entered at its own definition, on whatever object there is.
+    called = {id(c.receiver) for c in program.calls if not isinstance(c.site.node, ast.FunctionDef)}
     for network in program.networks:
         kept = {**children_of(network), **{k: v for k, v in network.attrs.items() if _is_trained(v)}}
         idle = [(n, v) for n, v in kept.items() if _is_idle(n, v, called) and not _is_for_a_user(network, v)]
@@ -58,14 +63,15 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
             continue
         read = _attributes_read(program, network)
         forgotten = [(n, layer) for n, layer in idle if read is not None and not _names_of(network, n, layer) & read]
+        dropped = _dropped_input(network)
         # Nobody forgets several: they are kept for a checkpoint, as the side heads of an inception network are.
-        for name, layer in forgotten if len(forgotten) <= _MOST_FORGOTTEN else ():
-            assert isinstance(layer, (Object, Sym))
+        for name, layer in forgotten if dropped is not None or len(forgotten) <= _MOST_FORGOTTEN else ():
+            assert isinstance(layer, (Object, Sym, Instance))
             assert layer.site is not None
             if _is_offered(network, layer.site):
                 continue
             twin = _called_twice(program, network, layer) if isinstance(layer, Object) else None
-            found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin))
+            found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin, dropped))
     return list(found.values())
 
 
@@ -108,9 +114,32 @@ def _is_for_a_user(network: Instance, layer: Value) -> bool:
 
 
 def _is_idle(name: str, layer: Value, called: set[int]) -> bool:
-    known = _is_trained(layer) or (isinstance(layer, Object) and has_parameters(layer))
-    placed = isinstance(layer, (Object, Sym)) and layer.site is not None
+    known = _is_trained(layer) or (isinstance(layer, (Object, Instance)) and _holds_weights(layer))
+    placed = isinstance(layer, (Object, Sym, Instance)) and layer.site is not None
     return known and placed and id(layer) not in called and not may_be_meant(name)
+
+
+def _holds_weights(layer: Object | Instance) -> bool:
+    own = layer.attrs.values() if isinstance(layer, Instance) else ()
+    return has_parameters(layer) or any(_is_trained(value) for value in own)
+
+
+def _dropped_input(network: Instance) -> ast.Name | None:
+    """The first name that `forward` unpacks one of its arguments into and never reads."""
+    forward = network.cls.find("forward")
+    if not isinstance(forward, Function) or isinstance(forward.node, ast.Lambda):
+        return None
+    given, read = {a.arg for a in parameters(forward.node)}, names_read(forward.node)
+    for statement in every(ast.Assign, forward.node):
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=ast.Name(id=name)) if name in given:
+                names = [p for p in parts if isinstance(p, ast.Name)]
+                unread = [p for p in names if p.id not in read and not may_be_meant(p.id)]
+                if unread:
+                    return unread[0]
+            case _:
+                pass
+    return None
 
 
 def _called_twice(program: Program, network: Instance, idle: Object) -> Call | None:
