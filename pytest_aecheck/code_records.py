@@ -158,12 +158,14 @@ class Quantizer:
 
 @dataclass(frozen=True, slots=True)
 class QuantizerBalance:
-    """The squared errors of a codebook and of the reconstruction in the loss."""
+    """The weight of one squared difference in each term of a loss with a codebook; None where there is no such term."""
 
-    ratio: float
-    """Weight of one squared difference in the codebook term over that in the reconstruction."""
+    codebook: float
+    commitment: float | None
+    reconstruction: float | None
     features: int
     """Elements of one sample."""
+    samples: int
     vectors: float
     """Quantised vectors per sample."""
     size: int

@@ -18,7 +18,6 @@ ALIKE = {
     "509": "a last batch of one sample",
     "510": "processes that see the same data",
     "601": "a mode that is not restored",
-    "703": "weights of a quantiser's terms",
     "704": "codes that nothing reaches",
     "705": "where moving averages of a codebook start",
     "717": "padding that no mask hides",

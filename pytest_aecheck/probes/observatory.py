@@ -47,7 +47,7 @@ _PROBES = {
     "step": "steps:observe_step",
     "progress": "progress:observe_progress",
     "schedule": "progress:observe_schedule",
-    "quantizer_balance": "quantizers:observe_quantizer_balance",
+    "quantizer_balance": "commitment:observe_quantizer_balance",
     "modes": "modes:observe_modes",
     "penalty": "penalty:observe_penalty",
     "overfit": "overfit:observe_overfit",

@@ -6,20 +6,18 @@ from typing import Any
 
 import torch
 
-from pytest_aecheck.observations import Quantizer, QuantizerBalance, Unavailable
+from pytest_aecheck.observations import Quantizer, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.objective import comparisons
 from pytest_aecheck.probes.ranges import through_views
-from pytest_aecheck.probes.runs import Run, record, zeros
+from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.shared import evaluation_pass
 from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import VIEWS
 
-__all__ = ["observe_quantizer_balance", "observe_quantizers", "searches"]
+__all__ = ["LOOKUPS", "SEARCHES", "compared", "looked_up", "observe_quantizers", "searches", "vectors_of"]
 
-_SEARCHES = ("argmin", "argmax", "min", "max", "topk")
-_LOOKUPS = frozenset({"embedding", "getitem", "index_select"})
-_QUADRATIC = 0.9999
+SEARCHES = ("argmin", "argmax", "min", "max", "topk")
+LOOKUPS = frozenset({"embedding", "getitem", "index_select"})
 _CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
 _NORMALISED = frozenset({"normalize", "div"})
 _COMPARES = frozenset({"cdist", "matmul", "mm", "einsum", "linear", "addmm", "sub", "sub_", "cosine_similarity"})
@@ -30,8 +28,8 @@ def observe_quantizers(bench: Bench) -> tuple[Quantizer, ...]:
     run = evaluation_pass(bench).run
     tables = {id(t) for t in (*bench.model.parameters(), *bench.model.buffers()) if t.dim() == 2}
     found = []
-    for call in run.trace.named(*_SEARCHES):
-        table = _looked_up(call, tables)
+    for call in run.trace.named(*SEARCHES):
+        table = looked_up(call, tables)
         if table is not None:
             found.append(_observed(call, table))
     if not found:
@@ -43,8 +41,8 @@ def searches(run: Run, model: Any) -> list[tuple[str, Any, int]]:
     """(module, chosen indices, entries of the table) of every search whose result is looked up in a table of the model."""
     tables = {id(t) for t in (*model.parameters(), *model.buffers()) if t.dim() == 2}
     found = []
-    for call in run.trace.named(*_SEARCHES):
-        table, chosen = _looked_up(call, tables), _chosen(call)
+    for call in run.trace.named(*SEARCHES):
+        table, chosen = looked_up(call, tables), _chosen(call)
         if table is not None and chosen is not None:
             found.append((call.module.strip(".") or "the model", chosen.tensor, int(table.tensor.shape[0])))
     return found
@@ -55,7 +53,7 @@ def _chosen(call: Call) -> Value | None:
     return next((v for v in call.outputs if not v.tensor.is_floating_point()), None)
 
 
-def _looked_up(call: Call, tables: set[int]) -> Value | None:
+def looked_up(call: Call, tables: set[int]) -> Value | None:
     """The table in which the indices of a search are looked up as they are."""
     chosen = _chosen(call)
     if chosen is None or not call.inputs:
@@ -64,7 +62,7 @@ def _looked_up(call: Call, tables: set[int]) -> Value | None:
     while reading:
         following = reading.pop()
         first_is_table = following.name != "embedding" or following.inputs[0].tensor.is_floating_point()
-        if following.name in _LOOKUPS and len(following.inputs) > 1:
+        if following.name in LOOKUPS and len(following.inputs) > 1:
             table = following.inputs[0 if first_is_table else 1]
             if id(through_views(table).tensor) in tables and table.tensor.dim() == 2:
                 return table
@@ -90,7 +88,7 @@ def _mixing(call: Call, table: Value) -> float:
 
     Rows that a channel's whole map fills are vectors too, so that nothing is said where a map has as many pixels as channels.
     """
-    source = _compared(call.inputs[0], table)
+    source = compared(call.inputs[0], table)
     features = None if source is None else _feature_map(source)
     if source is None or features is None:
         return 0.0
@@ -117,11 +115,11 @@ def _feature_map(value: Value) -> Any:
 def _agreement(call: Call, table: Value) -> tuple[float, int]:
     """(share of vectors for which the search took an entry that is best by some measure, number of vectors)."""
     chosen = _chosen(call)
-    source = _compared(call.inputs[0], table)
+    source = compared(call.inputs[0], table)
     if chosen is None or source is None:
         return float("nan"), 0
     ids = chosen.tensor.reshape(-1)
-    candidates = [z for z in _vectors(source, table.tensor.shape[1]) if z.shape[0] == ids.numel()]
+    candidates = [z for z in vectors_of(source, table.tensor.shape[1]) if z.shape[0] == ids.numel()]
     if not candidates or not bool((ids < table.tensor.shape[0]).all()):
         return float("nan"), 0
     book = table.tensor.detach().double()
@@ -140,7 +138,7 @@ def _share_best(costs: Any, ids: Any, slack: float) -> float:
     return float((taken <= costs.min(1).values + slack * costs.abs().max()).double().mean())
 
 
-def _compared(scores: Value, table: Value) -> Value | None:
+def compared(scores: Value, table: Value) -> Value | None:
     """What is compared with the table on the way to the scores."""
     stack, seen = [scores], set()
     while stack:
@@ -169,7 +167,7 @@ def _from(value: Value, table: Value) -> bool:
     return False
 
 
-def _vectors(value: Value, size: int) -> list[Any]:
+def vectors_of(value: Value, size: int) -> list[Any]:
     """The value as rows of `size` numbers, also before it was moved, or multiplied as in `-2 * z @ book.t()`."""
     found = []
     for _ in range(12):
@@ -180,77 +178,3 @@ def _vectors(value: Value, size: int) -> list[Any]:
             break
         value = call.inputs[0]
     return found
-
-
-def observe_quantizer_balance(bench: Bench) -> QuantizerBalance:
-    """Weights of the squared errors of reconstruction and codebook, read from the loss's gradients in training mode."""
-    if bench.spec.loss is None:
-        raise Unavailable("no loss was declared")
-    batch = bench.batch(bench.spec.batch_size, 0)
-    with bench.ready(training=True) as model:
-        run = record(bench, model, batch, seed=bench.spec.seed, noise=zeros)
-        tables = {id(t) for t in model.parameters() if t.dim() == 2}
-        codebook = _codebook_weight(run, tables)
-        reconstruction = _reconstruction_weight(run)
-        samples = run.x.shape[bench.batch_axis]
-    if codebook is None or reconstruction is None:
-        raise Unavailable("the loss is not a squared error of the reconstruction beside one of a codebook")
-    weight, vectors, size = codebook
-    return QuantizerBalance(
-        ratio=weight / reconstruction,
-        features=run.x.numel() // samples,
-        vectors=vectors / samples,
-        size=size,
-    )
-
-
-def _codebook_weight(run: Run, tables: set[int]) -> tuple[float, int, int] | None:
-    """(c of `c · Σ‖q - z‖²`, number of vectors, their size) of the first search whose codebook the loss trains."""
-    for call in run.trace.named(*_SEARCHES):
-        table = _looked_up(call, tables)
-        source = None if table is None else _compared(call.inputs[0], table)
-        if table is None or source is None:
-            continue
-        size = table.tensor.shape[1]
-        for q in _entries(run, table):
-            gradient = _gradient(run.loss, q.tensor)
-            if gradient is None:
-                continue
-            rows, g = q.tensor.detach().double().reshape(-1, size), gradient.reshape(-1, size)
-            for z in _vectors(source, size):
-                weight = _quadratic_weight(g, rows - z) if z.shape == rows.shape else 0.0
-                if weight > 0:
-                    return weight, len(rows), size
-    return None
-
-
-def _entries(run: Run, table: Value) -> list[Value]:
-    """What was looked up in the table."""
-    return [call.out for call in run.trace.named(*_LOOKUPS) if any(v is table for v in call.inputs)]
-
-
-def _reconstruction_weight(run: Run) -> float | None:
-    """A of `a · Σ(x̂ - x)²`."""
-    for prediction, target in comparisons(run):
-        a, b = prediction.tensor, target.tensor
-        if Flow.PARAMETER in target.flow or a.shape != b.shape or a.numel() != run.x.numel():
-            continue
-        gradient = _gradient(run.loss, a)
-        weight = 0.0 if gradient is None else _quadratic_weight(gradient, (a - b).detach().double())
-        if weight > 0:
-            return weight
-    return None
-
-
-def _gradient(loss: Any, tensor: Any) -> Any:
-    if not tensor.requires_grad or not loss.requires_grad:
-        return None
-    (gradient,) = torch.autograd.grad(loss, tensor, retain_graph=True, allow_unused=True)
-    return None if gradient is None else gradient.double()
-
-
-def _quadratic_weight(gradient: Any, error: Any) -> float:
-    """The weight of a squared error whose gradient this is, or 0 if it is not the gradient of one."""
-    g, e = gradient.reshape(-1), error.reshape(-1)
-    size = float(g.norm() * e.norm())
-    return float(g @ e / (2 * e @ e)) if size and float(g @ e) / size > _QUADRATIC else 0.0

@@ -1,4 +1,4 @@
-"""Weights of reconstruction and codebook errors."""
+"""Weights of reconstruction, codebook and commitment errors."""
 
 import pytest
 import torch
@@ -21,10 +21,10 @@ class TwoCodes(nn.Module):
         return self.decoder((z + (q - z).detach()).flatten(1)), z, q
 
 
-def loss_of(over_features, over_elements, weight=1.0):
+def loss_of(over_features, over_elements, weight=1.0, book=1.0, commitment=0.25):
     def loss(model, x):
         x_hat, z, q = model(x)
-        codebook = over_elements((q - z.detach()) ** 2) + 0.25 * over_elements((z - q.detach()) ** 2)
+        codebook = book * over_elements((q - z.detach()) ** 2) + commitment * over_elements((z - q.detach()) ** 2)
         return over_features((x_hat - x) ** 2) + weight * codebook
 
     return loss
@@ -63,3 +63,31 @@ def test_the_same_reduction_and_weights_of_ones_own_pass(loss):
 @pytest.mark.parametrize("loss", [loss_of(mean, total), loss_of(mean, per_vector), loss_of(total, mean)])
 def test_an_average_beside_a_sum_fails(loss):
     assert verdict(loss).status == "failed"
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        loss_of(mean, mean, commitment=4.0),
+        loss_of(mean, mean, book=0.5, commitment=2.0),
+        loss_of(mean, mean, commitment=1.0),
+        loss_of(mean, mean, weight=0.3, book=0.5, commitment=0.25),
+    ],
+    ids=["a strong commitment", "weights on both", "no weights", "a weak codebook"],
+)
+def test_weights_of_ones_own_are_no_exchange(loss):
+    assert verdict(loss).status == "passed"
+
+
+@pytest.mark.parametrize("over", [mean, total, per_vector])
+def test_the_weight_of_the_commitment_on_the_codebook_term_fails(over):
+    found = verdict(loss_of(over, over, book=0.25, commitment=1.0))
+    assert found.status == "failed"
+    assert "0.25 of the commitment" in found.message
+
+
+def test_an_exchange_is_seen_beside_an_absolute_error():
+    loss = loss_of(lambda t: t.abs().sqrt().mean(), mean, book=0.1, commitment=1.0)
+    assert verdict(loss).status == "failed"
+    plain = verdict(loss_of(lambda t: t.abs().sqrt().mean(), mean))
+    assert plain.status == "skipped"
