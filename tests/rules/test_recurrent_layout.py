@@ -28,6 +28,11 @@ LOUD = {
     ),
     "layers missing": (X + "s = torch.zeros(1, 32, 16)\ny = nn.GRU(8, 16, 2, batch_first=True)(x, s)", 5),
     "batch first in the state": (X + "s = torch.zeros(32, 1, 16)\ny = nn.LSTM(8, 16, batch_first=True)(x, (s, s))", 5),
+    "copied": (
+        X + "s = nn.Linear(4, 16)(torch.randn(32, 4))\ns = (s.contiguous(), s.clone().detach())\n"
+        "y = nn.LSTM(8, 16, batch_first=True)(x, s)",
+        5,
+    ),
     "loader": ("for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.GRU(8, 16)(x)", 5),
     "attention": (
         "for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.TransformerEncoderLayer(8, 2)(x)",

@@ -79,7 +79,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import consumers, nodes
-from aelint.semantics.dataflow.lineage import source
+from aelint.semantics.dataflow.lineage import source, through
 from aelint.semantics.domain.dims import Dim, Poly, contradict
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Shape, Sym, Value, elements
@@ -99,6 +99,9 @@ _ATTENTION = frozenset(
     {"multihead_attention", "transformer_encoder", "transformer_encoder_layer", "transformer_decoder"}
 )
 
+_COPIES = frozenset({"contiguous", "clone", "detach", "to", "cpu", "cuda", "float", "double", "half"})
+"""Operations that leave a tensor's axes to the one that made them."""
+
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for initial states, for steps taken from results, and for inputs."""
@@ -117,9 +120,10 @@ def _states(program: Program) -> Iterator[Finding]:
             continue
         for part in _tensors(call.bound.get("hx")):
             fault = _state_fault(part.shape, shape, layer) if part.shape is not None else None
-            if fault is not None and part.site is not None:
+            made = through(part, _COPIES)
+            if fault is not None and isinstance(made, Sym) and made.site is not None:
                 note = Note(call.site, f"the input has shape {shape_text(shape)}")
-                yield Finding(part.site, f"the initial state of `{call.name}` {fault}", (note,))
+                yield Finding(made.site, f"the initial state of `{call.name}` {fault}", (note,))
 
 
 def _tensors(state: Value) -> list[Sym]:
