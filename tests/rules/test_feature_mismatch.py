@@ -527,3 +527,53 @@ def test_silent_on_a_layer_whose_weight_is_that_of_another():
 def test_a_layer_that_keeps_its_weight_or_whose_new_weight_does_not_fit():
     assert rows(rule, TIED.format(weight="self.scores.weight", cut="", hidden=40)) != []
     assert rows(rule, TIED.format(weight="self.embedding.weight", cut="[..., :31]", hidden=31)) != []
+
+
+EXCHANGED = (
+    HEAD
+    + """
+class Coder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.front = nn.Conv1d(1, 20, 4, 4)
+        self.conv = nn.Sequential(nn.Conv1d({size}, 8, 3, padding=1), nn.ReLU())
+
+    def forward(self, wave):
+        h = {made}
+        h = {moved}
+        return self.conv(h.contiguous())
+
+Coder()(torch.randn(4, 1, 160))
+"""
+)
+SPECTRUM = "torch.stft(wave.squeeze(1), 38, 8, window=torch.ones(38), return_complex=True).abs()"
+
+
+@pytest.mark.parametrize(
+    ("made", "moved", "size"),
+    [
+        pytest.param("self.front(wave)", "F.relu(h)", 20, id="left-as-it-is"),
+        pytest.param("self.front(wave).transpose(1, 2)", "h.transpose(1, 2)", 20, id="there-and-back"),
+        pytest.param(SPECTRUM, "h", 20, id="frequencies-as-channels"),
+        pytest.param(SPECTRUM, "h.transpose(1, 2)", 21, id="frames-as-channels"),
+    ],
+)
+def test_silent_on_channels_in_axis_one(made, moved, size):
+    assert rows(rule, EXCHANGED.format(made=made, moved=moved, size=size)) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "moved"),
+    [
+        ("self.front(wave)", "h.transpose(1, 2)"),
+        ("torch.relu(self.front(wave))", "h.permute(0, 2, 1)"),
+        (SPECTRUM, "torch.transpose(h, -1, -2)"),
+    ],
+)
+def test_fires_at_the_exchange_that_takes_the_channels_away(made, moved):
+    assert rows(rule, EXCHANGED.format(made=made, moved=moved, size=20)) == [13]
+
+
+def test_where_the_channels_stood_is_open_for_data_from_outside():
+    source = EXCHANGED.format(made="torch.randn(4, 20, 31)", moved="h.transpose(1, 2)", size=20)
+    assert rows(rule, source) == [9]

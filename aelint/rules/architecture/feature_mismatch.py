@@ -64,6 +64,7 @@ from aelint.semantics.architecture.contradictions import (
     Contradiction,
     contradictions,
     misuse,
+    needless_exchange,
     owner_of,
     source_of_size,
     unflattened,
@@ -86,7 +87,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each layer that cannot take what reaches it."""
     for found in contradictions(program, "features", "channels"):
         if not unflattened(found.conflict):
-            yield _finding(program, found)
+            yield _at_an_exchange(program, found) or _finding(program, found)
     for missing in missing_sizes(program):
         yield _missing(missing)
 
@@ -99,6 +100,19 @@ def _missing(missing: MissingSize) -> Finding:
         "built without a number. Pass the number that belongs here"
     )
     return Finding(missing.site, message, (Note(layer.site, "the layer that needs it"),))
+
+
+def _at_an_exchange(program: Program, found: Contradiction) -> Finding | None:
+    """A finding at the `transpose` in front of a layer that would get what it takes without it."""
+    facts, moved = found.conflict.facts, needless_exchange(found.conflict)
+    if moved is None or moved.site is None:
+        return None
+    size = f"{size_text(facts['expected'])} {found.conflict.kind}"
+    message = (
+        f"this `{moved.op}` takes the {size} away from axis {facts.get('axis', -1)}, where {layer_title(program, found.conflict.layer)} "
+        f"takes them ({place(found.written, moved.site)}): the tensor has the shape {shape_text(facts['shape'])} behind it. Leave it out"
+    )
+    return Finding(moved.site, message, (Note(found.written, f"built for {size} here"),))
 
 
 def _finding(program: Program, found: Contradiction) -> Finding:

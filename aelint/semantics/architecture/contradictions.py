@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.graph import parts
-from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain import dims
@@ -27,6 +27,7 @@ __all__ = [
     "follows_from_another",
     "last_layer",
     "misuse",
+    "needless_exchange",
     "owner_of",
     "source_of_size",
     "unflattened",
@@ -183,6 +184,27 @@ def unflattened(conflict: Conflict) -> bool:
     if conflict.operation != "linear" or len(shape) < 3 or shape[0] is ...:
         return False
     return bool(dims.product(shape[1:]) == conflict.facts["expected"])
+
+
+def needless_exchange(conflict: Conflict) -> Sym | None:
+    """The exchange of axes without which the layer would get what it takes, of a tensor that has its channels first already.
+
+    Of other tensors nothing says whether the exchange is wrong or the size that the layer was built for.
+    """
+    moved, axis = through(conflict.subject, RESHAPES - _EXCHANGES), conflict.facts.get("axis", -1)
+    before = source(moved)
+    if not isinstance(moved, Sym) or moved.op not in _EXCHANGES or not isinstance(before, Sym):
+        return None
+    sizes = before.shape or ()
+    fits = len(sizes) == len(conflict.facts["shape"]) and sizes[axis] == conflict.facts["expected"]
+    earlier = {one.op for one in ancestors(before)}
+    return moved if fits and earlier & _CHANNELS_FIRST and not earlier & _EXCHANGES else None
+
+
+_EXCHANGES = frozenset({"transpose", "permute", "movedim"})
+_CHANNELS_FIRST = frozenset(
+    {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "stft"}
+)
 
 
 @per_program

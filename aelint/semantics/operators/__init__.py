@@ -14,7 +14,7 @@ __all__ = ["REGISTRY", "Apply", "Conflict", "Facts", "LayerSpec", "Operation", "
 
 _AREAS = (
     "activations arithmetic attention convolution distributions indexing joining linear losses normalization patterns "
-    "pooling random recurrent reductions resampling shapes"
+    "pooling random recurrent reductions resampling shapes spectra"
 )
 
 for _area in _AREAS.split():
