@@ -196,6 +196,70 @@ def test_points_to_the_layer_where_its_class_names_the_size():
     assert rows(rule, source.format(sizes="32, 8")) == [start]
 
 
+CONDITIONED = (
+    HEAD
+    + """
+class Decoder(nn.Module):
+    def __init__(self, {parameters}):
+        super().__init__()
+        width, layers = {first}, []
+        for size in sizes:
+            layers += [nn.Linear(width, size), nn.ReLU()]
+            width = size
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, z):
+        {joined}
+        return self.net(z)
+
+class Net(nn.Module):
+    def __init__(self, code=4, classes=10):
+        super().__init__()
+        self.encoder = nn.Linear(40, code)
+        self.decoder = Decoder({arguments})
+
+    def forward(self, x, y):
+        return self.decoder({given})
+
+Net()(torch.rand(8, 40), torch.rand(8, 10))
+"""
+)
+TOLD = {
+    "parameters": "width_in, sizes",
+    "first": "width_in",
+    "joined": "z = z * 2",
+    "arguments": "code, (16, 40)",
+    "given": "torch.cat([self.encoder(x), y], 1)",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        pytest.param({"arguments": "code + classes, (16, 40)"}, "", id="the sizes fit"),
+        pytest.param({}, "self.decoder = Decoder", id="another part of the network joins what the block gets"),
+        pytest.param(
+            {"given": "torch.hstack((self.encoder(x), y))"}, "self.decoder = Decoder", id="in another spelling"
+        ),
+        pytest.param({"given": "x"}, "self.decoder = Decoder", id="the network gives it something else"),
+        pytest.param(
+            {"parameters": "width_in, sizes, extra", "arguments": "code, (16, 40), classes"},
+            "layers += ",
+            id="the block was told of both",
+        ),
+        pytest.param(
+            {"given": "self.encoder(x)", "joined": "z = torch.cat([z, z], 1)"},
+            "layers += ",
+            id="the block joins by itself",
+        ),
+    ],
+)
+def test_points_to_the_call_that_tells_a_block_its_size(changes, line):
+    source = CONDITIONED.format(**{**TOLD, **changes})
+    written = [text.strip() for text in source.splitlines()]
+    assert [written[row - 1][: len(line)] for row in rows(rule, source)] == [line] * bool(line)
+
+
 def test_silent_on_defaults_that_the_program_replaces():
     source = HEAD + (
         "class Patches(nn.Module):\n"

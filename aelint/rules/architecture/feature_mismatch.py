@@ -69,8 +69,9 @@ from aelint.semantics.architecture.contradictions import (
     source_of_size,
     unflattened,
 )
+from aelint.semantics.architecture.handed_sizes import handed_sizes, told_by_another
 from aelint.semantics.architecture.missing_sizes import MissingSize, missing_sizes
-from aelint.semantics.domain.values import Instance, Object, Sym, Value
+from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.explanation.wording import layer_title, place, shape_text, size_text
 from aelint.syntax.walk import every
 
@@ -144,9 +145,11 @@ def _finding(program: Program, found: Contradiction) -> Finding:
         )
         return Finding(source.site, message, (Note(found.written, reached),))
     origin, notes = _origin(program, found, source)
-    handed = _handed_sizes(program, found.conflict.layer)
+    handed = handed_sizes(program, found.conflict.layer)
+    others = f"; other `{handed.cls.name}`s get others" if handed is not None else ""
+    handed = handed or told_by_another(program, found, source)
     if handed is not None:
-        message = f"{reached}: the tensor has the shape {shape}{origin}. These sizes come from here; other `{handed.cls.name}`s get others"
+        message = f"{reached}: the tensor has the shape {shape}{origin}. These sizes come from here{others}"
         assert handed.site is not None
         return Finding(handed.site, message, (Note(found.written, "the layer is built of them here"), *notes))
     return Finding(
@@ -161,23 +164,6 @@ def _is_hard_coded(source: Sym, found: Contradiction) -> bool:
     actual, expected = found.conflict.facts["actual"], found.conflict.facts["expected"]
     spelled = {n.value for n in every(ast.Constant, source.site.node)}
     return actual in spelled and expected not in {n.value for n in every(ast.Constant, found.written.node)}
-
-
-def _handed_sizes(program: Program, layer: Value) -> Instance | None:
-    """The block whose call gives the layer its sizes, where the class is built with other sizes elsewhere."""
-    owner = owner_of(program, layer) if isinstance(layer, Object) else None
-    if owner is None or owner.site is None or not isinstance(layer, Object) or layer.site is None:
-        return None
-    names = {n.id for n in every(ast.Name, layer.site.node)}
-    given = {name: value for name, value in owner.arguments.items() if name in names}
-    others = [
-        i for i in program.networks if i.cls is owner.cls and i.site is not None and i.site.node is not owner.site.node
-    ]
-    numbers = any(
-        isinstance(a, ast.Constant) and isinstance(a.value, int) for a in getattr(layer.site.node, "args", [])[:2]
-    )
-    differ = any(any(i.arguments.get(name) != value for name, value in given.items()) for i in others)
-    return owner if given and differ and not numbers else None
 
 
 def _origin(program: Program, found: Contradiction, source: Sym | None) -> tuple[str, tuple[Note, ...]]:
