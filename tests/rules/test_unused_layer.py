@@ -521,3 +521,13 @@ BOTH = "h = self.norm2(self.conv2(self.norm1(self.conv1(x, adj)), adj))"
 def test_blocks_of_the_project_that_are_never_called(unpacked, hidden, result, found):
     source = BLOCKS.format(unpacked=unpacked, hidden=hidden, result=result)
     assert sorted({f.site.row for f in run(rule, source)}) == found
+
+
+def test_silent_on_a_part_that_the_caller_built():
+    handed = BLOCKS.replace("def __init__(self):", "def __init__(self, conv=Conv(6)):").replace(
+        "Conv(6), nn.LayerNorm(6)\n        self.conv2", "conv, nn.LayerNorm(6)\n        self.conv2"
+    )
+    hidden = "h = self.norm2(self.conv2(self.norm1(x), adj))"
+    source = handed.format(unpacked="x, adj", hidden=hidden, result="h")
+    assert rows(rule, source.replace("\nNet()", "\nNet(Conv(6))")) == []
+    assert rows(rule, BLOCKS.format(unpacked="x, adj", hidden=hidden, result="h")) == [17]

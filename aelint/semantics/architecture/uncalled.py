@@ -68,7 +68,7 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
         for name, layer in forgotten if dropped is not None or len(forgotten) <= _MOST_FORGOTTEN else ():
             assert isinstance(layer, (Object, Sym, Instance))
             assert layer.site is not None
-            if _is_offered(network, layer.site):
+            if _is_offered(network, layer.site) or _is_handed_in(network, layer):
                 continue
             twin = _called_twice(program, network, layer) if isinstance(layer, Object) else None
             found.setdefault(id(layer.site.node), UncalledLayer(layer.site, name, layer, network, twin, dropped))
@@ -87,6 +87,11 @@ def _loads_weights(cls: ast.AST) -> bool:
 def _is_offered(network: Instance, site: Site) -> bool:
     """Whether an ancestor builds the part: it does so for all that inherit from it, and some may do without."""
     return any(site.lies_in(Site(c.module.unit, c.node)) for c in network.cls.mro()[1:])
+
+
+def _is_handed_in(network: Instance, layer: Value) -> bool:
+    """Whether the caller built the part: it may have other uses for it, as for the parts of a training procedure."""
+    return any(given is layer for given in network.arguments.values())
 
 
 def _names_of(network: Instance, name: str, layer: Value) -> set[str]:
