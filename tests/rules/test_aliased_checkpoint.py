@@ -146,3 +146,41 @@ def test_silent_on_a_copy_of_a_model_with_a_part_that_settings_choose():
     source = SETUP.replace("model = nn.Linear(4, 4)", chosen)
     assert rows(rule, source.format(keep="best = copy.deepcopy(model)", end="best.eval()")) == []
     assert rows(rule, source.format(keep="best = model", end="best.eval()")) == [29]
+
+
+@pytest.mark.parametrize(
+    ("keep", "found"),
+    [
+        pytest.param("best = copy.deepcopy(model.state_dict())", [], id="replaced by a copy"),
+        pytest.param("best = {k: v.clone() for k, v in model.state_dict().items()}", [], id="replaced by clones"),
+        pytest.param("best = model.state_dict()", [21], id="replaced by another view"),
+    ],
+)
+def test_a_value_to_start_with_is_not_what_is_kept(keep, found):
+    source = SETUP.replace("best, lowest = None, 9.0", "best, lowest = model.state_dict(), 9.0")
+    assert rows(rule, source.format(keep=keep, end=LOAD)) == found
+
+
+@pytest.mark.parametrize("rounds", ["9", "600", "len(loader)"])
+def test_a_state_that_only_some_rounds_keep(rounds):
+    steps = "opt.zero_grad()\n    model(torch.randn(5, 4)).mean().backward()\n    opt.step()"
+    loop = SETUP.replace("range(9)", f"range({rounds})").replace("loss = update()", steps)
+    source = loop.replace("if loss < lowest", "if (epoch + 1) % 5 == 0")
+    assert rows(rule, source.format(keep="best = model.state_dict()", end=LOAD)) == [23]
+    assert rows(rule, source.format(keep="best = copy.deepcopy(model.state_dict())", end=LOAD)) == []
+
+
+@pytest.mark.parametrize(
+    ("keep", "found"),
+    [
+        pytest.param("best = model.state_dict()", [24], id="goes on"),
+        pytest.param("best = model.state_dict()\n        break", [], id="left at once"),
+        pytest.param("best = model.state_dict()\n        torch.save(best, 'best.pt')", [24], id="saved again"),
+        pytest.param("torch.save(model.state_dict(), 'best.pt')", [], id="saved at once"),
+    ],
+)
+def test_a_state_that_is_kept_late_in_the_loop(keep, found):
+    steps = "for x in loader:\n        opt.zero_grad()\n        model(x).mean().backward()\n        opt.step()"
+    loop = SETUP.replace("loss = update()", steps).replace("if loss < lowest", "if epoch > 5 and epoch % 2")
+    end = LOAD if "best =" in keep else ""
+    assert rows(rule, loop.format(keep=keep, end=end)) == found

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.trace import Call, Loop
 from aelint.semantics.domain.values import DictValue, Function, ListValue, Sym, Value
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.optimization.parameters import held_by
 from aelint.semantics.optimization.training import Action, Kind, actions
+from aelint.syntax.blocks import blocks
+from aelint.syntax.walk import holds
 
 __all__ = ["Kept", "kept_models", "kept_states"]
 
@@ -34,16 +37,25 @@ def kept_states(program: Program) -> Iterator[Kept]:
     for use in program.calls:
         if use.name != "torch.save" and use.method != "load_state_dict":
             continue
-        for state in _states_in(use.args[0] if use.args else None, 0):
+        states = list(_states_in(use.args[0] if use.args else None, 0))
+        for state in states:
             origin = taken.get(state.id)
-            if origin is not None:
+            if origin is not None and not _is_start_value(program, origin, states):
                 step = _step_between(program, origin.receiver, origin.order, use.order)
+                step = step or _step_of_later_rounds(program, origin, use)
                 if step is not None:
                     yield Kept(origin.site, step, use.site)
 
 
 def _is_state(call: Call) -> bool:
     return call.method == "state_dict" and is_module(call.receiver) and isinstance(call.result, Sym)
+
+
+def _is_start_value(program: Program, taken: Call, states: list[Sym]) -> bool:
+    """Whether a state only stands in for the one that a loop behind it keeps, which the first round replaces."""
+    others = {s.id for s in states if s is not taken.result}
+    made = (c for c in program.calls if isinstance(c.result, Sym) and c.result.id in others)
+    return any(c.order > taken.order and len(c.context.loops) > len(taken.context.loops) for c in made)
 
 
 def _states_in(value: Value, depth: int) -> Iterator[Sym]:
@@ -67,6 +79,32 @@ def _step_between(program: Program, model: Value, first: int, last: int) -> Acti
         if known and first < action.order < last and action.held.owners & held.owners:
             return action
     return None
+
+
+def _step_of_later_rounds(program: Program, taken: Call, use: Call) -> Action | None:
+    """A step before a state was taken that a loop repeats afterwards, and before the state is used."""
+    left = {id(loop.node) for loop in taken.context.loops if not _has_ended(loop)}
+    left -= {id(loop.node) for loop in use.context.loops}
+    if not left or _leaves_loop(taken):
+        return None
+    held = held_by(taken.receiver)
+    for action in actions(program):
+        known = action.kind is Kind.STEP and action.held.known and action.order < taken.order < use.order
+        if known and action.held.owners & held.owners and any(id(loop.node) in left for loop in action.context.loops):
+            return action
+    return None
+
+
+def _has_ended(loop: Loop) -> bool:
+    return isinstance(loop.iterable, range) and loop.round + 1 >= len(loop.iterable)
+
+
+def _leaves_loop(taken: Call) -> bool:
+    """Whether the block of the loop in which a state is taken, or what takes it is called, leaves the loop at its end."""
+    places = [taken.site.node, *(a.site.node for a in taken.context.stack if a.site is not None)]
+    inside = [block for loop in taken.context.loops for block in blocks(loop.node)]
+    holding = (b for b in inside if any(holds(statement, place) for statement in b for place in places))
+    return any(isinstance(b[-1], (ast.Break, ast.Return, ast.Raise)) for b in holding)
 
 
 def kept_models(program: Program) -> Iterator[Kept]:

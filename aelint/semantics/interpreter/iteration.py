@@ -11,7 +11,7 @@ from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.operators import Facts
 
-__all__ = ["element", "iterate"]
+__all__ = ["counter", "element", "iterate"]
 
 
 def iterate(frame: Frame, value: Value, node: ast.AST) -> tuple[list[Value], bool]:
@@ -32,7 +32,7 @@ def _items(frame: Frame, value: Value, node: ast.AST) -> tuple[list[Value], bool
         case range():
             if len(value) <= limit:
                 return list(value), True
-            return [Sym("element", (), {"range": value}, frame.site(node), kind="size", tensor=False)], False
+            return [counter(frame, value, node)], False
         case Object(children=children) if children is not None:
             items = list(children) if value.name.endswith("ModuleDict") else list(children.values())
             return items, value.complete
@@ -45,6 +45,11 @@ def _items(frame: Frame, value: Value, node: ast.AST) -> tuple[list[Value], bool
             if known:
                 return _items(frame, known[0], node)[0], False
     return [], False
+
+
+def counter(frame: Frame, numbers: range, node: ast.AST) -> Sym:
+    """One number that stands for every one of a range."""
+    return Sym("element", (), {"range": numbers}, frame.site(node), kind="size", tensor=False)
 
 
 def element(frame: Frame, value: Value, node: ast.AST) -> Value:

@@ -27,7 +27,7 @@ def run_for(frame: Frame, node: ast.For | ast.AsyncFor) -> Flow:
     iterable = statements.evaluate(frame, node.iter)
     items, complete = iteration.iterate(frame, iterable, node.iter)
     if _has_order_words(node) and len(items) > UNKNOWN_ROUNDS and not _are_parts(items):
-        items, complete = items[:UNKNOWN_ROUNDS], False
+        items, complete = _first_rounds(frame, node, iterable, items), False
     if complete:
         return _known_rounds(frame, node, items, iterable)
     rounds = items if len(items) >= UNKNOWN_ROUNDS else items * UNKNOWN_ROUNDS
@@ -40,6 +40,16 @@ def run_for(frame: Frame, node: ast.For | ast.AsyncFor) -> Flow:
         return statements.execute(frame, node.body)
 
     return _unknown_rounds(frame, node, run, iterable)
+
+
+def _first_rounds(frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value, items: list[Value]) -> list[Value]:
+    """What stands for all rounds: of numbers the first, and one for any of the others.
+
+    `if epoch % 5 == 4` is false in the first rounds, and what it guards runs all the same.
+    """
+    if isinstance(iterable, range):
+        return [items[0], iteration.counter(frame, iterable, node.iter)]
+    return items[:UNKNOWN_ROUNDS]
 
 
 def _are_parts(items: list[Value]) -> bool:
