@@ -32,6 +32,10 @@ KL = "-0.5 * (1 + h - m ** 2 - h.exp()).mean()"
         pytest.param("z = m + torch.exp(0.5 * h) * torch.randn_like(m)", KL, id="standard"),
         pytest.param("z = m + torch.exp(0.5 * h) * torch.normal(0.0, 1.0, size=m.shape)", KL, id="normal-with-std-one"),
         pytest.param("z = m + torch.exp(0.5 * h) * torch.randn_like(m) * self.temperature", KL, id="temperature"),
+        pytest.param(
+            "e = self.temperature * torch.randn_like(m); z = m + torch.exp(0.5 * h) * e", KL, id="temperature-apart"
+        ),
+        pytest.param("e = torch.randn_like(m); z = m + torch.exp(0.5 * h) * e", KL, id="noise-apart"),
         pytest.param("z = m + 0.1 * torch.exp(0.5 * h) * torch.randn_like(m)", "m.pow(2).mean()", id="no-divergence"),
         pytest.param("x = x + 0.1 * torch.randn_like(x); z = m", KL, id="corruption"),
         pytest.param(
@@ -55,6 +59,18 @@ def test_silent(sample: str, kl: str) -> None:
 )
 def test_fires(sample: str) -> None:
     assert rows(rule, MODEL.format(sample=sample, kl=KL)) == [14]
+
+
+@pytest.mark.parametrize(
+    ("apart", "sample"),
+    [
+        pytest.param("e = 1e-2 * torch.randn_like(h)", "m + torch.exp(0.5 * h) * e", id="noise"),
+        pytest.param("e = torch.randn_like(h) / 10", "torch.exp(0.5 * h).mul(e).add(m)", id="quotient"),
+        pytest.param("s = 0.1 * torch.exp(h / 2)", "m + s * torch.randn_like(s)", id="scale"),
+    ],
+)
+def test_a_factor_with_a_line_of_its_own_is_reported_there(apart: str, sample: str) -> None:
+    assert rows(rule, MODEL.format(sample=f"{apart}\n        z = {sample}", kl=KL)) == [14]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics.dataflow.graph import consumers
+from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
@@ -100,7 +101,7 @@ def check(program: Program) -> Iterator[Finding]:
         assert noise is not None
         wrong = _wrong(one, noise, reading)
         if wrong:
-            drawn = noise.site if noise.op == "normal" and noise.site is not None else one.site
+            drawn = noise.site if noise.op == "normal" and noise.site is not None else _factored(one) or one.site
             setting = _setting(program, drawn, noise)
             site = drawn if setting is None else setting
             message = (
@@ -170,8 +171,24 @@ def _wrong(one: Posterior, noise: Sym, reading: Reading) -> str:
 
 
 def _is_written(one: Posterior, factor: float) -> bool:
-    """Whether the factor is a literal of the sample's own expression, and no named setting."""
-    numbers = [n.value for n in every(ast.Constant, one.site.node) if type(n.value) in {int, float}]
+    """Whether the factor is a literal of the sample's own expression or of a product that enters it, and no named setting."""
+    return any(_spells(site.node, factor) for site in (one.site, _factored(one)) if site is not None)
+
+
+def _spells(node: ast.AST, factor: float) -> bool:
+    numbers = [n.value for n in every(ast.Constant, node) if type(n.value) in {int, float}]
     return any(
         isinstance(n, (int, float)) and n and (close(n, abs(factor)) or close(1 / n, abs(factor))) for n in numbers
     )
+
+
+def _factored(one: Posterior) -> Site | None:
+    """The product with the factor in front of the sample, `0.1 * noise` say, where it has a line of its own."""
+    before = {a.id for a in ancestors(one.head)}
+    for node in ancestors(one.sample):
+        given = [to_number(i) for i in node.inputs] if node.op in {"mul", "truediv"} and node.id not in before else []
+        factor = next((n for n in given if n is not None), None)
+        if factor is not None and one.law is not None and node.site is not None and _spells(node.site.node, factor):
+            if close(factor, abs(one.law.factor)) or close(1 / factor, abs(one.law.factor)):
+                return node.site
+    return None
