@@ -78,3 +78,48 @@ y = last(operator(first(other(torch.rand(2, 8)))))
 """
     assert rows(rule, source.format(bias=False)) == []
     assert rows(rule, source.format(bias=True)) == [5]
+
+
+LOOP = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Block(nn.Module):
+    def __init__(self, width, out):
+        super().__init__()
+        self.fc = nn.Linear(width, out)
+
+    def forward(self, x):
+        return self.fc(x)
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 32)
+        {made}
+
+    def forward(self, x):
+        for i in range(3):
+            {run}
+        return self.head(F.relu(x))
+
+AE()(torch.rand(4, 32))
+"""
+MADE = "self.blocks = nn.ModuleList([nn.Linear(a, b) for a, b in [(32, 32), (32, 32), (32, 8)]])"
+OWN = MADE.replace("nn.Linear(a", "Block(a")
+NAMED = "for i, n in enumerate([32, 32, 8]): setattr(self, f'block_{i}', Block(32, n))"
+
+
+@pytest.mark.parametrize(
+    ("made", "run", "found"),
+    [
+        pytest.param(MADE, "x = self.blocks[i](x)", [22], id="layers"),
+        pytest.param(OWN, "x = self.blocks[i](x)", [22], id="blocks"),
+        pytest.param(NAMED, "x = getattr(self, f'block_{i}')(x)", [22], id="by-name"),
+        pytest.param(MADE, "x = F.relu(self.blocks[i](x))", [], id="activated"),
+        pytest.param(OWN, "x = self.blocks[i](x if i == 0 else F.relu(x))", [], id="activated-between"),
+    ],
+)
+def test_a_chain_that_a_loop_runs_is_reported_in_the_loop(made, run, found):
+    assert rows(rule, LOOP.format(made=made, run=run)) == found

@@ -60,11 +60,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.architecture.stacks import LinearStack, linear_stacks
+from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object
 from aelint.semantics.explanation.wording import layer_title, place
+from aelint.syntax.walk import holds
 
 RULE = Rule(
     code="AEL113",
@@ -77,23 +79,36 @@ RULE = Rule(
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield the second layer of each chain."""
+    """Yield the second layer of each chain, or the loop that runs layers of one making."""
     for stack in linear_stacks(program):
-        site = stack.layers[1].site
+        site = _repeated_in(program, stack) or stack.layers[1].site
         if site is not None:
-            yield _finding(program, stack)
+            yield _finding(program, stack, site)
 
 
-def _finding(program: Program, stack: LinearStack) -> Finding:
-    site = stack.layers[1].site
-    assert site is not None
-    others = [o for o in (stack.layers[0], *stack.layers[2:]) if o.site is not None and o.site.node is not site.node]
+def _finding(program: Program, stack: LinearStack, site: Site) -> Finding:
+    others = [o for o in stack.layers if o.site is not None and o.site.node is not site.node]
     rows = ", ".join(dict.fromkeys(place(layer.site, site) for layer in others))
     message = (
-        f"{len(stack.layers)} linear layers follow each other without an activation ({rows}): together they are one "
-        "affine map. Put an activation between them, as the rest of the network does"
+        f"{len(stack.layers)} linear layers follow each other without an activation{f' ({rows})' if rows else ''}: together they "
+        "are one affine map. Put an activation between them, as the rest of the network does"
     )
     return Finding(site, message, tuple(_note(program, layer) for layer in others))
+
+
+def _repeated_in(program: Program, stack: LinearStack) -> Site | None:
+    """What a loop calls in each round, where it runs layers that one line makes: there the activation is missing."""
+    if len({id(layer.site.node) for layer in stack.layers if layer.site is not None}) > 1:
+        return None
+    calls = [next((c for c in program.calls_to("linear") if c.receiver is layer), None) for layer in stack.layers[:2]]
+    match calls:
+        case [Call(context=first), Call(context=second, site=site)]:
+            loops = {id(one.node) for one in first.loops if all(one is not other for other in second.loops)}
+            loop = next((one.node for one in second.loops if id(one.node) in loops), None)
+            places = (*(a.site for a in second.stack), site)
+            return next((p for p in places if p is not None and loop is not None and holds(loop, p.node)), None)
+        case _:
+            return None
 
 
 def _note(program: Program, layer: Object) -> Note:
