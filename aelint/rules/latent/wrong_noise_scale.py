@@ -176,19 +176,23 @@ def _is_written(one: Posterior, factor: float) -> bool:
 
 
 def _spells(node: ast.AST, factor: float) -> bool:
-    numbers = [n.value for n in every(ast.Constant, node) if type(n.value) in {int, float}]
-    return any(
-        isinstance(n, (int, float)) and n and (close(n, abs(factor)) or close(1 / n, abs(factor))) for n in numbers
-    )
+    return any(_scales_by(one.value, factor) for one in every(ast.Constant, node))
+
+
+def _scales_by(number: object, factor: float) -> bool:
+    """Whether a number multiplies by the factor, or divides by its inverse."""
+    if not isinstance(number, (int, float)) or isinstance(number, bool) or number == 0:
+        return False
+    return close(number, abs(factor)) or close(1 / number, abs(factor))
 
 
 def _factored(one: Posterior) -> Site | None:
     """The product with the factor in front of the sample, `0.1 * noise` say, where it has a line of its own."""
     before = {a.id for a in ancestors(one.head)}
-    for node in ancestors(one.sample):
-        given = [to_number(i) for i in node.inputs] if node.op in {"mul", "truediv"} and node.id not in before else []
-        factor = next((n for n in given if n is not None), None)
-        if factor is not None and one.law is not None and node.site is not None and _spells(node.site.node, factor):
-            if close(factor, abs(one.law.factor)) or close(1 / factor, abs(one.law.factor)):
-                return node.site
+    products = (a for a in ancestors(one.sample) if a.op in {"mul", "truediv"} and a.id not in before)
+    for product in products if one.law is not None else ():
+        numbers = [n for n in map(to_number, product.inputs) if n is not None]
+        factors = [n for n in numbers if one.law is not None and _scales_by(n, one.law.factor)]
+        if factors and product.site is not None and _spells(product.site.node, factors[0]):
+            return product.site
     return None
