@@ -117,3 +117,42 @@ def test_silent_where_the_number_of_samples_is_unknown(body: str) -> None:
 )
 def test_fires_where_the_number_of_samples_is_unknown(body: str) -> None:
     assert rows(rule, UNSEEN + body + "\n") == [9]
+
+
+REDUCED = """
+import torch
+
+def divergence(mu, logvar):
+    element = 1 + logvar - mu.pow(2) - logvar.exp()
+    {body}
+
+enc = torch.nn.Linear(30, 8)
+divergence(*enc(torch.rand(16, 30)).chunk(2, 1)).mean().backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("return -0.5 * torch.sum(element)", id="averaged-by-the-caller"),
+        pytest.param("return -0.5 * torch.sum(element, dim=1).mean(dim=0)", id="one-value-per-sample"),
+        pytest.param("total = torch.sum(element)\n    return total.mean()", id="averaged-over-devices"),
+        pytest.param("return -0.5 * torch.mean(torch.sum(element, 1))", id="average-of-sums"),
+        pytest.param("return -0.5 * element.mean(0).sum()", id="sum-of-averages"),
+    ],
+)
+def test_silent_on_sums_that_keep_what_is_averaged(body: str) -> None:
+    assert rows(rule, REDUCED.format(body=body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("kl = -0.5 * torch.sum(element)\n    return torch.mean(kl, dim=0)", id="over-an-axis"),
+        pytest.param("kl = element.sum()\n    return -0.5 * kl.mean(0)", id="methods"),
+        pytest.param("return torch.mean(-0.5 * torch.sum(element))", id="around-the-sum"),
+        pytest.param("return element.sum().mean()", id="one-after-the-other"),
+    ],
+)
+def test_a_mean_of_one_number(body: str) -> None:
+    assert rows(rule, REDUCED.format(body=body)) == [6]

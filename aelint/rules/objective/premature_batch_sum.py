@@ -3,7 +3,8 @@
 ## What it does
 
 Reports `a + b` where `a` is the sum over all samples, one number, and `b` has one value for each of the same
-samples, and the result is averaged or summed over the samples afterwards.
+samples, and the result is averaged or summed over the samples afterwards. Also a sum over everything of which a mean
+is taken, `torch.sum(kl).mean(dim=0)`: there is no axis left to average over.
 
 ## Why is this bad?
 
@@ -75,6 +76,7 @@ from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.values import Sym, Value, elements
 from aelint.semantics.explanation.wording import place, shape_text
 from aelint.semantics.objective.losses import LOSSES, reduction_word
+from aelint.syntax.walk import holds
 
 RULE = Rule(
     code="AEL319",
@@ -90,7 +92,32 @@ _KEPT = frozenset({"add", "sub", "mul", "truediv", "neg"})
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield each sum over samples that is added to values of single samples of the same batch."""
+    """Yield each sum over samples that is added to, or averaged like, values of single samples."""
+    yield from _added(program)
+    yield from _averaged(program)
+
+
+def _averaged(program: Program) -> Iterator[Finding]:
+    """Means of what is one number already: over an axis, in the function that summed it, or around the sum itself."""
+    summed = {c.result.id: c for c in program.calls_to("sum") if isinstance(c.result, Sym)}
+    for call in program.calls_to("mean"):
+        number = _unweighted(call.bound.get("input"))
+        reduced = summed.get(number.id) if number is not None else None
+        if reduced is None or reduced.bound.get("dim") is not None:
+            continue
+        # A loss is often averaged once more for models that run on several devices, where it has been summed elsewhere.
+        over_axis = call.bound.get("dim") is not None and reduced.context.function is call.context.function
+        if not over_axis and not holds(call.site.node, reduced.site.node):
+            continue
+        message = (
+            f"this sum runs over all samples and leaves one number, so the mean of it ({place(call.site, reduced.site)}) "
+            "changes nothing: the term grows with the number of samples. Keep the samples' axis here, `sum(dim=1)` say"
+        )
+        yield Finding(reduced.site, message, (Note(call.site, "the mean without effect"),))
+
+
+def _added(program: Program) -> Iterator[Finding]:
+    """Sums over samples that are added to values of single samples of the same batch."""
     users = consumers(program)
     for node in nodes(program):
         if node.op not in {"add", "sub"} or len(node.inputs) != 2:
