@@ -13,7 +13,7 @@ from torch import nn
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import AmbiguousOutputError, reconstruction_among
 
-__all__ = ["code_in", "has_forward", "loss_in", "takes_by_name", "training_step_of"]
+__all__ = ["code_in", "has_forward", "loss_in", "taken_by_name", "training_step_of"]
 
 _LOSS = re.compile(r"(\.|\[')loss('\])?$")
 _CODES = ("latent_dist", "latents", "latent", "embedding", "z", "latent_sample")
@@ -47,15 +47,22 @@ def has_forward(model: Any) -> bool:
     return not isinstance(model, nn.Module) or type(model).forward is not nn.Module.forward
 
 
-def takes_by_name(forward: Callable[..., Any], batch: Mapping[str, Any]) -> bool:
-    """Whether a mapping is meant to be spread over a forward's arguments; scvi-tools and pythae take it whole."""
+def taken_by_name(forward: Callable[..., Any], batch: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The entries of a mapping that a forward takes by their names; None if it takes it whole, as in scvi-tools and pythae.
+
+    A data set may give more than the model reads, an index say.
+    """
     try:
-        inspect.signature(forward).bind(**batch)
-    except TypeError:
-        return False
+        signature = inspect.signature(forward)
     except ValueError:
-        return True
-    return True
+        return dict(batch)
+    everything = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    taken = {name: entry for name, entry in batch.items() if everything or name in signature.parameters}
+    try:
+        signature.bind(**taken)
+    except TypeError:
+        return None
+    return taken or None
 
 
 def training_step_of(model: Any) -> Callable[..., Any] | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from pytest_aecheck.adapters.conventions import code_in, has_forward, loss_in, takes_by_name, training_step_of
+from pytest_aecheck.adapters.conventions import code_in, has_forward, loss_in, taken_by_name, training_step_of
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import reconstruction_among
 from pytest_aecheck.adapters.signatures import leading, positional, takes
@@ -217,8 +217,8 @@ class Bench:
         )
 
     def primary(self, batch: Any) -> Any:
-        """The tensor of the batch that is to be reconstructed: the first."""
-        found = tensors_of(batch)
+        """The tensor of the batch that is to be reconstructed: the first that the model is given."""
+        found = tensors_of(self._by_name(self.model, batch) or batch)
         if not found:
             raise Unavailable(f"the batch is a {type(batch).__name__} that holds no tensor")
         return found[0]
@@ -259,13 +259,20 @@ class Bench:
             return declared.reconstruct(model, batch)
         if not has_forward(model):
             return self.decode(model, self.encode(model, batch))
-        forward = getattr(model, "forward", model)
         if isinstance(batch, Mapping):
-            return model(**batch) if takes_by_name(forward, batch) else model(batch)
+            taken = self._by_name(model, batch)
+            return model(batch) if taken is None else model(**taken)
+        forward = getattr(model, "forward", model)
         given = leading(forward, batch)
         if declared.loss is not None and (self._loss_knows_better or not takes(forward, len(given))):
             return self._called_by_loss(model, batch)
         return model(*given)
+
+    def _by_name(self, model: Any, batch: Any) -> dict[str, Any] | None:
+        """What a model takes of a batch in the form of a mapping, if it takes entries and not the whole."""
+        if not isinstance(batch, Mapping) or self.declared.reconstruct is not None or not has_forward(model):
+            return None
+        return taken_by_name(getattr(model, "forward", model), batch)
 
     def _is_called_otherwise(self, model: Any, batch: Any) -> bool:
         """Whether the loss calls the model with other parts of the batch, or brings them into another form first.

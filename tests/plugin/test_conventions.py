@@ -477,3 +477,27 @@ class Predicting(nn.Module):
 def test_a_model_that_takes_the_whole_batch_is_called_with_it():
     bench = Bench(AESpec(Predicting, series, loss=lambda model, x: F.mse_loss(model(x[:, :-1]), x[:, 1:])))
     assert bench.call(bench.model, bench.batch(3, 0)).shape == bench.batch(3, 0).shape
+
+
+class TakesPicture(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(20, 6), nn.Linear(6, 20)
+
+    def forward(self, picture):
+        return self.decoder(self.encoder(picture).tanh())
+
+
+def test_a_batch_may_hold_more_than_the_model_takes_by_name():
+    def batch(n, seed):
+        rows = vectors(n, seed)
+        return {"original": rows.clone(), "picture": rows, "index": torch.arange(n)}
+
+    def loss(model, given):
+        return F.mse_loss(model(given["picture"]), given["original"])
+
+    report = run_checks(AESpec(TakesPicture, batch, loss=loss))
+    assert [str(verdict) for verdict in report.failed] == []
+    assert report["AEC200"].status == "passed", "the input is what the model takes, not what stands first"
+    unnamed = run_checks(AESpec(TakesPicture, lambda n, seed: {"rows": vectors(n, seed)}), only=["AEC100"])
+    assert unnamed["AEC100"].status == "failed"
