@@ -43,6 +43,7 @@ class _Listing(list[ast.AST]):
 
 
 Answer = TypeVar("Answer")
+Asked = TypeVar("Asked", bound=ast.AST)
 Node = TypeVar("Node", bound=ast.AST)
 
 
@@ -70,12 +71,12 @@ def holds(outer: ast.AST, inner: ast.AST) -> bool:
     return bool(start <= own[1] < end)
 
 
-def once_per_node(question: Callable[[ast.AST], Answer]) -> Callable[[ast.AST], Answer]:
+def once_per_node(question: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
     """Keep the answer to a question about a node with the node itself, so that it goes when the tree goes."""
     name = f"_aelint_{question.__module__}_{question.__name__}"
 
     @wraps(question)
-    def ask(node: ast.AST) -> Answer:
+    def ask(node: Asked) -> Answer:
         found: Answer | None = getattr(node, name, None)
         if found is not None:
             return found

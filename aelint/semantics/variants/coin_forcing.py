@@ -81,7 +81,8 @@ def _coins(function: FunctionNode) -> dict[str, ast.Subscript]:
         return {}
     names = {a.arg for a in parameters(function)}
     found: dict[str, ast.Subscript] = {}
-    for choice in (*every(ast.If, function), *every(ast.IfExp, function)):
+    choices: list[ast.If | ast.IfExp] = [*every(ast.If, function), *every(ast.IfExp, function)]
+    for choice in choices:
         shares = {s for toss in _tosses(function, choice.test) for s in _share(toss) if s in names}
         arms = [choice.body, choice.orelse] if isinstance(choice, ast.IfExp) else [*choice.body, *choice.orelse]
         steps = [n for arm in arms for n in every(ast.Subscript, arm) if isinstance(n.ctx, ast.Load)]
