@@ -86,6 +86,29 @@ def test_no_logarithms():
     assert rows(rule, net + "F.kl_div(torch.sigmoid(y), p, reduction='sum')\n") == [7]
 
 
+SOFTMAX = """
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 5)
+        self.last = nn.{last}(dim=-1)
+
+    def forward(self, x):
+        return self.last(self.fc(x))
+
+criterion = nn.NLLLoss()
+criterion(Tagger()(torch.rand(4, 8)), torch.randint(5, (4,))).backward()
+"""
+
+
+def test_a_softmax_before_the_log_likelihood_is_reported_where_it_is_made():
+    assert rows(rule, HEAD + SOFTMAX.format(last="LogSoftmax")) == []
+    row = HEAD.count("\n") + 6
+    assert rows(rule, HEAD + SOFTMAX.format(last="Softmax")) == [row]
+    functional = "def loss(x, y):\n    p = F.softmax(x, dim=1)\n    return F.nll_loss(p, y)\n"
+    assert rows(rule, HEAD + functional) == [HEAD.count("\n") + 2]
+
+
 TARGETS = """import torch
 from torch import nn
 import torch.nn.functional as F

@@ -55,7 +55,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.builders import decided_at
 from aelint.semantics.dataflow.lineage import ancestors, origins
@@ -127,8 +127,21 @@ def _logarithms(program: Program) -> Iterator[Finding]:
     for call in program.calls_to("nll_loss", "kl_div"):
         wrong = None if call.context.speculative else _no_logarithm(call)
         if wrong is not None:
+            made = decided_at(program, wrong) if call.name == "nll_loss" and wrong.op == "softmax" else None
+            if made is not None:
+                yield _softmax_without_logarithm(call, made)
+                continue
             notes = (Note(wrong.site, "the last operation before the loss"),) if wrong.site else ()
             yield Finding(call.site, _of_logarithms(call, wrong), notes)
+
+
+def _softmax_without_logarithm(call: Call, made: Site) -> Finding:
+    """The one operation to exchange: a softmax in front of `nll_loss` is right in nothing but its logarithm."""
+    message = (
+        f"this softmax gives probabilities themselves, but `nll_loss` ({place(call.site, made)}) takes their logarithms: the loss "
+        "is the negative probability, never below -1, with hardly any gradient. Make it a log-softmax"
+    )
+    return Finding(made, message, (Note(call.site, "the loss"),))
 
 
 def _written_out(program: Program) -> Iterator[Finding]:
