@@ -70,3 +70,25 @@ def test_torch_gives_infinity_there(body):
     exec(HEAD + body + "\n", space)
     result = space["loss"](torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 1.0]]))
     assert math.isinf(result) if result.ndim == 0 else bool(result.isinf().any())
+
+
+WRONG_SIGN = {
+    "of the rest": ("torch.log(1 - y - 1e-8)", True),
+    "by name": ("torch.log(1 - y - eps)", True),
+    "from one at first": ("torch.log(1 - eps - y)", True),
+    "from the value": ("(y - 1e-6).log()", True),
+    "the limit of the type": ("torch.log(1 - y - torch.finfo(torch.float32).eps)", True),
+    "the limit of numpy's type": ("torch.log(1 - y - np.finfo(np.float32).eps)", True),
+    "added": ("torch.log(1 - y + eps)", False),
+    "cut before": ("torch.log(1 - y.clamp(max=0.999) - eps)", False),
+    "cut afterwards": ("torch.log(1 - y - eps).clamp(min=-100)", False),
+    "values of any size": ("torch.log(1 - p - eps)", False),
+    "an offset of another size": ("torch.log(1 - y - 0.5)", False),
+    "uniform numbers are below one": ("torch.log(1 - torch.rand(3) - eps)", False),
+}
+
+
+@pytest.mark.parametrize(("term", "found"), WRONG_SIGN.values(), ids=WRONG_SIGN)
+def test_a_small_number_that_is_taken_away(term, found):
+    source = f"{HEAD}y = torch.sigmoid(nn.Linear(4, 4)(p))\n    return {term}\n"
+    assert rows(rule, source) == ([9] if found else [])

@@ -5,7 +5,7 @@
 Reports logarithms and quotients of values that a small number is to keep away from zero, and does not: it is added to 1
 before the value is subtracted from it, `1 + 1e-8 - p`, it is subtracted from 1 to bound the value from above,
 `p.clamp(1e-8, 1 - 1e-8)`, or it is smaller than the smallest number of single precision. Likewise `atanh` of values that are
-bounded so.
+bounded so. And `log(1 - p - 1e-8)`, where it is taken away from what may be zero already.
 
 ## Why is this bad?
 
@@ -52,7 +52,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
-from aelint.semantics.objective.precision import LostGuard, lost_guards
+from aelint.semantics.objective.precision import LostGuard, lost_guards, subtracted_guards
 
 RULE = Rule(
     code="AEL333",
@@ -68,6 +68,13 @@ def check(program: Program) -> Iterator[Finding]:
     for one in lost_guards(program):
         notes = () if one.node.site is None else (Note(one.node.site, "infinite here"),)
         yield Finding(one.site, _message(one), notes)
+    for wrong in subtracted_guards(program):
+        name = f"`{wrong.leaf.name}`" if wrong.leaf.name else "the value"
+        message = (
+            f"where {name} is {wrong.point:g}, the argument of the logarithm is {wrong.reached:.3g}, below zero, and the result is not "
+            "a number: the small number is subtracted, and was to be added"
+        )
+        yield Finding(wrong.site, message)
 
 
 def _message(one: LostGuard) -> str:

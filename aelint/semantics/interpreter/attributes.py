@@ -25,6 +25,7 @@ from aelint.semantics.domain.values import (
 )
 from aelint.semantics.interpreter import calls, imports, layers, loaders, modules
 from aelint.semantics.interpreter.apply import apply_named, apply_operation
+from aelint.semantics.interpreter.float_limits import float_limit
 from aelint.semantics.interpreter.joins import alternatives, merge
 from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.interpreter.scopes import Module
@@ -97,6 +98,8 @@ def _of_sym(frame: Frame, value: Sym, name: str, node: ast.AST) -> Value:
             stored = value.attrs.get(f".{name}", MISSING)
             if stored is not MISSING:
                 return stored
+            if (limit := float_limit(value, name)) is not None:
+                return limit
             result = Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
             # Two reads of one attribute of an unknown object are the same value.
             value.attrs[f".{name}"] = result

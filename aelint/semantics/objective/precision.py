@@ -18,7 +18,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Sym, Value
 from aelint.semantics.objective.comparisons import is_output
 
-__all__ = ["LostGuard", "lost_guards"]
+__all__ = ["LostGuard", "SubtractedGuard", "lost_guards", "subtracted_guards"]
 
 SMALLEST_GUARDED = 1e-4
 """What is left for the logarithm where the guard counts; a larger number has other reasons."""
@@ -41,6 +41,30 @@ class LostGuard:
     limit: float
     bound: float | None
     """The bound of a `clamp` that is rounded; None where a sum is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SubtractedGuard:
+    """A logarithm whose argument is `reached` < 0 where `leaf` is `point`, the end of its range, for a small number is taken away."""
+
+    node: Sym
+    site: Site
+    leaf: Sym
+    point: float
+    reached: float
+
+
+def subtracted_guards(program: Program) -> Iterator[SubtractedGuard]:
+    """Logarithms of `1 - p - eps` and `p - eps`: the small number that is to keep them finite has the wrong sign."""
+    for node, argument in _guarded(program):
+        leaf = _leaf(argument)
+        if node.op != "log" or leaf is argument or argument.op not in {"add", "sub"} or argument.site is None:
+            continue
+        for point in {leaf.range.low, leaf.range.high} & set(_POINTS):
+            reached = _value(argument, leaf, point, single=False)
+            attained = leaf.op not in _UNIFORM or point != 1
+            if attained and -SMALLEST_GUARDED < reached < 0 and not _is_cut(program, node):
+                yield SubtractedGuard(node, argument.site, leaf, point, reached)
 
 
 def lost_guards(program: Program) -> Iterator[LostGuard]:
