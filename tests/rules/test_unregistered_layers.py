@@ -251,3 +251,57 @@ model(torch.rand(3, 16)).sum().backward()
 )
 def test_a_random_scale_that_lies_in_a_buffer(keep, more, found):
     assert rows(rule, SLOTS.format(keep=keep, more=more)) == found
+
+
+PRIOR = """
+import torch
+from torch import nn
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head, self.decoder = nn.Linear(16, 8), nn.Linear(4, 16)
+        {keep}
+
+    def forward(self, x):
+        mu, logvar = self.head(x).chunk(2, dim=1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        near = {distance}
+        return self.decoder(z), near + (logvar.exp() - logvar).sum()
+
+model = VAE()
+{more}
+(sum(part.mean() for part in model(torch.rand(3, 16)))).backward()
+"""
+RANDOM = "self.means = torch.randn(5, 1, 4)"
+SQUARED = "(mu - self.means).pow(2).mean()"
+
+
+@pytest.mark.parametrize(
+    ("keep", "distance", "more"),
+    [
+        pytest.param("self.means = nn.Parameter(torch.randn(5, 1, 4))", SQUARED, "", id="learned"),
+        pytest.param("self.register_buffer('means', torch.randn(5, 1, 4))", SQUARED, "", id="a buffer, to stay"),
+        pytest.param("self.means = torch.zeros(5, 1, 4)", SQUARED, "", id="a standard normal prior"),
+        pytest.param(RANDOM, SQUARED, "model.means = torch.load('means.pt')", id="set later"),
+        pytest.param(RANDOM, SQUARED, "model.means.copy_(fitted())", id="filled later"),
+        pytest.param(RANDOM, "self.decoder(self.means).pow(2).mean()", "", id="noise that is shown"),
+        pytest.param(RANDOM, "(z - self.means).pow(2).mean()", "", id="compared with samples"),
+    ],
+)
+def test_silent_on_priors_that_are_learned_or_meant_to_stay(keep, distance, more):
+    assert rows(rule, PRIOR.format(keep=keep, distance=distance, more=more)) == []
+
+
+@pytest.mark.parametrize(
+    ("keep", "distance"),
+    [
+        pytest.param(RANDOM, SQUARED, id="mean minus prior"),
+        pytest.param(RANDOM, "((self.means - mu) ** 2).mean()", id="prior minus mean"),
+        pytest.param(
+            "self.means = torch.rand(5, 4)", "torch.square(mu - self.means.unsqueeze(1)).mean()", id="reshaped"
+        ),
+    ],
+)
+def test_a_prior_of_random_numbers_in_a_plain_tensor(keep, distance):
+    assert rows(rule, PRIOR.format(keep=keep, distance=distance, more="")) == [9]

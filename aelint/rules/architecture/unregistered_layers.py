@@ -4,7 +4,8 @@
 
 Reports an attribute of a network that is set to a Python list, tuple or dict of layers which the
 network builds itself and does not register in another way. Also a buffer of random numbers that scales the noise of a
-sample: it is registered, but as something that no optimiser changes.
+sample: it is registered, but as something that no optimiser changes; and a plain tensor of random numbers from which the mean
+of a posterior is subtracted and squared, the means of a mixture prior say.
 
 ## Why is this bad?
 
@@ -66,7 +67,7 @@ from typing import TypeGuard
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.architecture.fixed_laws import fixed_scales
+from aelint.semantics.architecture.fixed_laws import fixed_means, fixed_scales
 from aelint.semantics.architecture.usage import has_parameters
 from aelint.semantics.dataflow.graph import consumers, parts
 from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
@@ -118,6 +119,12 @@ def check(program: Program) -> Iterator[Finding]:
             "it keeps these numbers, since nothing trains a buffer. Register an `nn.Parameter`"
         )
         yield Finding(fixed.site, message, (Note(fixed.sample, "the sample"),), severity=Severity.WARNING)
+    for prior in fixed_means(program):
+        message = (
+            f"the codes are held to `{prior.name}` ({place(prior.compared, prior.site)}), random numbers in a plain tensor: it is no "
+            "parameter, so nothing trains, saves or moves it. Wrap it in `nn.Parameter`, or register a buffer if it is to stay"
+        )
+        yield Finding(prior.site, message, (Note(prior.compared, "the distance"),), severity=Severity.WARNING)
 
 
 def _is_trained_tensor(value: Value) -> TypeGuard[Sym]:

@@ -1,4 +1,4 @@
-"""Random numbers in a buffer that a network samples with, as if they had been learned."""
+"""Random numbers that a network keeps and samples with, or measures its codes against, as if they had been learned."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.buffers import registered_buffers
+from aelint.semantics.dataflow.graph import consumers, nodes
 from aelint.semantics.dataflow.lineage import through_reshapes
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import Sym
+from aelint.semantics.domain.trace import Call, Store
+from aelint.semantics.domain.values import Instance, Sym
+from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.latent.posteriors import posteriors
 from aelint.syntax.walk import every
 
-__all__ = ["FixedScale", "fixed_scales"]
+__all__ = ["FixedMean", "FixedScale", "fixed_means", "fixed_scales"]
 
 _RANDOM = frozenset({"rand", "randn", "normal"})
 
@@ -27,6 +29,43 @@ class FixedScale:
     site: Site
     name: str
     sample: Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FixedMean:
+    """Where a network keeps random numbers, under which name, and where the mean of a posterior is compared with them."""
+
+    site: Site
+    name: str
+    compared: Site
+
+
+def fixed_means(program: Program) -> Iterator[FixedMean]:
+    """Plain tensors of random numbers whose squared distance from a posterior's mean is taken: a prior that is never learned."""
+    means = {p.mean.id for p in posteriors(program) if p.mean is not None and p.learned}
+    distances = [d for d in nodes(program) if d.op == "sub" and d.site is not None and means & _ids(d)] if means else []
+    kept = {s.value.id: s for s in program.stores if isinstance(s.value, Sym) and s.value.op in _RANDOM}
+    buffers = registered_buffers(program)
+    for distance in distances:
+        for store in (kept[i] for i in _ids(distance) & kept.keys() if i not in buffers):
+            squared = any(user.op in {"pow", "square"} for user in consumers(program).get(distance.id, ()))
+            if squared and _is_set_once(program, store) and distance.site is not None:
+                yield FixedMean(store.site, store.name, distance.site)
+
+
+def _ids(difference: Sym) -> set[int]:
+    whole = (through_reshapes(i) for i in difference.inputs)
+    return {one.id for one in (*whole, *difference.inputs) if isinstance(one, Sym)}
+
+
+def _is_set_once(program: Program, store: Store) -> bool:
+    """Whether a constructor gives a network the tensor, and nothing changes, registers or trains it."""
+    network, constructor = store.target, store.context.function
+    kept = isinstance(network, Instance) and is_module(network)
+    plain = isinstance(store.value, Sym) and store.value.attrs.get("requires_grad") is not True
+    if not kept or not plain or constructor is None or constructor.name != "__init__":
+        return False
+    return not any(_changes(unit.tree, store.name, store.site.node) for unit in program.files)
 
 
 def fixed_scales(program: Program) -> Iterator[FixedScale]:
@@ -49,10 +88,10 @@ def _initializes(call: Call) -> bool:
     return (random or drawn) and bool(call.args) and isinstance(call.args[0], Sym)
 
 
-def _changes(tree: ast.AST, name: str) -> bool:
-    """Whether an attribute of the name is set, or one of its own methods or its data is asked for that may change it."""
+def _changes(tree: ast.AST, name: str, first: ast.AST | None = None) -> bool:
+    """Whether an attribute of the name is set again, or one of its own methods or its data is asked for that may change it."""
     for node in every(ast.Attribute, tree):
-        if node.attr == name and not isinstance(node.ctx, ast.Load):
+        if node.attr == name and not isinstance(node.ctx, ast.Load) and node is not first:
             return True
         inner = node.value
         if isinstance(inner, ast.Attribute) and inner.attr == name and (node.attr.endswith("_") or node.attr == "data"):
