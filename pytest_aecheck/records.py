@@ -196,6 +196,7 @@ class Objective:
     pairs: tuple[OperandPair, ...]
     weighted_after_reduction: str = ""
     softmax_lengths: tuple[str, ...] = ()
+    crossed_attentions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import torch
 
 from pytest_aecheck.localize import first_non_finite
 from pytest_aecheck.observations import Objective, OperandPair, Unavailable
+from pytest_aecheck.probes.attention import crossed_attentions
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.ranges import interval_of, through_views
 from pytest_aecheck.probes.runs import Run
@@ -52,6 +53,7 @@ def observe_objective(bench: Bench) -> Objective:
         pairs=first.pairs,
         weighted_after_reduction=_weighted_after_reduction(first.run),
         softmax_lengths=_softmax_lengths(first.run),
+        crossed_attentions=crossed_attentions(first.run),
     )
 
 
