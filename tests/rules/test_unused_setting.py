@@ -477,3 +477,57 @@ class Penalty:
 """
     assert rows(rule, source.format(one="self.by_length if self.kind else self.by_mean")) == []
     assert rows(rule, source.format(one="self.by_mean(self.kind)")) != []
+
+
+TABLE = """
+from torch import nn
+
+class Encoder(nn.Module):
+    def __init__(self, data, widths):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(data, widths[0]), nn.ReLU())
+
+class Decoder(nn.Module):
+    def __init__(self, code, out_widths):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(code, out_widths[0]), nn.ReLU())
+
+class Synthesiser:
+    def __init__(self, widths=(64, 64), out_widths=(64, 64), seed=0):
+        self.widths = widths
+        self.out_widths = out_widths
+
+    def build(self):
+        self.encoder = Encoder({first})
+        self.decoder = Decoder({second})
+
+def build(data, widths, out_widths):
+    return Encoder({first_given}), Decoder({second_given})
+
+Synthesiser().build()
+"""
+RIGHT = {
+    "first": "8, self.widths",
+    "second": "4, self.out_widths",
+    "first_given": "data, widths",
+    "second_given": "4, out_widths",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        pytest.param({}, [], id="each under its own name"),
+        pytest.param({"second": "4, self.widths[::-1]"}, [], id="computed from the other on purpose"),
+        pytest.param({"second": "4, self.widths); print(self.out_widths"}, [], id="read elsewhere"),
+        pytest.param({"first": "8, (64, 64)", "second": "4, self.widths"}, [], id="handed on once"),
+        pytest.param({"second_given": "4, *widths"}, [], id="spread"),
+        pytest.param({"second": "4, self.widths"}, [21], id="an attribute by place"),
+        pytest.param(
+            {"first": "8, widths=self.widths", "second": "code=4, out_widths=self.widths"}, [21], id="by name"
+        ),
+        pytest.param({"second_given": "4, widths"}, [24], id="an argument of a function"),
+    ],
+)
+def test_an_argument_that_is_handed_on_in_the_place_of_an_unread_one(changes, found):
+    assert rows(rule, TABLE.format(**{**RIGHT, **changes})) == found

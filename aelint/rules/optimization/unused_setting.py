@@ -7,7 +7,8 @@ Reports one that a constructor keeps as an attribute which the program never rea
 and does not use, and one that a training function computes and does not use; and an activation that is given and never applied. Of any other number that is held and never
 read, it reports the call that should be given it and keeps its default, an optimiser that is built without the option of
 the command line, and an argument that is replaced by random numbers before anything has read it. Of options in pairs
-(`lr_g` and `lr_d`, `train_batch` and `val_batch`) it reports one that is read in the place of the other, unread one.
+(`lr_g` and `lr_d`, `train_batch` and `val_batch`) it reports one that is read in the place of the other, unread one, and of
+arguments one that is handed on twice, the second time in the place of an unread one that has the very name of the parameter.
 
 ## Why is this bad?
 
@@ -81,6 +82,7 @@ from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.objective.objectives import objectives
 from aelint.semantics.objective.terms import divergences
+from aelint.semantics.optimization.crossed_arguments import crossed_arguments
 from aelint.semantics.optimization.crossed_options import crossed_options
 from aelint.semantics.optimization.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
 from aelint.semantics.optimization.withheld import Withheld, options_withheld, overwritten_parameters, settings_withheld
@@ -120,7 +122,7 @@ def _withheld(program: Program) -> Iterator[Finding]:
         text = f"`{one.name}` is given other values before anything has read what was passed"
         yield _not_used(one, f"{text}; use another name for these")
 
-    for crossed in crossed_options(program):
+    for crossed in (*crossed_options(program), *crossed_arguments(program)):
         message = (
             f"`{crossed.owner}` reads `{crossed.read}`, the option of the other side, and nothing reads `{crossed.meant}` "
             f"({place(crossed.declared, crossed.site)}): every value of it gives the same result; read `{crossed.meant}` here"
