@@ -26,6 +26,18 @@ SILENT = {
         "for net in nets:\n    (x,) = next(iter(loader))\n    net.zero_grad()\n    net(x).sum().backward()\n    show(net)",
     ),
     "no training": ("", "for i in range(9):\n    (x,) = next(iter(loader))\n    print(model(x))"),
+    "another loader's length": (
+        "",
+        "for i in range(len(other)):\n    (x,) = next(iter(loader))\n    show(model(x))",
+    ),
+    "one batch in every epoch, and the mean over the epochs": (
+        "",
+        f"total = 0\nfor e in range(n):\n    for (x,) in loader:\n        {STEP}\n    show(next(iter(loader)))\n    total += e\nmean = total / n",
+    ),
+    "some rounds of all": (
+        "",
+        "for i in range(len(loader)):\n    if i == 0:\n        (x,) = next(iter(loader))\n    show(model(x))",
+    ),
     "iterator renewed at its end": (
         "",
         (
@@ -52,6 +64,33 @@ def test_silent(more, body):
 )
 def test_first_batch_every_time(body, row):
     assert rows(rule, PROGRAM.format(more="", body=body)) == [row]
+
+
+EVALUATED = """
+def evaluate(model, loader, n=4):
+    total = 0.0
+    {first}
+    for i in range({rounds}):
+        (x,) = next({iterator})
+        with torch.no_grad():
+            total += nn.functional.mse_loss(model(x), x).item()
+    return total / {count}
+
+evaluate(model, loader)
+"""
+
+
+@pytest.mark.parametrize(
+    ("rounds", "count"), [("len(loader)", "2"), ("rounds", "2"), ("min(4, len(loader))", "4"), ("n", "n")]
+)
+def test_score_of_the_first_batch_in_place_of_all(rounds, count):
+    first = "rounds = len(loader)"
+    body = EVALUATED.format(first=first, rounds=rounds, count=count, iterator="iter(loader)")
+    assert rows(rule, PROGRAM.format(more="", body=body)) == [14]
+    body = EVALUATED.format(first=first + "; it = iter(loader)", rounds=rounds, count=count, iterator="it")
+    assert rows(rule, PROGRAM.format(more="", body=body)) == []
+    body = EVALUATED.format(first=first, rounds="4", count="4", iterator="iter(loader)")
+    assert rows(rule, PROGRAM.format(more="", body=body)) == []
 
 
 def test_second_loader_inside_the_batch_loop():

@@ -1,14 +1,15 @@
-"""Every training step starts the loader anew and takes its first batch.
+"""Every round of a loop starts the loader anew and takes its first batch.
 
 ## What it does
 
-Reports `next(iter(loader))` inside a training loop, for a loader that does not shuffle, where the batch
-takes part in the loss.
+Reports `next(iter(loader))` for a loader that does not shuffle, inside a training loop where the batch takes
+part in the loss, and inside a loop that has as many rounds as the loader has batches, or whose sum is divided by the
+number of rounds.
 
 ## Why is this bad?
 
 `iter(loader)` starts at the beginning. Without shuffling its first batch is the same each time, so the
-model (or the noise, or the condition) never sees the rest of the data.
+model (or the noise, or the condition) never sees the rest of the data, and a score is that of one batch.
 
 ## Example
 
@@ -76,9 +77,9 @@ from aelint.syntax.walk import every, holds
 RULE = Rule(
     code="AEL503",
     name="first-batch-only",
-    summary="every training step starts the loader anew and takes its first batch",
+    summary="every round of a loop starts the loader anew and takes its first batch",
     severity=Severity.WARNING,
-    triggers=(("next(",), ("iter(",), ("dataloader",), ("backward",)),
+    triggers=(("next(",), ("iter(",), ("dataloader",)),
 )
 
 
@@ -91,15 +92,57 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         if _is_renewal(start) or _is_whole(loader):
             continue
-        if any(
-            _in_the_same_round(call, start, loss) and contributes(call.result, loss) and _is_trained(program, loss)
-            for loss in backward_passes(program)
-        ):
+        if _trains(program, call, start) or _goes_through(program, start):
             note = Note(loader.site, "the loader does not shuffle") if loader.site is not None else None
             message = (
                 "each round starts the loader anew, so that this is its first batch every time; make the iterator "
             )
             yield Finding(call.site, message + "before the loop, or loop over the loader", (note,) if note else ())
+
+
+def _trains(program: Program, call: Call, start: Call) -> bool:
+    """Whether the batch takes part in the loss of the round."""
+    return any(
+        _in_the_same_round(call, start, loss) and contributes(call.result, loss) and _is_trained(program, loss)
+        for loss in backward_passes(program)
+    )
+
+
+def _goes_through(program: Program, start: Call) -> bool:
+    """Whether the loop around is there to go through the loader, and trains nothing: by its number of rounds, or by the mean over them."""
+    loop = start.context.loops[-1].node if start.context.loops else None
+    if any(one.node is loop for loss in backward_passes(program) for one in loss.context.loops):
+        return False  # what training does to one batch is looked at
+    function = start.context.function
+    scope = function.node if function is not None else start.site.unit.tree
+    match loop, start.site.node:
+        case ast.For(iter=rounds, body=body), ast.Call(args=[loader, *_]) if any(_takes(s, start) for s in body):
+            return _is_length(rounds, f"len({ast.unparse(loader)})", scope) or _is_mean(loop, scope)
+        case _:
+            return False
+
+
+def _takes(statement: ast.stmt, start: Call) -> bool:
+    """Whether the iterator is made here in every round."""
+    return isinstance(statement, (ast.Assign, ast.AnnAssign)) and holds(statement, start.site.node)
+
+
+def _is_length(rounds: ast.expr, length: str, scope: ast.AST) -> bool:
+    """Whether `length` is in the number of rounds, as it is written or under the name that it was given."""
+    named = {n.id for n in every(ast.Name, rounds)}
+    given = (n for n in every(ast.Assign, scope) if any(isinstance(t, ast.Name) and t.id in named for t in n.targets))
+    return any(length in ast.unparse(one) for one in (rounds, *(n.value for n in given)))
+
+
+def _is_mean(loop: ast.For, scope: ast.AST) -> bool:
+    """Whether a sum over the rounds of `range(n)` is divided by `n`."""
+    match loop.iter:
+        case ast.Call(func=ast.Name(id="range"), args=[(ast.Name() | ast.Attribute()) as count]):
+            sums = {ast.unparse(n.target) for n in every(ast.AugAssign, loop) if isinstance(n.op, ast.Add)}
+            means = [n for n in every(ast.BinOp, scope) if isinstance(n.op, ast.Div)]
+            return any(ast.unparse(n.left) in sums and ast.dump(n.right) == ast.dump(count) for n in means)
+        case _:
+            return False
 
 
 def _restarted(call: Call, started: dict[int, Call]) -> tuple[Object | None, Call | None]:
