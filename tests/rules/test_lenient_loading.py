@@ -37,6 +37,8 @@ HEALTHY = {
     "an unknown file": "enc.load_state_dict(torch.load('other.pt'), strict=False)",
     "unwrapped": "torch.save({'net': ae.state_dict()}, 'a.pt')\nae.load_state_dict(torch.load('a.pt')['net'])",
     "a module that cannot be read": "Backbone().load_state_dict(ae.state_dict(), strict=False)",
+    "a copy of the part that fits": "enc.load_state_dict({k: v.cpu() for k, v in ae.encoder.state_dict().items()})",
+    "a copy of some entries": "enc.load_state_dict({k: v for k, v in ae.state_dict().items() if 'fc' in k}, strict=False)",
     "keys are renamed": "enc.load_state_dict({k[8:]: v for k, v in ae.state_dict().items()}, strict=False)",
 }
 
@@ -48,6 +50,14 @@ def test_silent_on_healthy_neighbours(lines):
 
 FAULTS = {
     "whole into part": ("enc.load_state_dict(ae.state_dict(), strict=False)", 23),
+    "a copy of the whole into a part": (
+        "enc.load_state_dict({k: v.clone() for k, v in ae.state_dict().items()}, strict=False)",
+        23,
+    ),
+    "a copy out of a function": (
+        "def fit(net):\n    return {name: w for name, w in net.state_dict().items()}\nstate = fit(ae)\nenc.load_state_dict(state, strict=False)",
+        26,
+    ),
     "filtered to nothing": ("transfer(enc, ae.state_dict())", 20),
     "through a file": (
         "torch.save(ae.state_dict(), 'a.pt')\nenc.load_state_dict(torch.load('a.pt'), strict=False)",

@@ -66,6 +66,27 @@ def _offered(program: Program, value: Value) -> frozenset[str] | None:
             return _offered(program, whole.items.get(attrs.get("index"))) if isinstance(whole, DictValue) else None
         case DictValue(items=items, complete=True) if items and all(isinstance(k, str) for k in items):
             return frozenset(items)
+        case DictValue(items={}, site=Site(node=ast.DictComp() as copied)):
+            return _offered_by_copy(program, copied)
+        case _:
+            return None
+
+
+def _offered_by_copy(program: Program, copied: ast.DictComp) -> frozenset[str] | None:
+    """The keys of `{k: v.cpu() for k, v in state.items()}`: those of the state that is copied."""
+    match copied:
+        case ast.DictComp(
+            key=ast.Name(id=key),
+            generators=[
+                ast.comprehension(
+                    target=ast.Tuple(elts=[ast.Name(id=name), _]),
+                    iter=ast.Call(func=ast.Attribute(attr="items")) as items,
+                    ifs=[],
+                )
+            ],
+        ) if key == name:
+            states = [_offered(program, c.receiver) for c in program.method_calls("items") if c.site.node is items]
+            return states[0] if states and len(set(states)) == 1 else None
         case _:
             return None
 
