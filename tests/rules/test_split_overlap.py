@@ -627,3 +627,62 @@ def test_silent_on_loops_that_may_train(parts):
 )
 def test_held_out_batches_that_are_stepped_on(parts):
     assert rows(rule, EVALUATED.format(**ALL | parts)) == [19]
+
+
+UNSPLIT = """
+from torch.utils.data import DataLoader, TensorDataset, random_split
+
+class Data:
+    def setup(self, data):
+        self.data = data
+        self.train_set, self.val_set = random_split(self.data, [80, 20])
+
+    def train_dataloader(self):
+        return {loader}
+
+    def val_dataloader(self):
+        return DataLoader(self.val_set)
+
+    def rows(self):
+        return {other}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loader", "other"),
+    [
+        pytest.param("DataLoader(self.train_set, shuffle=True)", "len(self.data)", id="the-part"),
+        pytest.param("DataLoader(self.data, shuffle=True)", "self.train_set[0]", id="the-part-is-read-elsewhere"),
+        pytest.param("DataLoader(self.data, sampler=self.draw)", "0", id="a-sampler-picks-the-part"),
+        pytest.param("DataLoader(self.other, shuffle=True)", "0", id="other-data"),
+    ],
+)
+def test_silent_on_a_loader_over_the_training_part(loader, other):
+    assert rows(rule, UNSPLIT.format(loader=loader, other=other)) == []
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        "DataLoader(self.data, shuffle=True)",
+        "DataLoader(dataset=self.data, batch_size=8)",
+        "DataLoader(TensorDataset(self.data), 16)",
+    ],
+)
+def test_fires_on_a_training_loader_over_all_of_the_data(loader):
+    assert rows(rule, UNSPLIT.format(loader=loader, other="len(self.train_set)")) == [10]
+
+
+def test_fires_on_a_training_loader_over_all_of_the_data_in_a_script():
+    source = """
+from sklearn.model_selection import train_test_split
+import torch.utils.data as data_utils
+
+def loaders(x, use):
+    x_train, x_val = train_test_split(x, test_size=0.2)
+    train = data_utils.DataLoader(data_utils.TensorDataset({}), batch_size=8)
+    return train, data_utils.DataLoader(data_utils.TensorDataset(x_val))
+"""
+    assert rows(rule, source.format("x")) == [7]
+    assert rows(rule, source.format("x_train")) == []
+    assert rows(rule, source.replace("    return", "    use(x_train)\n    return").format("x")) == []

@@ -11,6 +11,7 @@ Reports
 - an optimiser that goes on taking its steps in a loop over held-out data, after `eval()`,
 - a loop that trains on the test split while the training split lies unused,
 - a training step that reads the whole of something of which a `train_` version lies unused beside it,
+- a training loader over all of the data, of which the part that was split off for training lies unread,
 - a training step that encodes all edges of a graph while it is to predict the training part of them,
 - held-out data that is scaled by its own mean, range or fitted scaler, beside training data scaled by its own,
 - data that is scaled by the mean, range or fitted scaler of all rows before the held-out part is taken from it,
@@ -92,6 +93,7 @@ from aelint.semantics.data.splits import (
 )
 from aelint.semantics.data.stand_ins import stand_ins
 from aelint.semantics.data.subsets import redrawn_splits
+from aelint.semantics.data.wholes import wholes
 from aelint.semantics.domain.trace import Binding
 from aelint.semantics.domain.values import Object, Value
 from aelint.semantics.explanation.wording import place
@@ -117,6 +119,7 @@ def check(program: Program) -> Iterator[Finding]:
         _trained_on_test(program),
         _stepped(program),
         _whole(program),
+        _unsplit(program),
         _edges(program),
         _scaled_apart(program),
         _scaled_before(program),
@@ -195,6 +198,15 @@ def _whole(program: Program) -> Iterator[Finding]:
     for site, key, version in whole_beside_training_part(program):
         message = f"the training step reads `{key}`, which holds the held-out part too, while `{version}` lies unused"
         yield Finding(site, message)
+
+
+def _unsplit(program: Program) -> Iterator[Finding]:
+    for found in wholes(program):
+        message = (
+            f"the training loader goes through all of `{found.data}`, held-out samples too, and nothing reads `{found.part}`, "
+            f"the part that was split off for it ({place(found.split, found.site)}); load that"
+        )
+        yield Finding(found.site, message, (Note(found.split, "the split"),))
 
 
 def _edges(program: Program) -> Iterator[Finding]:

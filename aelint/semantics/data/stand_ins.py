@@ -12,7 +12,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import every, walk
 
-__all__ = ["StandIn", "stand_ins"]
+__all__ = ["StandIn", "looked_at", "stand_ins"]
 
 _HELD_OUT = ("test", "validation", "valid", "val", "eval", "dev")
 
@@ -42,7 +42,7 @@ def stand_ins(program: Program) -> Iterator[StandIn]:
     stored, read = set[str](), set[str]()
     for unit in program.files:
         stored |= _stored(unit.tree)
-        read |= _looked_at(unit.tree)
+        read |= looked_at(unit.tree)
     yield from (c for c in candidates if c.unread in stored and c.unread not in read)
 
 
@@ -77,7 +77,7 @@ def _stored(tree: ast.AST) -> set[str]:
     return found
 
 
-def _looked_at(tree: ast.AST) -> set[str]:
+def looked_at(tree: ast.AST) -> set[str]:
     """Names that something reads, but to count (`len(x)`) or to keep (`self.x = x`); strings may name them too."""
     found: set[str] = set()
     passed_on: set[int] = set()
