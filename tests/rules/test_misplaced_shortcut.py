@@ -196,3 +196,50 @@ def test_silent_on_a_projection_when(reason: str, lines: list[str]) -> None:
 )
 def test_a_shortcut_projected_from_the_branch(row: int, lines: list[str]) -> None:
     assert rows(rule, projected(*lines)) == [row]
+
+
+KEPT = """
+import torch.nn as nn
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.norm = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+
+    def forward(self, x, condition):
+        {keep}
+        x = self.one(x).relu()
+        x = self.norm({second})
+        return {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "second", "end"),
+    [
+        pytest.param("skip = x", "self.two(x)", "x + skip", id="added"),
+        pytest.param("skip = x", "self.two(x)", "[x, locals(), skip]", id="read otherwise"),
+        pytest.param("skip = condition", "self.two(x)", "x", id="another argument, which the layers leave alone"),
+        pytest.param("skip = x.shape", "self.two(x)", "x", id="not the input itself"),
+        pytest.param("skip = x", "self.one.weight", "x", id="one layer"),
+        pytest.param("pass", "self.two(x)", "x", id="no shortcut"),
+    ],
+)
+def test_silent_on_an_input_that_is_kept_and_read(keep, second, end):
+    assert rows(rule, KEPT.format(keep=keep, second=second, end=end)) == []
+
+
+def test_silent_on_the_code_that_is_kept_on_the_way():
+    source = KEPT.format(keep="x = self.one(x); code = x", second="self.two(x)", end="x")
+    assert rows(rule, source) == []
+    looped = source.replace(
+        "x = self.one(x); code = x", "for layer in self.layers:\n            code = x\n            x = layer(x)"
+    )
+    assert rows(rule, looped) == []
+
+
+@pytest.mark.parametrize(
+    ("second", "end"), [("self.two(x)", "x"), ("self.two(x)", "x.relu()"), ("self.two(x) * condition", "x")]
+)
+def test_fires_where_the_kept_input_is_never_added(second, end):
+    assert rows(rule, KEPT.format(keep="skip = x", second=second, end=end)) == [12]

@@ -1,9 +1,10 @@
-"""The shortcut of a residual block adds something else than the block's input.
+"""The shortcut of a residual block adds something else than the block's input, or nothing.
 
 ## What it does
 
 Reports `x += x` and `x = x + x` in a method that has overwritten its argument `x` with the work of its layers, a
-shortcut that is projected from the output of the block instead of its input, and attention between two tensors whose
+shortcut that is projected from the output of the block instead of its input, an input that is kept before the layers
+overwrite it and is never read, and attention between two tensors whose
 output is added to the tensor that gave the keys instead of the queries.
 
 ## Why is this bad?
@@ -65,13 +66,18 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.architecture.shortcuts import doubled_branches, projected_branches, shortcuts_of_keys
+from aelint.semantics.architecture.shortcuts import (
+    doubled_branches,
+    forgotten_inputs,
+    projected_branches,
+    shortcuts_of_keys,
+)
 from aelint.semantics.explanation.wording import place
 
 RULE = Rule(
     code="AEL131",
     name="misplaced-shortcut",
-    summary="the shortcut of a residual block adds something else than its input",
+    summary="the shortcut of a residual block adds something else than its input, or nothing",
     severity=Severity.WARNING,
     triggers=(("module", "nn."),),
 )
@@ -92,6 +98,12 @@ def check(program: Program) -> Iterator[Finding]:
         )
         notes = (Note(wrong.saved, f"the input `{wrong.given}` is kept here"), Note(wrong.added, "added here"))
         yield Finding(wrong.site, message, notes)
+    for lost in forgotten_inputs(program):
+        message = (
+            f"`{lost.name}` keeps the input of this block ({place(lost.saved, lost.site)}), and nothing reads it: the work of the layers on "
+            f"`{lost.given}` ends here without its shortcut. Add `{lost.name}` to it, or do not keep it"
+        )
+        yield Finding(lost.site, message, (Note(lost.saved, "the input is kept here"),))
     for one in shortcuts_of_keys(program):
         message = (
             "the output of this attention has one row for each query, but it is added to the tensor that gave the keys "

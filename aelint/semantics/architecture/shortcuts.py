@@ -14,11 +14,20 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Instance, Sym, Value
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.sources.unit import SourceUnit
-from aelint.syntax.names import is_own_attribute
+from aelint.syntax.names import is_own_attribute, uses
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, walk
 
-__all__ = ["Doubled", "Projected", "WrongSide", "doubled_branches", "projected_branches", "shortcuts_of_keys"]
+__all__ = [
+    "Doubled",
+    "Forgotten",
+    "Projected",
+    "WrongSide",
+    "doubled_branches",
+    "forgotten_inputs",
+    "projected_branches",
+    "shortcuts_of_keys",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +49,16 @@ class Projected:
     given: str
     saved: Site
     added: Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forgotten:
+    """A block that keeps its input as `name` (`saved`), works on it up to `site`, and never reads what it kept."""
+
+    site: Site
+    name: str
+    given: str
+    saved: Site
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +130,31 @@ def projected_branches(program: Program) -> list[Projected]:
                 shown, place = saved[name][1], Site(unit, saved[name][0])
                 found.append(Projected(Site(unit, statement), name, branch, shown, place, Site(unit, added)))
     return found
+
+
+@per_program
+def forgotten_inputs(program: Program) -> list[Forgotten]:
+    """`shortcut = x` before layers that overwrite `x`, the input, where nothing reads `shortcut`."""
+    found = []
+    for node, unit in _methods(program):
+        for saved in node.body:
+            match saved:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Name(id=given)) if (
+                    given in positional(node)[1:] and given != name and len(uses(node, name)) == 1
+                ):
+                    work = _work_on(node, given)
+                    # What is kept behind a layer is a value that somebody looks at; and one layer may be no block.
+                    if len(work) > 1 and saved.lineno < work[0].lineno:
+                        found.append(Forgotten(Site(unit, work[-1]), name, given, Site(unit, saved)))
+                case _:
+                    pass
+    return found
+
+
+def _work_on(node: ast.FunctionDef | ast.AsyncFunctionDef, given: str) -> list[ast.Assign]:
+    """The statements that give an argument a new value, if more than one of them calls a layer on it."""
+    stores = [s for name, s in _stores(node) if name == given]
+    return stores if sum(_calls_with(s.value, given) for s in stores) > 1 else []
 
 
 def _stores(function: ast.AST) -> list[tuple[str, ast.Assign]]:
