@@ -28,6 +28,15 @@ for i in range(100):
 """
 
 HEALTHY = {
+    "straight through, as a difference from itself": [
+        "z = encoder(x)",
+        "z = z - z.detach() + z.round().detach()",
+        "update(F.mse_loss(decoder(z), x), opt)",
+    ],
+    "a zero beside a path": [
+        "z = encoder(x)",
+        "update(F.mse_loss(decoder(z - z + z), x), opt)",
+    ],
     "straight through": [
         "z = encoder(x)",
         "z = z + (z.round() - z).detach()",
@@ -423,3 +432,9 @@ def test_silent_where_recording_is_switched_on_again_or_another_loss_trains_the_
 def test_silent_on_an_optimizer_of_the_whole_model_of_which_a_part_is_kept_as_it_is():
     off = OWN_OPTIMIZER.format(decorator="", block="with torch.no_grad():", held="encoder")
     assert rows(rule, off.replace("agent.encoder.parameters()", "agent.parameters()")) == []
+
+
+@pytest.mark.parametrize("code", ["z - z + x[:, :4]", "x[:, :4] + z.sub(z)", "torch.sub(z, z) + 1.0"])
+def test_fires_on_a_difference_of_a_tensor_and_itself(code):
+    lines = ["z = encoder(x)", f"y = decoder({code})", "update(F.mse_loss(y, x), opt)"]
+    assert rows(rule, program(lines)) == [21]

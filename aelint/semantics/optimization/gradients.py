@@ -49,12 +49,13 @@ class Update:
 
 
 def is_flat(value: Sym) -> bool:
-    """Whether the operation's derivative is zero almost everywhere."""
-    return value.op in _FLAT
+    """Whether the operation's derivative is zero almost everywhere: also that of `x - x`, a zero that looks like a path."""
+    cancels = value.op == "sub" and len(value.inputs) == 2 and value.inputs[0] is value.inputs[1]
+    return value.op in _FLAT or cancels
 
 
 def _is_cut(value: Sym) -> bool:
-    if value.op in _FLAT or value.op in _SEVERING:
+    if is_flat(value) or value.op in _SEVERING:
         return True
     match value:
         case Sym(op="item", attrs=attrs):
