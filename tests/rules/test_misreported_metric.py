@@ -358,3 +358,59 @@ def evaluate(model, loader, psnr):
 )
 def test_a_score_of_the_whole_batch_for_each_sample(body, found):
     assert rows(rule, PER_IMAGE.format(body=body)) == found
+
+
+EVALUATED = """
+from sklearn import metrics
+
+def evaluate(results, names):
+    found = {{}}
+    for name in names:
+        rows = results["names"] == name
+        {labels}
+        {scores}
+        found[name] = {measured}
+    return found
+"""
+LABELS = 'labels = results["labels"][rows]'
+MEASURED = "metrics.roc_auc_score(labels, preds)"
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "measured"),
+    [
+        pytest.param(LABELS, 'preds = results["maps"][rows]', MEASURED, id="two entries"),
+        pytest.param(LABELS, 'preds = results["labels"][~rows]', MEASURED, id="other rows"),
+        pytest.param(
+            LABELS, 'rows = results["fold"]; preds = results["labels"][rows]', MEASURED, id="rows of another kind"
+        ),
+        pytest.param(LABELS, 'preds = results["labels"][rows]', "overlap(labels, preds)", id="no score"),
+        pytest.param(LABELS, 'preds = results["labels"][rows]; preds = 1 - preds', MEASURED, id="changed afterwards"),
+        pytest.param("labels = results.pop()", "preds = results.pop()", MEASURED, id="one after the other"),
+        pytest.param("labels = names", "preds = names", MEASURED, id="no entry"),
+        pytest.param(
+            'first = net.kept["conv"]; net(name)',
+            'labels = net.kept["fc"]\n        net(rows)\n        second = net.kept["conv"]',
+            "mse(first, second)",
+            id="hooks write in between",
+        ),
+    ],
+)
+def test_silent_on_scores_of_two_things(labels, scores, measured):
+    assert rows(rule, EVALUATED.format(labels=labels, scores=scores, measured=measured)) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "measured", "found"),
+    [
+        pytest.param(LABELS, 'preds = results["labels"][rows]', MEASURED, [9], id="entry"),
+        pytest.param(
+            "labels = results.y.cpu()", "preds = results.y.cpu()", "auroc(preds, labels)", [9], id="attribute"
+        ),
+        pytest.param(
+            'preds = results["labels"].ravel()', 'gt = results["labels"].ravel()', "f1(gt, preds)", [8], id="first"
+        ),
+    ],
+)
+def test_a_score_of_one_entry_under_two_names(labels, scores, measured, found):
+    assert rows(rule, EVALUATED.format(labels=labels, scores=scores, measured=measured)) == found

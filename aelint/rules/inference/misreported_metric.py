@@ -13,7 +13,8 @@ decides which model is the best. `roc_auc_score` and its like are reported where
 and a `sklearn` score where outputs from a loader that shuffles meet labels in the order of its data set. So are
 a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that its last entry alone is left, and a loss that
 is a sum over the batch already, times the number of its samples, a mean of collected losses that is divided by
-their number once more, and a score of the whole batch that is added for each of its samples.
+their number once more, and a score of the whole batch that is added for each of its samples; and a score of two names that
+one and the same entry is read into.
 
 ## Why is this bad?
 
@@ -86,6 +87,7 @@ from aelint.semantics.inference.orders import misordered_rows
 from aelint.semantics.inference.patience import ignored_validations
 from aelint.semantics.inference.rebuilt_tables import rebuilt_tables
 from aelint.semantics.inference.scores import losses_in
+from aelint.semantics.inference.self_scores import scores_of_itself
 from aelint.semantics.inference.twice_divided import means_divided_again
 from aelint.semantics.inference.whole_batches import whole_batches
 from aelint.semantics.optimization.schedules import is_over_batches
@@ -97,7 +99,7 @@ RULE = Rule(
     summary="the loss reported for an epoch is its last batch's, or is averaged by the wrong count",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
-    triggers=(("loss", "error", "mse", "entropy", "cost", "metrics", "psnr", "ssim", "score"), ("for ",)),
+    triggers=(("loss", "error", "mse", "entropy", "cost", "metrics", "psnr", "ssim", "score", "auc"), ("for ",)),
 )
 
 _CLAIMS = re.compile(r"^(epoch|mean|avg|average|val|valid|validation|test|eval)_?(\w*_)?(loss|error|mse|bce)(_\w*)?$")
@@ -128,6 +130,7 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _misjudged(program)
     yield from _rebuilt(program)
     yield from _repeated(program)
+    yield from _compared_with_itself(program)
 
 
 def _left_at_once(program: Program) -> Iterator[Finding]:
@@ -244,6 +247,15 @@ def _repeated(program: Program) -> Iterator[Finding]:
             f"({place(one.sample, one.call)}); give it the samples"
         )
         yield Finding(one.call, message, (Note(one.sample, "one sample"),))
+
+
+def _compared_with_itself(program: Program) -> Iterator[Finding]:
+    for one in scores_of_itself(program):
+        message = (
+            f"`{one.name}` is read from the same entry as `{one.other_name}` ({place(one.other, one.site)}), and a score compares the two "
+            f"({place(one.score, one.site)}): it is perfect for every model"
+        )
+        yield Finding(one.site, message, (Note(one.other, f"`{one.other_name}`"), Note(one.score, "the score")))
 
 
 def _rounds(program: Program) -> dict[int, tuple[Loop, ...]]:
