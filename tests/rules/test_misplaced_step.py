@@ -650,6 +650,13 @@ def test_a_schedule_that_is_read_and_never_advanced_is_told_where_an_epoch_ends(
     assert not rows(rule, source + "    schedule.step()\n")
 
 
+def test_silent_on_a_schedule_that_is_advanced_in_a_round_far_off():
+    source = SETUP + "schedule, rounds = torch.optim.lr_scheduler.StepLR(opt, 5), 0"
+    far = "rounds += 1\n        if rounds == 10_000:\n            {}"
+    assert rows(rule, source + RATE.format(inside=far.format("schedule.step()"), after="")) == []
+    assert rows(rule, source + RATE.format(inside=far.format("opt.step()"), after="")) != []
+
+
 def test_silent_on_a_schedule_in_whose_place_each_round_sets_the_rate():
     rate = "for group in opt.param_groups: group['lr'] = 0.1 / (1 + epoch)"
     source = SETUP + "schedule = torch.optim.lr_scheduler.LambdaLR(opt, lambda _: 1.0)"

@@ -305,3 +305,42 @@ def test_silent_on_priors_that_are_learned_or_meant_to_stay(keep, distance, more
 )
 def test_a_prior_of_random_numbers_in_a_plain_tensor(keep, distance):
     assert rows(rule, PRIOR.format(keep=keep, distance=distance, more="")) == [9]
+
+
+JOINED = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.parts, self.others = [], []
+        for a, b in zip(sizes[:-1], sizes[1:]):
+            self.parts.append(nn.Linear(a, b))
+            self.others.append(nn.Linear(b, a))
+        layers = []
+        {join}
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        {run}
+        return self.net(x)
+"""
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        "for p in self.parts: layers.append(p)\n        for p in self.others: layers.append(p)",
+        "[layers.append(p) for p in self.parts]\n        [layers.append(p) for p in self.others]",
+        "layers.extend(p for p in self.parts)\n        layers.extend(p for p in self.others)",
+    ],
+    ids=["in loops", "in comprehensions", "by extend"],
+)
+def test_silent_on_lists_of_unknown_length_that_are_handed_on(join):
+    assert rows(rule, JOINED.format(join=join, run="pass")) == []
+
+
+def test_a_list_that_is_run_and_not_handed_on():
+    run = "for part in self.parts: x = part(x)"
+    assert rows(rule, JOINED.format(join="for p in self.others: layers.append(p)", run=run)) == [8]

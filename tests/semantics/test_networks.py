@@ -238,3 +238,19 @@ def test_no_model_is_assumed_where_there_are_several():
 def test_no_model_is_assumed_for_an_argument_that_is_not_called():
     source = BESIDE + "def count(model):\n    return model\n"
     assert understood(source).returns[-1].value.op == "param"
+
+
+def test_what_a_comprehension_of_unknown_length_appends_stands_for_more():
+    source = (
+        BESIDE
+        + """
+def parts(blocks):
+    found, known = [], []
+    [found.append(b) for b in blocks]
+    [known.append(b) for b in (1, 2)]
+    return found, known
+"""
+    )
+    found, known = understood(source).returns[-1].value
+    assert (found.complete, known.complete) == (False, True)
+    assert known.items == [1, 2]

@@ -61,6 +61,7 @@ and so are layers that are also registered by `add_module`, a container or an at
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import TypeGuard
 
@@ -73,9 +74,11 @@ from aelint.semantics.dataflow.graph import consumers, parts
 from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.kinds import is_module
-from aelint.semantics.interpreter.modules import children_of
+from aelint.semantics.interpreter.modules import children_of, submodules
 from aelint.semantics.optimization.parameters import held_by
 from aelint.semantics.optimization.training import optimizers
+from aelint.syntax.names import last_name
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL114",
@@ -104,7 +107,7 @@ def check(program: Program) -> Iterator[Finding]:
             found = (one for one in _modules_in(value) if id(one) not in registered and one is not network)
             hidden = [one for one in found if _is_own(network, one)]
             site = _set_at(program, network, name)
-            if hidden and site is not None:
+            if hidden and site is not None and not _may_be_handed_on(network, name):
                 yield _finding(site, name, value, len(hidden))
     optimized = {v.id for c in program.calls if c.name.startswith("torch.optim.") for v in parts((c.args, c.kwargs))}
     for store in program.stores:
@@ -175,6 +178,21 @@ def _is_own(network: Instance, one: Object | Instance) -> bool:
     """Whether the network's own class builds the layer."""
     site = one.site
     return site is not None and any(site.lies_in(Site(c.module.unit, c.node)) for c in network.cls.mro())
+
+
+def _may_be_handed_on(network: Instance, name: str) -> bool:
+    """Whether the class goes through the list without running the layers, and holds a container that is not known to its end."""
+    containers = (one for _, one in submodules(network) if isinstance(one, Object) and one.children is not None)
+    if all(one.complete for one in containers):
+        return False
+    loops = (n for n in walk(network.cls.node) if isinstance(n, (ast.For, ast.ListComp, ast.GeneratorExp)))
+    return any(_goes_through(loop, name) for loop in loops)
+
+
+def _goes_through(loop: ast.For | ast.ListComp | ast.GeneratorExp, name: str) -> bool:
+    over = [loop] if isinstance(loop, ast.For) else loop.generators
+    taken = {last_name(one.target) for one in over if last_name(one.iter) == name}
+    return bool(taken) and not any(last_name(call.func) in taken for call in every(ast.Call, loop))
 
 
 def _is_kept_apart(value: Value) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from aelint.semantics.domain.truth import truth
@@ -227,9 +227,21 @@ def _lambda(frame: Frame, node: ast.Lambda) -> Value:
 
 def _comprehension(frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
     items: list[Value] = []
+    machine = frame.machine
+    machine.heap.enter()
     complete = _each(frame, node.generators, lambda inner: items.append(evaluate(inner, node.elt)))
+    changed = machine.heap.leave(undo=False)
+    if not complete:
+        _leave_open(thing for thing, _, _ in changed.values())
     kind = "generator" if isinstance(node, ast.GeneratorExp) else "list"
     return ListValue(items, complete, frame.site(node), kind)
+
+
+def _leave_open(lists: Iterable[object]) -> None:
+    """`[layers.append(b) for b in blocks]`: what one of an unknown number of rounds appended stands for more."""
+    for thing in lists:
+        if isinstance(thing, ListValue):
+            thing.complete = False
 
 
 def _dict_comprehension(frame: Frame, node: ast.DictComp) -> Value:

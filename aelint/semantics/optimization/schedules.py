@@ -11,6 +11,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Loop
 from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.optimization.training import Action, Kind, actions, is_unconditional, same_round, scheduled
+from aelint.syntax.names import last_name
 from aelint.syntax.walk import every
 
 __all__ = ["Decay", "decays_per_batch", "early_schedules", "is_over_batches", "unused_schedules"]
@@ -124,10 +125,19 @@ def unused_schedules(program: Program) -> Iterator[tuple[Object, Site | None]]:
             continue
         optimizer = scheduled(schedule)
         steps = [a for a in done if a.kind is Kind.STEP and a.of is optimizer and a.context.loops]
-        if any(_is_set_by_hand(program, a) for a in steps):
+        if any(_is_set_by_hand(program, a) for a in steps) or _may_come_later(program, schedule):
             continue
         if steps and not (_is_for_a_user(program, schedule) and all(len(a.context.loops) == 1 for a in steps)):
             yield schedule, _reading(program, schedule, steps)
+
+
+def _may_come_later(program: Program, schedule: Object) -> bool:
+    """Whether it has a `step()` that was not reached: in the ten-thousandth round, of which only the first few are followed."""
+    names = {kept.name for kept in program.assignments if kept.value is schedule}
+    ran = {id(call.site.node) for call in program.calls}
+    calls = (call for unit in program.files for call in every(ast.Call, unit.tree) if id(call) not in ran)
+    steps = (c.func.value for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "step")
+    return any(last_name(of) in names for of in steps)
 
 
 def _is_set_by_hand(program: Program, step: Action) -> bool:
