@@ -42,24 +42,20 @@ class _Wait:
 
 def lost_batches(program: Program) -> Iterator[LostBatches]:
     """Bodies whose step waits for a number of rounds (`if (i + 1) % n == 0`) and whose `zero_grad` does not wait."""
-    unit = program.unit
-    for block in blocks(program.tree):
-        for wait in _waits(_sequence(block)):
-            found = _lost(wait)
-            if found is not None:
-                clear, step, backward = (Site(unit, call) for call in found)
-                yield LostBatches(clear, step, backward)
+    for wait in _bodies(program):
+        found = _lost(wait)
+        if found is not None:
+            clear, step, backward = (Site(program.unit, call) for call in found)
+            yield LostBatches(clear, step, backward)
 
 
 def hasty_steps(program: Program) -> Iterator[HastyStep]:
     """Bodies whose `zero_grad` waits for a number of rounds, and whose step, or a second one, does not wait."""
-    unit = program.unit
-    for block in blocks(program.tree):
-        for wait in _waits(_sequence(block)):
-            found = _hasty(wait)
-            if found is not None:
-                step, clear, backward = (Site(unit, call) for call in found)
-                yield HastyStep(step, clear, backward)
+    for wait in _bodies(program):
+        found = _hasty(wait)
+        if found is not None:
+            step, clear, backward = (Site(program.unit, call) for call in found)
+            yield HastyStep(step, clear, backward)
 
 
 def _hasty(wait: _Wait) -> tuple[ast.Call, ast.Call, ast.Call] | None:
@@ -83,6 +79,11 @@ def _sequence(block: list[ast.stmt]) -> list[ast.stmt]:
         for statement in block
         for inner in (_sequence(statement.body) if isinstance(statement, (ast.With, ast.AsyncWith)) else [statement])
     ]
+
+
+def _bodies(program: Program) -> Iterator[_Wait]:
+    for block in blocks(program.tree):
+        yield from _waits(_sequence(block))
 
 
 def _waits(sequence: list[ast.stmt]) -> Iterator[_Wait]:
