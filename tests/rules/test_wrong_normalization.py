@@ -280,3 +280,56 @@ def test_silent_on_values_that_are_standardised_once(body):
 )  # fmt: skip
 def test_values_that_are_standardised_again(body):
     assert rows(rule, STANDARDISED.format(body=body)) == [11]
+
+
+COUNTS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.distributions import NegativeBinomial, Poisson
+
+class Table:
+    def __init__(self, counts):
+        self.counts, self.X = counts, counts.clone()
+
+    def log1p(self):
+        self.X = torch.log1p(self.X)
+
+table = Table(torch.poisson(torch.rand(64, 20)))
+{prepared}
+encoder, decoder = nn.Linear(20, 4), nn.Linear(4, 20)
+for x in torch.utils.data.DataLoader(table.{data}, batch_size=16):
+    rate = F.softplus(decoder(encoder({seen})))
+    loss = {loss}
+    loss.backward()
+"""
+WRITTEN = "-(x * rate.log() - rate - torch.lgamma(x + 1)).sum(1).mean()"
+
+
+@pytest.mark.parametrize(
+    ("data", "seen", "loss"),
+    [
+        pytest.param("counts", "x", "F.poisson_nll_loss(rate, x, log_input=False)", id="the counts"),
+        pytest.param("counts", "torch.log1p(x)", WRITTEN, id="the logarithm for the encoder"),
+        pytest.param("X", "x", "F.mse_loss(rate, x)", id="no likelihood of counts"),
+        pytest.param("X", "x", "F.poisson_nll_loss(rate, torch.expm1(x), log_input=False)", id="undone"),
+        pytest.param("X", "x", "-(torch.lgamma(x + rate) - torch.lgamma(rate)).mean()", id="no factorial"),
+    ],
+)
+def test_silent_on_likelihoods_of_counts(data, seen, loss):
+    assert rows(rule, COUNTS.format(prepared="table.log1p()", data=data, seen=seen, loss=loss)) == []
+
+
+@pytest.mark.parametrize(
+    ("prepared", "loss", "row"),
+    [
+        pytest.param("table.log1p()", WRITTEN, 15, id="a method of the data"),
+        pytest.param("table.X = torch.log(table.X + 1)", "-Poisson(rate).log_prob(x).mean()", 15, id="written out"),
+        pytest.param("table.X.log1p_()", "nn.PoissonNLLLoss(log_input=False)(rate, x)", 15, id="in place"),
+        pytest.param(
+            "table.log1p()", "-NegativeBinomial(rate, logits=rate).log_prob(x).sum()", 15, id="negative binomial"
+        ),
+    ],
+)
+def test_a_likelihood_of_counts_under_a_logarithm(prepared, loss, row):
+    assert rows(rule, COUNTS.format(prepared=prepared, data="X", seen="x", loss=loss)) == [row]

@@ -10,6 +10,7 @@ Reports
 - a division by 255 of pictures that `ToTensor` has already brought to [0, 1], and statistics that were divided by it,
 - a standard deviation that is computed as the mean beside it, or a minimum as the maximum,
 - values from which mean and deviation along an axis were taken out already, of which the same are taken again,
+- a logarithm of counts, `log1p(x)`, that a likelihood of counts is taken of, Poisson's or the negative binomial's,
 - `(y + mean) * std` in a file that normalises by `(x - mean) / std`: what is to undo it adds before it multiplies.
 
 ## Why is this bad?
@@ -73,6 +74,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.data.inverses import wrong_inverses
+from aelint.semantics.data.logged_counts import logged_counts
 from aelint.semantics.data.named_statistics import wrong_statistics
 from aelint.semantics.data.renormalised import renormalised
 from aelint.semantics.dataflow.graph import nodes
@@ -88,7 +90,7 @@ RULE = Rule(
     name="wrong-normalization",
     summary="data is normalised twice, with exchanged numbers or for another number of channels, or not taken back as it was",
     severity=Severity.WARNING,
-    triggers=(("norm", "mean", "255", "sub_", "div_", "std", "max"),),
+    triggers=(("norm", "mean", "255", "sub_", "div_", "std", "max", "poisson", "lgamma", "log_prob"),),
 )
 
 _TINY = 0.01
@@ -114,7 +116,17 @@ def check(program: Program) -> Iterator[Finding]:
         _restored(program),
         _repeated(program),
         _renormalised(program),
+        _logged(program),
     )
+
+
+def _logged(program: Program) -> Iterator[Finding]:
+    for one in logged_counts(program):
+        message = (
+            f"these counts are put under a logarithm, and a likelihood of counts is taken of the result ({place(one.likelihood, one.site)}): "
+            "it is a law of whole numbers. Give the likelihood the counts, and the logarithm to the encoder alone"
+        )
+        yield Finding(one.site, message, (Note(one.likelihood, "the likelihood"),))
 
 
 def _renormalised(program: Program) -> Iterator[Finding]:
