@@ -158,3 +158,70 @@ def test_silent_on_the_distances_that_the_choice_is_made_of():
 def test_silent_on_a_codebook_that_is_taken_out_of_training(freeze):
     frozen = QUANTIZER.replace("nn.Embedding(32, 8)", f"nn.Embedding(32, 8)\n        self.{freeze}")
     assert rows(rule, frozen.replace("{terms}", "loss = 0.25 * F.mse_loss(q.detach(), z)")) == []
+
+
+RESIDUAL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Stage(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codebook = nn.Parameter(torch.randn(32, 8))
+
+    def forward(self, x):
+        q = F.embedding(torch.cdist(x, self.codebook).argmin(-1), self.codebook)
+        loss = {loss}
+        {straight}
+        return q, loss
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(16, 8)
+        self.stages = nn.ModuleList([Stage() for _ in range(3)])
+
+    def forward(self, x):
+        residual, out, losses = self.encoder(x), 0, []
+        for stage in self.stages:
+            q, loss = stage(residual)
+            {step}
+            out = out + q
+            losses.append(loss)
+        return out, sum(losses)
+
+Residual()(torch.randn(4, 16))
+"""
+BOTH = "F.mse_loss(q.detach(), x) + F.mse_loss(q, x.detach())"
+STRAIGHT = "q = x + (q - x).detach()"
+
+
+@pytest.mark.parametrize(
+    ("loss", "straight", "step"),
+    [
+        pytest.param(BOTH, STRAIGHT, "residual = residual - q.detach()", id="detached"),
+        pytest.param(BOTH, "pass", "residual = residual - q", id="not-straight-through"),
+        pytest.param("F.mse_loss(q, x.detach())", STRAIGHT, "residual = residual - q", id="nothing-commits"),
+        pytest.param(BOTH, STRAIGHT, "last = residual - q", id="not-taken-further"),
+    ],
+)
+def test_silent_on_residuals_with_a_gradient_or_without_a_use_for_it(loss, straight, step):
+    assert rows(rule, RESIDUAL.format(loss=loss, straight=straight, step=step)) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "straight", "step"),
+    [
+        (BOTH, STRAIGHT, "residual = residual - q"),
+        (BOTH, "if self.training:\n            q = x + (q - x).detach()", "residual = residual - q"),
+        (
+            "((q.detach() - x) ** 2).mean() + ((q - x.detach()) ** 2).mean()",
+            "q = x - (x - q).detach()",
+            "residual -= q",
+        ),
+    ],
+)
+def test_residuals_that_lose_the_gradient_of_their_latent(loss, straight, step):
+    source = RESIDUAL.format(loss=loss, straight=straight, step=step)
+    assert rows(rule, source) == [source.split("\n").index(f"            {step}") + 1]

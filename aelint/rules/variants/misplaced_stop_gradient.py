@@ -7,7 +7,8 @@ side gets a gradient and in which direction, and reports
 
 - terms that push the encoder or the codebook *away* from the other,
 - codebooks that get a gradient from no term at all and are not updated by hand either,
-- two terms that both move the codebook, so that nothing commits the encoder.
+- two terms that both move the codebook, so that nothing commits the encoder,
+- residual quantisers that subtract the straight-through output: the later stages commit nothing.
 
 ## Why is this bad?
 
@@ -83,6 +84,7 @@ from aelint.semantics.variants.quantizers import (
     reaches_gradient,
     rewritten,
 )
+from aelint.semantics.variants.residual_stages import cut_residuals
 from aelint.syntax.walk import holds
 
 RULE = Rule(
@@ -99,6 +101,18 @@ def check(program: Program) -> Iterator[Finding]:
     terms = [t for t in differences(program) if t.node.site is not None]
     wrong = [_misdirected(program, t, t.node.site, fault) for t in terms if t.node.site and (fault := _direction(t))]
     yield from wrong or _unmoved(program, terms)
+    yield from _cut(program)
+
+
+def _cut(program: Program) -> Iterator[Finding]:
+    for one in cut_residuals(program):
+        message = (
+            f"the straight-through output has the gradient of the latent that it is subtracted from: what is left over has none, and the next "
+            f"stage's commitment ({place(one.commitment, one.site)}) never reaches the encoder. Subtract the vectors, detached"
+        )
+        yield Finding(
+            one.site, message, (Note(one.commitment, "this term is to move the encoder"),), severity=Severity.WARNING
+        )
 
 
 def _direction(term: Difference) -> str | None:
