@@ -139,7 +139,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL702', 'misplaced-stop-gradient', 'aelint.rules.variants.misplaced_stop_gradient', 'a codebook or commitment term moves the wrong side, or nothing', 'error', 'high', (('argmin', 'argmax', '.min(', '.max('), ('detach', '.data', 'no_grad')), {}),
     ('AEL703', 'commitment-weight', 'aelint.rules.variants.commitment_weight', 'quantiser terms and reconstruction are reduced, or weighed, against each other', 'warning', 'high', (('argmin', 'argmax', '.min(', '.max('), ('backward', 'loss')), {}),
     ('AEL704', 'unreachable-code', 'aelint.rules.variants.unreachable_code', 'some codes of a quantiser can never be chosen, or the wrong ones are', 'error', 'high', (('argmin', 'argmax', 'rand', 'max(', 'min('),), {}),
-    ('AEL705', 'ema-statistics-start', 'aelint.rules.variants.ema_statistics_start', 'the moving averages of a codebook start with sums, but with counts of zero', 'warning', 'medium', (('register_buffer',), ('copy_', '.data')), {}),
+    ('AEL705', 'ema-statistics-start', 'aelint.rules.variants.ema_statistics_start', 'the moving averages of a codebook start with sums, but with counts of zero', 'warning', 'medium', (('register_buffer', 'parameter'),), {}),
     ('AEL706', 'ineffective-average', 'aelint.rules.variants.ineffective_average', 'a moving average keeps nearly nothing of itself, nothing reads it, or it stays in the network that is trained', 'warning', 'high', (('register_buffer', 'lerp_', 'mul_', 'copy_to', 'apply_shadow'),), {}),
     ('AEL711', 'recurrent-layout', 'aelint.rules.variants.recurrent_layout', 'axes of a recurrent layer are taken for others', 'error', 'high', (('lstm', 'gru', 'rnn', 'transformer', 'multiheadattention'),), {}),
     ('AEL712', 'decoder-sees-target', 'aelint.rules.variants.decoder_sees_target', 'the decoder of a sequence reads the step that it is to predict', 'error', 'high', (('lstm', 'gru', 'rnn', 'transformer', 'multiheadattention'), ('loss', 'entropy')), {}),
@@ -150,5 +150,5 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL717', 'ineffective-attention-mask', 'aelint.rules.variants.ineffective_attention_mask', 'a mask of attention hides nothing', 'error', 'high', (('softmax',), ('mask',)), {}),
     ('AEL721', 'loss-on-visible-patches', 'aelint.rules.variants.loss_on_visible_patches', 'the mask, the order or the loss of a masked autoencoder is off', 'error', 'high', (('argsort', 'randperm'), ('mask',)), {}),
     ('AEL722', 'forgotten-mask', 'aelint.rules.variants.forgotten_mask', 'a mask or a masked copy is filled, and nothing reads it', 'warning', 'high', (('torch',),), {}),
-    ('AEL731', 'sparsity-penalty', 'aelint.rules.variants.sparsity_penalty', 'a sparsity penalty is taken over the wrong axis, or without absolute values', 'warning', 'high', (('spars', 'l1', 'rho', 'kl', 'lp_'),), {}),
+    ('AEL731', 'sparsity-penalty', 'aelint.rules.variants.sparsity_penalty', 'a sparsity penalty is taken over the wrong axis, or without absolute values', 'warning', 'high', (('spars', 'l1', 'rho', 'kl', 'lp_', 'normalize', '.norm'),), {}),
 )

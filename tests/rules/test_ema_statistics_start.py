@@ -150,3 +150,112 @@ def test_silent_on_quotients_over_the_same_batches(update, code):
 )
 def test_averaged_sums_over_the_counts_of_one_batch(update, code):
     assert rows(rule, QUOTIENT.format(update=update, code=code)) == [23]
+
+
+RESTARTED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Quantize(nn.Module):
+    def __init__(self, dim=8, codes=64):
+        super().__init__()
+        embed = torch.randn(codes, dim)
+        self.register_buffer("embed", embed)
+        self.register_buffer("cluster_size", torch.ones(codes))
+        self.register_buffer("embed_avg", embed.clone())
+
+    def restart(self, z):
+        dead = self.cluster_size < 0.1
+        fresh = z[torch.randint(len(z), (64,))]
+        {restart}
+
+    def forward(self, z):
+        index = torch.cdist(z, self.embed).argmin(-1)
+        hot = F.one_hot(index, 64).float()
+        {update}
+        {rebuild}
+        self.restart(z)
+        return F.embedding(index, self.embed)
+"""
+MOVED_IN_PLACE = "self.cluster_size.mul_(0.9).add_(hot.sum(0), alpha=0.1); self.embed_avg.data.mul_(0.9).add_(hot.t() @ z, alpha=0.1)"
+MOVED_BY_ASSIGNMENT = "self.cluster_size = 0.9 * self.cluster_size + 0.1 * hot.sum(0); self.embed_avg = self.embed_avg * 0.9 + 0.1 * hot.t() @ z"
+FROM_AVERAGE = "self.embed.data.copy_(self.embed_avg / self.cluster_size.unsqueeze(1))"
+SOME_ROWS = "self.embed[dead] = fresh[dead]"
+
+
+@pytest.mark.parametrize(
+    ("restart", "update", "rebuild"),
+    [
+        pytest.param(
+            SOME_ROWS + "; self.embed_avg[dead] = fresh[dead]", MOVED_IN_PLACE, FROM_AVERAGE, id="both-restarted"
+        ),
+        pytest.param(
+            SOME_ROWS + "; self.embed_avg.copy_(self.embed)",
+            MOVED_IN_PLACE,
+            FROM_AVERAGE,
+            id="average-copied-afterwards",
+        ),
+        pytest.param(
+            "for one in (self.embed, self.embed_avg): one[dead] = fresh[dead]\n        self.embed[0] = 0",
+            MOVED_IN_PLACE,
+            FROM_AVERAGE,
+            id="under-another-name",
+        ),
+        pytest.param(
+            SOME_ROWS,
+            MOVED_IN_PLACE,
+            "self.embed[index] = (self.embed_avg / self.cluster_size.unsqueeze(1))[index]",
+            id="only-used-codes-are-set",
+        ),
+        pytest.param(
+            SOME_ROWS,
+            MOVED_IN_PLACE,
+            "self.embed.copy_(torch.where(self.cluster_size[:, None] > 1, self.embed_avg / self.cluster_size.unsqueeze(1), self.embed))",
+            id="dead-codes-are-kept",
+        ),
+        pytest.param("self.embed[:] = fresh", MOVED_IN_PLACE, FROM_AVERAGE, id="all-are-set-once"),
+        pytest.param(SOME_ROWS, "pass", "self.embed.data.copy_(z.sum(0) / hot.sum(0).unsqueeze(1))", id="no-average"),
+    ],
+)
+def test_silent_where_a_restart_lasts(restart, update, rebuild):
+    assert rows(rule, RESTARTED.format(restart=restart, update=update, rebuild=rebuild)) == []
+
+
+@pytest.mark.parametrize(
+    ("restart", "update", "rebuild"),
+    [
+        pytest.param(SOME_ROWS, MOVED_IN_PLACE, FROM_AVERAGE, id="index"),
+        pytest.param(
+            "self.embed.data.copy_(torch.where(dead[:, None], fresh, self.embed))",
+            MOVED_IN_PLACE,
+            FROM_AVERAGE,
+            id="where",
+        ),
+        pytest.param(
+            "self.embed.index_copy_(0, dead.nonzero().flatten(), fresh)",
+            MOVED_BY_ASSIGNMENT,
+            FROM_AVERAGE,
+            id="index_copy",
+        ),
+        pytest.param(
+            SOME_ROWS,
+            MOVED_BY_ASSIGNMENT,
+            "new = self.embed_avg / self.cluster_size.unsqueeze(1)\n        self.embed = new",
+            id="assigned",
+        ),
+        pytest.param(
+            SOME_ROWS,
+            "ema(self.cluster_size, hot.sum(0), 0.9); ema(self.embed_avg, hot.t() @ z, 0.9)",
+            "self.embed = nn.Parameter(self.embed_avg / self.cluster_size.unsqueeze(1))",
+            id="a-function-averages",
+        ),
+    ],
+)
+def test_codes_that_are_restarted_without_their_average(restart, update, rebuild):
+    assert rows(rule, RESTARTED.format(restart=restart, update=update, rebuild=rebuild)) == [17]
+
+
+def test_codes_that_are_restarted_in_the_pass_itself():
+    source = RESTARTED.format(restart="pass", update=MOVED_IN_PLACE, rebuild=FROM_AVERAGE)
+    assert rows(rule, source.replace("self.restart(z)", "self.embed[self.cluster_size < 0.1] = z[0]")) == [24]

@@ -5,13 +5,15 @@
 Reports a codebook that is set to `average / count`, where the average starts as a copy of the codebook and
 the count starts at zero; and one that a first batch sets, with the codes as sums beside the numbers of their samples as counts.
 Reports averaged sums that are divided by the counts of a single batch, although a buffer holds the average of the counts.
+Reports codes that are restarted, row by row, while the average of which the next update computes them keeps its rows.
 
 ## Why is this bad?
 
 A code is the quotient of two moving averages. With the codebook as the first sum, the first count must be
 one. Starting at zero, every code that the first batch does not use is divided by the tiny constant that
 guards the division: it jumps by a factor of about 10⁵ in the first step and is never chosen again. Sums of many batches over
-the counts of one make codes too long wherever a code was chosen rarely in this batch.
+the counts of one make codes too long wherever a code was chosen rarely in this batch. A code that was put on a sample goes back
+to where it was dead before the next batch can choose it.
 
 ## Example
 
@@ -83,6 +85,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.variants.averaged_counts import unaveraged_counts
+from aelint.semantics.variants.kept_averages import relapses
 
 RULE = Rule(
     code="AEL705",
@@ -90,7 +93,7 @@ RULE = Rule(
     summary="the moving averages of a codebook start with sums, but with counts of zero",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
-    triggers=(("register_buffer",), ("copy_", ".data")),
+    triggers=(("register_buffer", "parameter"),),
 )
 
 _RESTARTS = ("kmeans", "k_means", "init_embed", "expire", "dead", "restart", "revive", "initted", "is_init", "replace")
@@ -101,6 +104,7 @@ def check(program: Program) -> Iterator[Finding]:
     buffers = registered_buffers(program)
     yield from _unscaled(program, buffers)
     yield from _unaveraged(program)
+    yield from _relapsing(program)
     if any(word in function.name.lower() for function in program.functions for word in _RESTARTS):
         return
     for target, value in _updates(program) if buffers else ():
@@ -121,6 +125,15 @@ def _unaveraged(program: Program) -> Iterator[Finding]:
             f"well ({place(one.average, one.site)}): the quotient is not the mean of a code's samples. Divide by the averaged counts"
         )
         yield Finding(one.site, message, (Note(one.average, "the counts are averaged here"),))
+
+
+def _relapsing(program: Program) -> Iterator[Finding]:
+    for one in relapses(program):
+        message = (
+            f"rows of `{one.codes}` are replaced here, but all of it is computed again from `{one.average}` ({place(one.rebuilt, one.site)}), "
+            f"which keeps the old ones: the next update takes the replaced codes back. Replace the rows of `{one.average}` and their counts, too"
+        )
+        yield Finding(one.site, message, (Note(one.rebuilt, "every code is set here"),))
 
 
 def _unscaled(program: Program, buffers: dict[int, Call]) -> Iterator[Finding]:
