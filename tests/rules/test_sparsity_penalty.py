@@ -80,6 +80,7 @@ def test_penalties_that_are_subtracted(loss):
     assert rows(rule, SUBTRACTED.format(loss)) == [9]
 
 
+RESAMPLED = "dead = (self.encoder.bias < 0).nonzero().squeeze(1); rows = torch.randn(len(dead), 16); "
 ATOMS = """
 import torch
 from torch import nn
@@ -112,6 +113,12 @@ sae.normalise()
         ("self.decoder.weight.data = F.normalize(self.decoder.weight.data, dim=0)", 64),
         ("self.encoder.weight.data = F.normalize(self.encoder.weight.data, dim=0)", 64),
         ("self.W_dec.data /= self.W_dec.data.norm(dim=0, keepdim=True)", 8),
+        ("self.W_dec.data.copy_(F.normalize(self.W_dec, dim=1))", 64),
+        (RESAMPLED + "self.W_dec.data[dead] = F.normalize(rows, dim=-1)", 64),
+        (RESAMPLED + "self.W_dec.data[0] = F.normalize(rows[0], dim=0)", 64),
+        (RESAMPLED + "self.W_dec.data[:, self.bias > 0] = F.normalize(rows, dim=0)", 64),
+        (RESAMPLED + "self.encoder.weight.data[dead] = F.normalize(rows, dim=0)", 64),
+        (RESAMPLED + "self.decoder.weight.data[:, dead] = F.normalize(rows.t(), dim=0)", 64),
     ],
 )
 def test_silent_on_unit_vectors_of_latents(line, wide):
@@ -125,6 +132,10 @@ def test_silent_on_unit_vectors_of_latents(line, wide):
         "self.W_dec.data = F.normalize(self.W_dec.data, dim=-2)",
         "self.decoder.weight.data = F.normalize(self.decoder.weight.data)",
         "self.decoder.weight.data = self.decoder.weight.data / torch.norm(self.decoder.weight.data, dim=1, keepdim=True)",
+        "with torch.no_grad(): self.W_dec.copy_(F.normalize(self.W_dec, dim=0))",
+        RESAMPLED + "self.W_dec.data[dead] = F.normalize(rows, dim=0)",
+        RESAMPLED + "self.W_dec.data[dead, :] = rows / rows.norm(dim=0, keepdim=True)",
+        RESAMPLED + "self.decoder.weight.data[:, dead] = F.normalize(rows.t())",
     ],
 )
 def test_unit_vectors_along_the_latents(line):

@@ -8,8 +8,8 @@ Reports
 - an average activation (`rho_hat` in a KL sparsity penalty) that averages over units and not over samples,
 - a penalty called L1 or sparsity that adds up signed activations,
 - a penalty on activations that is subtracted from the reconstruction loss,
-- the decoder of an overcomplete sparse code (`codes @ W`) that is brought to unit norm along the latents and
-  not for each of them,
+- the decoder of an overcomplete sparse code (`codes @ W`), or what is written into it for some latents, that is brought to
+  unit norm along the latents and not for each of them,
 - a KL divergence to a target rate, written out, in which one of the two logarithms has not its own weight,
 - a KL divergence to a target rate that is taken of the reconstruction, too.
 
@@ -104,7 +104,7 @@ RULE = Rule(
     name="sparsity-penalty",
     summary="a sparsity penalty is taken over the wrong axis, or without absolute values",
     severity=Severity.WARNING,
-    triggers=(("spars", "l1", "rho", "kl", "lp_"),),
+    triggers=(("spars", "l1", "rho", "kl", "lp_", "normalize", ".norm"),),
 )
 
 _NAMED = re.compile(r"spars|(^|_)l[01p](_|$)|l1_?(loss|norm|penalty|reg)", re.IGNORECASE)
@@ -336,9 +336,12 @@ def _is_activation(leaf: Sym) -> bool:
 def _atoms(program: Program) -> Iterator[Finding]:
     """The decoder of an overcomplete sparse code brought to unit norm along the latents, not for each of them."""
     for one in crossed_norms(program):
+        features = "feature" if one.features is None else f"of the {one.features} features"
+        latents = (
+            "latent, whose vector lies" if one.latents is None else f"of the {one.latents} latents, whose vectors lie"
+        )
         yield Finding(
             one.site,
-            f"each of the {one.features} features is brought to length 1 here, not each of the {one.latents} latents, whose vectors "
-            f"lie along axis {one.axis} of the decoder: use `dim={one.axis}`",
+            f"each {features} is brought to length 1 here, not each {latents} along axis {one.axis} of the decoder: use `dim={one.axis}`",
             (Note(one.decoded, "the codes are decoded here"),) if one.decoded is not None else (),
         )

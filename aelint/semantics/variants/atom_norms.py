@@ -16,11 +16,14 @@ __all__ = ["CrossedNorm", "crossed_norms", "norm_axis"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrossedNorm:
-    """A norm along the latents of a decoder, where each latent's vector lies along the other `axis`."""
+    """A norm along the latents of a decoder, where each latent's vector lies along the other `axis`.
+
+    `features` and `latents` are None where only the rows of some latents are normed, before they are written.
+    """
 
     site: Site
-    features: int
-    latents: int
+    features: int | None
+    latents: int | None
     axis: int
     decoded: Site | None
 
@@ -28,16 +31,37 @@ class CrossedNorm:
 def crossed_norms(program: Program) -> Iterator[CrossedNorm]:
     """Weights that are written back after each feature, and not each latent, was brought to length 1."""
     decoders = {key: (axis, n) for n in nodes(program) for key, axis in _decoded(n)}
-    for store in program.stores if decoders else ():
-        weight, norm = _parameter(store.target), _unit_norm(store.value)
-        if store.name != "data" or weight is None or norm is None or norm.site is None or weight.shape is None:
+    for target, value, index in _writes(program) if decoders else ():
+        weight, norm = _parameter(target), _unit_norm(value)
+        if weight is None or norm is None or norm.site is None or weight.shape is None or len(weight.shape) != 2:
             continue
         axis, product = decoders.get(_key(weight), (None, None))
-        if axis is None or product is None or _parameter(source(norm)) is not weight or len(weight.shape) != 2:
+        if axis is None or product is None or norm_axis(norm) != axis:
             continue
-        latents, features = weight.shape[axis], weight.shape[1 - axis]
-        if norm_axis(norm) == axis and isinstance(latents, int) and isinstance(features, int) and latents > features:
-            yield CrossedNorm(norm.site, features, latents, 1 - axis, product.site)
+        if index is not None:
+            if _selects(index, axis) and isinstance(value, Sym) and value.shape is not None and len(value.shape) == 2:
+                yield CrossedNorm(norm.site, None, None, 1 - axis, product.site)
+        elif _parameter(source(norm)) is weight:
+            latents, features = weight.shape[axis], weight.shape[1 - axis]
+            if isinstance(latents, int) and isinstance(features, int) and latents > features:
+                yield CrossedNorm(norm.site, features, latents, 1 - axis, product.site)
+
+
+def _writes(program: Program) -> Iterator[tuple[Value, Value, Value]]:
+    """What is written into which tensor, and at which index if not all over."""
+    for store in program.stores:
+        if store.name == "data" or store.index is not None:
+            yield store.target, store.value, store.index
+    for call in program.method_calls("copy_"):
+        if call.args:
+            yield call.receiver, call.args[0], None
+
+
+def _selects(index: Value, axis: int) -> bool:
+    """Whether several places of an axis are written, and all of the other one."""
+    parts = index if isinstance(index, tuple) else (index,)
+    others = [p for i, p in enumerate(parts) if i != axis]
+    return len(parts) > axis and isinstance(parts[axis], Sym) and all(p == slice(None) for p in others)
 
 
 def norm_axis(value: Sym) -> int | None:
@@ -67,8 +91,8 @@ def _decoded(node: Sym) -> Iterator[tuple[int, int]]:
     codes, weight = node.attrs.get("input"), node.attrs.get("other")
     if not isinstance(codes, Sym) or codes.op not in {"relu", "topk", "scatter", "where", "mul"}:
         return
-    if node.op == "matmul" and isinstance(weight, Sym) and weight.op == "parameter":
-        yield weight.id, 0
+    if node.op == "matmul" and (rows := _parameter(weight)) is not None:
+        yield rows.id, 0
     elif node.op == "linear" and node.layer is not None:
         yield id(node.layer), 1
 
@@ -84,7 +108,7 @@ def _parameter(value: Value) -> Sym | None:
         match value:
             case Sym(op="parameter"):
                 return value
-            case Sym(op="detach" | "data" | "attr", inputs=(inner, *_)):
+            case Sym(op="detach" | "data" | "attr" | "copy" | "setitem", inputs=(inner, *_)):
                 value = inner
             case _:
                 return None
