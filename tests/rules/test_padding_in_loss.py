@@ -246,3 +246,81 @@ for batch in loader:
     loss = F.cross_entropy(state @ embed.weight.T, after)
 """
     assert rows(rule, source) == []
+
+
+WRITTEN = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Coder(nn.Module):
+    def __init__(self, words):
+        super().__init__()
+        self.words, self.cell, self.head = words, nn.GRUCell(8, 8), nn.Linear(8, words)
+
+    def forward(self, target, h):
+        steps = target.shape[1]
+        outputs = torch.zeros({shape})
+        {start}
+        for t in range({first}, steps):
+            h = self.cell(h, h)
+            outputs[{index}] = self.head(h)
+        return outputs
+
+def fit(net, loader, h):
+    for target in loader:
+        out = net(target, h)
+        {loss}
+        loss.backward()
+"""
+BATCH_FIRST = {"shape": "target.shape[0], steps, self.words", "index": ":, t", "first": "1", "start": "pass"}
+TIME_FIRST = {"shape": "steps, target.shape[0], self.words", "index": "t", "first": "1", "start": "pass"}
+ALL_STEPS = "loss = F.cross_entropy(out.view(-1, net.words), target.view(-1))"
+
+
+@pytest.mark.parametrize(
+    ("layout", "loss"),
+    [
+        pytest.param(
+            BATCH_FIRST,
+            "loss = F.cross_entropy(out[:, 1:].reshape(-1, net.words), target[:, 1:].reshape(-1))",
+            id="first-step-left-out",
+        ),
+        pytest.param({**BATCH_FIRST, "first": "0"}, ALL_STEPS, id="written-from-the-first-on"),
+        pytest.param({**BATCH_FIRST, "start": "outputs[:, 0] = self.head(h)"}, ALL_STEPS, id="first-step-set-before"),
+        pytest.param({**BATCH_FIRST, "index": ":, t - 1"}, ALL_STEPS, id="one-step-before"),
+        pytest.param(
+            {**BATCH_FIRST, "index": ":, t, :", "start": "outputs = outputs + self.head(h).unsqueeze(1)"},
+            ALL_STEPS,
+            id="no-zeros",
+        ),
+        pytest.param(
+            BATCH_FIRST,
+            "loss = F.cross_entropy(out.view(-1, 9), target.view(-1), reduction='none')[9:].mean()",
+            id="chosen-afterwards",
+        ),
+        pytest.param(
+            {**TIME_FIRST, "index": "t] = outputs[t - 1] + self.cell(h, h)[0]; outputs[t"},
+            ALL_STEPS,
+            id="zero-is-the-start",
+        ),
+    ],
+)
+def test_silent_on_steps_that_are_predicted_or_left_out(layout, loss):
+    assert rows(rule, WRITTEN.format(**layout, loss=loss)) == []
+
+
+@pytest.mark.parametrize(
+    ("layout", "loss"),
+    [
+        pytest.param(BATCH_FIRST, ALL_STEPS, id="batch-first"),
+        pytest.param(
+            TIME_FIRST,
+            "loss = nn.CrossEntropyLoss(ignore_index=0)(out.flatten(0, 1), target.t().flatten())",
+            id="time-first",
+        ),
+        pytest.param({**BATCH_FIRST, "index": ":, t, :"}, "loss = F.mse_loss(out, target)", id="values"),
+    ],
+)
+def test_zeros_that_stand_for_the_prediction_of_the_first_step(layout, loss):
+    assert rows(rule, WRITTEN.format(**layout, loss=loss)) == [23]

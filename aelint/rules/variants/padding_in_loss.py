@@ -8,7 +8,8 @@ Reports
 - a mask of padded steps that a function with a loss computes, and that nothing uses,
 - a mask that a network hands out beside its prediction, in a function that compares the prediction and never reads
   the mask,
-- a loss function that is given a mask beside the prediction and the target, and never reads it.
+- a loss function that is given a mask beside the prediction and the target, and never reads it,
+- a loss over all steps of a tensor of zeros into which predictions are written from the second step on.
 
 ## Why is this bad?
 
@@ -67,8 +68,10 @@ from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source
 from aelint.semantics.dataflow.liveness import names_read
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function, Object, Sym, Value
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.objective.comparisons import Comparison, comparisons
 from aelint.semantics.objective.losses import LOSSES, reduction_word
+from aelint.semantics.variants.unwritten_steps import unwritten_steps
 from aelint.syntax.signatures import positional
 
 RULE = Rule(
@@ -76,7 +79,7 @@ RULE = Rule(
     name="padding-in-loss",
     summary="padded steps count in the loss",
     severity=Severity.WARNING,
-    triggers=(("pad", "mask"), ("loss", "entropy")),
+    triggers=(("pad", "mask", "zeros"), ("loss", "entropy")),
 )
 
 _COMPARISONS = frozenset({"ne", "eq", "lt", "gt", "le", "ge"})
@@ -85,8 +88,21 @@ _COMPARISONS = frozenset({"ne", "eq", "lt", "gt", "le", "ge"})
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for losses that know of padding, and for unused masks."""
     yield from chain(
-        _without_ignoring(program), _unused_masks(program), _masks_left_out(program), _masks_not_read(program)
+        _without_ignoring(program),
+        _unused_masks(program),
+        _masks_left_out(program),
+        _masks_not_read(program),
+        _never_predicted(program),
     )
+
+
+def _never_predicted(program: Program) -> Iterator[Finding]:
+    for one in unwritten_steps(program):
+        message = (
+            f"the predictions are written from step {one.first} on ({place(one.written, one.site)}), but the loss takes the zeros before them "
+            f"for predictions as well: leave out the first step of both sides, `[{one.first}:]`"
+        )
+        yield Finding(one.site, message, (Note(one.written, "predictions are written here"),))
 
 
 def _tokens(value: Value) -> Value:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from aelint.semantics.data.numpy_draws import normal_draw, numpy_draw
 from aelint.semantics.data.scaling import part_of_split, scaled_range
 from aelint.semantics.dataflow.lineage import RESHAPES, through
+from aelint.semantics.dataflow.writes import history
 from aelint.semantics.domain.intervals import Interval
 from aelint.semantics.domain.values import External, ListValue, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
@@ -129,31 +130,12 @@ def _called(value: Sym, known: Values, draw: random.Random, depth: int) -> float
 
 def _written(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
     """An array that was made of one number and written into: what it was filled with, or what was written."""
-    fillings, writes = _history(value)
+    fillings, writes = history(value)
     if not _are_left(fillings, writes):
         return None  # `x[x < 0] = 0` takes values away
     before = [_evaluate(one, known, draw, depth + 1) for one in fillings]
     after = [_evaluate(one.inputs[1], known, draw, depth + 1) for one in writes]
     return None if None in before or None in after else draw.choice([draw.choice(before), draw.choice(after)])
-
-
-def _history(value: Sym) -> tuple[list[Value], list[Sym]]:
-    """What an array was before anything was written into it, on every branch, and each write."""
-    pending: list[Value] = [value]
-    fillings: list[Value] = []
-    writes: list[Sym] = []
-    for one in pending:  # grows while it is read
-        match one:
-            case Sym(op="setitem", inputs=(earlier, *_)):
-                writes.append(one)
-                branches = [earlier]
-            case Sym(op="phi"):
-                branches = alternatives(one)
-            case _:
-                fillings.append(one)
-                continue
-        pending += (e for e in branches if all(e is not p for p in pending))
-    return fillings, writes
 
 
 def _are_left(fillings: list[Value], writes: list[Sym]) -> bool:
