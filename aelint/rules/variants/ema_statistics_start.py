@@ -12,8 +12,8 @@ Reports codes that are restarted, row by row, while the average of which the nex
 A code is the quotient of two moving averages. With the codebook as the first sum, the first count must be
 one. Starting at zero, every code that the first batch does not use is divided by the tiny constant that
 guards the division: it jumps by a factor of about 10⁵ in the first step and is never chosen again. Sums of many batches over
-the counts of one make codes too long wherever a code was chosen rarely in this batch. A code that was put on a sample goes back
-to where it was dead before the next batch can choose it.
+the counts of one make codes too long wherever a code was chosen rarely in this batch. A code that was put on a sample is drawn back
+to where it was dead by the very next update.
 
 ## Example
 
@@ -131,7 +131,7 @@ def _relapsing(program: Program) -> Iterator[Finding]:
     for one in relapses(program):
         message = (
             f"rows of `{one.codes}` are replaced here, but all of it is computed again from `{one.average}` ({place(one.rebuilt, one.site)}), "
-            f"which keeps the old ones: the next update takes the replaced codes back. Replace the rows of `{one.average}` and their counts, too"
+            f"which keeps the old ones: the next update draws the replaced codes back to them. Replace the rows of `{one.average}` and their counts, too"
         )
         yield Finding(one.site, message, (Note(one.rebuilt, "every code is set here"),))
 
