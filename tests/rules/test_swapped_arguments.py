@@ -222,3 +222,67 @@ class Encoder(Base):
         return final, memory
 """
     assert rows(rule, source.format(part="rnn")) == []
+
+
+DOUBLED = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Loss:
+    def __call__(self, data, reconstructed, mu, logvar):
+        return F.mse_loss(reconstructed, data) - 0.5 * (1 + logvar - mu**2 - logvar.exp()).sum(1).mean()
+
+def attend(query, keys, value):
+    return (query @ keys.t()).softmax(-1) @ value
+
+def denoise(noisy_image, target_image):
+    return F.mse_loss(noisy_image, target_image)
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder, self.loss = nn.Linear(8, 4), nn.Linear(2, 8), Loss()
+
+    def forward(self, x, keys, clean_image, noisy_image):
+        mu, logvar = self.encoder(x).chunk(2, 1)
+        reconstruction = self.decoder(mu)
+        return {call}, reconstruction, logvar
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param("self.loss(x, reconstruction, mu, logvar)", id="each-its-own"),
+        pytest.param("self.loss(x, x, mu, logvar)", id="no-words"),
+        pytest.param("self.loss(x, reconstruction, mu, mu + logvar)", id="the-other-is-read-beside-it"),
+        pytest.param("self.loss(mu, reconstruction, mu, logvar)", id="nothing-by-that-name"),
+        pytest.param("attend(x, keys, keys)", id="values-are-keys"),
+        pytest.param("denoise(noisy_image, noisy_image)", id="a-word-in-common"),
+    ],
+)
+def test_silent_on_a_variable_that_stands_for_two(call):
+    assert rows(rule, DOUBLED.format(call=call)) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param("self.loss(x, reconstruction, mu, mu)", id="by-place"),
+        pytest.param("self.loss(data=x, reconstructed=reconstruction, mu=mu, logvar=mu)", id="by-name"),
+        pytest.param("self.loss(x, reconstruction, logvar=logvar, mu=logvar)", id="the-other-one"),
+    ],
+)
+def test_an_argument_that_is_written_twice(call):
+    assert rows(rule, DOUBLED.format(call=call)) == [24]
+
+
+def test_a_penalty_on_codes_that_is_given_what_was_decoded():
+    source = DOUBLED.replace("mu, logvar):", "latent_code):").replace(
+        "- 0.5 * (1 + logvar - mu**2 - logvar.exp())", "+ (latent_code**2)"
+    )
+    source = source.replace("mu, logvar = self.encoder(x).chunk(2, 1)", "latent, logvar = self.encoder(x).chunk(2, 1)")
+    source = source.replace("self.decoder(mu)", "self.decoder(latent)").replace("reconstruction", "reconstructed")
+    assert rows(rule, source.format(call="self.loss(x, reconstructed, reconstructed)")) == [24]
+    assert rows(rule, source.format(call="self.loss(x, reconstructed, latent)")) == []

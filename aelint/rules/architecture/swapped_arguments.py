@@ -4,7 +4,8 @@
 
 Compares the variables that a call passes with the names of the parameters that they arrive at, and the variables that
 take the results of a function with the names that its `return` gives them. Reports two that are exchanged:
-`decode(logvar, mu)` for `def decode(mu, logvar)`, `post, prior = rollout(x)` for `return prior, post`.
+`decode(logvar, mu)` for `def decode(mu, logvar)`, `post, prior = rollout(x)` for `return prior, post`. Reports one variable that
+is passed for two parameters, too, `loss(x, mu, mu)` for `def loss(x, mu, logvar)`, where another one has the name of the second.
 
 ## Why is this bad?
 
@@ -56,6 +57,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.architecture.doubled import doubled_arguments
 from aelint.semantics.architecture.exchanged import Exchange, exchanged_arguments, exchanged_results, undone
 
 RULE = Rule(
@@ -68,7 +70,8 @@ RULE = Rule(
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield each call and each assignment whose names are exchanged."""
+    """Yield each call and each assignment whose names are exchanged, and each argument that was written twice."""
+    yield from _doubled(program)
     given, taken = exchanged_arguments(program), exchanged_results(program)
     for one in (one for one in given if not undone(program, one, taken)):
         message = (
@@ -82,6 +85,12 @@ def check(program: Program) -> Iterator[Finding]:
             "Exchange the two names"
         )
         yield Finding(one.site, message, _notes(one))
+
+
+def _doubled(program: Program) -> Iterator[Finding]:
+    for one in doubled_arguments(program):
+        message = f"`{one.name}` is passed for `{one.parameter}` as well, and `{one.meant}` is passed for nothing: was `{one.meant}` meant here?"
+        yield Finding(one.site, message, (Note(one.defined, "the parameters of the function"),))
 
 
 def _notes(one: Exchange) -> tuple[Note, ...]:

@@ -9,13 +9,13 @@ __all__ = ["applied", "positional_names", "run_by"]
 
 
 def applied(callee: Value) -> Function | None:
-    """The function that runs where a function or a network is called; None where an object is built."""
+    """The function that runs where a function, a network or an object is called; None where an object is built."""
     match callee:
         case Function():
             return callee
         case Instance(cls=cls):
-            found = cls.find("forward")
-            return found if isinstance(found, Function) else None
+            found = [cls.find("forward"), cls.find("__call__")]
+            return next((one for one in found if isinstance(one, Function)), None)
         case _:
             return None
 
