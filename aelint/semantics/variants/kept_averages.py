@@ -81,25 +81,29 @@ def _is_restarted(average: str, rebuilt: _Write, restarts: list[_Write], writes:
 
 def _writes(function: ast.FunctionDef) -> Iterator[_Write]:
     for node in every(ast.stmt, function):
-        match node:
-            case ast.Assign(targets=[ast.Subscript(value=held, slice=index)], value=given):
-                target, rows = _attribute(held), not _is_everything(index)
-            case ast.Assign(targets=[held], value=given):
-                target, rows = _attribute(held), False
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=method, value=held), args=[*_, given])) if (
-                method.endswith("_")
-            ):
-                target, rows = _attribute(held), method in _ROWS
-                if method in _MOVES:
-                    given = None
-            case ast.Expr(value=ast.Call(args=[held, _, *_])):
-                target, rows, given = _attribute(held), False, None
-            case _:
-                continue
+        held, given, rows = _written(node)
+        target = "" if held is None else _attribute(held)
         if target:
             made = None if given is None else _made(given, function)
             kept = made is not None and last_name(getattr(made, "func", made)) == "where" and target in _read(made)
             yield _Write(node, function, target, made, rows or kept)
+
+
+def _written(node: ast.stmt) -> tuple[ast.expr | None, ast.expr | None, bool]:
+    """What a statement writes into, what it is given (None where the old value is moved), and whether into some rows only."""
+    match node:
+        case ast.Assign(targets=[ast.Subscript(value=held, slice=index)], value=given):
+            return held, given, not _is_everything(index)
+        case ast.Assign(targets=[held], value=given):
+            return held, given, False
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=method, value=held), args=[*_, given])) if method.endswith(
+            "_"
+        ):
+            return held, None if method in _MOVES else given, method in _ROWS
+        case ast.Expr(value=ast.Call(args=[held, _, *_])):
+            return held, None, False
+        case _:
+            return None, None, False
 
 
 _MOVES = frozenset({"add_", "mul_", "lerp_"})
