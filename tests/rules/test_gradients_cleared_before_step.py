@@ -163,3 +163,70 @@ def test_the_clearing_hides_in_a_function():
             apply_gradients(optimizer)
         """
     assert rows(rule, source) == [6]
+
+
+EPOCHS = """
+import argparse
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+args = argparse.Namespace(steps=3)
+model = nn.Linear(20, 20)
+opt = torch.optim.Adam(model.parameters())
+loader = DataLoader(TensorDataset(torch.randn({samples}, 20)), batch_size=8{options})
+
+def train():
+    count = 0
+    {start}
+    for i, (x,) in enumerate(loader):
+        (model(x) - x).pow(2).mean().backward()
+        {counted}
+        if {test}:
+            opt.step()
+            opt.zero_grad()
+            count = 0
+    {end}
+
+for epoch in range(5):
+    train()
+"""
+WAITING = {
+    "samples": "80",
+    "options": "",
+    "start": "opt.zero_grad()",
+    "counted": "count += x.shape[0]",
+    "test": "(i + 1) % 3 == 0",
+    "end": "pass",
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"samples": "96"}, id="a multiple"),
+        pytest.param({"samples": "90 + 9", "options": ", drop_last=True"}, id="what is left over is not drawn"),
+        pytest.param({"samples": "int(input())"}, id="nobody knows how many"),
+        pytest.param({"start": "pass"}, id="the rest goes into the first step of the next epoch"),
+        pytest.param({"end": "opt.step()"}, id="a step for the rest"),
+        pytest.param({"test": "(i + 1) % 3 == 0 or i + 1 == len(loader)"}, id="a step at the last batch"),
+        pytest.param({"test": "i % 3 == 0"}, id="counted from another batch"),
+        pytest.param({"options": ", sampler=range(72)"}, id="a sampler says how many"),
+        pytest.param({"test": "count >= 16"}, id="a multiple in samples"),
+    ],
+)
+def test_silent_where_no_batches_are_left_over(changes):
+    assert rows(rule, EPOCHS.format(**{**WAITING, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="every third of ten"),
+        pytest.param({"test": "(i + 1) % args.steps == 0"}, id="an option"),
+        pytest.param({"test": "count >= 24"}, id="counted in samples"),
+        pytest.param({"samples": "90", "options": ", drop_last=True", "test": "(i + 1) % 2 == 0"}, id="of eleven"),
+    ],
+)
+def test_the_last_batches_of_an_epoch_are_cleared(changes):
+    assert rows(rule, EPOCHS.format(**{**WAITING, **changes})) == [18]

@@ -2,8 +2,11 @@
 
 ## What it does
 
-Reports a `zero_grad` that certainly runs after `backward` and before the `step` of the same optimiser, and
-a loop that waits several batches with the step (`if (i + 1) % n == 0`) and clears in every round.
+Reports
+
+- a `zero_grad` that certainly runs after `backward` and before the `step` of the same optimiser,
+- a loop that waits several batches with the step (`if (i + 1) % n == 0`) and clears in every round, and
+- such a loop over a known number of batches that is no multiple of n, whose last gradients the next epoch clears.
 
 ## Why is this bad?
 
@@ -60,6 +63,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.accumulation import lost_batches
+from aelint.semantics.optimization.remainders import remainders
 from aelint.semantics.optimization.steps import cleared_early
 from aelint.semantics.optimization.training import same_round
 
@@ -91,4 +95,12 @@ def check(program: Program) -> Iterator[Finding]:
             f"`{lost.step.text}` ({place(lost.step, lost.clear)}) waits for several batches, but this clears after each of them: only "
             "the gradients of the last batch are used; clear where the step is taken",
             (Note(lost.backward, "gradients are to add up"), Note(lost.step, "the step finds one batch")),
+        )
+    for rest in remainders(program):
+        yield Finding(
+            rest.test,
+            f"an epoch has {rest.batches} batches, and a step is taken after every {rest.period}: what the last "
+            f"{rest.batches % rest.period} computed is cleared ({place(rest.clear, rest.test)}) before any step uses it; step at the last batch, too",
+            (Note(rest.clear, "the next epoch clears"),),
+            severity=Severity.WARNING,
         )

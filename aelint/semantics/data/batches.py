@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 
 from aelint.semantics.dataflow.backward_passes import backward_passes
@@ -11,7 +12,7 @@ from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Loop
-from aelint.semantics.domain.values import Function, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.datasets import count_in
 from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.semantics.operators.api import to_int
@@ -22,10 +23,13 @@ __all__ = [
     "is_training_name",
     "keeps_order",
     "loaders",
+    "looped_loaders",
     "samples_in",
     "training_loaders",
 ]
 
+_NESTED = 3
+"""How deep in an iterable a loader is looked for: `enumerate(zip(loader, ...))`."""
 _HELD_OUT = ("val", "test", "eval", "dev_", "holdout", "held")
 
 
@@ -50,6 +54,28 @@ def training_loaders(program: Program) -> list[tuple[Object, Call, Loop]]:
             if isinstance(origin, Object) and id(origin) in known and call.context.loops:
                 found.setdefault(id(origin), (origin, call, call.context.loops[-1]))
     return list(found.values())
+
+
+def looped_loaders(loop: Loop) -> list[Object]:
+    """The loaders that a loop runs over, itself, enumerated or zipped."""
+    return list(_loaders(loop.iterable, 0))
+
+
+def _loaders(value: Value, depth: int) -> Iterator[Object]:
+    match value:
+        case Object(name="torch.utils.data.DataLoader"):
+            yield value
+        case Sym(op="batch", attrs={"loader": Object() as loader}):
+            yield loader
+        case Sym(inputs=inputs) if depth < _NESTED:
+            for one in inputs:
+                yield from _loaders(one, depth + 1)
+        case ListValue(items=items) | tuple(items) if depth < _NESTED:
+            for one in items:
+                yield from _loaders(one, depth + 1)
+        case DictValue(items=entries) if depth < _NESTED:
+            for one in entries.values():
+                yield from _loaders(one, depth + 1)
 
 
 def _in(iterable: Value) -> list[Object]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
+from aelint.semantics.data.batches import looped_loaders
 from aelint.semantics.dataflow.lineage import ancestors, depends_on
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding, Call, Loop, Store
-from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.domain.values import Instance, Sym, Value
 from aelint.semantics.inference.divisors import loaders_behind
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.objective.losses import LOSSES
@@ -20,12 +21,10 @@ __all__ = [
     "Unjudged",
     "codes_compared",
     "exchanged_scores",
-    "looped_loaders",
     "losses_without_the_model",
     "metrics_of_another_loop",
 ]
 
-_MAX_DEPTH = 3
 _OPAQUE = frozenset({"call", "param", "phi", "name"})
 
 
@@ -36,28 +35,6 @@ class Unjudged:
     site: Site
     source: Site | None
     loop: Site
-
-
-def looped_loaders(loop: Loop) -> list[Object]:
-    """The loaders that a loop runs over, itself, enumerated or zipped."""
-    return list(_loaders(loop.iterable, 0))
-
-
-def _loaders(value: Value, depth: int) -> Iterator[Object]:
-    match value:
-        case Object(name="torch.utils.data.DataLoader"):
-            yield value
-        case Sym(op="batch", attrs={"loader": Object() as loader}):
-            yield loader
-        case Sym(inputs=inputs) if depth < _MAX_DEPTH:
-            for one in inputs:
-                yield from _loaders(one, depth + 1)
-        case ListValue(items=items) | tuple(items) if depth < _MAX_DEPTH:
-            for one in items:
-                yield from _loaders(one, depth + 1)
-        case DictValue(items=entries) if depth < _MAX_DEPTH:
-            for one in entries.values():
-                yield from _loaders(one, depth + 1)
 
 
 def metrics_of_another_loop(program: Program) -> Iterator[Unjudged]:
