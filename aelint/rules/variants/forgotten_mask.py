@@ -95,10 +95,10 @@ def check(program: Program) -> Iterator[Finding]:
             (Note(one.made, "the corrupted version is made here"),),
         )
     for withheld in withheld_masks(program):
-        origin = f", computed from `{withheld.source}`," if withheld.source else ""
+        origin = f", computed from `{withheld.source}`," if withheld.source not in {"", withheld.mask} else ""
         yield Finding(
             withheld.call,
-            f"this takes a `{withheld.parameter}` and gets none, and `{withheld.mask}`{origin} is never read "
+            f"this takes `{withheld.parameter}` and gets none, and `{withheld.mask}`{origin} is never read "
             f"({place(withheld.made, withheld.call)}): no position is masked; pass it on",
             (Note(withheld.made, "the mask that nothing reads"),),
         )
