@@ -207,3 +207,63 @@ BLEND = "(1 - mask) * tokens + mask * token"
 def test_places_that_are_hidden_and_places_that_are_predicted(hidden, places, predicted, target, found):
     text = SIMPLE.format(hidden=hidden, places=places, predicted=predicted, target=target)
     assert rows(rule, text) == found
+
+
+ENDS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class MAE(nn.Module):
+    def __init__(self, masked=10):
+        super().__init__()
+        self.masked = masked
+        self.embed, self.pixels = nn.Linear(9, 24), nn.Linear(24, 9)
+        self.token, self.places = nn.Parameter(torch.zeros(24)), nn.Embedding(16, 24)
+        layer = nn.TransformerEncoderLayer(24, 4, 48, batch_first=True)
+        self.decoder = nn.TransformerEncoder(layer, 1)
+
+    def forward(self, patches):
+        order = torch.rand(8, 16).argsort(dim=1)
+        hidden, seen = order[:, :self.masked], order[:, self.masked:]
+        rows = torch.arange(8)[:, None]
+        visible = self.embed(patches[rows, seen]) + self.places(seen)
+        masks = self.token.expand(8, self.masked, -1) + self.places(hidden)
+        tokens = torch.cat({parts}, dim=1)
+        out = {read}
+        return F.mse_loss(self.pixels(out), patches[rows, hidden])
+
+MAE({count})(torch.rand(8, 16, 9)).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "read", "count"),
+    [
+        pytest.param("(masks, visible)", "self.decoder(tokens)[:, :self.masked]", "", id="first and first"),
+        pytest.param("(visible, masks)", "self.decoder(tokens)[:, -self.masked:]", "", id="last and last"),
+        pytest.param("(visible, masks)", "self.decoder(tokens)[:, 16 - self.masked:]", "", id="behind the visible"),
+        pytest.param(
+            "(visible, masks)",
+            "self.decoder(tokens[rows, torch.cat([hidden, seen], 1)])[:, :self.masked]",
+            "",
+            id="put back in between",
+        ),
+        pytest.param("(visible, masks)", "self.decoder(tokens)[:, :self.masked]", "8", id="halves tell nothing"),
+        pytest.param("(visible, visible[:, :4])", "self.decoder(tokens)[:, :4].sum(1, True)", "", id="no mask tokens"),
+    ],
+)
+def test_silent_where_the_masked_end_is_read(parts, read, count):
+    assert rows(rule, ENDS.format(parts=parts, read=read, count=count)) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "read", "count"),
+    [
+        pytest.param("(visible, masks)", "self.decoder(tokens)[:, :self.masked]", "", id="last, read first"),
+        pytest.param("(masks, visible)", "self.decoder(tokens)[:, 16 - self.masked:]", "", id="first, read behind"),
+        pytest.param("[visible, masks]", "F.relu(self.decoder(tokens))[:, 0:12, :]", "12", id="activated"),
+    ],
+)
+def test_outputs_that_are_read_at_the_other_end(parts, read, count):
+    assert rows(rule, ENDS.format(parts=parts, read=read, count=count)) == [21]

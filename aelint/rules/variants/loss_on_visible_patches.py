@@ -8,6 +8,7 @@ autoencoder, and reports
 - a loss that is multiplied with the mask of the *visible* patches,
 - decoder tokens, or a mask, brought back with the shuffling order in place of its inverse,
 - mask tokens at one end of the shuffled order, and a loss at the other end, whose patches are in plain sight,
+- mask tokens that are joined to one end of the decoder's sequence, and as many outputs that are read at the other end,
 - a mask that hides one patch more or less than there are mask tokens (a counted class token).
 
 ## Why is this bad?
@@ -79,6 +80,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.variants.hidden_places import shown_places
 from aelint.semantics.variants.masking import Cut, cut_of, mask_tokens, order_of, writes_of
+from aelint.semantics.variants.token_ends import exchanged_ends
 
 RULE = Rule(
     code="AEL721",
@@ -91,7 +93,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for losses, orders and counts."""
-    yield from chain(_losses(program), _orders(program), _counts(program), _places(program))
+    yield from chain(_losses(program), _orders(program), _counts(program), _places(program), _ends(program))
 
 
 def _losses(program: Program) -> Iterator[Finding]:
@@ -125,6 +127,17 @@ def _places(program: Program) -> Iterator[Finding]:
             f"it predicts ({place(one.compared, one.hidden)})"
         )
         yield Finding(one.hidden, message, (Note(one.compared, "the loss at the places in sight"),))
+
+
+def _ends(program: Program) -> Iterator[Finding]:
+    """Outputs that are read where other tokens went in."""
+    for one in exchanged_ends(program):
+        here, there = ("last", "first") if one.masks_last else ("first", "last")
+        message = (
+            f"the mask tokens are joined {here}, but as many outputs are read from the {there} ones ({place(one.read, one.joined)}): some of "
+            "them belong to visible patches. Join the tokens in the other order, or read the other end"
+        )
+        yield Finding(one.joined, message, (Note(one.read, "the outputs that are scored"),))
 
 
 def _is_error(value: Value) -> bool:
