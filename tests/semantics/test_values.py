@@ -121,6 +121,12 @@ def test_global_and_nonlocal_names_are_written_where_they_live():
     assert read(source) == (5, 7)
 
 
+def test_every_part_of_a_text_is_computed():
+    assert read('a, b = 2, "x"\ny = f"{a} of {b}"') == "2 of x"
+    for text in ('f"{unknown()} {f(7)}"', 'f"{y:03d} {f(7):.4f}"', 'f"{y!r}" f"{f(7)}"'):
+        assert read(f"y = 1\ndef f(n):\n    global y\n    y = n\n{text}") == 7
+
+
 def test_generators_are_iterated():
     assert plain(read("def g():\n    yield 1\n    yield 2\ny = [v for v in g()]")) == [1, 2]
 

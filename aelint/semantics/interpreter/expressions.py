@@ -289,14 +289,22 @@ def _named(frame: Frame, node: ast.NamedExpr) -> Value:
 
 
 def _joined_string(frame: Frame, node: ast.JoinedStr) -> Value:
-    parts: list[str] = []
-    for part in node.values:
-        value = evaluate(frame, part.value) if isinstance(part, ast.FormattedValue) else evaluate(frame, part)
-        plain = not isinstance(part, ast.FormattedValue) or (part.format_spec is None and part.conversion == -1)
-        if not plain or not isinstance(value, (str, int, float, bool)):
-            return Sym("string", (), {}, frame.site(node), kind="object", tensor=False)
-        parts.append(str(value))
-    return "".join(parts)
+    # All parts are computed, even where the text is already unknown: `f"{epoch:03d} {validate(model)}"` runs a model.
+    parts = [_part_of_string(frame, part) for part in node.values]
+    texts = [part for part in parts if part is not None]
+    if len(texts) == len(parts):
+        return "".join(texts)
+    return Sym("string", (), {}, frame.site(node), kind="object", tensor=False)
+
+
+def _part_of_string(frame: Frame, part: ast.expr) -> str | None:
+    """The text of a part, None where it is unknown."""
+    match part:
+        case ast.FormattedValue(value=inner, conversion=conversion, format_spec=spec):
+            value, plain = evaluate(frame, inner), spec is None and conversion == -1
+        case _:
+            value, plain = evaluate(frame, part), True
+    return str(value) if plain and isinstance(value, (str, int, float, bool)) else None
 
 
 def _yield(frame: Frame, node: ast.Yield) -> Value:
