@@ -162,6 +162,28 @@ def test_fires(loop, row):
     assert rows(rule, SETUP.format(layer="nn.BatchNorm1d(8)") + loop) == [row]
 
 
+SOMETIMES = """
+@torch.no_grad()
+def score():
+    "The error of all batches."
+    {eval}
+    return [model(x) for x in loader]
+
+for step in range(1, 41):
+    opt.zero_grad(); F.mse_loss(model(next(batches)), torch.ones(9, 20)).backward(); opt.step()
+    if step % 20 == 0:
+        {score}
+        model.train()
+"""
+
+
+@pytest.mark.parametrize("score", ["score()", 'print(f"{step:03d}: {score()}")'])
+def test_fires_on_a_score_in_the_rounds_that_a_counter_picks_at_the_first_statement(score):
+    source = SETUP.format(layer="nn.Dropout(0.1)") + SOMETIMES
+    assert rows(rule, source.format(eval="scores = []", score=score)) == [23]
+    assert rows(rule, source.format(eval="model.eval()", score=score)) == []
+
+
 @pytest.mark.parametrize("layer", ["nn.LayerNorm(8)", "nn.ReLU()", "nn.Dropout(0.0)"])
 @pytest.mark.parametrize("loop", [MIDDLE, EPOCHS, SCORED], ids=["middle", "epochs", "scored"])
 def test_silent_without_a_layer_of_two_modes(loop, layer):

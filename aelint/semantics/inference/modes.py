@@ -53,7 +53,7 @@ class ScoredInTrain:
     call: Call
     layer: Object
     without_gradients: Site
-    """What switches the gradients off: evaluation mode belongs there, too."""
+    """What switches the gradients off, or what comes first under a decorator that does: evaluation mode belongs there, too."""
     undoing: Call | None = None
     """The `train()` that undoes the `eval()` before anything has run in it."""
 
@@ -163,7 +163,7 @@ def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
         undoing = chosen if chosen is not None and _undoes_evaluation(program, chosen, before[-1]) else None
         excused = _is_on_purpose(call) or _is_part_of_training(program, call) or _is_generator(program, call.receiver)
         if before and chosen is undoing and not excused:
-            yield ScoredInTrain(call, used.layer, switched_off_at(call), undoing)
+            yield ScoredInTrain(call, used.layer, _place_of_a_switch(call), undoing)
 
 
 def _undoes_evaluation(program: Program, switch: Call, trained: int) -> bool:
@@ -179,6 +179,19 @@ def _undoes_evaluation(program: Program, switch: Call, trained: int) -> bool:
     between = [c for c in program.calls if same[-1].order < c.order < switch.order]
     ran = {id(u.call) for u in _timeline(program).values()}
     return not any(id(c) in ran or switch.receiver in (c.callee, *c.args, *c.kwargs.values()) for c in between)
+
+
+def _place_of_a_switch(call: Call) -> Site:
+    """Where `eval()` can be written: at the block without gradients, or at the start of the function that is decorated so."""
+    off = switched_off_at(call)
+    for activation in call.context.stack:
+        match activation.function.node:
+            case ast.FunctionDef(decorator_list=decorators, body=body) if any(d is off.node for d in decorators):
+                first = body[1] if ast.get_docstring(activation.function.node) is not None and body[1:] else body[0]
+                return Site(off.unit, first) if isinstance(first, (ast.Assign, ast.AnnAssign, ast.Expr)) else off
+            case _:
+                pass
+    return off
 
 
 def _in_one_run(call: Call, training: Action) -> bool:
