@@ -112,3 +112,61 @@ def test_a_function_outside_the_class_changes_what_it_is_given(body, row):
     method = "    def hide(self, x):\n        return normalized(x)\n    def __getitem__"
     source = DATA.replace("class Data(", helper).replace("    def __getitem__", method).replace("{body}", body)
     assert rows(rule, source) == ([row + 2] if row else [])
+
+
+RECORDS = """
+import torch
+from torch.utils.data import Dataset
+
+def relative(boxes, size):
+    boxes[:, 0] /= size
+    return boxes
+
+class Pages(Dataset):
+    def __init__(self):
+        self.pages = [("page", {"boxes": 9 * torch.rand(5, 4), "size": 9.0}) for _ in range(12)]
+
+    def __len__(self):
+        return len(self.pages)
+
+    def read(self, index):
+        name, record = self.pages[index]
+        return name, record
+
+    def __getitem__(self, index):
+        name, record = self.{read}
+        {change}
+        return record
+
+dataset = Pages()
+for record in torch.utils.data.DataLoader(dataset): pass
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("record = {**record}; record['boxes'] = record['boxes'] / 9", id="an entry of a copy"),
+        pytest.param(
+            "record['boxes'] = record['boxes'].clone(); record['boxes'][:, 0] /= 9", id="a new entry is changed"
+        ),
+        pytest.param("boxes = relative(record['boxes'].clone(), 9)", id="a copy is changed"),
+        pytest.param("record['name'] = name", id="an entry is added"),
+    ],
+)
+@pytest.mark.parametrize("read", ["pages[index]", "read(index)"])
+def test_silent_on_dictionaries_that_stay(change, read):
+    assert rows(rule, RECORDS.replace("{read}", read).replace("{change}", change)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "read", "row"),
+    [
+        pytest.param("record['boxes'][:, 0] /= record['size']", "pages[index]", 22, id="in place"),
+        pytest.param("relative(record['boxes'], record['size'])", "pages[index]", 21, id="by a function"),
+        pytest.param("relative(record['boxes'], record['size'])", "read(index)", 18, id="handed on by a reader"),
+        pytest.param("record['boxes'].div_(record['size'])", "read(index)", 22, id="by a method of the tensor"),
+    ],
+)
+def test_an_entry_of_a_stored_dictionary_is_changed(change, read, row):
+    assert rows(rule, RECORDS.replace("{read}", read).replace("{change}", change)) == [row]

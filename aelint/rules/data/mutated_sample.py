@@ -54,7 +54,7 @@ class Holes(Dataset):
 ## Known limits
 
 Writing a constant to a fixed place changes nothing the second time, and is left alone. So are entries of
-dictionaries, and caches that are filled under a condition.
+dictionaries that are replaced, and caches that are filled under a condition.
 
 ## References
 
@@ -111,10 +111,8 @@ def _stored(program: Program, target: Value, context: Context) -> tuple[str, Sym
     visit = _visit(context)
     if visit is None or not isinstance(target, Sym) or not isinstance(visit.receiver, Instance):
         return None
-    root, steps = owner(program, target)
+    root, steps = _kept(program, target)
     taken = [s for s in steps if s.op in {"getitem", "item"} and not isinstance(s.attrs.get("index"), str)]
-    if any(isinstance(s.attrs.get("index"), str) for s in steps):
-        return None
     for name, value in visit.receiver.attrs.items():
         if taken and owner(program, value)[0] is root:
             return name, taken[-1]
@@ -127,9 +125,23 @@ def _stored(program: Program, target: Value, context: Context) -> tuple[str, Sym
     return None
 
 
-def _finding(site: Site, context: Context, name: str, taken: Sym) -> Finding:
-    """At the change, or where the sample is taken for a function of no class that changes what it is given."""
-    place, changer = taken.site, context.function
+def _kept(program: Program, target: Sym) -> tuple[Value, list[Sym]]:
+    """The owner of a sample's memory and the steps to it, also through an entry of a sample that is a dictionary."""
+    root, steps = owner(program, target)
+    match root:
+        case Sym(op="item", inputs=(Sym() as sample, *_), attrs={"index": str()}):
+            behind, more = owner(program, sample)
+            # Only a list certainly holds the dictionaries that it gives; an entry that was replaced is a new one.
+            if isinstance(behind, ListValue) and not any(step.op == "setitem" for step in more):
+                return behind, [*steps, root, *more]
+        case _:
+            pass
+    return root, steps
+
+
+def _finding(program: Program, site: Site, context: Context, name: str, taken: Sym) -> Finding:
+    """At the change, or where the sample is taken, or handed on, for a function of no class that changes what it is given."""
+    place, changer = _handed_on(program, context, taken), context.function
     if place is not None and changer is not None and changer.owner is None and not holds(changer.node, place.node):
         message = f"this sample of `self.{name}` is changed in place by `{changer.name}`, again at every visit: hand on a copy"
         return Finding(place, message, (Note(site, "it is changed here"),))
@@ -138,13 +150,23 @@ def _finding(site: Site, context: Context, name: str, taken: Sym) -> Finding:
     return Finding(site, message, notes)
 
 
+def _handed_on(program: Program, context: Context, taken: Sym) -> Site | None:
+    """Where a method that only reads samples returns this one, else where it is taken."""
+    visit = _visit(context)
+    if taken.site is None or visit is None or holds(visit.function.node, taken.site.node):
+        return taken.site
+    readers = [a.function.node for r in program.returns for a in r.context.stack[-1:] if visit in r.context.stack]
+    ends = [end for reader in readers if holds(reader, taken.site.node) for end in every(ast.Return, reader)]
+    return Site(taken.site.unit, ends[0]) if len({id(end) for end in ends}) == 1 else taken.site
+
+
 def _written(program: Program) -> Iterator[Finding]:
     for store in program.stores:
         if store.name or isinstance(store.index, str) or (is_fixed(store.index) and is_fixed(store.value)):
             continue
         found = _stored(program, store.target, store.context)
         if found is not None:
-            yield _finding(store.site, store.context, *found)
+            yield _finding(program, store.site, store.context, *found)
 
 
 _IDEMPOTENT = frozenset({"clamp_", "fill_", "zero_", "abs_", "squeeze_", "unsqueeze_", "resize_", "transpose_", "t_"})
@@ -154,7 +176,7 @@ def _called(program: Program) -> Iterator[Finding]:
     for call in changes(program).values():
         found = _stored(program, call.receiver, call.context) if call.method not in _IDEMPOTENT else None
         if found is not None:
-            yield _finding(call.site, call.context, *found)
+            yield _finding(program, call.site, call.context, *found)
 
 
 def _augmented(program: Program) -> Iterator[Finding]:
@@ -169,7 +191,7 @@ def _augmented(program: Program) -> Iterator[Finding]:
             continue
         found = _stored(program, before, binding.context)
         if found is not None:
-            yield _finding(Site(binding.site.unit, statement), binding.context, *found)
+            yield _finding(program, Site(binding.site.unit, statement), binding.context, *found)
 
 
 def _is_array(program: Program, value: Sym) -> bool:
