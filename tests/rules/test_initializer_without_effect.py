@@ -333,3 +333,41 @@ def test_silent_where_the_constructor_forbids_its_own_defaults():
     source = NETWORK.format(wanted=8, assertion="assert width == wanted", kind="nn.Conv1d")
     child = "class Child(Net):\n    def __init__(self):\n        super().__init__()\n        self.tail = nn.Linear(4, 4)\n        self.apply(reset)\n"
     assert rows(rule, source + child) == []
+
+
+PARTLY_KNOWN = """
+import torch
+from torch import nn
+from elsewhere import conv3x3
+
+class Block(nn.Module):
+    def __init__(self, more):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(8, 8, 2, stride=2)
+        self.last = {last}
+
+    def forward(self, x):
+        return self.last(self.up(x))
+
+class Model(nn.Module):
+    def __init__(self, more=None):
+        super().__init__()
+        self.block = Block(more)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                nn.init.kaiming_normal_(m.weight)
+
+    def forward(self, x):
+        return self.block(x)
+
+Model()
+"""
+
+
+@pytest.mark.parametrize("last", ["conv3x3(8, 8)", "nn.Sequential(*more)", "nn.Conv2d(8, 8, 3) if conv3x3.on else None"])
+def test_silent_where_some_layer_is_out_of_sight(last):
+    assert rows(rule, PARTLY_KNOWN.format(last=last)) == []
+
+
+def test_fires_where_every_layer_is_known():
+    assert rows(rule, PARTLY_KNOWN.format(last="nn.ConvTranspose2d(8, 8, 2)")) == [20]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import MISSING, Function, Instance, Object, Value
+from aelint.semantics.domain.values import MISSING, Function, Instance, Object, Sym, Value
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.layers import is_instance
 from aelint.semantics.interpreter.modules import submodules
@@ -19,6 +19,9 @@ from aelint.semantics.optimization.initializers import Idle, bias_conditions, is
 from aelint.syntax.walk import every, holds, walk
 
 __all__ = ["unmatched"]
+
+_UNKNOWN = frozenset({"call", "phi", "param"})
+"""What an attribute may hold that is a module: what an unknown function gave, or one of two branches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +48,16 @@ def unmatched(program: Program) -> Iterator[Idle]:
 
 
 def _layers(network: Value) -> list[Object]:
-    open_ = isinstance(network, Instance) and network.open
-    return [] if open_ else [one for _, one in submodules(network) if isinstance(one, Object)]
+    """The layers of a network; none where some may be out of sight, given by another library say."""
+    parts = [one for _, one in submodules(network)]
+    return [] if any(map(_may_hold_more, parts)) else [one for one in parts if isinstance(one, Object)]
+
+
+def _may_hold_more(part: Object | Instance) -> bool:
+    if isinstance(part, Object):
+        return part.children is not None and not part.complete
+    unknown = (v for v in part.attrs.values() if isinstance(v, Sym) and v.op in _UNKNOWN and v.tensor is not True)
+    return part.open or any(True for _ in unknown)
 
 
 def _visits(program: Program) -> Iterator[_Visit]:
