@@ -88,3 +88,70 @@ def test_returned_as_both() -> None:
         "mean, logvar = E()(torch.rand(2, 3, 8, 8))\nz = mean + logvar.div(2).exp() * torch.randn(mean.shape)\n"
     )
     assert rows(rule, source) == [11]
+
+
+HALVED = """
+import torch
+from torch import nn
+
+class Gaussian:
+    def __init__(self, parameters):
+        self.mean, self.logvar = torch.chunk(parameters, 2, dim=1)
+
+    def sample(self):
+        return self.mean + torch.exp(0.5 * self.logvar) * torch.randn_like(self.mean)
+
+class VAE(nn.Module):
+    def __init__(self, fixed=FIXED):
+        super().__init__()
+        self.fixed, self.encoder, self.decoder = fixed, nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(4, 3, 3)
+
+    def forward(self, x):
+        {halves}
+        {joined}
+        return self.decoder(Gaussian(h).sample())
+
+VAE()(torch.rand(2, 3, 8, 8)).sum().backward()
+"""
+ZEROS = "h = torch.cat([m, torch.zeros_like(m)], dim=1)"
+
+
+@pytest.mark.parametrize(
+    ("halves", "joined"),
+    [
+        pytest.param("m, s = self.encoder(x).chunk(2, dim=1)", "h = torch.cat([m, s], dim=1)", id="both"),
+        pytest.param("m = self.encoder(x)[:, :4]", "h = torch.cat([m, m.new_zeros(m.shape)], 1)", id="channels taken"),
+        pytest.param("m, s = self.encoder(x).chunk(2, dim=1)", ZEROS + "; h = h + s.mean()", id="used in another way"),
+        pytest.param(
+            "h, (m, _) = self.encoder(x), x.chunk(2, dim=2)", "n = torch.cat([m, m * 0], 1)", id="of the data"
+        ),
+        pytest.param(
+            "m, s = self.encoder(x).chunk(2, dim=1)",
+            "h = torch.cat([m, torch.zeros_like(m) if self.fixed else s], dim=1)",
+            id="where it is asked for",
+        ),
+        pytest.param(
+            "h = self.encoder(x)",
+            "if self.fixed:\n            m, _ = h.chunk(2, dim=1)\n            " + ZEROS,
+            id="one of two ways",
+        ),
+    ],
+)
+def test_silent_where_the_scale_is_kept_or_left_out_on_purpose(halves, joined):
+    assert rows(rule, HALVED.format(halves=halves, joined=joined)) == []
+
+
+@pytest.mark.parametrize(
+    ("halves", "joined"),
+    [
+        pytest.param("m, _ = torch.chunk(self.encoder(x), 2, dim=1)", ZEROS, id="unpacked"),
+        pytest.param("m = self.encoder(x).chunk(2, dim=1)[0]", ZEROS, id="indexed"),
+        pytest.param(
+            "m = torch.cat([self.encoder(part).chunk(2, dim=1)[0] for part in (x, x)], 2)",
+            "h = torch.cat((m, torch.zeros(m.shape)), 1)",
+            id="put together from parts",
+        ),
+    ],
+)
+def test_zeros_in_the_place_of_a_half_that_is_thrown_away(halves, joined):
+    assert rows(rule, HALVED.format(halves=halves, joined=joined)) == [19]

@@ -4,7 +4,8 @@
 
 Reports a sample whose mean and scale come from the same output of the same layer: one head that is called for
 both, one slice that is taken twice, one tensor that is returned twice. Also reports a `return` that
-hands out one head twice while another head that was computed beside it is used nowhere.
+hands out one head twice while another head that was computed beside it is used nowhere, and zeros that are joined to the
+first half of a layer's output, to be its log-variance, while the second half is thrown away.
 
 ## Why is this bad?
 
@@ -69,6 +70,7 @@ from aelint.semantics.domain.trace import Binding, Return
 from aelint.semantics.domain.values import Instance, Object, Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.formulas.algebra import Algebra, algebra_of
+from aelint.semantics.latent.discarded_heads import discarded_heads
 from aelint.semantics.latent.posteriors import Posterior, posteriors, raw_head
 from aelint.syntax.walk import walk
 
@@ -94,6 +96,12 @@ def check(program: Program) -> Iterator[Finding]:
         if key not in seen:
             seen.add(key)
             yield found
+    for one in discarded_heads(program):
+        message = (
+            f"these zeros stand for the log-variance, and the half of the layer's output that was meant for it is thrown away "
+            f"({place(one.halved, one.site)}): the scale is 1 for every input, and half of the layer is never trained. Hand on both halves"
+        )
+        yield Finding(one.site, message, (Note(one.halved, "halved here"),), severity=Severity.WARNING)
 
 
 def _samples(program: Program, algebra: Algebra, explained: set[int]) -> Iterator[Finding]:
