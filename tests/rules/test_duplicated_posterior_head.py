@@ -135,6 +135,12 @@ ZEROS = "h = torch.cat([m, torch.zeros_like(m)], dim=1)"
             "if self.fixed:\n            m, _ = h.chunk(2, dim=1)\n            " + ZEROS,
             id="one of two ways",
         ),
+        pytest.param(
+            "m, _ = self.encoder(x).chunk(2, dim=1); h = torch.cat([m, m], 1)",
+            "if self.fixed:\n            "
+            "return self.decoder(Gaussian(torch.cat([m, torch.zeros_like(m)], 1)).sample())",
+            id="a way of its own",
+        ),
     ],
 )
 def test_silent_where_the_scale_is_kept_or_left_out_on_purpose(halves, joined):

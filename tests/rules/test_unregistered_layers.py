@@ -287,6 +287,7 @@ SQUARED = "(mu - self.means).pow(2).mean()"
         pytest.param(RANDOM, SQUARED, "model.means.copy_(fitted())", id="filled later"),
         pytest.param(RANDOM, "self.decoder(self.means).pow(2).mean()", "", id="noise that is shown"),
         pytest.param(RANDOM, "(z - self.means).pow(2).mean()", "", id="compared with samples"),
+        pytest.param(RANDOM, "self.decoder(mu - self.means).mean()", "", id="a random shift, no distance"),
     ],
 )
 def test_silent_on_priors_that_are_learned_or_meant_to_stay(keep, distance, more):
