@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.architecture import batch_mixing_reshape as rule
 from tests.rules.harness import rows, run
 
@@ -151,3 +153,52 @@ def test_silent_on_a_row_of_single_numbers_and_on_a_batch_size_that_is_written_o
     assert rows(rule, HEAD + "def f(x):\n    return conv(x).view(4, -1)\n") == []
     probe = "def size(shape):\n    return conv(torch.zeros(1, *shape)).view(1, -1).size(1)\n"
     assert rows(rule, HEAD + probe) == []
+
+
+TILED = """
+import torch
+from torch import nn
+
+class Decoder(nn.Module):
+    def __init__(self, steps, width):
+        super().__init__()
+        self.steps, self.width = steps, width
+        self.encoder, self.rnn = nn.Linear(12, width), nn.LSTM(width, 8, batch_first=True)
+
+    def forward(self, x):
+        z = self.encoder(x)
+        batch, _ = z.shape
+        {lay}
+        return self.rnn(h)[0]
+
+Decoder(5, 3)(torch.rand(7, 12))
+"""
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [
+        "h = z.unsqueeze(1).repeat(1, self.steps, 1)",
+        "h = z.repeat(1, self.steps).view(batch, self.steps, self.width)",
+        "h = z.repeat(self.steps, 1).view(self.steps, batch, self.width).transpose(0, 1)",
+        "h = z.repeat_interleave(self.steps, 0).view(batch, self.steps, self.width)",
+        "h = z.repeat(1, batch, 1).view(batch, batch, self.width)",
+        "h = z[:1].repeat(self.steps, 1).view(1, self.steps, self.width)",
+    ],
+    ids=["an axis of its own", "along the features", "copies first", "interleaved", "as often as rows", "one row"],
+)
+def test_silent_on_repeated_rows(lay):
+    assert rows(rule, TILED.format(lay=lay)) == []
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [
+        "h = z.repeat(1, self.steps, 1).view(batch, self.steps, self.width)",
+        "h = z.repeat(self.steps, 1).reshape(batch, self.steps, -1)",
+        "h = z.repeat((self.steps, 1)).contiguous().view(z.size(0), self.steps, self.width)",
+    ],
+    ids=["with an axis in front", "and reshaped", "in a tuple"],
+)
+def test_rows_whose_copies_are_taken_from_each_other(lay):
+    assert rows(rule, TILED.format(lay=lay)) == [14]

@@ -364,7 +364,9 @@ Model()
 """
 
 
-@pytest.mark.parametrize("last", ["conv3x3(8, 8)", "nn.Sequential(*more)", "nn.Conv2d(8, 8, 3) if conv3x3.on else None"])
+@pytest.mark.parametrize(
+    "last", ["conv3x3(8, 8)", "nn.Sequential(*more)", "nn.Conv2d(8, 8, 3) if conv3x3.on else None"]
+)
 def test_silent_where_some_layer_is_out_of_sight(last):
     assert rows(rule, PARTLY_KNOWN.format(last=last)) == []
 

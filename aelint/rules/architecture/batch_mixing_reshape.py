@@ -5,6 +5,7 @@
 Reports
 
 - a reshape or flattening whose rows hold elements of several samples,
+- rows that `repeat` lays out copy after copy, and that a view reads as if the copies of each row stood side by side,
 - a table with one row for each position (a positional encoding) that is cut to the number of samples and
   added along the batch.
 
@@ -57,6 +58,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.architecture.contradictions import contradictions
 from aelint.semantics.architecture.positions import positions_along_batch
+from aelint.semantics.architecture.tiled_rows import tiled_rows
 from aelint.semantics.explanation.wording import place, shape_text, size_text
 
 RULE = Rule(
@@ -78,6 +80,13 @@ def check(program: Program) -> Iterator[Finding]:
             "samples. Keep the axis of the samples as it is"
         )
         yield Finding(found.site, message)
+    for one in tiled_rows(program):
+        message = (
+            f"`repeat` gives all {size_text(one.rows)} rows once, then all of them again; read as {shape_text(one.shape)}, what "
+            f"should be {size_text(one.copies)} copies of one row is taken from different rows. Repeat along an axis of its own, "
+            f"`unsqueeze(1).expand(-1, {size_text(one.copies)}, -1)`"
+        )
+        yield Finding(one.site, message)
     for added in positions_along_batch(program):
         message = (
             f"the table of shape {shape_text(added.table)} is cut to the number of samples and added along the batch "
