@@ -56,10 +56,15 @@ def program(source: str | Mapping[str, str]) -> Program:
 def run(
     module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None
 ) -> list[Finding]:
+    """The findings of one rule in the text of a program."""
+    return findings(module, program(source), options)
+
+
+def findings(module: ModuleType, understood: Program, options: Mapping[str, object] | None = None) -> list[Finding]:
     """The findings of one rule, called as the engine calls it."""
     rule: Rule = module.RULE
     info = RuleInfo(rule.code, rule.name, module.__name__, rule.summary, rule.severity, rule.confidence)
-    return list(checker(info)(program(source), {**rule.options, **(options or {})}))
+    return list(checker(info)(understood, {**rule.options, **(options or {})}))
 
 
 def rows(module: ModuleType, source: str | Mapping[str, str], options: Mapping[str, object] | None = None) -> list[int]:

@@ -60,7 +60,7 @@ def _distance(node: Sym) -> str:
             return "absolute value"
         case Sym(op="square"):
             return "square"
-        case Sym(op="pow") if node.attrs.get("exponent", node.inputs[-1]) == 2:
+        case Sym(op="pow", attrs={"exponent": 2}) | Sym(op="pow", inputs=(_, 2)):
             return "square"
         case Sym(op="mul", inputs=(a, b)) if a is b:
             return "square"
