@@ -59,6 +59,8 @@ def source(sample: str, kl: str) -> str:
         pytest.param("m + torch.exp(h) * torch.randn_like(m)", "(m ** 2).sum()", id="one-use-is-no-proof"),
         pytest.param("m + torch.exp(0.5 * h).clamp(1e-3) * torch.randn_like(m)", KL_LOGVAR, id="clamped"),
         pytest.param("m + 0.7 * torch.exp(0.5 * h) * torch.randn_like(m)", KL_LOGVAR, id="temperature"),
+        pytest.param("m + torch.exp(0.1 * h) * torch.randn_like(m)", KL_STD, id="a-law-of-its-own"),
+        pytest.param("m + torch.exp(0.1 * h) * torch.randn_like(m)", "(m ** 2).sum()", id="no-divergence"),
         pytest.param("x[:, :4] + 0.1 * torch.randn(4)", KL_LOGVAR, id="corruption"),
         pytest.param("m + (h := F.softplus(h)) * torch.randn_like(m)", KL_LOGVAR, id="the-divergence-is-at-fault"),
         pytest.param("Normal(m, positive(h)).rsample()", "(m ** 2).sum()", id="an-unknown-function-for-normal"),
@@ -77,6 +79,8 @@ def test_silent(sample: str, kl: str) -> None:
     ("sample", "kl"),
     [
         pytest.param("m + torch.exp(h) * torch.randn_like(m)", KL_LOGVAR, id="exp"),
+        pytest.param("m + torch.exp(0.1 * h) * torch.randn_like(m)", KL_LOGVAR, id="a-tenth"),
+        pytest.param("m + torch.exp(h / 2 / 2) * torch.randn_like(m)", KL_INPLACE, id="halved-twice"),
         pytest.param("torch.randn_like(m).mul(h.exp()).add_(m)", KL_INPLACE, id="in-place"),
         pytest.param("torch.addcmul(m, torch.randn(4), torch.exp(h))", KL_TORCH, id="addcmul"),
         pytest.param("Normal(m, h.exp()).rsample()", KL_LOGVAR, id="variance-for-normal"),

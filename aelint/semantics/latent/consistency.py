@@ -86,8 +86,8 @@ def _of_sample(posterior: Posterior, known: list[Reading]) -> Contradiction | No
     law = posterior.law
     assert law is not None
     raw, through = raw_head(law)
-    if law.kind not in _KNOWN:
-        return None
+    if law.kind not in _KNOWN and not law.exponential:
+        return None  # `exp(0.1 * logvar)` is nobody's standard deviation; what a power of a head is may be meant
     about = [
         r
         for r in _of_head(known, law.head, raw)
@@ -98,6 +98,8 @@ def _of_sample(posterior: Posterior, known: list[Reading]) -> Contradiction | No
         other = reading.law
         if other is not None and other.kind in _KNOWN and not agree(other, law):
             if other.head is not law.head and not other.exponential:
+                continue
+            if law.kind not in _KNOWN and other.kind != "logvar":
                 continue
             scale = other.head is law.head and (_is_scale(law) or _is_no_scale(law, other))
             return Contradiction(posterior, reading, law, through, not agreeing and not scale)
