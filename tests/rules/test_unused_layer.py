@@ -531,3 +531,9 @@ def test_silent_on_a_part_that_the_caller_built():
     source = handed.format(unpacked="x, adj", hidden=hidden, result="h")
     assert rows(rule, source.replace("\nNet()", "\nNet(Conv(6))")) == []
     assert rows(rule, BLOCKS.format(unpacked="x, adj", hidden=hidden, result="h")) == [16]
+
+
+def test_silent_on_a_block_that_a_file_out_of_sight_may_call():
+    hidden = "h = self.norm2(self.norm1(self.conv1(x, adj)))"
+    library = BLOCKS.replace("\nNet()((torch.rand(2, 8, 6), torch.rand(2, 8, 8)))\n", "\n")
+    assert rows(rule, library.format(unpacked="x, adj", hidden=hidden, result="h")) == []

@@ -114,8 +114,11 @@ def _is_trained(value: Value) -> bool:
 
 
 def _is_for_a_user(network: Instance, layer: Value) -> bool:
-    """Whether a loss that is not in sight may read a single parameter, as a variance is: nobody here uses the network."""
-    return isinstance(layer, Sym) and network.symbolic
+    """Whether nobody here uses the network, and who does may read a part of it.
+
+    A loss reads a single parameter, a variance say, and a decoder calls `self.attention.memory_layer`, a block of its project.
+    """
+    return isinstance(layer, (Sym, Instance)) and network.symbolic
 
 
 def _is_idle(name: str, layer: Value, called: set[int]) -> bool:
