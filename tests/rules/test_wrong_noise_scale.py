@@ -150,3 +150,44 @@ def test_silent_on_means_that_are_left_alone(sample):
 )
 def test_fires_on_a_mean_that_is_scaled_with_the_noise(sample):
     assert rows(rule, SCALED.format(sample=sample)) == [17]
+
+
+SETTING = """
+import torch
+from torch import nn
+
+class Sampling(nn.Module):
+    def __init__(self, width, {name}=1.0):
+        super().__init__()
+        self.{name} = {name}
+        self.mean, self.logvar = nn.Linear(16, width), nn.Linear(16, width)
+
+    def forward(self, x):
+        m, h = self.mean(x), self.logvar(x)
+        return m + torch.exp(0.5 * h) * (self.{name} * torch.randn_like(m)), m, h
+
+class Model(nn.Module):
+    def __init__(self, spread={default}):
+        super().__init__()
+        self.sampling, self.decoder = Sampling(4, {name}={given}), nn.Linear(4, 16)
+
+    def forward(self, x):
+        z, m, h = self.sampling(x)
+        return self.decoder(z), m, h
+
+x = torch.rand(8, 16)
+y, m, h = Model()(x)
+loss = (y - x).pow(2).sum() - 0.5 * torch.sum(1 + h - m ** 2 - h.exp())
+loss.backward()
+"""
+
+
+@pytest.mark.parametrize(("name", "given"), [("epsilon_std", "1.0"), ("temperature", "0.01"), ("gain", "0.01")])
+def test_silent_on_settings_of_one_and_of_another_name(name, given):
+    assert rows(rule, SETTING.format(name=name, given=given, default="1.0")) == []
+
+
+@pytest.mark.parametrize("name", ["epsilon_std", "eps_std", "noise_scale"])
+def test_a_setting_named_after_the_noise_is_reported_where_its_number_is_written(name):
+    assert rows(rule, SETTING.format(name=name, given="0.01", default="1.0")) == [18]
+    assert rows(rule, SETTING.format(name=name, given="spread", default="0.1")) == [16]

@@ -54,8 +54,8 @@ class VAE(nn.Module):
 
 ## Known limits
 
-Factors that have a name (a temperature) are taken for intended, as are samples that are drawn without a gradient or in
-a branch of their own.
+Factors that have a name (a temperature) are taken for intended, unless they are named after the noise (`epsilon_std`).
+So are samples that are drawn without a gradient or in a branch of their own.
 
 ## References
 
@@ -76,6 +76,7 @@ from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.formulas.algebra import algebra_of, close
 from aelint.semantics.formulas.formulas import Leaf
+from aelint.semantics.latent.noise_settings import noise_setting
 from aelint.semantics.latent.posteriors import Posterior, draw_of, law_of, posteriors
 from aelint.semantics.latent.readings import Reading, readings
 from aelint.semantics.operators.api import to_number
@@ -95,14 +96,15 @@ def check(program: Program) -> Iterator[Finding]:
     read = {r.law.head.id: r for r in readings(program) if r.law is not None and r.how == "formula"}
     for one in posteriors(program):
         reading = read.get(one.law.head.id) if one.law is not None and one.noise is not None else None
-        if reading is None or _is_optional(program, one) or not _is_used(program, one):
+        if reading is None or one.law is None or _is_optional(program, one) or not _is_used(program, one):
             continue
         noise = one.noise
         assert noise is not None
-        wrong = _wrong(one, noise, reading)
+        named = noise_setting(program, one)
+        wrong = _wrong(one, noise, reading, spelled=named is not None or _is_written(one, one.law.factor))
         if wrong:
             drawn = noise.site if noise.op == "normal" and noise.site is not None else _factored(one) or one.site
-            setting = _setting(program, drawn, noise)
+            setting = named or _setting(program, drawn, noise)
             site = drawn if setting is None else setting
             message = (
                 f"{wrong}, while the divergence on {place(reading.site, site)} expects noise of standard deviation 1 times the scale; "
@@ -154,7 +156,7 @@ def _is_used(program: Program, one: Posterior) -> bool:
     return one.sample.id in consumers(program)
 
 
-def _wrong(one: Posterior, noise: Sym, reading: Reading) -> str:
+def _wrong(one: Posterior, noise: Sym, reading: Reading, *, spelled: bool) -> str:
     law, read = one.law, reading.law
     assert law is not None
     assert read is not None
@@ -165,7 +167,7 @@ def _wrong(one: Posterior, noise: Sym, reading: Reading) -> str:
         return f"the noise of this sample has a mean of {mean:g}"
     same = law.exponential == read.exponential and close(law.power, read.power)
     factor = abs(law.factor / read.factor)
-    if same and not close(factor, 1.0) and _is_written(one, law.factor):
+    if same and not close(factor, 1.0) and spelled:
         return f"the noise of this sample is multiplied by {law.factor:g}"
     return ""
 
