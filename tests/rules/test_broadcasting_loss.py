@@ -210,3 +210,25 @@ def test_silent_on_a_number_of_channels_that_a_setting_gives_with_the_other_size
 
 def test_fires_on_a_number_of_channels_beside_sizes_that_are_known():
     assert rows(rule, IMAGES.format(axes="3, 28, 28")) == [17]
+
+
+SPECTRA = """
+import torch
+
+def spectrum(x):
+    return torch.stft(x, 512, hop_length=256, return_complex=False).norm(dim=-1)
+
+def loss(x, y):
+    return (spectrum(x) - spectrum(y)).pow(2).mean()
+
+net = torch.nn.Conv1d(1, 1, 3, padding=1)
+
+def train(signal):
+    loss(torch.rand(4, {samples}), net(signal).squeeze(1)).backward()
+
+train(torch.rand(4, 1, 8192))
+"""
+
+
+def test_silent_on_the_spectrum_of_a_placeholder_that_is_shorter_than_a_step():
+    assert rows(rule, SPECTRA.format(samples=1)) == []

@@ -48,7 +48,9 @@ def _frames(apply: Apply, samples: Dim, size: Dim) -> Dim:
     if hop is None or centred is None:
         return fresh("frames")
     padded = dims.add(samples, dims.mul(2, dims.floor_divide(size, 2))) if centred else samples
-    return dims.add(dims.floor_divide(dims.sub(padded, size), hop), 1)
+    frames = dims.add(dims.floor_divide(dims.sub(padded, size), hop), 1)
+    # A signal that is shorter than one step stands for others: nobody looks at its spectrum over time.
+    return fresh("frames") if frames == 1 else frames
 
 
 @REGISTRY.operation(
