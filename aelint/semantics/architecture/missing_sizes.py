@@ -33,14 +33,12 @@ class MissingSize:
 
 
 def missing_sizes(program: Program) -> Iterator[MissingSize]:
-    """Every place that passes `None` where a layer needs a number, once."""
-    seen: set[int] = set()
+    """Every place that passes `None` where a layer needs a number."""
     for call in program.calls:
         empty = [n for n in _SIZES & call.bound.keys() if call.bound[n] is None] if _builds_layer(call) else []
         for size in sorted(empty):
             found = _origin(call, size)
-            if found is not None and id(found[0].node) not in seen and "raises(" not in found[0].unit.text:
-                seen.add(id(found[0].node))
+            if found is not None and "raises(" not in found[0].unit.text:
                 yield MissingSize(*found, call, size)
 
 

@@ -26,8 +26,8 @@ def noise_setting(program: Program, posterior: Posterior) -> Site | None:
         if product.op != "mul" or product.site is None or not any(i == factor for i in product.inputs):
             continue
         names = {n.attr for n in every(ast.Attribute, product.site.node) if _OF_NOISE.match(n.attr)}
-        stores = [s for s in program.stores if s.name in names and s.value == factor]
-        for store in stores:
+        store = next((s for s in program.stores if s.name in names and s.value == factor), None)
+        if store is not None:
             return _written(store)
     return None
 
