@@ -57,7 +57,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.architecture.doubled import doubled_arguments
+from aelint.semantics.architecture.doubled_arguments import doubled_arguments
 from aelint.semantics.architecture.exchanged import Exchange, exchanged_arguments, exchanged_results, undone
 
 RULE = Rule(

@@ -16,11 +16,11 @@ from aelint.semantics.domain.values import Sym, Value
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every
 
-__all__ = ["Doubled", "doubled_arguments"]
+__all__ = ["DoubledArgument", "doubled_arguments"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Doubled:
+class DoubledArgument:
     """`name` is passed for `parameter`, as it is for another one that it belongs to; `meant` is passed for none."""
 
     site: Site
@@ -38,9 +38,9 @@ class _Passed:
 
 
 @per_program
-def doubled_arguments(program: Program) -> list[Doubled]:
+def doubled_arguments(program: Program) -> list[DoubledArgument]:
     """The arguments that were written twice where the name of another variable tells that it was meant."""
-    found: dict[int, Doubled] = {}
+    found: dict[int, DoubledArgument] = {}
     for call in program.calls:
         function, caller = run_by(call.callee), call.context.function
         if function is None or caller is None or not isinstance(call.site.node, ast.Call) or call.context.speculative:
@@ -50,7 +50,7 @@ def doubled_arguments(program: Program) -> list[Doubled]:
             if meant is not None:
                 site = Site(call.site.unit, twice.node)
                 defined = Site(function.module.unit, function.node)
-                found.setdefault(id(twice.node), Doubled(site, twice.node.id, twice.parameter, meant, defined))
+                found.setdefault(id(twice.node), DoubledArgument(site, twice.node.id, twice.parameter, meant, defined))
     return list(found.values())
 
 
