@@ -262,7 +262,7 @@ def _softmax_lengths(run: Run) -> tuple[str, ...]:
     for call in run.trace.named("softmax", "log_softmax", "gumbel_softmax"):
         if not call.inputs:
             continue
-        dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 and isinstance(call.args[1], int) else -1)
+        dim = call.axis
         if not isinstance(dim, int):
             continue
         length = call.inputs[0].tensor.shape[dim]

@@ -73,7 +73,7 @@ def looked_up(call: Call, tables: set[int]) -> Value | None:
 
 def _observed(call: Call, table: Value) -> Quantizer:
     scores = call.inputs[0].tensor
-    axis = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 and isinstance(call.args[1], int) else -1)
+    axis = call.axis
     if call.name == "topk":
         axis = call.kwargs.get("dim", call.args[2] if len(call.args) > 2 else -1)
     entries = int(table.tensor.shape[0])

@@ -79,6 +79,12 @@ class Call:
         """The first output."""
         return self.outputs[0]
 
+    @property
+    def axis(self) -> Any:
+        """What stands for `dim`: by name, as the number behind the tensor, else the last axis."""
+        second = self.args[1] if len(self.args) > 1 and isinstance(self.args[1], int) else -1
+        return self.kwargs.get("dim", second)
+
     def __repr__(self) -> str:
         return f"<{self.index} {self.name} in {self.module or 'the program'}>"
 
