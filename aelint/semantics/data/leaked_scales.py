@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from aelint.rule import Site
 from aelint.semantics.data.batches import is_held_out_name, is_training_name
@@ -11,7 +12,7 @@ from aelint.semantics.data.own_scales import fits_of, scale_measured_on
 from aelint.semantics.data.scaling import SCALES
 from aelint.semantics.data.splits import parts_of
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Binding, Call
+from aelint.semantics.domain.trace import Binding
 from aelint.semantics.domain.values import External, Sym, Value
 
 __all__ = ["LeakedScale", "leaked_scales"]
@@ -32,7 +33,7 @@ def leaked_scales(program: Program) -> Iterator[LeakedScale]:
 
     Numbers that are centred by hand are no such claim: nothing there was to be fitted to the training part.
     """
-    scaled = {c.result.id for c in program.calls if _is_transform(c) and isinstance(c.result, Sym)}
+    scaled = {c.result.id for c in program.calls if _transforms(c.method) and isinstance(c.result, Sym)}
     if not scaled:
         return
     taken = [(b, whole) for b in program.bindings if (whole := _whole(b.value)) is not None and whole.id in scaled]
@@ -47,9 +48,10 @@ def leaked_scales(program: Program) -> Iterator[LeakedScale]:
                 yield LeakedScale(site, binding)
 
 
-def _is_transform(call: Call) -> bool:
-    """Whether a scaler is applied; classes of the project spell the method in their own way (`FitTransform`)."""
-    return call.method.replace("_", "").lower() in _SCALES_SPELLED_ALIKE
+@cache  # every call of a program is asked, by one of few names
+def _transforms(method: str) -> bool:
+    """Whether a method applies a scaler; classes of the project spell it in their own way (`FitTransform`)."""
+    return method.replace("_", "").lower() in _SCALES_SPELLED_ALIKE
 
 
 def _whole(value: Value) -> Sym | None:
