@@ -655,6 +655,10 @@ def test_silent_on_a_schedule_that_is_advanced_in_a_round_far_off():
     far = "rounds += 1\n        if rounds == 10_000:\n            {}"
     assert rows(rule, source + RATE.format(inside=far.format("schedule.step()"), after="")) == []
     assert rows(rule, source + RATE.format(inside=far.format("opt.step()"), after="")) != []
+    once = "\nfor x in loader:\n    opt.zero_grad()\n    loss_of(x).backward()\n    opt.step()\n    rounds += 1\n"
+    counted = once + "    if rounds == 10_000:\n        {}\n"
+    assert rows(rule, source + counted.format("schedule.step()")) == []
+    assert rows(rule, source + counted.format("print(rounds)")) != []
 
 
 def test_silent_on_a_schedule_in_whose_place_each_round_sets_the_rate():
