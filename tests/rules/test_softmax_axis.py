@@ -338,3 +338,103 @@ def test_silent_on_weights_of_what_is_learned(weights: str, out: str) -> None:
 )
 def test_fires_on_weights_of_what_is_learned_that_sum_to_one_over_the_samples(weights: str, out: str) -> None:
     assert rows(rule, PROTOTYPES.format(weights=weights, out=out)) == [14]
+
+
+POOLING = """import torch
+from torch import nn
+import torch.nn.functional as F
+
+steps = nn.Linear(8, 16)(torch.rand(4, 9, 8))
+scores = nn.Linear(16, 1)(torch.tanh(steps))
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("(F.softmax(scores, dim=1) * steps).sum(1)", id="over-the-steps"),
+        pytest.param("(F.softmax(scores, dim=0) * steps).sum(1)", id="somebody-chose-the-samples"),
+        pytest.param("(F.softmax(scores) * steps).sum(0)", id="torch-chose-the-same"),
+        pytest.param("w = F.softmax(scores); (w * steps).sum(1), w.mean()", id="used-in-another-way-too"),
+        pytest.param("w = F.softmax(scores) * steps; w.sum(1), w.sum(2)", id="added-up-in-two-ways"),
+        pytest.param("(F.softmax(scores.squeeze(2)).unsqueeze(2) * steps).sum(1)", id="two-axes"),
+    ],
+)
+def test_silent_on_pooling(body: str) -> None:
+    assert rows(rule, POOLING + body + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("(F.softmax(scores) * steps).sum(1)", id="function"),
+        pytest.param("torch.sum(steps * nn.Softmax()(scores), dim=-2)", id="layer"),
+        pytest.param("w = F.softmax(scores)\nout = (w * steps).sum(dim=1, keepdim=True)", id="named"),
+    ],
+)
+def test_fires_on_pooling_over_an_axis_that_nobody_named(body: str) -> None:
+    assert rows(rule, POOLING + body + "\n") == [7]
+
+
+def test_the_axis_of_a_layer_is_named_where_the_layer_is_made():
+    source = """
+        import torch
+        from torch import nn
+
+        class Pool(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.score = nn.Sequential(
+                    nn.Linear(16, 1),
+                    nn.Softmax({dim}),
+                )
+
+            def forward(self, steps):
+                return (self.score(steps) * steps).sum(1)
+
+        Pool()(torch.rand(4, 9, 16))
+        """
+    assert rows(rule, source.format(dim="")) == [10]
+    assert not rows(rule, source.format(dim="dim=1"))
+
+
+ROUTING = """import torch
+from torch import nn
+import torch.nn.functional as F
+
+def route(votes, rounds=3):
+    b = torch.zeros(4, 36, 5, 1)
+    for _ in range(rounds):
+        c = {softmax}
+        v = torch.tanh((c * votes).sum(dim={summed}))
+        {update}
+    return v
+
+route(torch.rand(4, 36, 5, 8))
+"""
+AGREED = "b = b + (votes * v.unsqueeze(1)).sum(-1, keepdim=True)"
+
+
+@pytest.mark.parametrize(
+    ("softmax", "summed", "update"),
+    [
+        pytest.param("F.softmax(b, dim=2)", 1, AGREED, id="over-the-outputs"),
+        pytest.param("F.softmax(b, dim=1)", 1, AGREED, id="somebody-chose-the-inputs"),
+        pytest.param("F.softmax(b)", 2, "b = b + (votes * v.unsqueeze(2)).sum(-1, keepdim=True)", id="inputs-last"),
+        pytest.param("F.softmax(b)", 1, "b = votes.mean(-1, keepdim=True)", id="no-agreement"),
+    ],
+)
+def test_silent_on_routing(softmax: str, summed: int, update: str) -> None:
+    assert rows(rule, ROUTING.format(softmax=softmax, summed=summed, update=update)) == []
+
+
+@pytest.mark.parametrize(
+    ("softmax", "update"),
+    [
+        ("F.softmax(b)", AGREED),
+        ("nn.Softmax()(b)", "b += (votes * v.unsqueeze(1)).sum(-1, keepdim=True)"),
+        ("torch.nn.functional.softmax(b)", "b = (votes.detach() * v[:, None]).sum(dim=3, keepdim=True) + b"),
+    ],
+)
+def test_fires_on_routing_over_the_inputs_by_an_axis_that_nobody_named(softmax: str, update: str) -> None:
+    assert rows(rule, ROUTING.format(softmax=softmax, summed=1, update=update)) == [8]

@@ -4,7 +4,9 @@
 
 Reports `softmax` and `log_softmax` over the axis of the samples, over an axis that is written to hold one number, and
 over a flat vector of logits that the same program also reads as several categorical variables. Also attention whose
-weights are normalised over another axis than the one that is summed with the values, and `gumbel_softmax` over the
+weights are normalised over another axis than the one that is summed with the values, weights whose axis nobody named
+(torch takes axis 0 of three, axis 1 of four) and that are added up along another one, or in a capsule network along that
+very one, and `gumbel_softmax` over the
 width of a feature map, which is what it does by default, instead of over its channels.
 
 ## Why is this bad?
@@ -60,15 +62,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import consumers
-from aelint.semantics.dataflow.lineage import source, through_reshapes
+from aelint.semantics.dataflow.lineage import ancestors, source, through_reshapes
 from aelint.semantics.domain.dims import Poly
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Shape, Sym, Value
 from aelint.semantics.explanation.wording import place, shape_text
-from aelint.semantics.objective.contractions import is_learned, summed_axis
+from aelint.semantics.objective.contractions import is_learned, summed_axis, weighted_sum_axis
 from aelint.semantics.objective.sample_axes import recurrent_sample_axis
 from aelint.semantics.objective.single_axes import written_to_hold_one
 from aelint.semantics.variants.attention_masks import scores_of
@@ -90,7 +92,7 @@ def check(program: Program) -> Iterator[Finding]:
     users = consumers(program)
     for call in calls:
         finding = _over_one(call) or _over_samples(call) or _over_pixels(call) or _over_queries(call, users)
-        finding = finding or _over_all(call, calls)
+        finding = finding or _over_what_is_added_up(call, users) or _over_all(call, calls)
         if finding is not None:
             yield finding
 
@@ -102,6 +104,12 @@ def _logits(call: Call) -> Value:
 def _dim(call: Call) -> Value:
     layer = call.result.layer if isinstance(call.result, Sym) else None
     return layer.bound.get("dim") if isinstance(layer, Object) else call.bound.get("dim")
+
+
+def _chosen_at(call: Call) -> Site:
+    """Where the axis is, or would be, written: in the call of a function, at the making of a layer."""
+    layer = call.result.layer if isinstance(call.result, Sym) else None
+    return layer.site if isinstance(layer, Object) and layer.site is not None else call.site
 
 
 def _axis(call: Call, shape: Shape) -> int | None:
@@ -127,7 +135,7 @@ def _over_one(call: Call) -> Finding | None:
         f"`{call.name}` over axis {axis} of shape {shape_text(logits.shape)}, which holds one number: every result is 1, "
         "whatever the logits are. Use the axis over which the weights are shared out"
     )
-    return Finding(call.site, message, (Note(made, "the axis of one number is made here"),))
+    return Finding(_chosen_at(call), message, (Note(made, "the axis of one number is made here"),))
 
 
 def _over_samples(call: Call) -> Finding | None:
@@ -142,7 +150,7 @@ def _over_samples(call: Call) -> Finding | None:
         f"`{call.name}` over axis {axis}{named} of shape {shape_text(logits.shape)} normalises over samples: the "
         "probabilities of one sample depend on the others. Use the axis of the categories"
     )
-    return Finding(call.site, message)
+    return Finding(_chosen_at(call), message)
 
 
 def _over_pixels(call: Call) -> Finding | None:
@@ -175,9 +183,45 @@ def _over_queries(call: Call, users: dict[int, list[Sym]]) -> Finding | None:
         f"the weights of this attention sum to one along axis {axis}, but the values are added up along axis "
         f"{summed.axis % len(weights.shape)}: some queries get next to nothing. Use `dim={summed.axis % len(weights.shape)}`"
     )
-    layer = weights.layer
-    site = layer.site if isinstance(layer, Object) and layer.site is not None else call.site
-    return Finding(site, message, (Note(summed.site, "the weighted sum of the values"),))
+    return Finding(_chosen_at(call), message, (Note(summed.site, "the weighted sum of the values"),))
+
+
+def _over_what_is_added_up(call: Call, users: dict[int, list[Sym]]) -> Finding | None:
+    """Weights whose axis nobody chose: torch's choice is not the axis of the sum, or in routing by agreement it is."""
+    weights = call.result
+    if call.name != "softmax" or _dim(call) is not None or not isinstance(weights, Sym) or weights.shape is None:
+        return None
+    chosen, summed = _axis(call, weights.shape), weighted_sum_axis(weights, users)
+    if chosen is None or summed is None:
+        return None
+    same = summed.axis == chosen - len(weights.shape)
+    if not same and chosen == 0:
+        wanted = f"the values are added up along axis {summed.axis % len(weights.shape)}"
+    elif same and _is_agreement(call):
+        wanted = (
+            "these are the votes that are added up: in routing by agreement, each shares itself out among the outputs"
+        )
+    else:
+        return None
+    message = (
+        f"`softmax` over axis {chosen} of shape {shape_text(weights.shape)}, torch's choice where `dim` is not given, but "
+        f"{wanted}. Name the axis"
+    )
+    return Finding(_chosen_at(call), message, (Note(summed.site, "the weighted sum"),))
+
+
+def _is_agreement(call: Call) -> bool:
+    """Whether these logits are those of the round before plus what the weighted sum of that round agrees with."""
+    match _logits(call):
+        case Sym(op="add", inputs=(Sym() as one, Sym() as other)):
+            return any(_agrees(call, before, now) for before, now in ((one, other), (other, one)))
+        case _:
+            return False
+
+
+def _agrees(call: Call, before: Sym, now: Sym) -> bool:
+    shares = (one for one in ancestors(now) if one.op == "softmax" and source(one) is before)
+    return any(one.site is not None and one.site.node is call.site.node for one in shares)
 
 
 _PIXELS = {"conv2d": 2, "conv3d": 3}

@@ -10,7 +10,7 @@ from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.operators.api import to_int
 
-__all__ = ["Summed", "axes_after", "is_learned", "summed_axis"]
+__all__ = ["Summed", "axes_after", "is_learned", "summed_axis", "weighted_sum_axis"]
 
 _LEARNED = frozenset({"parameter"})
 
@@ -40,6 +40,22 @@ def summed_axis(weights: Sym, users: dict[int, list[Sym]]) -> Summed | None:
     if not known or len({one.axis for one in known}) > 1:
         return None
     return known[0] if len(known) == len(found) or all(is_learned(one.other) for one in known) else None
+
+
+def weighted_sum_axis(weights: Sym, users: dict[int, list[Sym]]) -> Summed | None:
+    """The axis of `(weights * values).sum(axis)`, where every product of the tensor is added up along the same one."""
+    found = [_added_up(user, weights, users) for user in users.get(weights.id, ())]
+    known = [one for one in found if one is not None]
+    return known[0] if known and len(known) == len(found) and len({one.axis for one in known}) == 1 else None
+
+
+def _added_up(product: Sym, weights: Sym, users: dict[int, list[Sym]]) -> Summed | None:
+    match product, users.get(product.id, ()):
+        case Sym(op="mul", shape=tuple() as shape, inputs=(Sym() as left, Sym() as right)), [Sym(op="sum") as total]:
+            axis, other = to_int(total.attrs.get("dim")), right if left is weights else left
+            if axis is not None and total.site is not None and -len(shape) <= axis < len(shape):
+                return Summed(axis if axis < 0 else axis - len(shape), total.site, other)
+    return None
 
 
 def _products(weights: Sym, users: dict[int, list[Sym]]) -> Iterator[Summed | None]:
