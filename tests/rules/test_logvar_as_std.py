@@ -41,6 +41,7 @@ KL_LOGVAR = "-0.5 * torch.sum(1 + h - m.pow(2) - h.exp(), dim=1).mean()"
 KL_LOGSTD = "0.5 * (m ** 2 + torch.exp(2 * h) - 1 - 2 * h).sum(1).mean()"
 KL_INPLACE = "m.pow(2).add_(h.exp()).mul_(-1).add_(1).add_(h).sum().mul_(-0.5)"
 KL_TORCH = "kl_divergence(Normal(m, (0.5 * h).exp()), Normal(0, 1)).sum()"
+KL_PRECISION = "0.5 * torch.sum(m ** 2 + torch.exp(-h) - 1 + h) / m.size(0)"
 KL_STD = "0.5 * (m ** 2 + h ** 2 - 1).sum() - torch.log(h).sum()"
 
 
@@ -59,6 +60,7 @@ def source(sample: str, kl: str) -> str:
         pytest.param("m + torch.exp(h) * torch.randn_like(m)", "(m ** 2).sum()", id="one-use-is-no-proof"),
         pytest.param("m + torch.exp(0.5 * h).clamp(1e-3) * torch.randn_like(m)", KL_LOGVAR, id="clamped"),
         pytest.param("m + 0.7 * torch.exp(0.5 * h) * torch.randn_like(m)", KL_LOGVAR, id="temperature"),
+        pytest.param("m + torch.exp(-0.5 * h) * torch.randn_like(m)", KL_PRECISION, id="log-precision"),
         pytest.param("m + torch.exp(0.1 * h) * torch.randn_like(m)", KL_STD, id="a-law-of-its-own"),
         pytest.param("m + torch.exp(0.1 * h) * torch.randn_like(m)", "(m ** 2).sum()", id="no-divergence"),
         pytest.param("x[:, :4] + 0.1 * torch.randn(4)", KL_LOGVAR, id="corruption"),

@@ -198,3 +198,11 @@ def test_silent_on_densities(density):
 )
 def test_fires_on_a_scale_in_place_of_its_logarithm(density):
     assert rows(rule, DENSITY.format(density=density)) == [11]
+
+
+def test_silent_on_a_log_variance_that_is_never_positive() -> None:
+    text = source("torch.exp(logvar / 2)", "0.5 * torch.sum(m * m + torch.exp(logvar) - 1 - logvar) / m.size(0)")
+    text = text.replace("        std = ", "        logvar = -torch.abs(h)\n        std = ")
+    assert "logvar = -torch.abs(h)" in text
+    assert rows(rule, text) == []
+    assert rows(logvar_as_std, text) == []

@@ -3,6 +3,7 @@
 A Gaussian term holds the logarithm of the variance and the variance: `c * (s^2 - log s^2)` in a KL divergence
 (Kingma and Welling 2014, appendix B), `c * (d^2 / s^2 + log s^2)` in a likelihood. With the term `exp(k * h)` the
 logarithm must be `k * h`; with `h ** p` it must be `p * log h`. What fits that pattern is a reading, under any name.
+A variance that stands alone keeps the sign of its power, `exp(-|h|)`; one that divides something is a density's.
 """
 
 from __future__ import annotations
@@ -139,7 +140,11 @@ def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:
             for variance, weight in holding[scale]:
                 power = _power_of_variance(variance, scale, rest)
                 if power is not None and close(coefficient, -power * weight):
-                    yield frozenset({(factor, exponent)}), _law(factor, exponent, abs(power) / 2)
+                    divides = any(_beside(product, scale, rest) for product, _ in holding[scale])
+                    yield (
+                        frozenset({(factor, exponent)}),
+                        _law(factor, exponent, (abs(power) if divides else power) / 2),
+                    )
 
 
 def _scale_behind(generator: Generator, exponent: float) -> Generator | None:
@@ -155,13 +160,23 @@ def _scale_behind(generator: Generator, exponent: float) -> Generator | None:
 
 def _power_of_variance(variance: Monomial, scale: Generator, rest: Monomial) -> float | None:
     """The power of the scale in `variance`, where `rest` is what stands beside that scale's logarithm."""
-    power = next((exponent for one, exponent in variance if one == scale), None)
+    power = _power(variance, scale)
     if power is None:
         return None
-    extra = dict(formulas.times(formulas.times(variance, frozenset({(scale, -power)})), _inverse(rest)))
+    extra = dict(_beside(variance, scale, rest))
     # A product with the mean or with noise, once, comes of a square that is written out: that says nothing of the scale.
     mixed = any(isinstance(g, Leaf) and exponent > 0 and exponent % 2 == 1 for g, exponent in extra.items())
     return power if not mixed and not any(g in extra for g, _ in rest) else None
+
+
+def _power(product: Monomial, scale: Generator) -> float | None:
+    return next((exponent for one, exponent in product if one == scale), None)
+
+
+def _beside(product: Monomial, scale: Generator, rest: Monomial) -> Monomial:
+    """What a product with the scale holds besides its power and the factors that the whole sum shares."""
+    power = _power(product, scale) or 0.0
+    return formulas.times(formulas.times(product, frozenset({(scale, -power)})), _inverse(rest))
 
 
 def _inverse(product: Monomial) -> Monomial:
