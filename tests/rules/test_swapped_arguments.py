@@ -146,6 +146,30 @@ build(3, 8)
     assert rows(rule, source.format(first="Down(dim, 8)")) == [15]
 
 
+@pytest.mark.parametrize("opening", ["def build(args, in_channels, width):", "if True:"], ids=["function", "module"])
+@pytest.mark.parametrize("prefix", ["", "i"])
+def test_silent_on_a_decoder_beside_its_encoder_with_a_width_between(opening, prefix):
+    source = """
+from torch import nn
+
+class {prefix}Encoder(nn.Module):
+    def __init__(self, in_channels, hidden, out_channels):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(in_channels, hidden), nn.Linear(hidden, out_channels))
+
+class {prefix}Decoder({prefix}Encoder): ...
+
+from options import args, in_channels, width
+
+{opening}
+    encoder = {prefix}Encoder({first})
+    decoder = {prefix}Decoder(args.out_channels, width, in_channels)
+"""
+    mirrored = "in_channels, width, args.out_channels"
+    assert rows(rule, source.format(opening=opening, prefix=prefix, first=mirrored)) == []
+    assert rows(rule, source.format(opening=opening, prefix=prefix, first="in_channels, width, 8")) == [15]
+
+
 def test_silent_on_a_layer_back_from_the_sizes_of_another_layer():
     source = """
 from torch import nn

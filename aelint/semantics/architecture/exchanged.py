@@ -15,7 +15,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import ClassValue, External, Function, Instance, Value
 from aelint.semantics.operators import REGISTRY
 from aelint.syntax.signatures import positional
-from aelint.syntax.walk import every, holds, once_per_node, walk
+from aelint.syntax.walk import every, holds, once_per_node, own_nodes, walk
 
 __all__ = ["Exchange", "exchanged_arguments", "exchanged_results", "undone"]
 
@@ -163,14 +163,13 @@ _COMPARES = re.compile(r"pair|dist|similar|match|compare|chamfer|emd")
 def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
     """Whether both orders are taken: the same function is called with them in their own order too, or they were exchanged before."""
     function = call.context.function
-    if function is None:
-        return False
+    around, name = (own_nodes(call.site.unit.tree), "") if function is None else (walk(function.node), function.name)
     text = ast.unparse(node.func)
     if _reads_another(node, text, first, second):
         return True
     if first.rsplit("_", 1)[-1] == second.rsplit("_", 1)[-1] and _COMPARES.search(text.lower()):
         return True
-    for other in walk(function.node):
+    for other in around:
         match other:
             case ast.For(iter=given) if holds(other, node) and "reversed(" in ast.unparse(given):
                 return True  # the way back: what came out goes in
@@ -184,11 +183,12 @@ def _is_meant(call: Call, node: ast.Call, first: str, second: str) -> bool:
                     return True
             case _:
                 pass
-    return re.search(r"swap|flip|revers|invers|transpos|exchang|mirror", function.name.lower()) is not None
+    return re.search(r"swap|flip|revers|invers|transpos|exchang|mirror", name.lower()) is not None
 
 
 def _is_class(name: str) -> bool:
-    return name.rsplit(".", 1)[-1][:1].isupper()
+    """Whether a name is written as those of classes are, `Decoder` or `iDecoder`."""
+    return re.match(r"[a-z]?[A-Z]", name.rsplit(".", 1)[-1]) is not None
 
 
 def _are_sizes(first: str, second: str) -> bool:
@@ -198,7 +198,8 @@ def _are_sizes(first: str, second: str) -> bool:
 def _is_mirrored(name: str, text: str, given: Names, first: str, second: str) -> bool:
     """Whether a layer is built with the sizes in order beside another with the sizes the other way round: down, and up again."""
     built = name != text and _is_class(name) and _is_class(text)
-    return built and _are_sizes(first, second) and given[:2] == [second, first]
+    ordered = [one for one in given if one in {first, second}]
+    return built and _are_sizes(first, second) and ordered == [second, first]
 
 
 def _reads_another(node: ast.Call, text: str, first: str, second: str) -> bool:
