@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
 from aelint.rules.latent import logvar_as_std
@@ -206,3 +208,70 @@ def test_silent_on_a_log_variance_that_is_never_positive() -> None:
     assert "logvar = -torch.abs(h)" in text
     assert rows(rule, text) == []
     assert rows(logvar_as_std, text) == []
+
+
+WEIGHTS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Bayesian(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Parameter(torch.randn(8, 30))
+        self.h = nn.Parameter(torch.full((8, 30), -9.0))
+
+    def kl(self):
+        return {kl}
+
+    def forward(self, x):
+        mean = {layer}(x, self.mean{turned})
+        var = {layer}({square}, {spread}{turned})
+        return mean + torch.sqrt(var + 1e-12) * torch.randn_like(mean)
+
+layer = Bayesian()
+loss = layer(torch.rand(4, 30)).pow(2).mean() + layer.kl()
+"""
+OF_LOGVAR = "0.5 * torch.sum(self.h.exp() + self.mean ** 2 - self.h - 1)"
+OF_LOGSTD = "torch.sum(0.5 * (self.h.exp().pow(2) + self.mean ** 2) - self.h - 0.5)"
+
+
+@pytest.mark.parametrize(
+    ("kl", "layer", "square", "spread"),
+    [
+        pytest.param(OF_LOGVAR, "F.linear", "x.pow(2)", "self.h.exp()", id="log-variances"),
+        pytest.param(OF_LOGSTD, "F.linear", "x * x", "self.h.exp() ** 2", id="log-std"),
+        pytest.param(OF_LOGSTD, "F.linear", "x", "self.h.exp()", id="no-variance-of-weights"),
+        pytest.param(OF_LOGSTD, "F.linear", "x.pow(2)", "F.softplus(self.h)", id="another-map"),
+    ],
+)
+def test_silent_on_weights_that_are_drawn_by_their_activations(kl: str, layer: str, square: str, spread: str) -> None:
+    assert rows(rule, WEIGHTS.format(kl=kl, layer=layer, square=square, spread=spread, turned="")) == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "square", "spread", "turned"),
+    [
+        ("F.linear", "x.pow(2)", "self.h.exp()", ""),
+        ("torch.matmul", "x ** 2", "torch.exp(self.h)", ".t()"),
+        ("nn.functional.linear", "x * x", "torch.exp(0.5 * self.h) ** 2", ""),
+    ],
+)
+def test_fires_on_weights_that_are_drawn_by_their_activations(
+    layer: str, square: str, spread: str, turned: str
+) -> None:
+    named = WEIGHTS.replace("self.h", "self.logvar").format(
+        kl=OF_LOGSTD.replace("self.h", "self.logvar"),
+        layer=layer,
+        square=square,
+        spread=spread.replace("self.h", "self.logvar"),
+        turned=turned,
+    )
+    assert rows(rule, named) == [13]
+    assert rows(logvar_as_std, named) == []
+
+
+@pytest.mark.parametrize(("name", "module"), [("logvar", rule), ("log_var", rule), ("h", logvar_as_std)])
+def test_a_head_that_is_sampled_as_its_name_says_is_misread_by_the_divergence(name: str, module: ModuleType) -> None:
+    text = source(f"torch.exp(0.5 * {name})", f"divergence(m, 2 * {name})").replace("m, h =", f"m, {name} =")
+    assert [bool(rows(one, text)) for one in (rule, logvar_as_std)] == [module is rule, module is logvar_as_std]

@@ -3,8 +3,9 @@
 ## What it does
 
 Reports a KL divergence that exponentiates what is an exponential already, or that reads a head as a log-variance
-although the sample uses it as a standard deviation or its logarithm. The formula is recognised by its terms,
-also inside of a function that is called; the finding stands where the wrong tensor is passed. Also a Gaussian density
+although the sample uses it as a standard deviation or its logarithm; or the other way round, where the head bears the
+name of what the sample takes it for. The formula is recognised by its terms, also inside of a function that is called; the
+finding stands where the wrong tensor is passed. Weights that are drawn by way of their activations count as samples. Also a Gaussian density
 with the scale itself beside the squared difference, where its logarithm belongs.
 
 ## Why is this bad?

@@ -13,6 +13,7 @@ from aelint.semantics.domain.values import Sym
 from aelint.semantics.formulas.algebra import close
 from aelint.semantics.latent.posteriors import Law, Posterior, posteriors, raw_head
 from aelint.semantics.latent.readings import Reading, readings
+from aelint.semantics.latent.weight_samples import weight_samples
 
 __all__ = ["Contradiction", "agree", "contradictions", "spoken"]
 
@@ -55,7 +56,8 @@ def spoken(kind: str) -> str:
 def contradictions(program: Program) -> tuple[Contradiction, ...]:
     """Every head that is read in two ways, once for each sample."""
     known = [r for r in readings(program) if r.law is not None]
-    found = (_of_sample(p, known) or _by_name(p, known) for p in posteriors(program) if p.law is not None)
+    samples = (*posteriors(program), *weight_samples(program))
+    found = (_of_sample(p, known) or _by_name(p, known) for p in samples if p.law is not None)
     return tuple(c for c in found if c is not None)
 
 
@@ -101,8 +103,10 @@ def _of_sample(posterior: Posterior, known: list[Reading]) -> Contradiction | No
                 continue
             if law.kind not in _KNOWN and other.kind != "logvar":
                 continue
-            scale = other.head is law.head and (_is_scale(law) or _is_no_scale(law, other))
-            return Contradiction(posterior, reading, law, through, not agreeing and not scale)
+            kept = _is_scale(law) or _is_no_scale(law, other) or _is_variance(law)
+            return Contradiction(
+                posterior, reading, law, through, not agreeing and not (other.head is law.head and kept)
+            )
     return None
 
 
@@ -121,7 +125,18 @@ def _is_scale(law: Law) -> bool:
     """Whether the head is a standard deviation, or its logarithm, on stronger grounds than one sample."""
     if not law.exponential and law.head.range.low >= 0:
         return True
-    # The name where it is computed counts most: callers often unpack a model's outputs under names of their own.
-    names = [law.head.name] if law.head.name else [n for n in law.head.names if n]
+    names = _names(law.head)
     spoken_of = any(_STD_NAME.search(n) for n in names) and not any(_VARIANCE_NAME.search(n) for n in names)
     return spoken_of and law.kind in {"logstd", "std"}
+
+
+def _is_variance(law: Law) -> bool:
+    """Whether the sample takes the head for the log-variance that its name says it is."""
+    names = _names(law.head)
+    spoken_of = any(_VARIANCE_NAME.search(n) for n in names) and not any(_STD_NAME.search(n) for n in names)
+    return spoken_of and law.kind == "logvar"
+
+
+def _names(head: Sym) -> list[str]:
+    """The name where it is computed counts most: callers often unpack a model's outputs under names of their own."""
+    return [head.name] if head.name else [n for n in head.names if n]
