@@ -306,3 +306,32 @@ def ratio(features, labels, loader):
 
 def test_silent_on_the_scatter_between_classes():
     assert rows(rule, SCATTER.replace("{name}", "label").replace("{over}", "range(10)")) == []
+
+
+LATENT_PRIOR = """
+import torch
+from torch import nn
+
+encoder, decoder, denoiser = nn.Linear(20, 4), nn.Linear(4, 20), nn.Linear(4, 4)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters(), *denoiser.parameters()])
+
+def prior_loss(code):
+    noisy = code + torch.randn_like(code)
+    return nn.functional.mse_loss(denoiser(noisy), code)
+
+for x in torch.rand(10, 32, 20):
+    code = encoder(x)
+    loss = nn.functional.mse_loss(decoder(code), x) + prior_loss(torch.rand(32, 4))
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+with torch.no_grad():
+    print({measured})
+"""
+
+
+def test_silent_on_the_loss_of_a_prior_over_codes_that_training_computes_too():
+    assert rows(rule, LATENT_PRIOR.format(measured="prior_loss(encoder(x))")) == []
+    measured = "nn.functional.mse_loss(decoder(code)[:, :4], code)"
+    assert rows(rule, LATENT_PRIOR.format(measured=measured)) == [20]

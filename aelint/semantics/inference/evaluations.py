@@ -120,10 +120,12 @@ def _is_opaque(value: Sym) -> bool:
 
 def codes_compared(program: Program) -> Iterator[Call]:
     """Losses of an evaluation between a network's output and what another network made of it, where training uses data."""
-    learned = {_last_layer(o) for c in program.calls if c.name in LOSSES and not c.context.no_grad for o in _to_data(c)}
+    trained = [c for c in program.calls if c.name in LOSSES and not c.context.no_grad]
+    learned = {_last_layer(o) for c in trained for o in _to_data(c)}
+    shared = {c.site.node for c in trained}  # what training computes, too, is no other measure
     for call in program.calls:
         operands = [v for v in (*call.args, *call.kwargs.values()) if isinstance(v, Sym)]
-        if call.name not in LOSSES or not call.context.no_grad or len(operands) != 2:
+        if call.name not in LOSSES or not call.context.no_grad or len(operands) != 2 or call.site.node in shared:
             continue
         for code, output in (operands, operands[::-1]):
             first, last = _last_layer(code), _last_layer(output)
