@@ -29,6 +29,9 @@ SILENT = {
     "a set of one fitted picture": source("return self.coordinates, self.pixels", "1"),
     "a wrapper around a stream": source("return next(self.stream)"),
     "the next one of a cursor": source("self.at += 1\n        return self.images[self.at]"),
+    "the next rows of a cursor in a fixed part": source(
+        "rows = self.images[0][self.at : self.at + 8, :]\n        self.at += 8\n        return rows"
+    ),
     "an entry by key, as it is": source("return self.images['size']", "self.count"),
     "an entry by key": source("return torch.zeros(self.images['size'])", "self.count"),
     "nothing is known of the data": source("return self.images", "self.count"),

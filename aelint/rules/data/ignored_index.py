@@ -64,7 +64,7 @@ from aelint.semantics import Program
 from aelint.semantics.data.repetition import Constancy, attribute_of_self, changed_attributes
 from aelint.semantics.domain.values import ClassValue, Function
 from aelint.syntax.signatures import positional
-from aelint.syntax.walk import own_nodes, walk
+from aelint.syntax.walk import every, own_nodes, walk
 
 RULE = Rule(
     code="AEL502",
@@ -128,8 +128,9 @@ def _fixed_part(cls: ClassValue, function: ast.FunctionDef | ast.AsyncFunctionDe
     if isinstance(length, ast.Constant):
         return None
     counted = _counted(length) if length is not None else None
+    moving = {n for s in every(ast.Subscript, function) if not state.constant(s.slice) for n in walk(s.value)}
     for node in own_nodes(function):
-        if isinstance(node, ast.Subscript) and any(part is node for part in state.slices(node)):
+        if isinstance(node, ast.Subscript) and any(part is node for part in state.slices(node)) and node not in moving:
             owner = attribute_of_self(node.value)
             if owner is not None and (counted == owner or _is_position(node.slice)):
                 return node
