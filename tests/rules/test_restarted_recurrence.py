@@ -109,3 +109,92 @@ def test_silent_on_a_stack_of_cells_of_which_each_has_its_state():
     """
     for item, cells in [("cell", "self.cells"), ("number, cell", "enumerate(self.cells)")]:
         assert rows(rule, source.replace("{item}", item).replace("{cells}", cells)) == []
+
+
+ATTENDING = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.{kind}(4 + 16, 16, batch_first=True)
+        self.score, self.out = nn.Linear(16, 16), nn.Linear(16, 4)
+
+    def forward(self, y, state, memory):
+        query = self.score({query}).unsqueeze(1)
+        weights = F.softmax((query * memory).sum(-1), dim=1)
+        context = (weights.unsqueeze(-1) * memory).sum(1, keepdim=True)
+        o, new = {call}
+        return self.out(o), new
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.{kind}(4, 16, batch_first=True), Decoder()
+
+    def forward(self, x):
+        memory, state = self.encoder(x)
+        y, ys = x[:, :1], []
+        for t in range(x.size(1)):
+            y, {kept} = self.decoder(y, state, memory)
+            ys.append(y)
+        return torch.cat(ys, 1)
+
+Model()(torch.randn(8, 12, 4))
+"""
+READ = "torch.cat([context, y], -1)"
+
+
+def attending(call: str, kind: str = "GRU", kept: str = "state") -> str:
+    query = "state[0][-1]" if kind == "LSTM" else "state[-1]"
+    return ATTENDING.format(kind=kind, query=query, call=call, kept=kept)
+
+
+@pytest.mark.parametrize(
+    ("call", "kept"),
+    [
+        pytest.param(f"self.rnn({READ}, state)", "state", id="given"),
+        pytest.param("self.rnn(torch.cat([state[-1].unsqueeze(1), y], -1))", "state", id="a part of the input"),
+        pytest.param(f"self.rnn({READ})", "_", id="every step asks with the code"),
+    ],
+)
+def test_silent_on_attention_whose_layer_knows_what_came_before(call: str, kept: str) -> None:
+    assert rows(rule, attending(call, kept=kept)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [
+        ("GRU", f"self.rnn({READ})"),
+        ("LSTM", f"self.rnn({READ}, None)"),
+        ("RNN", "self.rnn(input=torch.cat((y, context), dim=2))"),
+    ],
+)
+def test_fires_on_a_state_that_only_attention_gets(kind: str, call: str) -> None:
+    assert rows(rule, attending(call, kind)) == [16]
+
+
+def test_fires_on_a_state_that_the_function_of_the_layer_never_reads():
+    source = """
+        import torch
+        from torch import nn
+
+        class Step(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.lstm = nn.LSTM(4, 16, batch_first=True)
+                self.out = nn.Linear(16, 4)
+
+            def forward(self, y, hidden):
+                y, hidden = self.lstm(y{state})
+                return self.out(y), hidden
+
+        step, y = Step(), torch.zeros(8, 1, 4)
+        hidden = torch.zeros(1, 8, 16), torch.zeros(1, 8, 16)
+        for t in range(12):
+            y, hidden = step(y, hidden)
+    """
+    assert rows(rule, source.replace("{state}", "")) == [12]
+    assert rows(rule, source.replace("{state}", ", hidden")) == []

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a recurrent cell or layer that is called in a loop, whose input is made from its own last result, and
-whose state argument is the same tensor in every round.
+whose state argument is the same tensor in every round. So too a recurrent layer without a state argument, in a
+function that is given the state that the layer returned in the round before.
 
 ## Why is this bad?
 
@@ -67,10 +68,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule, Site
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dataflow.graph import parts
-from aelint.semantics.dataflow.lineage import depends_on
+from aelint.semantics.dataflow.graph import parts, parts_of_all
+from aelint.semantics.dataflow.lineage import ancestors, depends_on, through_reshapes
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import ListValue, Sym, Value
 from aelint.semantics.interpreter.kinds import is_module
@@ -85,11 +86,12 @@ RULE = Rule(
     triggers=(("lstm", "gru", "rnn"), ("for ", "while ")),
 )
 
+_CHOICES = frozenset({"softmax", "argmax", "topk", "multinomial"})
 _RECURRENT = ("lstm", "gru", "rnn", "lstm_cell", "gru_cell", "rnn_cell")
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield each call whose rounds share one state although the input is fed back."""
+    """Yield each call whose rounds share one state although the input is fed back, or that is not given the state at hand."""
     by_place: dict[int, list[Call]] = {}
     for call in program.calls_to(*_RECURRENT):
         if call.context.loops:
@@ -98,16 +100,40 @@ def check(program: Program) -> Iterator[Finding]:
         # Steps follow each other in the innermost loop; the loops around it are batches and epochs.
         steps = len(calls[0].context.loops) - 1
         pairs = [(a, b) for a, b in pairwise(calls) if following_round(a.context, b.context) == steps]
-        if (
-            pairs
-            and all(_restarts(a, b) for a, b in pairs)
-            and not _is_over_layers(calls[0].context.loops[-1].iterable)
-        ):
+        if not pairs or _is_over_layers(calls[0].context.loops[-1].iterable):
+            continue
+        handed = [_handed_over(program, a, b) for a, b in pairs]
+        if handed[0] is not None and None not in handed:
+            message = (
+                "each round starts from zeros: the state of the round before is passed to this function, but not to its "
+                f"{calls[0].name.removesuffix('_cell').upper()}; give it as the second argument"
+            )
+            yield Finding(calls[0].site, message, (Note(handed[0], "the state is passed here"),))
+        elif all(_restarts(a, b) for a, b in pairs):
             yield Finding(
                 _in_loop(calls[0]),
                 "each round starts from the same state: what was computed for it in the round before is thrown away; pass the new "
                 "state on",
             )
+
+
+def _handed_over(program: Program, before: Call, after: Call) -> Site | None:
+    """The call that gives the last state to the function of a layer that is called without: its input does not hold it either.
+
+    By weights of attention, or the choice of a word, little of a state comes back.
+    """
+    caller = after.context.stack[-1].site if after.context.stack else None
+    if caller is None or after.bound.get("hx") is not None or not isinstance(before.result, tuple):
+        return None
+    states = {s.id for s in parts(before.result[1])}
+    if states & {a.id for a in ancestors(after.bound.get("input"), _CHOICES)}:
+        return None
+    calls = (c for c in program.calls if c.site.node is caller.node)
+    for call in (c for c in calls if following_round(before.context, c.context) is not None):
+        given = parts_of_all(through_reshapes(one) for one in (*call.args, *call.kwargs.values()))
+        if states & given.keys():
+            return call.site
+    return None
 
 
 def _is_over_layers(iterable: Value) -> bool:
