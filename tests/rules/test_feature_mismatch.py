@@ -641,3 +641,31 @@ def test_fires_at_the_exchange_that_takes_the_channels_away(made, moved):
 def test_where_the_channels_stood_is_open_for_data_from_outside():
     source = EXCHANGED.format(made="torch.randn(4, 20, 31)", moved="h.transpose(1, 2)", size=20)
     assert rows(rule, source) == [9]
+
+
+BY_KIND = """
+import torch
+from torch import nn
+
+class Patches(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        if kind == "3d":
+            self.projection = nn.Conv3d(3, 8, 16, 16)
+        else:
+            self.projection = nn.Conv2d(3, 8, 16, 16)
+
+    def forward(self, clip):
+        kind = type(self.projection)
+        if {test}:
+            return self.projection(clip.transpose(1, 2))
+        return self.projection(clip.flatten(0, 1))
+
+Patches("3d")(torch.rand(2, 16, 3, 32, 32))
+"""
+
+
+@pytest.mark.parametrize("test", ["kind == nn.Conv3d", "kind is nn.Conv3d", "kind != nn.Conv2d", "kind is not Patches"])
+def test_silent_where_a_branch_asks_for_the_kind_of_the_layer(test):
+    assert rows(rule, BY_KIND.format(test=test)) == []
+    assert rows(rule, BY_KIND.format(test=test.replace("3d", "1d") + " and False")) == [9]

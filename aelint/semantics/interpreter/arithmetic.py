@@ -24,6 +24,7 @@ from aelint.semantics.domain.values import (
 from aelint.semantics.interpreter.apply import apply_named
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.interpreter.machine import Frame
+from aelint.semantics.operators import REGISTRY
 
 __all__ = ["binary", "compare", "unary"]
 
@@ -155,7 +156,12 @@ def compare(frame: Frame, op: str, left: Value, right: Value, node: ast.AST) -> 
                 if any(o is False for o in outcomes):
                     return name == "ne"
                 return frame.unknown(name, left, right, node=node)
-            case (None, _) | (_, None) | (ClassValue(), ClassValue()) | (Function(), Function()):
+            case (
+                (None, _)
+                | (_, None)
+                | (ClassValue() | External(), ClassValue() | External())
+                | (Function(), Function())
+            ):
                 outcome = _is(left, right)
                 if outcome is not None:
                     return outcome == (name == "eq")
@@ -188,7 +194,11 @@ def _is(left: Value, right: Value) -> bool | None:
     if isinstance(left, (ClassValue, Function)) and isinstance(right, (ClassValue, Function)):
         # A definition that is run twice gives two classes; two definitions never give the same one.
         return None if left.node is right.node else False
-    return None
+    # One layer has one name here, and a class of the project is none of them.
+    classes = [
+        o.name in REGISTRY.layers if isinstance(o, External) else isinstance(o, ClassValue) for o in (left, right)
+    ]
+    return False if all(classes) else None
 
 
 def _contains(container: Value, item: Value) -> bool | None:
