@@ -438,3 +438,42 @@ def test_silent_on_an_optimizer_of_the_whole_model_of_which_a_part_is_kept_as_it
 def test_fires_on_a_difference_of_a_tensor_and_itself(code):
     lines = ["z = encoder(x)", f"y = decoder({code})", "update(F.mse_loss(y, x), opt)"]
     assert rows(rule, program(lines)) == [21]
+
+
+PLAYED = """
+from collections import namedtuple
+import torch
+from torch import nn
+
+Step = namedtuple("Step", ["probability", "value"])
+policy = nn.Linear(6, 4)
+optimizer = torch.optim.Adam(policy.parameters())
+steps, rewards = [], []
+
+for episode in range(9):
+    state = environment.reset()
+    while not environment.done:
+        first, value = policy(state).split([3, 1], 1)
+        steps.append(Step(first.log_softmax(1), value))
+        state, reward = environment.step(first.argmax())
+        rewards.append(reward)
+    returns = torch.Tensor(rewards[::-1])
+    {batch}
+    loss = ((returns - torch.cat(values)) * torch.cat(probabilities)).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    del steps[:], rewards[:]
+"""
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        "batch = Step(*zip(*steps)); probabilities, values = batch.probability, batch.value",
+        "probabilities, values = zip(*steps)",
+        "batch = list(zip(*steps)); probabilities, values = batch[0], batch[1]",
+    ],
+)
+def test_silent_where_kept_steps_are_turned_over_into_a_batch(batch):
+    assert rows(rule, PLAYED.format(batch=batch)) == []

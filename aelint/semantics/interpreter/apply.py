@@ -32,7 +32,7 @@ def syms_in(value: Value) -> list[Sym]:
             return [value]
         case tuple():
             return [s for v in value for s in syms_in(v)]
-        case ListValue():
+        case ListValue() | Splice():
             return [s for v in value.items for s in syms_in(v)]
         case DictValue():
             return [s for v in value.items.values() for s in syms_in(v)]
