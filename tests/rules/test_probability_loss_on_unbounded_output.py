@@ -225,3 +225,60 @@ def test_logarithms_of_what_may_be_a_probability(last, loss):
 )
 def test_logarithms_of_what_is_no_probability(last, loss, row):
     assert set(rows(rule, HEAD + WRITTEN_OUT.format(last=last, loss=loss))) == {row}
+
+
+COIN = """
+import torch
+import torch.nn.functional as F
+from torch import distributions as D
+from torch import nn
+from torchvision import datasets, transforms
+
+decoder = nn.Linear(784, 784)
+data = datasets.{data}
+for x, _ in torch.utils.data.DataLoader(data, batch_size=64):
+    x = x.flatten(1)
+    logits = decoder(x)
+    loss = -{likelihood}.sum()
+"""
+GREY = "MNIST('.', transform=transforms.ToTensor())"
+ASKED = "D.Bernoulli(logits=logits).log_prob(x)"
+
+
+@pytest.mark.parametrize(
+    ("data", "likelihood"),
+    [
+        pytest.param(GREY, "D.Bernoulli(logits=logits).log_prob((x > 0.5).float())", id="rounded"),
+        pytest.param(GREY, "D.Bernoulli(logits=logits).log_prob(torch.bernoulli(x))", id="drawn"),
+        pytest.param(GREY, "D.Bernoulli(logits=logits, validate_args=False).log_prob(x)", id="told-not-to-check"),
+        pytest.param(GREY, "D.ContinuousBernoulli(logits=logits).log_prob(x)", id="made-for-fractions"),
+        pytest.param(GREY, "D.Independent(D.Bernoulli(logits=logits), 1, validate_args=False).log_prob(x)", id="outer"),
+        pytest.param("Omniglot('.', transform=transforms.ToTensor())", ASKED, id="black-and-white"),
+        pytest.param("ImageFolder('.', transform=transforms.ToTensor())", ASKED, id="pictures-that-nobody-knows"),
+        pytest.param(
+            "MNIST('.', transform=transforms.Compose([transforms.ToTensor(), lambda t: (t > 0.5).float()]))",
+            ASKED,
+            id="rounded-by-the-data",
+        ),
+        pytest.param(GREY, "D.Normal(logits, 1.0).log_prob(x)", id="another-law"),
+    ],
+)
+def test_silent_on_likelihoods_of_what_has_one(data: str, likelihood: str) -> None:
+    assert rows(rule, COIN.format(data=data, likelihood=likelihood)) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "likelihood"),
+    [
+        pytest.param(GREY, ASKED, id="pictures"),
+        pytest.param(GREY, "D.Independent(D.Bernoulli(logits.sigmoid()), 1).log_prob(value=x)", id="independent"),
+        pytest.param("FakeData()", "D.Bernoulli(logits=logits).log_prob(torch.rand(64, 784))", id="drawn-uniformly"),
+        pytest.param(
+            "CIFAR10('.', transform=transforms.ToTensor())",
+            "D.Bernoulli(torch.sigmoid(logits)).log_prob(F.interpolate(x, size=14, mode='bilinear'))",
+            id="resized",
+        ),
+    ],
+)
+def test_grey_levels_have_no_probability_under_a_coin(data: str, likelihood: str) -> None:
+    assert rows(rule, COIN.format(data=data, likelihood=likelihood)) == [13]

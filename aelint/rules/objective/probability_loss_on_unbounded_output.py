@@ -4,7 +4,7 @@
 
 Reports `binary_cross_entropy` and `BCELoss` whose input is the output of a linear or convolution layer, or of
 an activation that leaves [0, 1], on every path; binary cross-entropy, with or without logits, whose target is data
-beyond [0, 1], such as normalised images; and likelihoods that are written out with `log(y)` and `log(1 - y)` of such an
+beyond [0, 1], such as normalised images; `Bernoulli(...).log_prob` of grey levels; and likelihoods that are written out with `log(y)` and `log(1 - y)` of such an
 output.
 
 ## Why is this bad?
@@ -65,13 +65,14 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.objective.attained import attained_range
 from aelint.semantics.objective.comparisons import is_data
 from aelint.semantics.objective.logarithms import AFFINE, undefined_logarithms
+from aelint.semantics.objective.supports import unsupported_values
 
 RULE = Rule(
     code="AEL309",
     name="probability-loss-on-unbounded-output",
     summary="a loss on probabilities or their logarithms receives an output that is neither",
     severity=Severity.ERROR,
-    triggers=(("binary_cross_entropy", "bceloss", "nll", "kl_div", "kldiv", "log("),),
+    triggers=(("binary_cross_entropy", "bceloss", "nll", "kl_div", "kldiv", "log(", "bernoulli"),),
 )
 
 _ACTIVATIONS = frozenset(
@@ -92,6 +93,17 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _targets(program)
     yield from _logarithms(program)
     yield from _written_out(program)
+    yield from _grey_levels(program)
+
+
+def _grey_levels(program: Program) -> Iterator[Finding]:
+    for one in unsupported_values(program):
+        made = f" ({place(one.made, one.asked)})" if one.made is not None else ""
+        message = (
+            f"a `Bernoulli` knows 0 and 1 alone, but these are fractions{made}: `log_prob` raises a ValueError. Round the data, or take "
+            "`-binary_cross_entropy` with `reduction='none'`, or a `ContinuousBernoulli`"
+        )
+        yield Finding(one.asked, message, (Note(one.made, "fractions are made here"),) if one.made is not None else ())
 
 
 def _inputs(program: Program) -> Iterator[Finding]:
