@@ -477,3 +477,53 @@ for episode in range(9):
 )
 def test_silent_where_kept_steps_are_turned_over_into_a_batch(batch):
     assert rows(rule, PLAYED.format(batch=batch)) == []
+
+
+RECORDED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Recorder:
+    def __init__(self):
+        self.features = {{}}
+
+    def __call__(self, name):
+        def hook(module, given, out):
+            self.features[name] = {kept}
+        return hook
+
+judge, probe = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 4)).requires_grad_(False), Recorder()
+for name, layer in judge.named_children():
+    layer.register_forward_hook(probe(name))
+
+def features(x):
+    probe.features = {{}}
+    judge(x)
+    return probe.features
+
+model = nn.Sequential(nn.Linear(8, 2), nn.ReLU(), nn.Linear(2, 8))
+opt = torch.optim.Adam(model.parameters())
+for i in range(9):
+    x = torch.rand(4, 8)
+    y = model(x)
+    mine, real = features(y), features(x)
+    errors = [F.l1_loss(mine[k], real[k]) for k in ("0", "2")]
+    loss = F.mse_loss(y, x) + {combined}
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+
+
+@pytest.mark.parametrize(
+    "combined", ["0.1 * torch.stack(errors).mean()", "sum(errors)", "torch.stack([e.mean() for e in errors]).sum() / 2"]
+)
+def test_errors_of_features_that_a_hook_takes_out_of_the_graph(combined):
+    assert rows(rule, RECORDED.format(kept="out.detach()", combined=combined)) == [12]
+    assert rows(rule, RECORDED.format(kept="out", combined=combined)) == []
+
+
+def test_silent_on_numbers_beside_errors_that_are_stacked():
+    number = "torch.stack([torch.norm(mine['0'], p=2), torch.rand(())]).sum()"
+    assert rows(rule, RECORDED.format(kept="out.detach()", combined=number)) == []

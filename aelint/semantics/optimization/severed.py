@@ -93,11 +93,25 @@ def _is_error_of_detached(term: Sym, others: list[Sym], cuts: frozenset[int]) ->
 
     `loss - loss.item() + wanted` is a trick: the measure stands in the sum, too.
     """
-    inner: Value = term
-    while isinstance(inner, Sym) and (inner.op in _AVERAGES or (inner.op == "item" and "index" not in inner.attrs)):
-        inner = inner.inputs[0] if inner.inputs else None
-    measured = isinstance(inner, Sym) and inner.op in _MEASURES and inner.id not in cuts
-    return measured and not any(inner is one for one in others if one is not term)
+    inner = _averaged(term)
+    return _is_measure(inner, cuts) and not any(inner is one for one in others if one is not term)
+
+
+def _averaged(value: Value) -> Value:
+    while isinstance(value, Sym) and (value.op in _AVERAGES or (value.op == "item" and "index" not in value.attrs)):
+        value = value.inputs[0] if value.inputs else None
+    return value
+
+
+def _is_measure(value: Value, cuts: frozenset[int]) -> bool:
+    """Whether a value is a measure, or several of them that were put together to be averaged."""
+    match value:
+        case Sym(op="stack" | "cat", inputs=parts):
+            return bool(parts) and all(_is_measure(_averaged(one), cuts) for one in parts)
+        case Sym(op=op):
+            return op in _MEASURES and value.id not in cuts
+        case _:
+            return False
 
 
 _AVERAGES = RESHAPES | {"mean", "sum", "neg", "item_value"}
