@@ -270,3 +270,39 @@ optimizer.step()
 """
     assert rows(rule, source.format(show="predicted")) == []
     assert rows(rule, source.format(show="pass")) == [6]
+
+
+OPTIONAL_TERM = """
+import argparse
+import torch
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--match", type=int, default=1)
+parser.add_argument("--until", type=int, default=50)
+{options}
+
+encoder, head = nn.Linear(64, 16), nn.Linear(16, 3)
+optimizer = torch.optim.Adam([*encoder.parameters(), *head.parameters()])
+
+for epoch in range(200):
+    if epoch > options.until:
+        options.match = 0
+    for x, y in loader:
+        code, logits = encoder(x), head(x[:, :16])
+        loss = nn.functional.cross_entropy(logits, y)
+        if {when}:
+            loss = loss + nn.functional.mse_loss(code, teacher(x))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["options = parser.parse_args()", "from types import SimpleNamespace as S; options = S(match=1, until=50)"],
+)
+def test_silent_on_an_output_for_a_term_that_a_setting_switches_off_later(options):
+    assert rows(rule, OPTIONAL_TERM.format(options=options, when="options.match == 1")) == []
+    assert rows(rule, OPTIONAL_TERM.format(options=options, when="False")) == [18]

@@ -96,14 +96,16 @@ def _of_sym(frame: Frame, value: Sym, name: str, node: ast.AST) -> Value:
             return Sym(name, (value,), {}, frame.site(node), kind="object", tensor=False)
         case _:
             stored = value.attrs.get(f".{name}", MISSING)
-            if stored is not MISSING:
-                return stored
-            if (limit := float_limit(value, name)) is not None:
+            if stored is MISSING and (limit := float_limit(value, name)) is not None:
                 return limit
-            result = Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
-            # Two reads of one attribute of an unknown object are the same value.
-            value.attrs[f".{name}"] = result
-            return result
+            return _of_unknown(frame, value, name, node)
+
+
+def _of_unknown(frame: Frame, value: Sym, name: str, node: ast.AST) -> Value:
+    """What was set, or a value of its own: two reads of one attribute of an unknown object are the same value."""
+    if f".{name}" not in value.attrs:
+        value.attrs[f".{name}"] = Sym("attr", (value,), {"name": name}, frame.site(node), name=name)
+    return value.attrs[f".{name}"]
 
 
 def _of_instance(frame: Frame, value: Instance, name: str, node: ast.AST, *, calling: bool) -> Value:
@@ -205,6 +207,9 @@ def put(frame: Frame, target: Value, name: str, value: Value, node: ast.AST) -> 
             if isinstance(target, Object) and target.children is not None and name in target.children:
                 target.children[name] = value
         case Sym():
+            if target.op != "namespace":
+                _of_unknown(frame, target, name, node)  # what a branch that does not set it leaves
+            machine.heap.touch(target)
             target.attrs[f".{name}"] = value
         case ClassValue():
             target.namespace[name] = value

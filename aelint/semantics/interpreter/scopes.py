@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aelint.semantics.domain.values import MISSING, DictValue, Instance, ListValue, Object, Value
+from aelint.semantics.domain.values import MISSING, DictValue, Instance, ListValue, Object, Sym, Value
 
 if TYPE_CHECKING:
     import ast
@@ -71,13 +71,15 @@ class Module:
     """Statements at module level that were not run yet, by the names that they bind."""
 
 
-Mutable: TypeAlias = "Scope | Instance | Object | ListValue | DictValue"
+Mutable: TypeAlias = "Scope | Instance | Object | Sym | ListValue | DictValue"
 
 
 def _state(thing: Mutable) -> Any:
     match thing:
         case Scope():
             return dict(thing.names)
+        case Sym():
+            return dict(thing.attrs)
         case Instance():
             return (dict(thing.attrs), thing.base)
         case Object():
@@ -93,6 +95,8 @@ def _restore(thing: Mutable, state: Any) -> None:
     match thing:
         case Scope():
             thing.names = dict(state)
+        case Sym():
+            thing.attrs = dict(state)
         case Instance():
             thing.attrs, thing.base = dict(state[0]), state[1]
         case Object():
@@ -169,7 +173,7 @@ class Heap:
 
 def _merge_states(thing: Mutable, states: list[Any], merge: Any) -> Any:
     match thing:
-        case Scope():
+        case Scope() | Sym():
             return _merge_dicts(states, merge)
         case Instance():
             bases = [s[1] for s in states if s[1] is not None]
