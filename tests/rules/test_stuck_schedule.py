@@ -160,3 +160,77 @@ def test_silent_on_schedules_for_two_optimisers(other, steps):
 
 def test_the_same_schedule_for_one_of_two_optimisers():
     assert rows(rule, PLAYERS.format(other="StepLR(first, 10)", steps="first.step(); second.step()")) == [9]
+
+
+TOLD = """
+import argparse
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+from torch.utils.data import DataLoader
+from transformers import get_linear_schedule_with_warmup
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--epochs", type=int, default=20)
+parser.add_argument("--batches", type=int, default=16)
+args = parser.parse_args()
+
+def cosine(optimizer, warmup_steps, total_steps):
+    return LambdaLR(optimizer, lambda step: min(step / warmup_steps, 1.0) * (1 - step / total_steps))
+
+class Trainer:
+    def __init__(self, model, epochs):
+        self.epochs, self.model = epochs, model
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        self.schedule = {made}
+
+    def train(self, loader):
+        for epoch in {rounds}:
+            for x in loader:
+                self.optimizer.zero_grad()
+                (self.model(x) - x).pow(2).mean().backward()
+                self.optimizer.step()
+                {in_batch}
+            {in_epoch}
+
+Trainer(nn.Linear(8, 8), args.epochs).train(DataLoader(torch.randn(512, 8), batch_size=32))
+"""
+
+
+def told(made: str, in_batch: str = "self.schedule.step()", rounds: str = "range(self.epochs)") -> str:
+    in_epoch = "pass" if in_batch != "pass" else "self.schedule.step()"
+    return TOLD.format(made=made, in_batch=in_batch, in_epoch=in_epoch, rounds=rounds)
+
+
+@pytest.mark.parametrize(
+    ("made", "in_batch"),
+    [
+        pytest.param("cosine(self.optimizer, 10, self.epochs)", "pass", id="advanced once per epoch"),
+        pytest.param(
+            "cosine(self.optimizer, 10, self.epochs * args.batches)", "self.schedule.step()", id="all batches"
+        ),
+        pytest.param("cosine(self.optimizer, self.epochs, 1000)", "self.schedule.step()", id="warm-up is no length"),
+        pytest.param("cosine(self.optimizer, 10, args.batches)", "self.schedule.step()", id="another setting"),
+        pytest.param(
+            "OneCycleLR(self.optimizer, 0.1, epochs=epochs, steps_per_epoch=16)",
+            "self.schedule.step()",
+            id="both counts",
+        ),
+    ],
+)
+def test_silent_on_numbers_of_steps_that_fit(made: str, in_batch: str) -> None:
+    assert rows(rule, told(made, in_batch)) == []
+
+
+@pytest.mark.parametrize("rounds", ["range(self.epochs)", "range(1, self.epochs + 1)"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param("cosine(self.optimizer, 10, self.epochs)", id="a function of the project"),
+        pytest.param("cosine(self.optimizer, warmup_steps=10, total_steps=epochs)", id="by name"),
+        pytest.param("get_linear_schedule_with_warmup(self.optimizer, 10, args.epochs)", id="transformers"),
+        pytest.param("OneCycleLR(self.optimizer, 1e-2, total_steps=self.epochs)", id="torch"),
+    ],
+)
+def test_epochs_that_are_passed_for_steps(made: str, rounds: str) -> None:
+    assert rows(rule, told(made, rounds=rounds)) == [21]

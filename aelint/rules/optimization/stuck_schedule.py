@@ -5,7 +5,8 @@
 Reports a counter of steps that starts at zero, is handed to a function in a training loop (`kl_anneal(step)`), and is
 never increased; and a value that grows from batch to batch in an inner loop, and is set back in the same loop under
 a condition that only the epoch changes. Of torch's schedulers, it reports a period that counts the batches of an epoch
-where `step` is called once per epoch (and the other way round), a smallest learning rate that is not below the first
+where `step` is called once per epoch, a number of steps that is written like the number of epochs where `step` is called after
+every batch (also on the way to a schedule of your own or of transformers), a smallest learning rate that is not below the first
 one, a step size that is a fraction, and a scheduler that is built twice for one of two optimisers.
 
 ## Why is this bad?
@@ -79,6 +80,7 @@ from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.counters import reset_in_each_round, still_counters
 from aelint.semantics.optimization.periods import Misfit, doubled_schedules, flat_schedules, foreign_units
+from aelint.semantics.optimization.step_counts import EpochsAsSteps, epochs_as_steps
 
 RULE = Rule(
     code="AEL416",
@@ -108,8 +110,17 @@ def check(program: Program) -> Iterator[Finding]:
             (Note(one.other, "it grows here"),),
         )
     yield from (_misfit(one, "count the same in both") for one in foreign_units(program))
+    yield from (_of_epochs(one) for one in epochs_as_steps(program))
     yield from (_misfit(one, "give another number") for one in flat_schedules(program))
     yield from (_misfit(one, "give it the other optimiser") for one in doubled_schedules(program))
+
+
+def _of_epochs(one: EpochsAsSteps) -> Finding:
+    message = (
+        f"`{one.parameter}` is given the number of epochs, but the schedule is advanced after every batch "
+        f"({place(one.advanced, one.given)}): it comes to its end within the first epochs; multiply by the batches of an epoch"
+    )
+    return Finding(one.given, message, (Note(one.advanced, "it is advanced here"),))
 
 
 def _misfit(one: Misfit, advice: str) -> Finding:

@@ -10,7 +10,7 @@ from aelint.semantics.domain.trace import Activation
 from aelint.syntax.names import uses
 from aelint.syntax.signatures import FunctionNode, defaults, parameters, positional
 
-__all__ = ["Written", "argument", "shows_all", "written"]
+__all__ = ["Written", "argument", "shows_all", "taken", "written"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ def written(given: ast.expr, parameter: str, site: Site, stack: tuple[Activation
         call = running.site.node
         if not isinstance(call, ast.Call) or not shows_all(call):
             return None
-        further = argument(call, given.id, _taken(running))
+        further = argument(call, given.id, taken(running))
         if further is not None:
             return written(further, given.id, running.site, tuple(outer))
     default = defaults(running.function.node).get(given.id)
@@ -65,7 +65,7 @@ def _is_passed_on(running: Activation, name: ast.Name) -> bool:
     return own and all(isinstance(n.ctx, ast.Load) for n in uses(node, name.id))
 
 
-def _taken(running: Activation) -> list[str]:
+def taken(running: Activation) -> list[str]:
     """The names of the parameters that arguments are bound to, in order, without `self`."""
     node: FunctionNode = running.function.node
     names = positional(node)

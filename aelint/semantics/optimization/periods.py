@@ -12,7 +12,7 @@ from aelint.semantics.domain.values import Object, Sym, Value
 from aelint.semantics.optimization.parameters import is_optimizer
 from aelint.semantics.optimization.schedules import is_over_batches
 from aelint.semantics.optimization.training import Action, Kind, actions, scheduled
-from aelint.syntax.walk import every, walk
+from aelint.syntax.walk import walk
 
 __all__ = ["Misfit", "doubled_schedules", "flat_schedules", "foreign_units"]
 
@@ -42,7 +42,7 @@ def _schedules(program: Program) -> list[Object]:
 
 
 def foreign_units(program: Program) -> Iterator[Misfit]:
-    """Schedules whose period counts batches and that advance once per epoch, and the other way round."""
+    """Schedules whose period counts batches and that advance once per epoch."""
     advanced: dict[int, list[Action]] = {}
     for action in actions(program):
         if action.kind is Kind.SCHEDULE:
@@ -52,17 +52,10 @@ def foreign_units(program: Program) -> Iterator[Misfit]:
         steps = [a for a in advanced.get(id(schedule), []) if a.context.loops]
         if not steps:
             continue
-        per_batch = [_is_per_batch(a) for a in steps]
-        if _is_number_of_batches(period) and not any(per_batch) and _trains_in_batches(program, steps[0]):
+        per_epoch = not any(is_over_batches(loop) for a in steps for loop in a.context.loops)
+        if _is_number_of_batches(period) and per_epoch and _trains_in_batches(program, steps[0]):
             text = f"`{_PERIODS[_kind(schedule)]}` counts the batches of an epoch, and the schedule is advanced once per epoch"
             yield Misfit(schedule, text, steps[0].event.site)
-        elif all(per_batch) and _kind(schedule) == "CosineAnnealingLR" and _counts_epochs(schedule, steps[0]):
-            text = "`T_max` counts the epochs, and the schedule is advanced after every batch"
-            yield Misfit(schedule, text, steps[0].event.site)
-
-
-def _is_per_batch(action: Action) -> bool:
-    return any(is_over_batches(loop) for loop in action.context.loops)
 
 
 def _is_number_of_batches(value: Value) -> bool:
@@ -84,23 +77,6 @@ def _trains_in_batches(program: Program, step: Action) -> bool:
         if a.kind is Kind.BACKWARD
         for depth, loop in enumerate(a.context.loops)
     )
-
-
-def _counts_epochs(schedule: Object, step: Action) -> bool:
-    """Whether the period is written like the number of rounds of the loop around the batches."""
-    node = schedule.site.node if schedule.site is not None else None
-    if not isinstance(node, ast.Call):
-        return False
-    given = next((k.value for k in node.keywords if k.arg == "T_max"), node.args[1] if len(node.args) > 1 else None)
-    outer = [loop.node for loop in step.context.loops if not is_over_batches(loop)]
-    ranges = (loop.iter for loop in outer if isinstance(loop, ast.For))
-    ends = {ast.unparse(a) for call in ranges for a in _range_end(call)}
-    return given is not None and not isinstance(given, ast.Constant) and ast.unparse(given) in ends
-
-
-def _range_end(call: ast.expr) -> list[ast.expr]:
-    found = every(ast.Call, call)
-    return [n.args[-1] for n in found if isinstance(n.func, ast.Name) and n.func.id in {"range", "trange"} and n.args]
 
 
 def flat_schedules(program: Program) -> Iterator[Misfit]:
