@@ -531,3 +531,40 @@ RIGHT = {
 )
 def test_an_argument_that_is_handed_on_in_the_place_of_an_unread_one(changes, found):
     assert rows(rule, TABLE.format(**{**RIGHT, **changes})) == found
+
+
+FAMILY = """
+import torch
+
+def elbo(model, x, K, beta):
+    return model(x).sum() * K * beta
+
+def bound(model, x, K, beta):
+    return torch.logsumexp(model(x), 0).sum() / K
+
+def looser(model, x, K, {third}):
+    return model(x).mean() * K * {third}
+"""
+
+
+@pytest.mark.parametrize(("third", "found"), [("beta", []), ("gamma", [7])])
+def test_silent_on_one_of_several_objectives_of_the_same_arguments(third, found):
+    assert rows(rule, FAMILY.format(third=third)) == found
+
+
+IGNORED_BELOW = """
+import torch
+
+def estimate(model, x, beta=0.5):
+    return model(x).sum(){weighed}
+
+def objective(model, x, warmup, beta=0.5):
+    return estimate(model, x) * warmup
+
+objective(torch.nn.Linear(4, 4), torch.rand(2, 4), 1, 2.0).backward()
+"""
+
+
+def test_silent_where_the_function_that_is_called_does_not_use_it_either():
+    assert 8 not in rows(rule, IGNORED_BELOW.format(weighed=""))
+    assert rows(rule, IGNORED_BELOW.format(weighed=" * beta")) == [8]

@@ -17,7 +17,7 @@ from aelint.syntax.names import last_name, uses
 from aelint.syntax.signatures import FunctionNode, default_numbers, defaults, parameters
 from aelint.syntax.walk import every, once_per_node, walk
 
-__all__ = ["Setting", "ignored_parameters", "ignored_weights", "stored_in_vain"]
+__all__ = ["Setting", "ignored_parameters", "ignored_weights", "interchangeable", "stored_in_vain"]
 
 _STEERS = re.compile(
     r"(^|_)(beta|weight|coef|coeff|coefficient|lambda|lambd|lamb|alpha|gamma|temperature|tau|decay|every|interval|"
@@ -31,6 +31,8 @@ _PLAIN_BASES = frozenset({"Module", "object", "LightningModule"})
 _ACTIVATIONS = frozenset(name.replace("_", "") for name in ACTIVATIONS)
 _ALIKE = 3
 """How many arguments two constructors share that are built by one caller."""
+_FAMILY = 2
+"""Functions beside one of the same arguments that make them an interface; a second one alone may show what was forgotten."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +173,8 @@ def _has_prescribed_signature(program: Program, function: Function, name: str) -
     """
     owner, node = function.owner, function.node
     if owner is None:
+        if len(interchangeable(program, function)) >= _FAMILY:
+            return True  # one of several that a name or an option chooses
         called = {id(n.func) for unit in program.files for n in every(ast.Call, unit.tree)}
         return any(id(n) not in called for unit in program.files for n in uses(unit.tree, function.name))
     if _is_handed_out(owner.node, function.name):
@@ -179,6 +183,13 @@ def _has_prescribed_signature(program: Program, function: Function, name: str) -
     beside = (n for c in program.classes if c is not owner for n in c.node.body if isinstance(n, ast.FunctionDef))
     alike = (_accepted(n) for n in beside if n.name == function.name)
     return any(name in others and len(others & taken) >= _ALIKE for others in alike)
+
+
+def interchangeable(program: Program, function: Function) -> list[Function]:
+    """The other functions of the file that take the same arguments, so that a caller can choose."""
+    taken = [a.arg for a in parameters(function.node)]
+    others = (f for f in program.own_functions if f.owner is None and f.name != function.name)
+    return [f for f in others if [a.arg for a in parameters(f.node)] == taken]
 
 
 def _is_handed_out(cls: ast.AST, name: str) -> bool:

@@ -13,6 +13,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function, Object
 from aelint.semantics.optimization.parameters import is_optimizer
+from aelint.semantics.optimization.settings import interchangeable
 from aelint.syntax.names import last_name, uses
 from aelint.syntax.options import destination
 from aelint.syntax.signatures import default_numbers, parameters
@@ -41,7 +42,8 @@ def settings_withheld(program: Program) -> Iterator[Withheld]:
         inside, taken = call.context.function, applied(call.callee)
         if inside is None or taken is None or id(call.site.node) in seen or call.site.unit is not program.unit:
             continue
-        left_out = _left_out(call, taken)
+        ignored = _unread_parameters(taken.node)
+        left_out = {name: number for name, number in _left_out(call, taken).items() if name not in ignored}
         if not left_out:
             continue
         unread = {} if _is_one_of_several(program, inside, taken) else _unread_parameters(inside.node)
@@ -60,12 +62,9 @@ _TOLERANCES = frozenset({"eps", "epsilon"})
 
 def _is_one_of_several(program: Program, function: Function, called: Function) -> bool:
     """Whether another function than the called one takes the same arguments, so that a caller can choose."""
-    node = function.node
-    if function.owner is not None or isinstance(node, ast.Lambda):
+    if function.owner is not None or isinstance(function.node, ast.Lambda):
         return False
-    taken = [a.arg for a in node.args.args]
-    others = (f for f in program.own_functions if f.owner is None and f.name not in {function.name, called.name})
-    return any([a.arg for a in f.node.args.args] == taken for f in others)
+    return any(other.name != called.name for other in interchangeable(program, function))
 
 
 def _left_out(call: Call, taken: Function) -> dict[str, object]:
