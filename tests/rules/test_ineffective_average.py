@@ -249,3 +249,48 @@ def test_silent_on_averages_for_an_evaluation(name, body):
 )
 def test_averages_that_an_evaluation_leaves_in_the_network(name, body):
     assert rows(rule, PLAIN.format(name=name, body=body)) == [15]
+
+
+PHASED = """
+import torch
+from torch import nn
+
+class Codes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.decay = 0.99
+        self.register_buffer("size", torch.ones(64))
+
+    def forward(self, counts):
+        {update}
+        return self.size
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codes = Codes()
+
+    def forward(self, counts, epoch):
+        if epoch < 5:
+            self.codes.decay = {early}
+            return self.codes(counts)
+        self.codes.decay = 0.2
+        return self.codes(counts)
+
+model = Model()
+for epoch in range(90):
+    for counts in torch.rand(10, 64):
+        model(counts, epoch)
+"""
+
+
+@pytest.mark.parametrize(
+    ("update", "row"),
+    [
+        ("self.size.mul_(self.decay).add_(counts, alpha=1 - self.decay)", 12),
+        ("self.size = self.decay * self.size + (1 - self.decay) * counts", 12),
+    ],
+)
+def test_silent_on_a_decay_that_training_lowers(update, row):
+    assert rows(rule, PHASED.format(update=update, early=0.99)) == []
+    assert rows(rule, PHASED.format(update=update, early=0.2)) == [row]

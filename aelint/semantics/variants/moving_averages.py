@@ -41,7 +41,17 @@ class Unread:
 
 
 def forgetful_averages(program: Program) -> Iterator[Forgetful]:
-    """Averages whose weights add up to one and keep little of the old value."""
+    """Averages whose weights add up to one and keep little of the old value, each time that they are taken."""
+    by_place: dict[ast.AST, list[Forgetful]] = {}
+    for average in (*_assigned(program), *_taken_in_place(program)):
+        by_place.setdefault(average.site.node, []).append(average)
+    for averages in by_place.values():
+        # A decay that is set anew while training goes on is a schedule.
+        if all(_is_turned(one.old, one.new) for one in averages):
+            yield averages[0]
+
+
+def _assigned(program: Program) -> Iterator[Forgetful]:
     held = _registered(program)
     for store in program.stores:
         key = (id(store.target), store.name)
@@ -49,16 +59,17 @@ def forgetful_averages(program: Program) -> Iterator[Forgetful]:
             before = held[key]
             shares = linear(store.value)
             if shares is not None and before in shares and len(shares) > 1:
-                old = shares[before].value
                 new = sum(c.value for k, c in shares.items() if k != before)
-                if _is_turned(old, new):
-                    yield Forgetful(store.site, old, new)
+                yield Forgetful(store.site, shares[before].value, new)
             if not store.context.guards:
                 # What only one branch sets, such as a first value, is not what the other one finds.
                 held[key] = _identity(store.value)
+
+
+def _taken_in_place(program: Program) -> Iterator[Forgetful]:
     for call in program.method_calls("add_", "lerp_"):
         found = _in_place(call.result)
-        if found is not None and _is_turned(*found):
+        if found is not None:
             yield Forgetful(call.site, *found)
 
 
