@@ -259,3 +259,34 @@ def test_codes_that_are_restarted_without_their_average(restart, update, rebuild
 def test_codes_that_are_restarted_in_the_pass_itself():
     source = RESTARTED.format(restart="pass", update=MOVED_IN_PLACE, rebuild=FROM_AVERAGE)
     assert rows(rule, source.replace("self.restart(z)", "self.embed[self.cluster_size < 0.1] = z[0]")) == [24]
+
+
+PINNED = """
+import torch
+from torch import nn
+
+class Codes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("embed", torch.randn(64, 8))
+        self.register_buffer("embed_avg", self.embed * 1e-3)
+        self.register_buffer("size", torch.full((64,), 1e-3))
+
+    def forward(self, z):
+        {before}
+        index = torch.cdist(z, self.embed).argmin(1)
+        hot = nn.functional.one_hot(index, 64).float()
+        with torch.no_grad():
+            self.size.mul_(0.99).add_(hot.sum(0), alpha=0.01)
+            self.embed_avg.mul_(0.99).add_(hot.t() @ z, alpha=0.01)
+            self.embed.copy_(self.embed_avg / self.size.unsqueeze(1))
+            {after}
+        return nn.functional.embedding(index, self.embed)
+"""
+
+
+def test_silent_on_rows_that_each_pass_sets_before_it_uses_them():
+    fixed = "self.embed[0] = torch.zeros_like(self.embed[0])"
+    assert rows(rule, PINNED.format(before=fixed, after="")) == []
+    assert rows(rule, PINNED.format(before=f"if z.mean() > 0: {fixed}", after="")) == [13]
+    assert rows(rule, PINNED.format(before="", after=fixed)) == [20]

@@ -47,7 +47,7 @@ def relapses(program: Program) -> Iterator[Relapse]:
         functions = [f for f in cls.node.body if isinstance(f, ast.FunctionDef) and f.name != "__init__"]
         writes = [w for f in functions for w in _writes(f)]
         for rebuilt, average in _rebuilds(writes):
-            restarts = [w for w in writes if w.rows and w.target == rebuilt.target]
+            restarts = [w for w in writes if w.rows and w.target == rebuilt.target and not _is_pinned(w, rebuilt)]
             if restarts and not _is_restarted(average, rebuilt, restarts, writes):
                 sites = (Site(program.unit, node) for node in (restarts[0].node, rebuilt.node))
                 yield Relapse(next(sites), rebuilt.target, average, next(sites))
@@ -65,6 +65,12 @@ def _rebuilds(writes: list[_Write]) -> Iterator[tuple[_Write, str]]:
                     yield write, used.pop()
             case _:
                 pass
+
+
+def _is_pinned(restart: _Write, rebuilt: _Write) -> bool:
+    """Whether each pass sets the rows, before it uses them: what the update makes of them is never read."""
+    always = any(statement is restart.node for statement in restart.function.body)
+    return always and restart.function is rebuilt.function and restart.node.lineno < rebuilt.node.lineno
 
 
 def _is_restarted(average: str, rebuilt: _Write, restarts: list[_Write], writes: list[_Write]) -> bool:
