@@ -30,6 +30,7 @@ SILENT = {
     "the other way round": "q = z - (z - q).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
     "gradient for both": "q = q + z - z.detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
     "only decoded without gradients": "with torch.no_grad():\n            return self.decoder(q.permute(0, 3, 1, 2))",
+    "a residual for the next stage": "return self.decoder((z - q.detach()).permute(0, 3, 1, 2))",
     "unknown estimator": "return self.decoder(rotate(q, z).permute(0, 3, 1, 2))",
     "raw vectors beside a straight-through path": "s = z + (q - z).detach()\n"
     "        return self.decoder(s.permute(0, 3, 1, 2)), self.decoder(q.permute(0, 3, 1, 2))",
@@ -40,6 +41,14 @@ LOUD = {
     "raw": ("return self.decoder(q.permute(0, 3, 1, 2))", 17),
     "gradients cancel": ("q = z + (q - z)\n        return self.decoder(q.permute(0, 3, 1, 2))", 18),
     "detached on the wrong side": ("q = q + (z - q).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))", 18),
+    "the difference the wrong way round": (
+        "q = z - (q - z).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
+        18,
+    ),
+    "the wrong way round, written first": (
+        "q = (z - q).detach() + z\n        return self.decoder(q.permute(0, 3, 1, 2))",
+        18,
+    ),
     "latent detached": ("q = z.detach() + (q - z)\n        return self.decoder(q.permute(0, 3, 1, 2))", 18),
 }
 
@@ -58,6 +67,21 @@ def test_one_hot_and_functional():
     source = MODEL.replace("self.codebook(d.argmin(1))", "(F.one_hot(d.argmin(1), 32).float() @ self.codebook.weight)")
     assert rows(rule, source.replace("{use}", LOUD["raw"][0])) == [17]
     assert rows(rule, source.replace("{use}", SILENT["straight through"])) == []
+
+
+@pytest.mark.parametrize(
+    ("use", "found"),
+    [
+        (SILENT["straight through"], []),
+        (SILENT["gradient for both"], []),
+        (SILENT["what the quantiser refined is handed on"], []),
+        (LOUD["raw"][0], [17]),
+        (LOUD["the difference the wrong way round"][0], [18]),
+    ],
+)
+def test_latents_that_einops_lays_out(use, found):
+    source = MODEL.replace("z.reshape(-1, 16)", "einops.rearrange(z, 'b h w c -> (b h w) c')").replace("{use}", use)
+    assert rows(rule, source.replace("import torch\n", "import einops, torch\n", 1)) == found
 
 
 def test_codebook_in_another_file():

@@ -5,7 +5,7 @@
 Follows the vectors that a quantiser takes from its codebook to the layer that consumes them, and reports
 
 - vectors that go there as they were taken,
-- straight-through expressions whose gradients cancel, or whose values do,
+- straight-through expressions whose gradients cancel, or whose values do, or that take the difference the wrong way round,
 - rounding applied on top of a straight-through expression.
 
 ## Why is this bad?
@@ -175,13 +175,18 @@ def _fault(form: Linear, one: Lookup) -> str | None:
     latents = [form[z.id] for z in one.latents if z.id in form]
     gradient = latent_gradient(form, one)
     if not latents and not gradient:
-        return "are consumed as they were taken"
+        return f"are consumed as they were taken, {_CUT}"
     if mine.value and gradient <= 0:
         cancels = "cancels" if gradient == 0 else "has the wrong sign"
-        return f"are in a straight-through expression in which the latent's gradient {cancels}"
+        return f"are in a straight-through expression in which the latent's gradient {cancels}, {_CUT}"
     if not mine.value and gradient == 0 and sum(c.value for c in latents) > 0:
-        return "cancel out: the decoder gets the continuous latent, and its gradient goes to the codebook"
+        return f"cancel out: the decoder gets the continuous latent, and its gradient goes to the codebook, {_CUT}"
+    if mine.value < 0 and sum(c.value for c in latents) == -2 * mine.value:  # one latent alone leaves a residual
+        return "are subtracted from twice their latent: the decoder gets the quantisation error with the wrong sign"
     return None
+
+
+_CUT = "so that the encoder gets no gradient from the reconstruction"
 
 
 def _finding(one: Lookup, given: Sym, fault: str, call: Call) -> Finding:
@@ -191,8 +196,7 @@ def _finding(one: Lookup, given: Sym, fault: str, call: Call) -> Finding:
     if one.chosen.site is not None:
         notes.insert(0, Note(one.chosen.site, "the index has no derivative"))
     name = one.node.name or "the quantised vectors"
-    message = f"the vectors of `{name}` {fault}, so that the encoder gets no gradient from the reconstruction; "
-    return Finding(site, message + "hand on `z + (q - z).detach()`", tuple(notes))
+    return Finding(site, f"the vectors of `{name}` {fault}; hand on `z + (q - z).detach()`", tuple(notes))
 
 
 def _expression(given: Sym, one: Lookup) -> Site | None:

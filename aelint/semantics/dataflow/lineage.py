@@ -22,7 +22,7 @@ __all__ = [
 RESHAPES = frozenset(
     {
         "view", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "expand",
-        "contiguous", "clone", "to", "cpu", "cuda", "float", "double", "half", "rearrange",
+        "contiguous", "clone", "to", "cpu", "cuda", "float", "double", "half", "einops.rearrange",
     }
 )  # fmt: skip
 """Operations that hand their tensor on with every value as it was."""

@@ -35,7 +35,7 @@ _LAYERS = ("linear", "conv", "lstm", "gru", "rnn", "batch_norm", "attention", "t
 _MEASURES = frozenset(
     {
         "pow", "square", "sum", "mean", "matmul", "mul", "add", "sub", "neg", "cdist", "norm", "abs", "sqrt", "einsum", "t",
-        "detach", "normalize", "truediv", "addmm", "baddbmm", "item", "reshape", "data", "linear", "rearrange", "repeat",
+        "detach", "normalize", "truediv", "addmm", "baddbmm", "item", "reshape", "data", "linear", "einops.repeat", "repeat",
     }
 ) | RESHAPES  # fmt: skip
 
