@@ -214,6 +214,34 @@ def test_initialiser_of_a_training_script_that_nothing_calls():
     assert rows(rule, SETUP.format(bias=True) + TRAINING) == [23]
 
 
+METHODS = {
+    "self.init_weights()": """
+    def init_weights(self):
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                m.weight.data.normal_(0.0, 0.02)
+""",
+    "self.apply(self._init_layer)": """
+    def _init_layer(self, m):
+        if isinstance(m, nn.Conv2d):
+            init.xavier_normal_(m.weight)
+""",
+}
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
+def test_method_that_nothing_calls_is_reported_where_the_network_is_complete(method):
+    network = SETUP.format(bias=True).replace("\nmodel = ", f"{method}\nmodel = ")
+    assert rows(rule, network + TRAINING.replace("def weights_init", "def weights")) == [9]
+
+
+@pytest.mark.parametrize(("call", "method"), METHODS.items(), ids=METHODS.keys())
+def test_silent_on_a_method_that_the_constructor_calls(call, method):
+    network = SETUP.format(bias=True).replace("\nmodel = ", f"{method}\nmodel = ")
+    network = network.replace("\n    def forward", f"        {call}\n\n    def forward", 1)
+    assert rows(rule, network + TRAINING.replace("def weights_init", "def weights")) == []
+
+
 def test_initialiser_of_another_file():
     files = {
         "main.py": "from torch import nn\nfrom start import start\n\nnet = nn.Sequential(nn.Linear(3, 3, bias=False))\nnet.apply(start)\n",

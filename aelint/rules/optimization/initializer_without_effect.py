@@ -7,7 +7,7 @@ Reports
 - a branch that sets weights only of layers with a bias (`isinstance(m, nn.Conv2d) and m.bias is not
   None`), while no such layer of the program has one,
 - a function given to `apply`, or a loop over `modules()`, of which no branch holds for any layer of the model,
-- an initialiser in a training script that nothing calls,
+- an initialiser in a training script that nothing calls, at the end of the constructor if it is a network's method,
 - a weight that is filled and filled again at once, where the bias may be meant, and
 - a loop over `parameters()` that binds its own name to a new tensor.
 
@@ -117,6 +117,11 @@ def _unmatched(idle: Idle) -> str:
 
 
 def _unused(idle: Idle) -> str:
+    if idle.written is not None:
+        return (
+            f"the network is complete here, and nothing calls its `{idle.name}` ({place(idle.written, idle.site)}), which sets "
+            "the weights: they keep the default initialisation. Call it here, or remove it"
+        )
     return (
         f"`{idle.name}` sets weights, but nothing in this program calls it; pass it to the model's `apply` or remove it"
     )
@@ -145,6 +150,6 @@ def _overwritten(idle: Idle) -> str:
 
 
 def _notes(idle: Idle) -> tuple[Note, ...]:
-    return tuple(
-        Note(layer.site, "keeps its own initialisation") for layer in idle.layers[:2] if layer.site is not None
-    )
+    written = () if idle.written is None else (Note(idle.written, "never called"),)
+    kept = (Note(layer.site, "keeps its own initialisation") for layer in idle.layers[:2] if layer.site is not None)
+    return (*written, *kept)

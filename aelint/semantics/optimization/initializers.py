@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import MISSING, External, Function, Object, Value
+from aelint.semantics.interpreter.kinds import is_network
 from aelint.semantics.interpreter.layers import is_instance
 from aelint.semantics.interpreter.scopes import Module
 from aelint.semantics.optimization.gradients import updates
@@ -36,6 +37,8 @@ class Idle:
     site: Site
     layers: tuple[Object, ...] = ()
     name: str = ""
+    written: Site | None = None
+    """Where it is written, if that is somewhere else."""
 
 
 def is_initializing(node: ast.AST) -> bool:
@@ -121,7 +124,18 @@ def never_applied(program: Program) -> Iterator[Idle]:
         if function.decorators or function.name.startswith("__") or not _is_initializer(function):
             continue
         if not any(function.name in _referenced(unit.tree) for unit in program.files):
-            yield Idle(Site(function.module.unit, function.node), (), function.name)
+            written = Site(function.module.unit, function.node)
+            built = _end_of_constructor(function)
+            yield Idle(built or written, (), function.name, written if built is not None else None)
+
+
+def _end_of_constructor(function: Function) -> Site | None:
+    """The last statement of a network's own constructor, behind which a method that sets its weights is called."""
+    owner = function.owner
+    start = owner.namespace.get("__init__") if owner is not None and is_network(owner) else None
+    if not isinstance(start, Function) or isinstance(start.node, ast.Lambda):
+        return None
+    return Site(start.module.unit, start.node.body[-1])
 
 
 @once_per_node
