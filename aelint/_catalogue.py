@@ -148,7 +148,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL715', 'restarted-recurrence', 'aelint.rules.variants.restarted_recurrence', 'a recurrent cell is started from the same state in each step', 'warning', 'high', (('lstm', 'gru', 'rnn'), ('for ', 'while ')), {}),
     ('AEL716', 'inverted-padding-mask', 'aelint.rules.variants.inverted_padding_mask', 'attention hides the real steps of a sequence and keeps the padding', 'error', 'high', (('mask',), ('padding_idx', 'ignore_index')), {}),
     ('AEL717', 'ineffective-attention-mask', 'aelint.rules.variants.ineffective_attention_mask', 'a mask of attention hides nothing', 'error', 'high', (('softmax',), ('mask',)), {}),
-    ('AEL721', 'loss-on-visible-patches', 'aelint.rules.variants.loss_on_visible_patches', 'the mask, the order or the loss of a masked autoencoder is off', 'error', 'high', (('argsort', 'randperm'), ('mask',)), {}),
+    ('AEL721', 'loss-on-visible-patches', 'aelint.rules.variants.loss_on_visible_patches', 'the mask, the order or the loss of a masked autoencoder is off', 'error', 'high', (('argsort', 'rand'), ('mask',)), {}),
     ('AEL722', 'forgotten-mask', 'aelint.rules.variants.forgotten_mask', 'a mask or a masked copy is filled, and nothing reads it', 'warning', 'high', (('torch',),), {}),
     ('AEL731', 'sparsity-penalty', 'aelint.rules.variants.sparsity_penalty', 'a sparsity penalty is taken over the wrong axis, or without absolute values', 'warning', 'high', (('spars', 'l1', 'rho', 'kl', 'lp_', 'normalize', '.norm'),), {}),
 )

@@ -267,3 +267,73 @@ def test_silent_where_the_masked_end_is_read(parts, read, count):
 )
 def test_outputs_that_are_read_at_the_other_end(parts, read, count):
     assert rows(rule, ENDS.format(parts=parts, read=read, count=count)) == [21]
+
+
+SHARES = """
+import numpy as np
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Masked(nn.Module):
+    def __init__(self, mask_ratio=0.75):
+        super().__init__()
+        self.mask_ratio = mask_ratio
+        self.embed, self.pixels = nn.Linear(9, 24), nn.Linear(24, 9)
+        self.token, self.places = nn.Parameter(torch.zeros(24)), torch.randn(16, 24)
+        self.decoder = nn.TransformerEncoderLayer(24, 4, 48, batch_first=True)
+
+    def forward(self, patches):
+        tokens = self.embed(patches)
+        mask = {mask}
+        tokens = {used}
+        return F.mse_loss(self.pixels(self.decoder(tokens)), patches)
+
+Masked()(torch.rand(8, 16, 9)).backward()
+"""
+DRAWN = "torch.rand(8, 16)"
+TOKEN = "torch.where(mask.unsqueeze(-1), self.token, tokens)"
+
+
+@pytest.mark.parametrize(
+    ("mask", "used"),
+    [
+        pytest.param(f"{DRAWN} < self.mask_ratio", TOKEN, id="token where it holds"),
+        pytest.param(f"{DRAWN} > self.mask_ratio", "tokens * mask.unsqueeze(-1)", id="kept where it holds"),
+        pytest.param(f"{DRAWN} < 1 - self.mask_ratio", "tokens * mask.float()[..., None]", id="kept by the rest"),
+        pytest.param(f"{DRAWN} < self.mask_ratio", "tokens.masked_fill(mask[..., None], 0)", id="filled"),
+        pytest.param(f"{DRAWN} > self.keep_ratio", TOKEN, id="another name"),
+        pytest.param(f"{DRAWN} > self.unmasked_ratio", TOKEN, id="what is left in sight"),
+        pytest.param("torch.randn(8, 16) > self.mask_ratio", TOKEN, id="numbers that are not uniform"),
+        pytest.param(
+            f"{DRAWN} > self.mask_ratio", "tokens + self.places * mask.unsqueeze(-1)", id="a table is no data"
+        ),
+        pytest.param(
+            f"({DRAWN} > self.mask_ratio).unsqueeze(-1)", "tokens * mask + self.token * ~mask", id="token in the rest"
+        ),
+        pytest.param(
+            f"({DRAWN} > self.mask_ratio).unsqueeze(-1)", "tokens * mask + tokens.masked_fill(mask, 0)", id="both ways"
+        ),
+    ],
+)
+def test_silent_where_the_share_of_the_ratio_is_hidden(mask: str, used: str) -> None:
+    assert rows(rule, SHARES.format(mask=mask, used=used)) == []
+
+
+@pytest.mark.parametrize(
+    ("mask", "used"),
+    [
+        pytest.param(f"{DRAWN} > self.mask_ratio", TOKEN, id="token"),
+        pytest.param(f"({DRAWN} < self.mask_ratio).float()", "tokens * mask.unsqueeze(-1)", id="product"),
+        pytest.param(f"self.mask_ratio >= {DRAWN}", "tokens * mask[..., None]", id="sides exchanged"),
+        pytest.param("torch.from_numpy(np.random.rand(8, 16)) > self.mask_ratio", TOKEN, id="numpy"),
+        pytest.param(
+            f"{DRAWN}.argsort(1).argsort(1) / 16 > self.mask_ratio", "tokens[~mask].view(8, -1, 24)", id="ranks"
+        ),
+        pytest.param(
+            f"({DRAWN} > self.mask_ratio).unsqueeze(-1)", "tokens * ~mask + self.token * mask", id="token beside rest"
+        ),
+    ],
+)
+def test_fires_where_the_rest_of_the_ratio_is_hidden(mask: str, used: str) -> None:
+    assert rows(rule, SHARES.format(mask=mask, used=used)) == [17]

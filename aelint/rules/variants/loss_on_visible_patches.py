@@ -9,6 +9,7 @@ autoencoder, and reports
 - decoder tokens, or a mask, brought back with the shuffling order in place of its inverse,
 - mask tokens at one end of the shuffled order, and a loss at the other end, whose patches are in plain sight,
 - mask tokens that are joined to one end of the decoder's sequence, and as many outputs that are read at the other end,
+- a random mask that hides the share that `mask_ratio` leaves over (`rand > mask_ratio` for the places to be hidden),
 - a mask that hides one patch more or less than there are mask tokens (a counted class token).
 
 ## Why is this bad?
@@ -79,6 +80,7 @@ from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.operators.api import to_number
 from aelint.semantics.variants.hidden_places import shown_places
+from aelint.semantics.variants.hidden_shares import complemented_shares
 from aelint.semantics.variants.masking import Cut, cut_of, mask_tokens, order_of, writes_of
 from aelint.semantics.variants.token_ends import exchanged_ends
 
@@ -87,13 +89,15 @@ RULE = Rule(
     name="loss-on-visible-patches",
     summary="the mask, the order or the loss of a masked autoencoder is off",
     severity=Severity.ERROR,
-    triggers=(("argsort", "randperm"), ("mask",)),
+    triggers=(("argsort", "rand"), ("mask",)),
 )
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield findings for losses, orders and counts."""
-    yield from chain(_losses(program), _orders(program), _counts(program), _places(program), _ends(program))
+    """Yield findings for losses, orders, counts and shares."""
+    yield from chain(
+        _losses(program), _orders(program), _counts(program), _places(program), _ends(program), _shares(program)
+    )
 
 
 def _losses(program: Program) -> Iterator[Finding]:
@@ -138,6 +142,18 @@ def _ends(program: Program) -> Iterator[Finding]:
             "them belong to visible patches. Join the tokens in the other order, or read the other end"
         )
         yield Finding(one.joined, message, (Note(one.read, "the outputs that are scored"),))
+
+
+def _shares(program: Program) -> Iterator[Finding]:
+    """Masks that hide what their ratio leaves in sight."""
+    for one in complemented_shares(program):
+        used = f" ({place(one.used, one.compared)})" if one.used is not None else ""
+        message = (
+            f"`{one.ratio}` says how much is hidden, but by this comparison it is the share that stays in sight: the mask is used the "
+            f"other way round{used}. Turn the comparison round"
+        )
+        notes = (Note(one.used, "the mask is used here"),) if one.used is not None else ()
+        yield Finding(one.compared, message, notes, severity=Severity.WARNING)  # a name alone says what the ratio is of
 
 
 def _is_error(value: Value) -> bool:

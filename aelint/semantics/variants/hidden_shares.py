@@ -1,0 +1,143 @@
+"""Random masks that hide the other share of the places than the one that their ratio names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import External, Sym, Value
+from aelint.semantics.latent.posteriors import feeds_layer
+from aelint.semantics.operators.api import to_number
+from aelint.semantics.optimization.initialization import is_weighted
+from aelint.syntax.names import last_name
+
+__all__ = ["ComplementedShare", "complemented_shares"]
+
+_COMPARED = {"lt": True, "le": True, "gt": False, "ge": False}
+"""Whether the first operand is then the smaller one."""
+_RATIO = re.compile(
+    r"(?=.*mask)(?=.*(ratio|prob|rate|frac|percent|portion))(?!.*(keep|kept|unmask|visible|valid))", re.IGNORECASE
+)
+_CARRIERS = RESHAPES | {"repeat", "bool", "int", "long", "tensor", "detach"}
+_GIVEN = frozenset({"param", "batch", "element"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComplementedShare:
+    """The comparison of fresh numbers with a ratio, what the ratio is called, and where the mask is used the other way round."""
+
+    compared: Site
+    ratio: str
+    used: Site | None
+
+
+def complemented_shares(program: Program) -> Iterator[ComplementedShare]:
+    """Masks of which every use hides the places that the ratio leaves out."""
+    users = consumers(program)
+    for node in nodes(program):
+        share = _share(node)
+        if share is None or node.site is None:
+            continue
+        ratio, holds = share
+        roles = list(_roles(program, node, users))
+        if roles and all(hides != holds for hides, _ in roles):
+            yield ComplementedShare(node.site, ratio, roles[0][1])
+
+
+def _share(node: Sym) -> tuple[str, bool] | None:
+    """The name of the ratio that uniform numbers are compared with, and whether that share of the comparison holds."""
+    written = node.site.node if node.op in _COMPARED and node.site is not None else None
+    if not isinstance(written, ast.Compare) or len(written.comparators) != 1 or len(node.inputs) != 2:
+        return None
+    smaller = _COMPARED[node.op]
+    sides = ((node.inputs[0], written.comparators[0], smaller), (node.inputs[1], written.left, not smaller))
+    for uniform, bound, below in sides:
+        match bound:
+            case ast.BinOp(left=ast.Constant(value=1 | 1.0), op=ast.Sub(), right=rest):
+                name, holds = last_name(rest), not below
+            case _:
+                name, holds = last_name(bound), below
+        if _RATIO.match(name) and _is_uniform(uniform):
+            return name, holds
+    return None
+
+
+def _is_uniform(value: Value) -> bool:
+    """Whether numbers spread evenly over [0, 1]: drawn so, or ranks over their count."""
+    match value := through(value, _CARRIERS):
+        case Sym(op="rand"):
+            return True
+        case Sym(op="call", attrs={"callee": External(name=name)}):
+            return name in {"numpy.random.rand", "numpy.random.random", "numpy.random.random_sample"}
+        case Sym(op="truediv"):
+            ranks = through(source(value), RESHAPES)
+            order = source(ranks) if isinstance(ranks, Sym) and ranks.op == "argsort" else None
+            return isinstance(order, Sym) and order.op == "argsort" and _is_uniform(source(order))
+        case _:
+            return False
+
+
+def _roles(program: Program, mask: Sym, users: dict[int, list[Sym]]) -> Iterator[tuple[bool, Site | None]]:
+    """For each use that tells: whether the places where the mask holds are the hidden ones."""
+    pending, seen = [(mask, True)], set[int]()
+    for one, straight in pending:  # grows while it is read
+        for user in users.get(one.id, ()):
+            if user.id in seen:
+                continue
+            seen.add(user.id)
+            same = user.op in _CARRIERS or (user.op == "getitem" and source(user) is one)
+            if same or user.op in {"invert", "logical_not"} or _is_rest(user, one):
+                pending.append((user, straight == same))
+                continue
+            hides = _hides(program, user, one)
+            if hides is not None:
+                yield hides == straight, user.site
+
+
+def _is_rest(user: Sym, mask: Sym) -> bool:
+    """`1 - mask`, or `mask == 0`."""
+    match user:
+        case Sym(op="sub", inputs=(first, second)):
+            return to_number(first) == 1 and second is mask
+        case Sym(op="eq", inputs=(first, second)):
+            return first is mask and to_number(second) == 0
+        case _:
+            return False
+
+
+def _hides(program: Program, user: Sym, mask: Sym) -> bool | None:
+    """Whether a use covers the places where the mask holds, or lets the network see these alone; None if it tells neither."""
+    match user:
+        case Sym(op="masked_fill", inputs=(_, second, *_)) if second is mask:
+            return True
+        case Sym(op="setitem", attrs={"index": index}, inputs=(_, filling, *_)) if index is mask:
+            return True if _is_stand_in(filling) else None
+        case Sym(op="where", inputs=(condition, first, second)) if condition is mask:
+            hidden = _is_stand_in(first), _is_stand_in(second)
+            return hidden[0] if hidden[0] != hidden[1] else None
+        case Sym(op="getitem", attrs={"index": index}, inputs=(whole, *_)) if index is mask:
+            return False if _is_content(whole) and feeds_layer(program, user) else None
+        case Sym(op="mul", inputs=(first, second)):
+            other = second if first is mask else first
+            if _is_stand_in(other):
+                return True
+            return False if _is_content(other) and feeds_layer(program, user) else None
+        case _:
+            return None
+
+
+def _is_stand_in(value: Value) -> bool:
+    """Whether a value says nothing of the data: a number, zeros, a learned token."""
+    value = through(value, _CARRIERS)
+    return to_number(value) is not None or (isinstance(value, Sym) and value.op in {"zeros", "parameter"})
+
+
+def _is_content(value: Value) -> bool:
+    """Whether a value was given, or computed by a layer; positions and other tables are neither."""
+    return any(a.op in _GIVEN or (a.layer is not None and is_weighted(a.layer)) for a in ancestors(value))
