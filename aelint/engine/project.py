@@ -7,6 +7,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from aelint.engine.reading import Reader
 from aelint.sources.decode import UnreadableError, decode_python
@@ -19,6 +20,8 @@ KEPT_CHARACTERS = 1_000_000
 """How much source text is kept, with trees that take a hundred times as much; a package of thirty modules fits."""
 HIGHEST = 8
 """How many folders above a file may be a source root."""
+NEAR = 200
+"""How many files of a folder, and how many folders, are looked at for those that import one."""
 FOREIGN = frozenset({"site-packages", "dist-packages"})
 ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
@@ -62,6 +65,17 @@ class Project:
             if self._is_file(path):
                 return self._read(path)
         return None
+
+    def around(self, origin: SourceUnit) -> Iterator[SourceUnit]:
+        """Files that may import `origin`: those of its folder and below, and of the folder above where that is one package."""
+        own = os.path.abspath(origin.path)
+        folder = os.path.dirname(own)
+        above = os.path.dirname(folder) if os.path.isfile(os.path.join(folder, "__init__.py")) else folder
+        near = dict.fromkeys((own, *islice(_below(folder), NEAR), *islice(_below(above), NEAR)))
+        for path in islice(near, 1, None):
+            unit = self._read(path) if self._is_file(path) else None
+            if unit is not None:
+                yield unit
 
     def shared(self, path: str, unit: SourceUnit) -> SourceUnit:
         """The one unit for the whole file at `path`, so that its tree is made once however often it is imported."""
@@ -136,6 +150,13 @@ class Project:
             return SourceUnit(self._shown(path), decode_python(self._reader.read(path)).text)
         except UnreadableError:
             return None
+
+
+def _below(folder: str) -> Iterator[str]:
+    """The Python files of a folder and of those below it, without what is hidden or installed."""
+    for current, folders, files in islice(os.walk(folder), NEAR):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in FOREIGN)
+        yield from (os.path.join(current, name) for name in sorted(files) if name.endswith(".py"))
 
 
 def _relative_to_here(path: str) -> str:

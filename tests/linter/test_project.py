@@ -104,3 +104,27 @@ def test_trees_without_room_are_taken_apart_and_read_again(here, files, monkeypa
     finally:
         gc.enable()
     assert ast.unparse(known.find("m0", origin).tree) == "def f():\n    return 0"
+
+
+@pytest.mark.parametrize(
+    ("origin", "near"),
+    [
+        ("pkg/models/base.py", ["pkg/models/__init__.py", "pkg/models/deep/vae.py", "pkg/train.py"]),
+        ("pkg/models/deep/vae.py", []),
+        ("scripts/train.py", ["scripts/more/eval.py"]),
+    ],
+    ids=["a package", "a folder of one file", "scripts"],
+)
+def test_files_around_one(here, files, origin, near):
+    packages = ["pkg/models/__init__.py", "pkg/models/base.py", "pkg/models/deep/vae.py", "pkg/train.py"]
+    others = ["scripts/train.py", "scripts/more/eval.py", "scripts/.hidden/x.py", "scripts/site-packages/y.py"]
+    files(dict.fromkeys([*packages, *others, "scripts/notes.txt"], ""))
+    project = Project()
+    assert [unit.path for unit in project.around(SourceUnit(origin, ""))] == near
+    assert len(project.lookups) == len(near)
+
+
+def test_files_around_one_are_few(here, files, monkeypatch):
+    monkeypatch.setattr(module, "NEAR", 3)
+    files({f"{name}.py": "" for name in "abcdefgh"})
+    assert [unit.path for unit in Project().around(SourceUnit("a.py", ""))] == ["b.py", "c.py"]

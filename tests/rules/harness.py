@@ -8,7 +8,7 @@ import pkgutil
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +43,9 @@ class Files:
 
     def find(self, module: str, origin: SourceUnit, level: int = 0) -> SourceUnit | None:
         return self.units.get(module.replace(".", "/") + ".py")
+
+    def around(self, origin: SourceUnit) -> Iterator[SourceUnit]:
+        return (unit for unit in self.units.values() if unit is not origin)
 
 
 def program(source: str | Mapping[str, str]) -> Program:

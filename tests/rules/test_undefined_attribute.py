@@ -145,3 +145,32 @@ def test_silent_where_the_documentation_speaks_of_subclasses():
 def test_a_local_name_of_the_attribute_is_where_it_was_forgotten(init, found):
     assert rows(rule, net("self.head(self.fc(x))", init)) == [found]
     assert "local name" in run(rule, net("self.head(x)", "head = nn.Linear(4, 2)"))[0].message
+
+
+COMPLETED = {
+    "base.py": """
+        from torch import nn
+        class MultiVAE(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder = nn.Linear(4, 4)
+            def forward(self, x):
+                return self.encoder(x) * self.scaling + self.bound(x)
+    """,
+    "mnist.py": """
+        from base import MultiVAE
+        class Mnist({base}):
+            def __init__(self):
+                super().__init__()
+                self.scaling = 2.0
+            def bound(self, x):
+                return x
+    """,
+}
+
+
+def test_silent_on_a_class_that_a_file_beside_it_completes():
+    files = {name: text.replace("{base}", "MultiVAE") for name, text in COMPLETED.items()}
+    assert rows(rule, files) == []
+    assert rows(rule, files | {"mnist.py": files["mnist.py"] + "class MultiVAE: ...\n"}) == [8]
+    assert rows(rule, {name: text.replace("{base}", "object") for name, text in COMPLETED.items()}) == [8]

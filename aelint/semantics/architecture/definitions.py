@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from aelint.rule import Site
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.values import MISSING, Function, Instance
+from aelint.semantics.domain.values import MISSING, ClassValue, Function, Instance
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import every, once_per_node, walk
@@ -87,7 +87,16 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
     # A network that computes nothing yet is written to be inherited from, often in other files.
     computes = any(cls.find(entry) is not MISSING for entry in _ENTRIES)
     inherited = inherited or _announces_subclasses(cls.node)
-    return closed and free and computes and not (inherited or unfinished or named_as_base or cls.decorators)
+    finished = not (inherited or unfinished or named_as_base or cls.decorators)
+    return closed and free and computes and finished and not _is_inherited_elsewhere(program, cls)
+
+
+def _is_inherited_elsewhere(program: Program, cls: ClassValue) -> bool:
+    """Whether a file that this one does not import completes the class."""
+    own = re.compile(rf"^[ \t]*class\s+{cls.name}\b", re.MULTILINE)
+    derived = re.compile(rf"^[ \t]*class\s+\w+\s*\([^)]*\b{cls.name}\b", re.MULTILINE)
+    texts = (unit.text for unit in program.machine.project.around(cls.module.unit))
+    return any(derived.search(text) and not own.search(text) for text in texts)
 
 
 def _is_left_open(function: ast.AST) -> bool:
