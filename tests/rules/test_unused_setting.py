@@ -568,3 +568,25 @@ objective(torch.nn.Linear(4, 4), torch.rand(2, 4), 1, 2.0).backward()
 def test_silent_where_the_function_that_is_called_does_not_use_it_either():
     assert 8 not in rows(rule, IGNORED_BELOW.format(weighed=""))
     assert rows(rule, IGNORED_BELOW.format(weighed=" * beta")) == [8]
+
+
+DOCUMENTED = """
+import torch
+
+def vae_loss(recon, x, mu, logvar, beta=1.0):
+    \"\"\"The objective.
+
+    Parameters
+    ----------
+    beta : float
+        {said}
+    \"\"\"
+    kl = -0.5 * (1 + logvar - mu.pow(2) - logvar.exp()).sum(1).mean()
+    return (recon - x).pow(2).sum(1).mean() + kl
+"""
+
+
+@pytest.mark.parametrize("said", ["Legacy weight (ignored)", "Unused.", "Has no effect", "Kept for compatibility"])
+def test_silent_on_a_parameter_that_is_said_to_be_idle(said):
+    assert rows(rule, DOCUMENTED.format(said=said)) == []
+    assert rows(rule, DOCUMENTED.format(said="Weight of the divergence")) == [13]

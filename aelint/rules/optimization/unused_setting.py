@@ -64,7 +64,8 @@ VAE(beta=4.0).loss(torch.rand(32, 64)).backward()
 ## Known limits
 
 Attributes are judged only for classes that the file itself builds, since other files may read them. Methods that
-other classes have under the same name keep a common signature, and are left alone.
+other classes have under the same name keep a common signature, and are left alone, and so are arguments that three
+functions of a file share, or that the documentation calls ignored.
 
 ## References
 

@@ -152,8 +152,14 @@ def ignored_parameters(program: Program) -> Iterator[Setting]:
             # Callers choose among functions that take the same arguments, and each uses those that it needs.
             continue
         name = unread[0].arg
-        if _steers(node, name, name) and not _AT_A_STEP.search(name):
+        if _steers(node, name, name) and not _AT_A_STEP.search(name) and not _is_said_to_be_idle(node, name):
             yield Setting(name, Site(program.unit, unread[0]), node.name)
+
+
+def _is_said_to_be_idle(function: ast.FunctionDef, name: str) -> bool:
+    """Whether the documentation says that a parameter has no effect, in its line or the next."""
+    said = rf"\b{re.escape(name)}\b.*\n?.*\b(ignored|unused|not used|no effect|deprecated|legacy|(in)?compatibility)\b"
+    return re.search(said, ast.get_docstring(function) or "", re.IGNORECASE) is not None
 
 
 def _may_read(program: Program, function: Function) -> bool:
