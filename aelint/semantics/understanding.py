@@ -17,7 +17,8 @@ from aelint.semantics.interpreter.modules import submodules
 from aelint.semantics.interpreter.project import NoProject, ProjectFiles
 from aelint.semantics.interpreter.scopes import Module, Scope
 from aelint.sources.unit import SourceUnit
-from aelint.syntax.walk import own_nodes
+from aelint.syntax.names import last_name
+from aelint.syntax.walk import every, own_nodes
 
 __all__ = ["understand"]
 
@@ -71,7 +72,7 @@ def _run_unreached(machine: Machine, module: Module) -> None:
             _run_methods(machine, module, instance)
     for function in [f for f in machine.functions if f.module is module and f.owner is None]:
         if id(function.node) not in machine.executed:
-            _root(machine, partial(_enter, machine, module, function, None))
+            _root(machine, partial(_enter, machine, module, function, None), guess=_is_patched(function))
 
 
 def _is_abstract(cls: ClassValue, others: list[ClassValue]) -> bool:
@@ -84,6 +85,12 @@ def _is_configured(cls: ClassValue) -> bool:
     """Whether a decorator hands the constructor its arguments: the defaults need not go together."""
     initializer = cls.find("__init__")
     return isinstance(initializer, Function) and bool(initializer.decorators)
+
+
+def _is_patched(function: Function) -> bool:
+    """Whether a test runs it with stand-ins in the place of what is named, `@patch("torch.nn.Linear")`."""
+    named = (d.func if isinstance(d, ast.Call) else d for d in getattr(function.node, "decorator_list", ()))
+    return any(last_name(part) == "patch" for name in named for part in every(ast.expr, name))
 
 
 def _build(machine: Machine, module: Module, cls: ClassValue) -> None:
@@ -105,7 +112,7 @@ def _run_methods(machine: Machine, module: Module, instance: Instance) -> None:
         if function.module is not module and name not in _FIRST:
             # What is inherited from another file is looked at when that file is the entry.
             continue
-        guess = instance.symbolic and _is_configured(instance.cls)
+        guess = _is_patched(function) or (instance.symbolic and _is_configured(instance.cls))
         _root(machine, partial(_enter, machine, module, function, instance), guess=guess)
 
 

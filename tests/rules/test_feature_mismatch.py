@@ -669,3 +669,35 @@ Patches("3d")(torch.rand(2, 16, 3, 32, 32))
 def test_silent_where_a_branch_asks_for_the_kind_of_the_layer(test):
     assert rows(rule, BY_KIND.format(test=test)) == []
     assert rows(rule, BY_KIND.format(test=test.replace("3d", "1d") + " and False")) == [9]
+
+
+MOCKED = """
+import unittest
+from unittest import mock
+from unittest.mock import patch
+import torch
+from torch import nn
+
+class Probe(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(width, 5)
+
+    def forward(self, x):
+        return self.linear(x)
+
+class TestProbe(unittest.TestCase):
+    {decorator}
+    def test_forward(self, stand_in=None):
+        Probe(50)(torch.rand(50, 1))
+
+{decorator}
+def test_function(stand_in=None):
+    Probe(40)(torch.rand(40, 1))
+"""
+
+
+@pytest.mark.parametrize("decorator", ['@patch("torch.nn.Linear")', "@mock.patch.object(nn, 'Linear')"])
+def test_silent_in_a_test_with_stand_ins(decorator):
+    assert rows(rule, MOCKED.replace("{decorator}", decorator)) == []
+    assert rows(rule, MOCKED.replace("{decorator}", "")) != []
