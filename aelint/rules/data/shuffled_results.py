@@ -1,0 +1,80 @@
+"""Results of a loader that shuffles are compared with the rows of the table as they lie.
+
+## What it does
+
+Reports a `DataLoader` with `shuffle=True` whose results, collected over all batches, are handed to a metric of
+scikit-learn or to a function of the project beside a column of the very table that the loader reads.
+
+## Why is this bad?
+
+The scores are in the order of the shuffle, the labels in that of the table: each score is compared with the label of some
+other row. The area under the curve is near 0.5 and another one in each run, whatever the model has learned.
+
+## Example
+
+```python
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+values, unusual = torch.from_numpy(np.load("values.npy")), np.load("unusual.npy")
+model = nn.Sequential(nn.Linear(8, 2), nn.Linear(2, 8))
+loader = DataLoader(TensorDataset(values, torch.from_numpy(unusual)), batch_size=32, shuffle=True)
+errors = [(model(x) - x).pow(2).mean(1).detach() for x, _ in loader]
+print(roc_auc_score(unusual, torch.cat(errors)))
+```
+
+## Use instead
+
+```python
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+values, unusual = torch.from_numpy(np.load("values.npy")), np.load("unusual.npy")
+model = nn.Sequential(nn.Linear(8, 2), nn.Linear(2, 8))
+loader = DataLoader(TensorDataset(values, torch.from_numpy(unusual)), batch_size=32, shuffle=False)
+errors = [(model(x) - x).pow(2).mean(1).detach() for x, _ in loader]
+print(roc_auc_score(unusual, torch.cat(errors)))
+```
+
+## Known limits
+
+The table must be in sight: tensors of a `TensorDataset`, and what `train_test_split` gave along with them.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aelint.diagnostics import Severity
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics import Program
+from aelint.semantics.data.table_order import shuffled_results
+from aelint.semantics.explanation.wording import place
+
+RULE = Rule(
+    code="AEL514",
+    name="shuffled-results",
+    summary="results of a loader that shuffles are compared with the rows of the table as they lie",
+    severity=Severity.WARNING,
+    triggers=(("shuffle",), ("dataloader",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield each loader whose order is lost before its results meet the table."""
+    for one in shuffled_results(program):
+        message = (
+            f"this loader shuffles, but its results are compared with the rows of its table as they lie ({place(one.compared, one.loader)}): "
+            "each belongs to another row. Set `shuffle=False`, or collect the labels from the batches"
+        )
+        yield Finding(one.loader, message, (Note(one.compared, "the results meet the table here"),))
