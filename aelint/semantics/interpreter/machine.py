@@ -83,6 +83,8 @@ class Machine:
     order: int = 0
     executed: set[int] = field(default_factory=set)
     """Identities of the function nodes that were entered."""
+    decided: dict[int, tuple[bool, ...]] = field(default_factory=dict)
+    """By the identity of an `if`: how its condition came out, where that was always known; else both ways."""
     classes: list[ClassValue] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
@@ -120,6 +122,14 @@ class Machine:
         """The next event's number."""
         self.order += 1
         return self.order
+
+    def decide(self, node: ast.If, outcome: bool | None) -> None:
+        """Keep how a condition came out; an unknown one runs both sides."""
+        before = self.decided.get(id(node))
+        if before is None:
+            self.decided[id(node)] = (True, False) if outcome is None else (outcome,)
+        elif outcome not in before:
+            self.decided[id(node)] = (True, False)
 
     def report(self, conflicts: list[Conflict]) -> None:
         """Keep contradictions, with the context in which they arose."""

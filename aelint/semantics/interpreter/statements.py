@@ -146,7 +146,9 @@ def _raise(frame: Frame, node: ast.Raise) -> Flow:
 
 def _if(frame: Frame, node: ast.If) -> Flow:
     value = evaluate(frame, node.test)
-    match truth(value):
+    outcome = truth(value)
+    frame.machine.decide(node, outcome)
+    match outcome:
         case True:
             return execute(frame, node.body)
         case False:
