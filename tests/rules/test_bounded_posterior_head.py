@@ -220,3 +220,27 @@ def test_one_layer_that_makes_both(parts: str) -> None:
     found = run(rule, source.replace(head, "F.relu(self.both(h))"))
     assert [f.site.row for f in found] == [18]
     assert "mean and the log standard deviation" in found[0].message
+
+
+def test_fires_where_the_data_carry_noise_of_their_own() -> None:
+    source = """
+    import torch
+    import torch.nn as nn
+
+    class VAE(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean, self.logvar = nn.Linear(12, 2), nn.Linear(12, 2)
+            self.decoder = nn.Linear(2, 12)
+
+        def forward(self, x):
+            mean, logvar = self.mean(x), nn.functional.softplus(self.logvar(x))
+            return self.decoder(mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)), mean, logvar
+
+    prototypes = torch.randn(5, 12)
+    x = prototypes[torch.randint(0, 5, (64,))] + 0.1 * torch.randn(64, 12)
+    recon, mean, logvar = VAE()(x)
+    kl = -0.5 * torch.sum(1 + logvar - mean.pow(2) - logvar.exp())
+    loss = (recon - x).pow(2).sum() + kl
+    """
+    assert rows(rule, source) == [12]

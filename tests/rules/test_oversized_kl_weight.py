@@ -37,6 +37,18 @@ def test_weight_that_makes_up_for_a_mean_over_latents_against_a_sum_over_pixels(
     assert rows(rule, source.format("6400")) == [9]
 
 
+def test_division_of_a_sum_over_samples_that_are_not_known_to_be_as_many():
+    source = """
+    import torch
+    import torch.nn.functional as F
+    def loss(recon, x, mu, logvar):
+        kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp(), dim=1).mean()
+        return F.binary_cross_entropy(recon, x, reduction="sum") / {} + {} * kl
+    """
+    assert not rows(rule, source.format("64", "1"))
+    assert rows(rule, source.format("1", "100")) == [6]
+
+
 def test_names_alone():
     assert rows(rule, "loss = reconstruction_loss + 100 * kl_divergence\n") == [1]
     assert rows(rule, "total = 0\nloss = kl_loss * 500.0 + rec_loss\n") == [2]

@@ -4,7 +4,7 @@ import pytest
 
 from aelint.semantics.domain.dims import Poly, atom, contradict, floor_divide
 from aelint.semantics.domain.values import MISSING, ListValue, Sym
-from tests.semantics.reading import read, understood
+from tests.semantics.reading import read, shape, understood
 
 
 def plain(value):
@@ -208,3 +208,17 @@ def test_classes_and_functions_are_told_apart(expression, expected):
 
 def test_a_definition_that_runs_twice_may_give_either_class():
     assert isinstance(read("def make():\n    class A: pass\n    return A\ny = make() is make()"), Sym)
+
+
+def test_the_larger_of_two_numbers_is_no_tensor():
+    source = """
+    import math
+    x = torch.zeros(4, 3)
+    for step in range(300):
+        y = x / max(math.exp(-0.1 * step), 0.5)
+    """
+    assert shape(source) == (4, 3)
+
+
+def test_the_larger_of_a_number_and_something_unknown_may_be_a_tensor():
+    assert shape("def f(t):\n    global y\n    y = torch.zeros(3) / max(t, 0.5)\n") != (3,)

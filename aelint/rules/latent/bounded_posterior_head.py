@@ -105,7 +105,7 @@ def check(program: Program) -> Iterator[Finding]:
     algebra = algebra_of(program)
     read = {r.law.head.id for r in readings(program) if r.law is not None and r.how == "formula"}
     samples = posteriors(program)
-    drawn = {p.sample.id for p in samples}
+    drawn = {p.sample.id for p in samples if p.learned}
     for one in samples:
         if not one.learned or one.law is None or not one.law.exponential or not _is_code(program, one, drawn):
             continue

@@ -58,7 +58,7 @@ def check(program: Program, options: Mapping[str, int | float | str | bool]) -> 
     largest = float(options["largest"])
     for objective in objectives(program):
         for balance in balances(objective):
-            if balance.written < largest or balance.effective < largest:
+            if balance.written < largest or balance.effective < largest or balance.undecided:
                 continue
             site = next((one.site for one in balance.kl.inside if one.site is not None), None)
             if site is not None:

@@ -117,8 +117,8 @@ _CLEAR = (
     "optimiser are cleared before this `backward`. Call `zero_grad()` of this one, too"
 )
 _DETACH = (
-    "through this call `{foreign}` ({there}), the loss of another optimiser, adds to the gradients that `{step}` ({then}) uses. "
-    "Detach its input for that loss, or take the step before that `backward`"
+    "through this call `{foreign}` ({there}) adds to the gradients that `{step}` ({then}) uses, while another input of the same "
+    "loss is detached. Detach this one, too, or take the step before that `backward`"
 )
 _BETWEEN = (
     "`{foreign}` leaves gradients in the parameters that `{step}` ({then}) changes, and they are added to those of that player's own "

@@ -119,7 +119,9 @@ def _extreme(name: str) -> Builtin:
             ]:
                 bounds = (bound, None) if name == "max" else (None, bound)
                 return apply_named(frame, "clamp", (given, *bounds), node)
-        return Sym(name, tuple(items), {}, frame.site(node), kind="size" if len(args) > 1 else None)
+        of_numbers = all(isinstance(i, (int, float)) or (isinstance(i, Sym) and i.tensor is False) for i in items)
+        tensor = False if items and of_numbers else None
+        return Sym(name, tuple(items), {}, frame.site(node), kind="size" if len(args) > 1 else None, tensor=tensor)
 
     return extreme
 

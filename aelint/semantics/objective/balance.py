@@ -66,6 +66,11 @@ class Balance:
         return abs(self.kl_scale.weight / self.reconstruction_scale.weight)
 
     @property
+    def undecided(self) -> bool:
+        """Whether a number divides a reconstruction that is summed over samples: it may be how many these are."""
+        return self.reconstruction_scale.batch > self.kl_scale.batch and abs(self.reconstruction.factor) < 1
+
+    @property
     def known(self) -> bool:
         """Whether the reductions of both are in sight, and their numbers of samples can be compared."""
         mixed = {self.kl_scale.sized, self.reconstruction_scale.sized} == {True, False}
