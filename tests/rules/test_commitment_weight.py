@@ -136,3 +136,44 @@ def test_the_old_order_is_kept_beside_the_right_one():
     script = 'if __name__ == "__main__":\n    loss = {loss}'
     wrong = "recon_loss + 0.25 * F.mse_loss(q, z.detach()) + commitment"
     assert rows(rule, PROGRAM.replace(legacy, script).format(**{**MEAN, "loss": wrong})) == [14]
+
+
+SOFT = """
+import torch
+from torch import nn
+codebook, encoder, decoder, beta = nn.Embedding(32, 16), nn.Linear(784, 16), nn.Linear(16, 784), 0.25
+z = encoder(torch.rand(64, 784))
+scores = torch.einsum("bd,nd->bn", z, codebook.weight)
+index = {index}
+hard = torch.zeros_like(scores).scatter_(1, index, 1.0)
+q = {q}
+loss = {loss}
+loss.backward()
+"""
+_WRONG = "(q.detach() - z).pow(2).mean() + beta * (q - z.detach()).pow(2).mean()"
+
+
+@pytest.mark.parametrize(
+    ("index", "q", "loss", "found"),
+    [
+        (
+            "scores.softmax(1).max(1, keepdim=True)[1]",
+            "torch.einsum('bn,nd->bd', hard, codebook.weight)",
+            "beta * (q.detach() - z).pow(2).mean() + (q - z.detach()).pow(2).mean()",
+            [],
+        ),
+        ("torch.randint(32, (64, 1))", "torch.einsum('bn,nd->bd', hard, codebook.weight)", _WRONG, []),
+        (
+            "scores.softmax(1).max(1, keepdim=True)[1]",
+            "torch.einsum('bn,nd->bd', hard, codebook.weight)",
+            _WRONG,
+            [10],
+        ),
+        ("scores.argmax(1, keepdim=True)", "torch.einsum('nd,bn->bd', codebook.weight, hard)", _WRONG, [10]),
+        ("scores.log_softmax(-1).argmax(-1, keepdim=True)", "hard @ codebook.weight", _WRONG, [10]),
+    ],
+    ids=["on the commitment", "no look-up", "most likely code", "table first", "product"],
+)
+def test_vectors_that_an_einsum_takes_from_the_codebook(index, q, loss, found):
+    program = SOFT.replace("{index}", index).replace("{q}", q).replace("{loss}", loss)
+    assert rows(rule, program) == found

@@ -297,7 +297,8 @@ for x in loader:
     first.step()
     {}
 """
-    assert len(rows(rule, setup + body.format("first.step()"))) == 1
+    assert rows(rule, setup + body.format("pass")) == [22]
+    assert rows(rule, setup + body.format("first.step()")) == [22, 24]  # the other one was meant
     assert not rows(rule, setup + body.format("second.step()"))
     assert not rows(rule, setup + body.format("if x.sum() > 0: second.step()"))
 
@@ -505,7 +506,11 @@ for x in loader:
         ("parameters that cannot be known", "clip()", "nn.utils.clip_grad_norm_(chosen(), 1.0)"),
         ("both, one after the other", "clip()", "clip(); clip_critic()"),
         ("a step of its own follows", "clip()", "clip(); opt.step()"),
-        ("a step of its own follows the other one", "clip()", "clip(); opt_critic.step(); opt.step()"),
+        (
+            "a step of its own follows the other one",
+            "clip()",
+            "clip(); opt_critic.step(); opt_critic.zero_grad(); opt.step()",
+        ),
     ],
 )
 def test_silent_where_two_players_are_clipped(reason, first, second):
@@ -787,3 +792,79 @@ def test_a_step_in_each_round_beside_a_clearing_that_waits(body, found):
     assert rows(rule, text) == found
     if found:
         assert rows(gradients_accumulate, text) == []
+
+
+TWICE = """
+scaler = torch.amp.GradScaler("cuda")
+for i, x in enumerate(loader):
+    opt.zero_grad()
+    {steps}
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [
+        pytest.param("scaler.scale(loss_of(x)).backward()\n    scaler.step(opt)\n    scaler.update()", [], id="once"),
+        pytest.param(
+            "loss_of(x).backward()\n    if i % 2:\n        scaler.step(opt)\n    else:\n        opt.step()",
+            [],
+            id="either",
+        ),
+        pytest.param(
+            "loss_of(x).backward()\n    try:\n        scaler.step(opt)\n    except RuntimeError:\n        opt.step()",
+            [],
+            id="one instead of the other",
+        ),
+        pytest.param(
+            "loss_of(x).backward()\n    opt.step()\n    loss_of(x).backward()\n    opt.step()",
+            [],
+            id="gradients of its own",
+        ),
+        pytest.param(
+            "loss_of(x).backward()\n    opt.step()\n    opt_critic.step()", [], id="two optimisers on one backward pass"
+        ),
+        pytest.param(
+            "loss_of(x).backward()\n    opt.step()\n    for p in model.parameters():\n        p.grad = -p.grad\n    opt.step()",
+            [],
+            id="gradients set by hand",
+        ),
+        pytest.param(
+            "scaler.scale(loss_of(x)).backward()\n    scaler.step(opt)\n    scaler.update()\n    opt.step()",
+            [24],
+            id="after it",
+        ),
+        pytest.param(
+            "scaler.scale(loss_of(x)).backward()\n    clip()\n    opt.step()\n    scaler.step(opt)",
+            [23],
+            id="before it",
+        ),
+        pytest.param(
+            "loss_of(x).backward()\n    opt.step()\n    if i:\n        opt.step()", [24], id="without a scaler"
+        ),
+    ],
+)
+def test_a_second_step_on_the_same_gradients(steps, found):
+    assert [row for row in rows(rule, SETUP + TWICE.replace("{steps}", steps)) if row > 20] == found
+
+
+@pytest.mark.parametrize(
+    "clear", ["opt.zero_grad()", "model.zero_grad()", "opt.zero_grad()\n        opt_critic.zero_grad()"]
+)
+def test_clipped_after_the_gradients_of_several_batches_are_used_and_cleared(clear):
+    loop = """
+count = 0
+for x in loader:
+    loss_of(x).backward()
+    count += 1
+    if count == 2:
+        clip_here()
+        opt.step()
+        {clear}
+        count = 0
+"""
+    clip = "nn.utils.clip_grad_norm_(model.parameters(), 0.1)"
+    healthy = loop.replace("clip_here()", clip).replace("{clear}", clear)
+    faulty = loop.replace("clip_here()", "pass").replace("{clear}", f"{clear}\n        {clip}")
+    assert rows(rule, SETUP + healthy) == []
+    assert rows(rule, SETUP + faulty) == [26 + clear.count("\n")]

@@ -7,6 +7,7 @@ Reports
 - a step behind the batch loop, while gradients are computed and cleared in every round of it,
 - a step before the backward pass, so that it only sees cleared gradients,
 - a step in every round of a loop that adds up gradients and clears them in each n-th round,
+- a second step on the gradients of one backward pass, as `optimizer.step()` beside `scaler.step(optimizer)`,
 - `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit, or on the parameters of another optimiser, which has stepped before,
 - a clip of gradients that still carry the factor of a `GradScaler`,
 - a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch,
@@ -17,6 +18,8 @@ Reports
 ## Why is this bad?
 
 A step behind the loop uses one batch of the whole epoch; a step before the backward pass uses none.
+A second step moves the
+weights again by gradients of where they were before, and beside a scaler's it takes scaled and infinite ones as they are.
 Clipping after the step limits nothing. Clipping gradients that are 65536 times too large cuts nearly every one of
 them to the limit, and the step divides what is left by that factor. A decay of 0.9 per epoch that runs per batch is 0.00003 after
 a hundred batches: training stops in the first epoch without saying so. A schedule that is advanced
@@ -101,6 +104,7 @@ from aelint.semantics.optimization.steps import (
     idle_optimizers,
     late_clips,
     misdirected_clips,
+    repeated_steps,
     steps_behind_the_loop,
 )
 from aelint.semantics.optimization.training import same_round
@@ -154,6 +158,15 @@ def _steps(program: Program) -> Iterator[Finding]:
             "round moves the weights by the sum of the rounds so far; step where the gradients are cleared, and nowhere else"
         )
         yield Finding(hasty.step, message, (Note(clear, "gradients are cleared"),))
+    for twice in repeated_steps(program):
+        extra, step = twice.action.event.site, twice.step.event.site
+        message = (
+            f"{_said(extra)} uses gradients that {_said(step)} ({place(step, extra)}) uses as well: each backward pass moves the weights "
+            "twice; leave this one out"
+        )
+        yield Finding(
+            extra, message, (Note(step, "the other step"), Note(twice.backward.event.site, "gradients are computed"))
+        )
 
 
 def _clips(program: Program) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ __all__ = [
     "idle_optimizers",
     "late_clips",
     "misdirected_clips",
+    "repeated_steps",
     "steps_behind_the_loop",
 ]
 
@@ -139,15 +140,57 @@ def steps_behind_the_loop(program: Program) -> Iterator[Disorder]:
                 yield Disorder(step, step, second)
 
 
+def repeated_steps(program: Program) -> Iterator[Disorder]:
+    """Steps that use the gradients of one backward pass a second time: `scaler.step(optimizer)` and `optimizer.step()`.
+
+    The action of the disorder is the one to leave out: of a step and a scaler's step, the one that does not ask the scaler.
+    """
+    for steps in _steps(program):
+        for first, second in pairwise(steps):
+            backward = _used_up(program, first) if _follows(second, first) else None
+            between = _between(program, first, second)
+            if backward is None or any(a.kind is Kind.BACKWARD or _has_part_in(a, second) for a in between):
+                continue
+            plain, other = (first, second) if _asks_a_scaler(second) and not _asks_a_scaler(first) else (second, first)
+            yield Disorder(plain, other, backward)
+
+
+def _follows(second: Action, first: Action) -> bool:
+    """Whether each time that the second runs, the first has run in the same round, and has not failed."""
+    if first.event.site.node is second.event.site.node or not same_round(first.context, second.context):
+        return False
+    handlers = {id(g.test) for g in second.context.guards if isinstance(g.test, ast.ExceptHandler)}
+    within = {id(g.test) for g in first.context.guards}
+    return handlers <= within and is_unconditional(first.context, second.context)
+
+
+def _used_up(program: Program, step: Action) -> Action | None:
+    """The backward pass whose gradients a step uses, where both stand in one round and nothing is done to them but clipping."""
+    before = [
+        a for a in actions(program) if a.order < step.order and (a.kind is Kind.BACKWARD or _has_part_in(a, step))
+    ]
+    near = bool(before) and before[-1].kind is Kind.BACKWARD and same_round(before[-1].context, step.context)
+    return before[-1] if near else None
+
+
+def _has_part_in(action: Action, step: Action) -> bool:
+    return action.kind in _GRADIENTS_CHANGE and action.touches(step)
+
+
+def _asks_a_scaler(step: Action) -> bool:
+    return isinstance(step.event, Call) and step.event.receiver is not step.of
+
+
 def _concerns(action: Action, step: Action) -> bool:
     return action.kind is Kind.BACKWARD or (action.kind not in {Kind.CLIP, Kind.SCHEDULE} and action.touches(step))
 
 
 def late_clips(program: Program) -> Iterator[Disorder]:
-    """Gradients that are clipped between a step and the next time that they are cleared or computed."""
+    """Gradients that are clipped between a step and the next time that they are computed, cleared meanwhile or not."""
     for clip in (a for a in actions(program) if a.kind is Kind.CLIP):
-        before = [a for a in actions(program) if a.order < clip.order and _concerns(a, clip)]
-        after = [a for a in actions(program) if a.order > clip.order and _concerns(a, clip)]
+        near = [a for a in actions(program) if _concerns(a, clip)]
+        before = [a for a in near if a.order < clip.order and a.kind is not Kind.CLEAR]
+        after = [a for a in near if a.order > clip.order]
         if len(before) < 2 or before[-1].kind is not Kind.STEP:
             continue
         step = before[-1]

@@ -36,6 +36,7 @@ _MEASURES = frozenset(
     {
         "pow", "square", "sum", "mean", "matmul", "mul", "add", "sub", "neg", "cdist", "norm", "abs", "sqrt", "einsum", "t",
         "detach", "normalize", "truediv", "addmm", "baddbmm", "item", "reshape", "data", "linear", "einops.repeat", "repeat",
+        "softmax", "log_softmax",
     }
 ) | RESHAPES  # fmt: skip
 
@@ -91,6 +92,9 @@ def _lookup(node: Sym) -> Lookup | None:
             pass
         case Sym(op="matmul", attrs={"input": Sym() as index, "other": Sym() as table}):
             pass
+        case Sym(op="einsum", attrs={"operands": (Sym() as left, Sym() as right)}):
+            # A one-hot code times the table, whichever is written first.
+            index, table = (left, right) if _choice(left) is not None else (right, left)
         case _:
             return None
     key = _table(table)
