@@ -246,3 +246,49 @@ def train(model, optimizer, data):
         optimizer.step()
 """
     assert rows(rule, source) == found
+
+
+DROPPED = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+model = nn.Linear(8, 8)
+optimizer = torch.optim.Adam(model.parameters())
+
+def make_loader(x, size=64):
+    return DataLoader({loader})
+
+loader = make_loader(torch.randn({rows}, 8))
+for epoch in range(5):
+    for (x,) in loader:
+        optimizer.zero_grad()
+        (model(x) - x).pow(2).mean().backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "loader"),
+    [
+        pytest.param("48", "TensorDataset(x), batch_size=size", id="kept"),
+        pytest.param("64", "TensorDataset(x), batch_size=size, drop_last=True", id="one full batch"),
+        pytest.param("n", "TensorDataset(x), batch_size=size, drop_last=True", id="unknown number"),
+        pytest.param("48", "TensorDataset(x), batch_size=size, drop_last=len(x) > size", id="asked first"),
+        pytest.param("48", "TensorDataset(x), batch_size=size, drop_last=True, sampler=endless", id="drawn otherwise"),
+    ],
+)
+def test_silent_on_loaders_with_a_batch(count, loader):
+    assert rows(rule, DROPPED.format(rows=count, loader=loader)) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "loader"),
+    [
+        ("48", "TensorDataset(x), batch_size=size, drop_last=True"),
+        ("63", "TensorDataset(x), size, shuffle=True, drop_last=True"),
+        ("16", "dataset=TensorDataset(x), batch_size=2 * 16, drop_last=True, num_workers=2"),
+    ],
+)
+def test_the_only_batch_is_left_out(count, loader):
+    assert rows(rule, DROPPED.format(rows=count, loader=loader)) == [10]

@@ -6,7 +6,7 @@ Reports loops over a loader or over a range of numbers whose variable is never r
 a network, and loops without gradients over the training loader beside a loader that nothing reads. Reports functions that
 never read the data that they are given, and compute with a tensor of the module that has the same shape. Reports settings,
 such as a transform, that are assigned to a `Subset`, which never looks at them, and random orders that are drawn and never
-followed.
+followed. Reports training loaders with `drop_last=True` whose data does not fill one batch.
 
 ## Why is this bad?
 
@@ -64,6 +64,7 @@ from dataclasses import dataclass, field
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.data.batches import samples_in, training_loaders
 from aelint.semantics.data.lost_orders import lost_orders
 from aelint.semantics.data.passed_over import passed_over
 from aelint.semantics.data.subsets import unseen_settings
@@ -71,6 +72,8 @@ from aelint.semantics.dataflow.liveness import dead_stores, names_read
 from aelint.semantics.domain.trace import Call, Loop
 from aelint.semantics.domain.values import Function, Instance, Object, Sym, Value
 from aelint.semantics.explanation.wording import place
+from aelint.semantics.interpreter.loaders import loader_argument
+from aelint.semantics.operators.api import to_int
 from aelint.syntax.walk import every, holds, walk
 
 RULE = Rule(
@@ -115,6 +118,7 @@ def check(program: Program) -> Iterator[Finding]:
         if _unread(program.tree, node):
             yield _finding(Site(program.unit, node.target))
     yield from _replaced(program, list(loops.values()))
+    yield from _dropped(program)
     for one in passed_over(program):
         message = (
             f"`{one.parameter}` is never read in this function, which is given other data for it ({place(one.call, one.read)}): every call "
@@ -135,6 +139,21 @@ def check(program: Program) -> Iterator[Finding]:
             "set for this part, with the same indices"
         )
         yield Finding(site, message, (Note(subset, "the subset"),))
+
+
+def _dropped(program: Program) -> Iterator[Finding]:
+    """Training loaders that leave out a last batch that is not full, and have no other one."""
+    for loader, backward, _ in training_loaders(program):
+        count, size = samples_in(loader), to_int(loader_argument(loader, "batch_size", 1))
+        drawn = any(loader_argument(loader, name) is not None for name in ("sampler", "batch_sampler"))
+        if drawn or count is None or size is None or loader.site is None or not 0 < count < size:
+            continue
+        if loader_argument(loader, "drop_last") is True:
+            message = (
+                f"{count} samples fill no batch of {size}, and `drop_last=True` leaves out what is not full: the loop over this loader has no "
+                "round. Keep the last batch where it is the only one"
+            )
+            yield Finding(loader.site, message, (Note(backward.site, "this is never reached"),))
 
 
 def _finding(site: Site) -> Finding:
