@@ -32,6 +32,9 @@ SILENT = {
     "the next rows of a cursor in a fixed part": source(
         "rows = self.images[0][self.at : self.at + 8, :]\n        self.at += 8\n        return rows"
     ),
+    "rows between ends that a fixed width gives": source(
+        "rows = self.images[0][self.at * self.width[0] :, :]\n        self.at += 1\n        return rows"
+    ),
     "an entry by key, as it is": source("return self.images['size']", "self.count"),
     "an entry by key": source("return torch.zeros(self.images['size'])", "self.count"),
     "nothing is known of the data": source("return self.images", "self.count"),

@@ -128,7 +128,7 @@ def _fixed_part(cls: ClassValue, function: ast.FunctionDef | ast.AsyncFunctionDe
     if isinstance(length, ast.Constant):
         return None
     counted = _counted(length) if length is not None else None
-    moving = {n for s in every(ast.Subscript, function) if not state.constant(s.slice) for n in walk(s.value)}
+    moving = {n for s in every(ast.Subscript, function) if not state.constant(s.slice) for n in walk(s)}
     for node in own_nodes(function):
         if isinstance(node, ast.Subscript) and any(part is node for part in state.slices(node)) and node not in moving:
             owner = attribute_of_self(node.value)
