@@ -34,6 +34,11 @@ COVERED = [
     ("Sigmoid", "torch.load('data.pt')"),
     ("Sigmoid", "unknown(torch.rand(8, 4) - 0.5)"),
     ("Sigmoid", "torch.rand(8, 4) * 1.001"),
+    ("Sigmoid", "((torch.rand(8, 4) > 0.3) & (torch.rand(8, 4) < 0.7)).float()"),
+    ("Sigmoid", "torch.randn(8, 4).clamp(0, 1)"),
+    ("Sigmoid", "torch.randn(8, 4).clamp(unknown, 1)"),
+    ("Tanh", "torch.where(torch.rand(8, 4) > 0.5, 1.0, -1.0)"),
+    ("ReLU", "torch.where(torch.rand(8, 4) > 2, -1.0, 1.0)"),
 ]
 
 
@@ -58,6 +63,10 @@ MISSED = [
     ("Sigmoid", "torch.randn(8, 4)"),
     ("ReLU", "torch.cos(torch.rand(8, 4) * 6)"),
     ("Tanh", "torch.randn(8, 4)"),
+    ("ReLU", "((torch.arange(4) > 0) & (torch.arange(4) < torch.randint(2, 4, (8, 1)))).float() * 2 - 1"),
+    ("ReLU", "torch.where(torch.rand(8, 4) > 0.5, 1.0, -1.0)"),
+    ("Sigmoid", "torch.randn(8, 4).clamp(min=-1, max=1)"),
+    ("Sigmoid", "torch.maximum(torch.rand(8, 4) * 2, torch.rand(8, 4)) * 255"),
 ]
 
 

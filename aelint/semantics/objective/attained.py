@@ -75,7 +75,7 @@ def _compute(value: Sym, known: Values, draw: random.Random, depth: int) -> floa
         return _called(value, known, draw, depth)
     if value.op == "setitem":
         return _written(value, known, draw, depth)
-    return None
+    return _clamped(value, known, draw, depth) if value.op == "clamp" else None
 
 
 def _safe(function: Callable[..., float], operands: list[float]) -> float | None:
@@ -86,7 +86,7 @@ def _safe(function: Callable[..., float], operands: list[float]) -> float | None
 
 
 def _operands(value: Sym) -> list[Value]:
-    named = [value.attrs[n] for n in ("input", "other", "exponent") if n in value.attrs]
+    named = [value.attrs[n] for n in ("condition", "input", "other", "exponent") if n in value.attrs]
     return named if len(named) >= min(len(value.inputs), 2) else list(value.inputs)
 
 
@@ -126,6 +126,15 @@ def _called(value: Sym, known: Values, draw: random.Random, depth: int) -> float
     if value.attrs.get("method") == "astype" and value.inputs:
         return _evaluate(value.inputs[0], known, draw, depth + 1)
     return numpy_draw(value, draw)
+
+
+def _clamped(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
+    x = _evaluate(value.attrs.get("input"), known, draw, depth + 1)
+    ends = [value.attrs.get("min"), value.attrs.get("max")]
+    low, high = (to_number(end) for end in ends)
+    if x is None or (low, high).count(None) != ends.count(None):
+        return None
+    return min(math.inf if high is None else high, max(-math.inf if low is None else low, x))
 
 
 def _written(value: Sym, known: Values, draw: random.Random, depth: int) -> float | None:
@@ -244,4 +253,14 @@ _OPERATIONS: dict[str, dict[int, Callable[..., float]]] = {
     "lt": {2: lambda a, b: a < b},
     "ge": {2: lambda a, b: a >= b},
     "le": {2: lambda a, b: a <= b},
+    "eq": {2: lambda a, b: a == b},
+    "ne": {2: lambda a, b: a != b},
+    "and": {2: lambda a, b: int(a) & int(b)},
+    "or": {2: lambda a, b: int(a) | int(b)},
+    "logical_and": {2: lambda a, b: bool(a and b)},
+    "logical_or": {2: lambda a, b: bool(a or b)},
+    "logical_not": {1: lambda a: not a},
+    "minimum": {2: min},
+    "maximum": {2: max},
+    "where": {3: lambda condition, a, b: a if condition else b},
 }
