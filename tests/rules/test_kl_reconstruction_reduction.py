@@ -36,6 +36,8 @@ HEALTHY = {
     "a small weight": "return F.mse_loss(y, x) + 0.00025 * per_dim.sum(1).mean()",
     "divided by the pixels": "return F.mse_loss(y, x) + per_dim.sum(1).mean() / 784",
     "divided by pixels and batch": "return F.mse_loss(y, x) + per_dim.sum() / x.numel()",
+    "both divided by pixels and batch": "return F.mse_loss(y, x, reduction='sum') / x.numel() + per_dim.sum() / x.numel()",
+    "both divided by their numbers": "return F.mse_loss(y, x, reduction='sum') / x.nelement() + per_dim.sum() / mu.nelement()",
     "multiplied by the pixels": "return 784 * F.mse_loss(y, x) + per_dim.sum(1).mean()",
     "a weight known at run time only": "return F.mse_loss(y, x) + weight * per_dim.sum(1).mean()",
     "a contrastive term, whose labels are places": (
@@ -58,6 +60,8 @@ def test_few_features():
 OUT_OF_BALANCE = {
     "pixels averaged": "return F.mse_loss(y, x) + per_dim.sum(1).mean()",
     "pixels averaged, everything else summed": "return F.mse_loss(y, x) + per_dim.sum()",
+    "divided by all pixels": "return F.mse_loss(y, x, reduction='sum') / x.numel() + per_dim.sum()",
+    "divided by the product of the sizes": "return ((y - x) ** 2).sum() / (x.size(0) * 784) + per_dim.sum(1).mean()",
     "binary cross-entropy averaged": "return F.binary_cross_entropy(torch.sigmoid(y), x) + per_dim.sum(dim=-1).mean(dim=0)",
     "latents averaged": "return ((y - x) ** 2).sum(1).mean() + per_dim.mean()",
     "latents and batch averaged": "return ((y - x) ** 2).sum() + per_dim.mean()",
@@ -96,6 +100,49 @@ def test_points_at_the_reduction_inside_a_helper():
     assert rows(rule, source.format("(y - x).pow(2).mean()")) == [10]
     assert rows(rule, source.format("(y - x).pow(2).sum()")) == [10]
     assert rows(rule, source.format("(y - x).pow(2).sum(1).mean()")) == []
+
+
+CRITERION = """
+class Criterion(nn.Module):
+    def __init__(self, average=True):
+        super().__init__()
+        self.average = average
+
+    def forward(self, y, x):
+        error = F.mse_loss(y, x, reduction="sum")
+        if self.average:
+            error = error / x.numel()
+        return error
+
+
+def error(y, x, kind="mean"):
+    total = (y - x).pow(2).sum()
+    if kind == "mean":
+        total = total / x.numel()
+    return total
+
+
+criterion = Criterion({})
+
+
+def loss("""
+
+
+@pytest.mark.parametrize(
+    ("given", "called", "row"),
+    [
+        ("average=True", "criterion(y, x)", 28),
+        ("True", "criterion(y, x)", 28),
+        ("", "criterion(y, x)", 10),
+        ("", "error(y, x, 'mean')", 35),
+        ("", "error(y, x)", 21),
+        ("average=False", "criterion(y, x)", None),
+        ("", "error(y, x, 'sum')", None),
+    ],
+)
+def test_points_at_the_option_that_asks_for_the_mean(given, called, row):
+    source = program(f"return {called} + per_dim.sum()").replace("def loss(", CRITERION.strip("\n"))
+    assert rows(rule, source.replace("Criterion({})", f"Criterion({given})")) == ([] if row is None else [row])
 
 
 def test_sizes_that_are_not_known():

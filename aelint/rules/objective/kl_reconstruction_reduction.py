@@ -5,7 +5,7 @@
 Works out the beta that the reductions of the two terms imply and reports when it is far from the weight that
 is written: a mean over pixels beside a sum over latent dimensions, a mean over latent dimensions beside a
 sum over pixels, a sum over the batch beside a mean over the batch. It points at the reduction that departs
-from "sum over the numbers of a sample, mean over samples".
+from "sum over the numbers of a sample, mean over samples", or at the option that asks for it.
 
 ## Why is this bad?
 
@@ -72,6 +72,8 @@ from dataclasses import dataclass
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.dataflow.switches import switched_at
+from aelint.semantics.domain.values import Sym
 from aelint.semantics.objective.balance import Balance, balances
 from aelint.semantics.objective.objectives import objectives
 from aelint.semantics.objective.terms import Term
@@ -97,7 +99,7 @@ def check(program: Program) -> Iterator[Finding]:
     for objective in objectives(program):
         for balance in balances(objective):
             odd = _odd(balance) if balance.known else None
-            site = _site(odd.term, odd.kind) if odd is not None else None
+            site = _site(program, odd.term, odd.kind) if odd is not None else None
             if odd is not None and site is not None:
                 yield Finding(site, odd.reason, _notes(balance, odd.term))
 
@@ -111,11 +113,18 @@ class _Odd:
     reason: str
 
 
-def _site(term: Term, kind: str) -> Site | None:
-    """The reduction to change, which may stand apart from the term: in a helper, or behind it."""
-    reduced = next((one for one in reversed(term.inside) if one.op == kind), None)
+def _site(program: Program, term: Term, kind: str) -> Site | None:
+    """The reduction to change, which may stand apart from the term: in a helper, behind it, or behind an option."""
+    reduced = next((one for one in reversed(term.inside) if one.op == kind), _division(term, kind))
+    if reduced is not None and (option := switched_at(program, reduced)) is not None:
+        return option
     place = next((one for one in (reduced, term.leaf, term.top) if one is not None), None)
     return place.site if place is not None else None
+
+
+def _division(term: Term, kind: str) -> Sym | None:
+    """The division that makes a mean of a sum."""
+    return next((one.divided for one in term.reductions or () if one.kind == kind and one.divided is not None), None)
 
 
 def _notes(balance: Balance, odd: Term) -> tuple[Note, ...]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aelint.semantics.domain import dims
 from aelint.semantics.domain.trace import Return
 from aelint.semantics.domain.values import (
     MISSING,
@@ -154,6 +155,8 @@ def _size_method(receiver: Sym, name: str, args: tuple[Value, ...]) -> Value:
             return receiver.shape
         case "size", ():
             return Sym("shape", (receiver,), {}, receiver.site, tensor=False)
+        case (("numel" | "nelement"), ()) if receiver.shape is not None:
+            return dims.product(receiver.shape)
         case (("dim" | "ndimension"), ()) if receiver.shape is not None:
             return len(receiver.shape)
         case _:

@@ -40,6 +40,8 @@ class Reduction:
     batch: bool | None = None
     features: Dim | None = None
     samples: Dim | None = None
+    divided: Sym | None = field(default=None, compare=False)
+    """The division by the number of its entries that makes a mean of a sum."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,6 +197,8 @@ def _quotient_of(value: Sym, inner: Inner) -> Parts:
     operands = _operands(value)
     if operands is None:
         return None
+    if (mean := _mean_of(value, inner(operands[0]), operands[1])) is not None:
+        return mean
     divisor = _form(inner(operands[1]))
     inverse = None if divisor is None else formulas.power(formulas.without_guards(divisor), -1.0)
     if inverse is None:
@@ -202,6 +206,17 @@ def _quotient_of(value: Sym, inner: Inner) -> Parts:
     other = tuple(Summand(factor, monomial) for monomial, factor in inverse.items())
     pairs = [_product(x, y) for x in inner(operands[0]) for y in other]
     return None if None in pairs else tuple(p for p in pairs if p is not None)
+
+
+def _mean_of(value: Sym, parts: tuple[Summand, ...], divisor: Value) -> Parts:
+    """A sum over everything that is divided by the number of its entries, `error.sum() / x.numel()`, is a mean."""
+    last = parts[0].reductions[-1] if parts and parts[0].reductions else None
+    if last is None or last.kind != "sum" or last.features is None or last.samples is None:
+        return None
+    if divisor != product((last.features, last.samples)) or any(p.reductions != parts[0].reductions for p in parts):
+        return None
+    mean = replace(last, kind="mean", divided=value)
+    return tuple(replace(p, reductions=(*p.reductions[:-1], mean)) for p in parts)
 
 
 def _form(parts: tuple[Summand, ...]) -> Form | None:
