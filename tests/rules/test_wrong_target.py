@@ -273,3 +273,52 @@ def test_the_worse_one_of_a_pair_as_the_target():
     assert rows(rule, pairs(made="self.high + 0.2 * torch.randn(64, 1, 16, 16)")) == [20]
     both = "high = torch.rand(64, 1, 16, 16)\nlow = F.max_pool2d(high, 3, 1, 1)\nfor first"
     assert rows(rule, pairs(data="TensorDataset(low, high)").replace("for first", both)) == [22]
+
+
+BATCH = """
+import torch
+from torch import nn
+model, optimizer = nn.Linear(8, 8), None
+
+def corrupt(batch):
+    {body}
+    return batch
+
+for _ in range(5):
+    batch = {{"x": torch.rand(4, 8), "y": torch.rand(4, 8), 0: torch.rand(4, 8)}}
+    {use}
+    loss.backward()
+"""
+CORRUPTED = 'batch["x"] = batch["x"] + 0.3 * torch.randn_like(batch["x"])'
+USED = 'noisy = corrupt(batch); loss = nn.functional.mse_loss(model(noisy["x"]), batch["x"])'
+
+
+@pytest.mark.parametrize(
+    ("body", "use"),
+    [
+        pytest.param(f"batch = dict(batch); {CORRUPTED}", USED, id="a copy is written into"),
+        pytest.param('batch["x"] = batch["x"].float() * 2', USED, id="nothing is drawn"),
+        pytest.param(CORRUPTED, USED.replace('batch["x"]', 'batch["y"]'), id="another entry is the target"),
+        pytest.param(CORRUPTED, 'x = batch["x"]; ' + USED.replace(', batch["x"]', ", x"), id="it was read before"),
+        pytest.param(CORRUPTED, USED.replace("noisy", "batch"), id="one name: the noise belongs to the data"),
+    ],
+)
+def test_silent_where_the_batch_of_the_caller_stays_clean(body, use):
+    assert rows(rule, BATCH.format(body=body, use=use)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "use"),
+    [
+        pytest.param(CORRUPTED, USED, id="noise is added"),
+        pytest.param('batch["x"] = nn.functional.dropout(batch["x"], 0.5)', USED, id="dropout"),
+        pytest.param('x = batch["x"].clone(); x[torch.rand_like(x) < 0.5] = 0; batch["x"] = x', USED, id="masked"),
+        pytest.param(
+            "batch[0] = torch.bernoulli(batch[0])",
+            "noisy = corrupt(batch); x = batch[0]; loss = (model(noisy[0]) - x).pow(2).mean()",
+            id="read under a name of its own",
+        ),
+    ],
+)
+def test_fires_where_a_function_corrupts_the_batch_that_the_caller_takes_for_clean(body, use):
+    assert rows(rule, BATCH.format(body=body, use=use)) == [7]

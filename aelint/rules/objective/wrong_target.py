@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a loss whose two operands are the same tensor, and a denoising autoencoder whose target is the input
-after the noise was put on it. Likewise data that is masked in its own memory, and is then read as the target, and the
+after the noise was put on it. Likewise data that is masked in its own memory, and is then read as the target, a batch
+that a function corrupts entry by entry where the caller takes its own for clean, and the
 worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from.
 
 ## Why is this bad?
@@ -69,6 +70,7 @@ from aelint.semantics.interpreter.apply import syms_in
 from aelint.semantics.objective.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
 from aelint.semantics.objective.degraded_targets import degraded_targets
 from aelint.semantics.objective.overwritten_targets import overwritten_targets
+from aelint.semantics.objective.shared_batches import shared_batches
 from aelint.syntax.walk import holds
 
 RULE = Rule(
@@ -99,6 +101,12 @@ def check(program: Program) -> Iterator[Finding]:
             f"({place(overwritten.compared, overwritten.site)}): the network learns to reproduce the mask. Write into a `clone()`"
         )
         yield Finding(overwritten.site, message, (Note(overwritten.compared, "read as the target here"),))
+    for shared in shared_batches(program):
+        message = (
+            f"this corrupts the batch that the caller still has: `{shared.given}` and `{shared.returned}` are one, so the target "
+            f"({place(shared.read, shared.site)}) is the corrupted input. Write into a copy of the batch"
+        )
+        yield Finding(shared.site, message, (Note(shared.read, "read as the target here"),))
     for degraded in degraded_targets(program):
         one, name = degraded.comparison, degraded.original.name
         message = (
