@@ -317,6 +317,42 @@ def test_scored_in_train_mode():
     assert len(rows(rule, scored(body))) == 1
 
 
+STEPS = """
+def train_once(x):
+    model.train()
+    update(x)
+
+for step in range(12):
+    {step}
+{between}
+with torch.no_grad():
+    for x in loader:
+        model(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "between"),
+    [
+        ("train_once(torch.randn(4, 20))", "model.eval()"),
+        ("train_once(torch.randn(4, 20))", "model.train()"),
+        ("train_once(torch.randn(4, 20)); model.eval()", ""),
+    ],
+    ids=["evaluation mode", "training mode that is asked for", "each round ends in evaluation mode"],
+)
+def test_silent_behind_many_rounds_where_the_mode_is_chosen(step, between):
+    assert rows(rule, scored(STEPS.format(step=step, between=between))) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["train_once(torch.randn(4, 20))", "x = torch.randn(4, 20); model.train(); update(x)"],
+    ids=["in a function", "in the loop"],
+)
+def test_training_mode_of_the_last_of_many_rounds_is_not_chosen_for_the_scores(step):
+    assert len(rows(rule, scored(STEPS.format(step=step, between="")))) == 1
+
+
 def test_silent_where_a_branch_wrapped_a_part_of_a_model_that_is_in_evaluation_mode():
     source = """
 import torch

@@ -158,12 +158,20 @@ def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
         call = _network_call(program, used.call)
         if not (call.context.stack or call.context.loops):
             continue  # a last look at the end of a script
-        before = [a.order for a in trained[id(used.layer)] if a.order < call.order and _in_one_run(call, a)]
-        chosen = used.switch if used.switch is not None and before and used.switch.order > before[-1] else None
-        undoing = chosen if chosen is not None and _undoes_evaluation(program, chosen, before[-1]) else None
+        before = [a for a in trained[id(used.layer)] if a.order < call.order and _in_one_run(call, a)]
+        last = max((_last_round(program, a, call) for a in before), default=call.order)
+        chosen = used.switch if used.switch is not None and used.switch.order > last else None
+        undoing = chosen if chosen is not None and _undoes_evaluation(program, chosen, last) else None
         excused = _is_on_purpose(call) or _is_part_of_training(program, call) or _is_generator(program, call.receiver)
         if before and chosen is undoing and not excused:
             yield ScoredInTrain(call, used.layer, _place_of_a_switch(call), undoing)
+
+
+def _last_round(program: Program, training: Action, call: Call) -> int:
+    """When the training ran last before the call; of a loop with many rounds its actions show the first ones only."""
+    node = training.event.site.node
+    again = program.method_calls(training.event.method) if isinstance(training.event, Call) else []
+    return max((c.order for c in again if c.site.node is node and c.order < call.order), default=training.order)
 
 
 def _undoes_evaluation(program: Program, switch: Call, trained: int) -> bool:
