@@ -30,9 +30,9 @@ LOUD = {
     "added first": "return torch.log(1e-8 + 1 - p)",
     "added to the one": "return (1 + eps - p).log().mean()",
     "subtracted from the probability": "return torch.log(1 - (p - 1e-8))",
-    "the upper bound": "return torch.log(1 - p.clamp(eps, 1 - eps))",
-    "torch.clamp by name": "return torch.log(1.0 - torch.clamp(p, min=eps, max=1.0 - eps))",
-    "an inverse hyperbolic tangent": "return torch.atanh(p.clamp(-1 + eps, 1 - eps))",
+    "the upper bound": "return torch.log(1 - p.clamp(1e-8, 1 - 1e-8))",
+    "torch.clamp by name": "return torch.log(1.0 - torch.clamp(p, min=1e-8, max=1.0 - 1e-8))",
+    "an inverse hyperbolic tangent": "return torch.atanh(p.clamp(-1 + 1e-8, 1 - 1e-8))",
     "smaller than any number": "return torch.log(p + 1e-50)",
     "reshaped in between": "return torch.log(1 + 1e-8 - p.view(-1))",
     "a divisor that a network gives": "return x / (1 + 1e-8 - nn.Linear(4, 4)(p).sigmoid())",
@@ -53,7 +53,22 @@ def test_lost(body):
 def test_at_the_bound_where_it_is_written():
     assert rows(
         rule, HEAD + "q = p.clamp(eps, 1 - eps)\n    return x * torch.log(q) + (1 - x) * torch.log(1 - q)\n"
-    ) == [8]
+    ) == [7]
+
+
+@pytest.mark.parametrize(
+    ("clamped", "caller", "found"),
+    [
+        ("p.clamp(eps, 1 - eps)", "", [7]),
+        ("torch.clamp(p, eps, 1.0 - eps)", "", [7]),
+        ("p.clamp(eps, 1 - eps)", "def train(p, x):\n    return loss(p, x, 1e-9)\n", [7, 13]),
+        ("p.clamp(max=1 - eps)", "def train(p, x):\n    return loss(p, x)\n", [7]),
+        ("p.clamp(1e-8, 1 - 1e-8)", "", [8]),
+    ],
+    ids=["the default", "by name", "the argument", "a default that a call leaves", "written at the bound"],
+)
+def test_at_the_number_that_is_to_be_larger(clamped, caller, found):
+    assert rows(rule, HEAD + f"q = {clamped}\n    return torch.log(1 - q)\n\n\n{caller}") == found
 
 
 def test_across_two_files():

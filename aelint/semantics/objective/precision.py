@@ -6,17 +6,21 @@ argument of the logarithm is computed twice at the one value that it is guarded 
 
 from __future__ import annotations
 
+import ast
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.graph import consumers, nodes
 from aelint.semantics.dataflow.lineage import RESHAPES, source
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.dataflow.written_arguments import written
+from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import External, Sym, Value
 from aelint.semantics.objective.comparisons import is_output
+from aelint.syntax.walk import every
 
 __all__ = ["LostGuard", "SubtractedGuard", "lost_guards", "subtracted_guards"]
 
@@ -74,7 +78,23 @@ def lost_guards(program: Program) -> Iterator[LostGuard]:
         if found is None or _is_cut(program, node) or any(_DOUBLE.search(unit.text) for unit in program.files):
             continue
         if node.op != "truediv" or is_output(argument):
-            yield found
+            cut = _clamped(argument, found.leaf)
+            yield found if cut is None else replace(found, site=_chosen(program, cut) or found.site)
+
+
+def _chosen(program: Program, cut: Sym) -> Site | None:
+    """Where the number that bounds a `clamp` is written, if that is an argument of the function, or its default.
+
+    A sum can be put right where it stands; of the bound `1 - eps` only the number can be changed.
+    """
+    call = next((c for c in program.calls_to("clamp") if c.result is cut), None)
+    bounds = [n for n in every(ast.BinOp, call.site.node) if isinstance(n.op, ast.Sub)] if call is not None else []
+    match call, bounds:
+        case Call(site=site, context=context), [ast.BinOp(left=ast.Constant(), right=ast.Name(id=name) as number)]:
+            found = written(number, name, site, context.stack)
+            return found.site if found is not None and isinstance(found.expression, ast.Constant) else None
+        case _:
+            return None
 
 
 def _is_cut(program: Program, node: Sym) -> bool:
