@@ -259,3 +259,57 @@ def test_silent_on_vectors_that_stay_whole(line):
 )
 def test_fires_on_vectors_that_are_spread_over_positions(line):
     assert rows(rule, VECTORS + line + "\n") == [5]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        pytest.param("torch.rand(9, 40, 16)[0].t()", [], id="transposed"),
+        pytest.param("torch.rand(64, 16).reshape(16, 64)", [], id="whole rows are joined"),
+        pytest.param("torch.rand(3, 4).view(4, 3)", [], id="shown with few numbers"),
+        pytest.param("torch.arange(640).reshape(16, 40)", [], id="no table before"),
+        pytest.param("torch.rand(9, 40, 16)[0].reshape(16, -1)", [4], id="columns first"),
+        pytest.param("torch.reshape(torch.rand(40, 16), (16, 40))", [4], id="function"),
+        pytest.param("torch.rand(100, 12).contiguous().view(-1, 100)", [4], id="counted from the end"),
+    ],
+)
+def test_a_table_whose_rows_become_columns(line, found):
+    assert rows(rule, HEAD + f"y = {line}\n") == found
+
+
+IMAGES_IN_RUNS = """
+import torch
+import torch.nn as nn
+
+class Tokens(nn.Module):
+    def __init__(self, size=28, channels=1, patch=7, width=48):
+        super().__init__()
+        self.number, self.length = (size // patch) ** 2, channels * patch**2
+        self.embed, self.stem = nn.Linear(self.length, width), nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x):
+        b = x.size(0)
+        tokens = {tokens}
+        return self.embed(tokens)
+
+Tokens({sizes})(torch.rand(8, {image}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("tokens", "sizes", "image", "found"),
+    [
+        pytest.param(
+            "x.unfold(2, 7, 7).unfold(3, 7, 7).reshape(b, self.number, self.length)", "", "1, 28, 28", [], id="windows"
+        ),
+        pytest.param("x.view(b, 4, 28 * 7)", "28, 1, 14", "1, 28, 28", [], id="strips of whole rows"),
+        pytest.param("self.stem(x).view(b, self.number, -1)", "", "1, 28, 28", [], id="what a layer computed"),
+        pytest.param("x.view(b, 28, 28)", "28, 28, 1", "1, 28, 28", [], id="rows as steps"),
+        pytest.param("x.reshape(b, self.number, self.length)", "", "1, 28, 28", [13], id="one channel"),
+        pytest.param("x.view(b, -1, self.length)", "32, 3, 8, 16", "3, 32, 32", [13], id="three channels"),
+        pytest.param("torch.reshape(x, (b, self.number, -1))", "32, 3, 4, 16", "3, 32, 32", [13], id="function"),
+    ],
+)
+def test_images_that_are_cut_into_runs_for_patches(tokens, sizes, image, found):
+    program = IMAGES_IN_RUNS.replace("{tokens}", tokens).replace("{sizes}", sizes).replace("{image}", image)
+    assert rows(rule, program) == found

@@ -6,6 +6,8 @@ Reports `view` and `reshape` that
 
 - give the sizes of a tensor in another order, `(N, 28, 32, 3)` as `(N, 3, 28, 32)`, or put an axis such as
   the sequence behind one that was split off (heads),
+- give rows and columns of a table in the other order, `(40, 16)` as `(16, 40)`,
+- cut images into as many runs as there are patches, `(N, 1, 28, 28)` as `(N, 16, 49)`,
 - turn rows that hold one vector for each position into channels, `(N * H * W, C)` as `(N, C, H, W)`,
 - split patches of a prediction in another order than the target's patches were joined in,
 - join the windows of two `unfold`s with the channels still in front, or lay square patches out one behind the other,
@@ -39,7 +41,7 @@ channels_first = images.permute(0, 3, 1, 2)
 ## Known limits
 
 The sizes must be known, or be the same unknown on both sides. Equal sizes that change places cannot be
-told from equal sizes that stay.
+told from equal sizes that stay. A table whose one size divides the other may be regrouped on purpose.
 
 ## References
 

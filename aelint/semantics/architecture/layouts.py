@@ -58,6 +58,7 @@ def moved_axes(program: Program) -> Iterator[MovedAxis]:
         moved = moved or _joins_windows(call, shape, target) or _lays_patches_in_rows(shape, target)
         moved = moved or _scatters_vectors(call, shape, target) or _gathers_channels(program, call, shape, target)
         moved = moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target)
+        moved = moved or _turns_table(shape, target) or _cuts_images(call, shape, target)
         if moved and not _shifts_rows(program, call):
             yield MovedAxis(call, shape, target)
 
@@ -132,6 +133,36 @@ def _breaks_rows(shape: Shape, target: Shape) -> bool:
     if not isinstance(channels, int) or not isinstance(height, int) or not isinstance(width, int):
         return False
     return target[1] == channels * width and channels > 1 and height >= _SMALLEST_ROW and width % height != 0
+
+
+def _turns_table(shape: Shape, target: Shape) -> bool:
+    """Whether rows and columns of a table change places: (40, 16) as (16, 40), where each new row begins inside of an old one.
+
+    Where one size divides the other, whole rows may be joined, or cut into pieces, on purpose.
+    """
+    if len(shape) != 2 or target != shape[::-1]:
+        return False
+    rows, columns = shape
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        return False
+    return min(shape) >= _SMALLEST_ROW and rows % columns != 0 and columns % rows != 0
+
+
+def _cuts_images(call: Call, shape: Shape, target: Shape) -> bool:
+    """Whether images are cut into as many numbers as square patches hold: (N, C, g*p, h*p) as (N, g*h, C*p*p).
+
+    What comes are runs of a channel. Of one channel these may be meant where each is made of whole rows, and what a layer
+    computed has no layout that another layer could not learn.
+    """
+    match (*shape, *target):
+        case (batch, int(channels), int(height), int(width), same, int(patches), int(length)) if batch == same:
+            side = math.isqrt(length // channels)
+        case _:
+            return False
+    if side < 2 or channels * side**2 != length or height % side or width % side or patches == 1:
+        return False
+    runs = channels > 1 or length % width != 0
+    return runs and patches * side**2 == height * width and last_layer(_reshaped(call)) is None
 
 
 def _scatters_vectors(call: Call, shape: Shape, target: Shape) -> bool:
