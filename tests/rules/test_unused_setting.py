@@ -590,3 +590,77 @@ def vae_loss(recon, x, mu, logvar, beta=1.0):
 def test_silent_on_a_parameter_that_is_said_to_be_idle(said):
     assert rows(rule, DOCUMENTED.format(said=said)) == []
     assert rows(rule, DOCUMENTED.format(said="Weight of the divergence")) == [13]
+
+
+LABELS = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Tagger(nn.Module):
+    def __init__(self, width, {given}):
+        super().__init__()
+        {kept}
+        self.head = nn.Linear(width, 9)
+
+    def forward(self, x, labels):
+        logits = self.head(x)
+        return {loss}
+
+def masked(logits, labels, ignore_index={default}):
+    return {function}
+
+print(Tagger(4, 0)(torch.rand(5, 4), torch.zeros(5, dtype=torch.long)))
+"""
+HANDED_ON = {
+    "given": "ignore_index",
+    "kept": "self.ignore_index = ignore_index",
+    "loss": "F.cross_entropy(logits, labels, ignore_index=self.ignore_index)",
+    "default": "0",
+    "function": "F.nll_loss(logits, labels, ignore_index=ignore_index)",
+}
+LEFT_OUT = "F.cross_entropy(logits, labels)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        pytest.param({}, [], id="handed on"),
+        pytest.param({"loss": "F.cross_entropy(logits, labels, None, None, self.ignore_index)"}, [], id="by place"),
+        pytest.param({"loss": f"{LEFT_OUT} if (labels != self.ignore_index).all() else 0"}, [], id="read elsewhere"),
+        pytest.param(
+            {
+                "kept": "self.ignore_index = ignore_index; self.loss = nn.CrossEntropyLoss(ignore_index=ignore_index)",
+                "loss": f"self.loss(logits, labels) + {LEFT_OUT}",
+            },
+            [],
+            id="for another loss",
+        ),
+        pytest.param(
+            {"given": "momentum", "kept": "self.momentum = momentum; self.norm = nn.BatchNorm1d(4)", "loss": LEFT_OUT},
+            [9],
+            id="one word, which the layer need not be meant by",
+        ),
+        pytest.param({"loss": LEFT_OUT}, [14], id="kept"),
+        pytest.param(
+            {
+                "kept": "self.ignore_index = ignore_index\n        self.loss = nn.CrossEntropyLoss(reduction='sum')",
+                "loss": "self.loss(logits, labels)",
+            },
+            [10],
+            id="a layer",
+        ),
+        pytest.param(
+            {
+                "given": "label_smoothing=0.1",
+                "kept": "self.label_smoothing = label_smoothing",
+                "loss": "F.cross_entropy(input=logits, target=labels)",
+            },
+            [14],
+            id="another setting",
+        ),
+        pytest.param({"function": "F.nll_loss(logits, labels)"}, [17], id="a function"),
+    ],
+)
+def test_a_setting_of_torch_that_is_kept_and_not_handed_on(changes, found):
+    assert rows(rule, LABELS.format(**{**HANDED_ON, **changes})) == found

@@ -5,7 +5,8 @@
 Looks at numbers whose names say that they steer something (`beta`, `kl_weight`, `decay`, `update_every`, `dropout`).
 Reports one that a constructor keeps as an attribute which the program never reads, one that a function accepts
 and does not use, and one that a training function computes and does not use; and an activation that is given and never applied. Of any other number that is held and never
-read, it reports the call that should be given it and keeps its default, an optimiser that is built without the option of
+read, it reports the call that should be given it and keeps its default (a function of the project, or one of torch that has
+a parameter of that name, as `ignore_index`), an optimiser that is built without the option of
 the command line, and an argument that is replaced by random numbers before anything has read it. Of options in pairs
 (`lr_g` and `lr_d`, `train_batch` and `val_batch`) it reports one that is read in the place of the other, unread one, and of
 arguments one that is handed on twice, the second time in the place of an unread one that has the very name of the parameter.
@@ -86,7 +87,13 @@ from aelint.semantics.objective.terms import divergences
 from aelint.semantics.optimization.crossed_arguments import crossed_arguments
 from aelint.semantics.optimization.crossed_options import crossed_options
 from aelint.semantics.optimization.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
-from aelint.semantics.optimization.withheld import Withheld, options_withheld, overwritten_parameters, settings_withheld
+from aelint.semantics.optimization.withheld import (
+    Withheld,
+    options_withheld,
+    overwritten_parameters,
+    settings_withheld,
+    torch_settings_withheld,
+)
 
 RULE = Rule(
     code="AEL415",
@@ -113,7 +120,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _withheld(program: Program) -> Iterator[Finding]:
-    for one in settings_withheld(program):
+    for one in (*settings_withheld(program), *torch_settings_withheld(program)):
         text = f"`{one.name}` ({place(one.held, one.call)}) is not handed on here, so {one.default} is used whatever is given"
         yield _not_used(one, f"{text}; pass `{one.name}`")
     for one in options_withheld(program):

@@ -11,7 +11,7 @@ from aelint.semantics.dataflow.callables import applied
 from aelint.semantics.dataflow.mentions import READS_ANYTHING, attributes_read
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import Function, Object
+from aelint.semantics.domain.values import Function, Object, Value
 from aelint.semantics.optimization.parameters import is_optimizer
 from aelint.semantics.optimization.settings import interchangeable
 from aelint.syntax.names import last_name, uses
@@ -19,7 +19,7 @@ from aelint.syntax.options import destination
 from aelint.syntax.signatures import default_numbers, parameters
 from aelint.syntax.walk import every, once_per_node, walk
 
-__all__ = ["Withheld", "options_withheld", "overwritten_parameters", "settings_withheld"]
+__all__ = ["Withheld", "options_withheld", "overwritten_parameters", "settings_withheld", "torch_settings_withheld"]
 
 _OPTIMIZER_SETTINGS = frozenset({"weight_decay", "momentum", "betas", "eps", "nesterov", "amsgrad", "dampening"})
 
@@ -46,7 +46,7 @@ def settings_withheld(program: Program) -> Iterator[Withheld]:
         left_out = {name: number for name, number in _left_out(call, taken).items() if name not in ignored}
         if not left_out:
             continue
-        unread = {} if _is_one_of_several(program, inside, taken) else _unread_parameters(inside.node)
+        unread = {} if _is_one_of_several(program, inside, taken.name) else _unread_parameters(inside.node)
         if inside.owner is not None and taken.owner is inside.owner:
             unread = {**unread, **kept.get(id(inside.owner), {})}
         for name, default in left_out.items():
@@ -56,15 +56,49 @@ def settings_withheld(program: Program) -> Iterator[Withheld]:
                 break
 
 
+def torch_settings_withheld(program: Program) -> Iterator[Withheld]:
+    """Operations and layers of torch that leave out a setting which their class, or function, keeps under torch's name for it.
+
+    `self.ignore_index = ignore_index` beside `F.cross_entropy(logits, labels)`: the first such call for each setting.
+    """
+    kept = _kept_in_vain(program)
+    reported: set[int] = set()
+    for call in program.calls:
+        inside = call.context.function
+        if inside is None or not call.bound or call.site.unit is not program.unit:
+            continue
+        unread = {} if _is_one_of_several(program, inside, call.name) else _unread_parameters(inside.node)
+        unread = {**unread, **kept.get(id(inside.owner), {})}
+        for name in _left_to_torch(call) & unread.keys():
+            if id(unread[name]) not in reported:
+                reported.add(id(unread[name]))
+                yield Withheld(name, call.site, Site(program.unit, unread[name]), call.bound[name])
+
+
+def _left_to_torch(call: Call) -> set[str]:
+    """Parameters of torch with a number for a default that a call leaves out. One word, `momentum`, may mean something else."""
+    node = call.site.node
+    if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
+        return set()
+    # The tensor of a method stands in front of its arguments.
+    names = list(call.bound)[len(node.args) + bool(call.method) :]
+    given = {k.arg for k in node.keywords}
+    return {n for n in names if "_" in n and _is_number(call.bound[n])} - given if None not in given else set()
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 _TOLERANCES = frozenset({"eps", "epsilon"})
 """Guards against a division by zero: which one it is makes no difference worth a word. Single letters are counts of many things."""
 
 
-def _is_one_of_several(program: Program, function: Function, called: Function) -> bool:
+def _is_one_of_several(program: Program, function: Function, called: str) -> bool:
     """Whether another function than the called one takes the same arguments, so that a caller can choose."""
     if function.owner is not None or isinstance(function.node, ast.Lambda):
         return False
-    return any(other.name != called.name for other in interchangeable(program, function))
+    return any(other.name != called for other in interchangeable(program, function))
 
 
 def _left_out(call: Call, taken: Function) -> dict[str, object]:
@@ -92,7 +126,7 @@ def _unread_parameters(function: ast.AST) -> dict[str, ast.AST]:
 
 
 def _kept_in_vain(program: Program) -> dict[int, dict[str, ast.AST]]:
-    """By class of the entry file: attributes that the constructor keeps of its arguments and that no file reads."""
+    """By class of the entry file: arguments that the constructor keeps, as attributes that no file reads, and uses in no other way."""
     read = attributes_read(program)
     found: dict[int, dict[str, ast.AST]] = {}
     for cls in program.own_classes:
@@ -103,7 +137,7 @@ def _kept_in_vain(program: Program) -> dict[int, dict[str, ast.AST]]:
             match statement:
                 case ast.Assign(
                     targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)], value=ast.Name(id=name)
-                ) if attr == name and attr not in read:
+                ) if attr == name and attr not in read and len(uses(start.node, name)) == 1:
                     found.setdefault(id(cls), {})[attr] = statement
     return found
 
