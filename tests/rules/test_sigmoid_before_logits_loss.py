@@ -97,3 +97,57 @@ def test_silent_hinges(reason, last, fake):
 )
 def test_fires_on_the_hinge_of_a_probability(last, fake):
     assert rows(rule, HINGE.format(last=last, fake=fake)) == [8]
+
+
+CRITIC = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+def layers(sizes, dropout=0.0, last=False):
+    found = []
+    for a, b in zip(sizes, sizes[1:]):
+        found.append(nn.Linear(a, b))
+        if last or b != sizes[-1]:
+            found.append(nn.ReLU())
+        if dropout > 0:
+            found.append(nn.Dropout(dropout))
+    return nn.Sequential(*found)
+
+critic = {critic}
+x = torch.rand(32, 8)
+loss = {loss}
+loss.backward()
+"""
+WITH_LOGITS = "F.binary_cross_entropy_with_logits(critic(x).squeeze(1), torch.ones(32))"
+
+
+@pytest.mark.parametrize(
+    ("critic", "loss"),
+    [
+        ("layers([8, 16, 1])", WITH_LOGITS),
+        ("layers([8, 16, 1], 0.2)", WITH_LOGITS),
+        ("nn.Sequential(nn.Linear(8, 1), nn.LeakyReLU())", WITH_LOGITS),
+        ("layers([8, 16, 1], last=True)", "F.mse_loss(critic(x).squeeze(1), torch.ones(32))"),
+        ("layers([8, 16, 4], last=True)", "F.cross_entropy(critic(x), torch.arange(32) % 4)"),
+    ],
+)
+def test_silent_where_logits_may_be_negative_or_the_loss_wants_none(critic, loss):
+    assert rows(rule, CRITIC.format(critic=critic, loss=loss)) == []
+
+
+@pytest.mark.parametrize(
+    ("critic", "loss", "row"),
+    [
+        ("layers([8, 16, 1], last=True)", WITH_LOGITS, 11),
+        ("layers([8, 16, 1], 0.2, last=True)", WITH_LOGITS, 11),
+        (
+            "nn.Sequential(nn.Linear(8, 1), nn.ReLU())",
+            "nn.BCEWithLogitsLoss()(critic(x).view(-1), torch.zeros(32))",
+            16,
+        ),
+        ("lambda x: F.relu(layers([8, 1])(x))", WITH_LOGITS, 16),
+    ],
+)
+def test_fires_where_no_logit_is_negative(critic, loss, row):
+    assert rows(rule, CRITIC.format(critic=critic, loss=loss)) == [row]

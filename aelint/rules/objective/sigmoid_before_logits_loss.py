@@ -1,16 +1,18 @@
-"""A loss that applies its own sigmoid or softmax receives values that went through one already.
+"""A loss that applies its own sigmoid or softmax receives values that went through one already, or through a ReLU.
 
 ## What it does
 
 Reports `binary_cross_entropy_with_logits` (and `BCEWithLogitsLoss`) on the output of a sigmoid or
 softmax, and `cross_entropy` (and `CrossEntropyLoss`) on the output of a softmax or sigmoid. Also reports the hinge loss
-`relu(1 + score)` of a discriminator whose score is the output of one of them.
+`relu(1 + score)` of a discriminator whose score is the output of one of them, and
+`binary_cross_entropy_with_logits` on the output of a ReLU, at the ReLU, whatever dropout follows it.
 
 ## Why is this bad?
 
 The loss squashes its input once more. Probabilities in [0, 1] become probabilities in [0.5, 0.73]: a pixel
 of 0 can never be reconstructed, the loss has a floor far above zero, and gradients shrink. The hinge loss wants scores
-of generated data below -1: what lies between 0 and 1 never gets there, so the hinge does nothing.
+of generated data below -1: what lies between 0 and 1 never gets there, so the hinge does nothing. Behind a ReLU no logit
+is negative, so no probability falls below one half: nothing is ever rated as zero, or as generated.
 
 ## Example
 
@@ -56,7 +58,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.dataflow.lineage import origins
+from aelint.semantics.dataflow.builders import decided_at
+from aelint.semantics.dataflow.lineage import RESHAPES, origins, through
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
@@ -64,9 +67,12 @@ from aelint.semantics.explanation.wording import place
 RULE = Rule(
     code="AEL308",
     name="sigmoid-before-logits-loss",
-    summary="a loss on logits receives the output of a sigmoid or softmax",
+    summary="a loss on logits receives the output of a sigmoid, a softmax or a ReLU",
     severity=Severity.ERROR,
-    triggers=(("with_logits", "withlogits", "cross_entropy", "crossentropy", "relu"), ("sigmoid", "softmax")),
+    triggers=(
+        ("with_logits", "withlogits", "cross_entropy", "crossentropy", "relu"),
+        ("sigmoid", "softmax", "with_logits", "withlogits"),
+    ),
 )
 
 _LOSSES = {
@@ -74,6 +80,8 @@ _LOSSES = {
     "cross_entropy": ("log-softmax", "nll_loss on its logarithm"),
 }
 _SQUASHED = frozenset({"sigmoid", "softmax"})
+_RECTIFIED = frozenset({"relu", "relu6"})
+_DROPOUT = frozenset({"dropout", "alpha_dropout", "feature_dropout", "dropout1d", "dropout2d", "dropout3d"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -83,7 +91,23 @@ def check(program: Program) -> Iterator[Finding]:
         if squashed is None or call.context.speculative:
             continue
         yield _finding(call, squashed)
+    yield from _rectified(program)
     yield from _hinges(program)
+
+
+def _rectified(program: Program) -> Iterator[Finding]:
+    """Logits that are never negative: no probability falls below one half."""
+    for call in program.calls_to("binary_cross_entropy_with_logits"):
+        ends = [through(o, _DROPOUT | RESHAPES) for o in origins(call.bound.get("input"))]
+        last = [o for o in ends if isinstance(o, Sym) and o.op in _RECTIFIED]
+        if call.context.speculative or not last or len(last) < len(ends):
+            continue
+        site = decided_at(program, last[0]) or call.site
+        message = (
+            f"`{call.name}` ({place(call.site, site)}) takes this output of a {last[0].op} for logits, and none "
+            "is negative: no probability falls below one half. End the network with its last linear layer"
+        )
+        yield Finding(site, message, (Note(call.site, "taken for logits here"),), severity=Severity.WARNING)
 
 
 def _hinges(program: Program) -> Iterator[Finding]:
