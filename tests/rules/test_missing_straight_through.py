@@ -247,3 +247,51 @@ def test_silent_where_the_layout_depends_on_the_number_of_axes():
 
 def test_raw_vectors_in_either_layout():
     assert rows(rule, EITHER_LAYOUT.replace("{given}", "q")) == [12]
+
+
+GUMBEL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Codebook(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.to_logits, self.codebook = nn.Linear(8, 32), nn.Embedding(32, 16)
+        self.table = nn.Parameter(torch.randn(32, 16))
+
+    def forward(self, h):
+        logits = self.to_logits(h)
+        soft = F.gumbel_softmax(logits, tau=0.9, dim=-1)
+        index = logits.argmax(dim=-1)
+        hard = F.one_hot(index, 32).to(soft.dtype)
+        code = hard + soft - soft.detach()
+        return {use}
+
+Codebook()(torch.randn(4, 8)).sum().backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param("code @ self.codebook.weight", id="the whole code"),
+        pytest.param("self.codebook(index) * soft.gather(-1, index.unsqueeze(-1))", id="a gate, smaller than 1"),
+        pytest.param("self.codebook(index) * hard.gather(-1, index.unsqueeze(-1))", id="no gradient is asked for"),
+        pytest.param("self.codebook(logits.argmin(-1)) * code.gather(-1, index.unsqueeze(-1))", id="another index"),
+    ],
+)
+def test_silent_on_weights_that_are_no_straight_through_ones(use):
+    assert rows(rule, GUMBEL.format(use=use)) == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "self.codebook(index) * code.gather(-1, index.unsqueeze(-1))",
+        "torch.gather(code, 1, index[:, None]) * self.table[index]",
+        "F.embedding(index, self.table) * code.gather(1, index.view(-1, 1))",
+    ],
+)
+def test_fires_where_only_the_chosen_entry_is_multiplied(use):
+    assert rows(rule, GUMBEL.format(use=use)) == [18]

@@ -6,7 +6,8 @@ Follows the vectors that a quantiser takes from its codebook to the layer that c
 
 - vectors that go there as they were taken,
 - straight-through expressions whose gradients cancel, or whose values do, or that take the difference the wrong way round,
-- rounding applied on top of a straight-through expression.
+- rounding applied on top of a straight-through expression, and
+- the chosen entry of a straight-through one-hot code, which is 1, times the chosen vector: the gradient knows no other code.
 
 ## Why is this bad?
 
@@ -75,6 +76,7 @@ from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.formulas.linear_forms import Linear, linear
+from aelint.semantics.variants.chosen_entries import chosen_entries
 from aelint.semantics.variants.quantizers import Lookup, is_encoded, latent_gradient, lookups, marks_of
 
 RULE = Rule(
@@ -103,6 +105,7 @@ _STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
 def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each quantiser whose encoder is cut off."""
     yield from _rounded(program)
+    yield from _of_one_code(program)
     taken = [one for one in lookups(program) if any(is_encoded(z) and _is_trained(program, z) for z in one.latents)]
     passed = {
         mark
@@ -221,3 +224,19 @@ def _rounded(program: Program) -> Iterator[Finding]:
                 f"`{call.name}` stands around a straight-through expression: its derivative is zero, so no gradient"
             )
             yield Finding(call.site, f"{message} passes; apply it inside of the part that is detached")
+
+
+def _of_one_code(program: Program) -> Iterator[Finding]:
+    for one in chosen_entries(program):
+        site = one.taken.site or one.vectors.site
+        if site is not None:
+            message = (
+                "only the chosen entry of this straight-through code is taken: its value is 1, and the gradient knows no code but "
+                "the chosen one. Multiply the whole code with the codebook, `one_hot @ codebook`"
+            )
+            notes = (
+                ()
+                if one.vectors.site is None
+                else (Note(one.vectors.site, "multiplied with the vectors of that code"),)
+            )
+            yield Finding(site, message, notes, severity=Severity.WARNING)

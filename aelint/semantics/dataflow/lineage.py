@@ -10,6 +10,7 @@ from aelint.semantics.interpreter.joins import alternatives
 
 __all__ = [
     "RESHAPES",
+    "adds_axes",
     "ancestors",
     "ancestors_of_any",
     "depends_on",
@@ -46,6 +47,12 @@ def through(value: Value, operations: AbstractSet[str]) -> Value:
 def through_reshapes(value: Value) -> Value:
     """The tensor whose values this one holds, before it was only reshaped, copied or moved."""
     return through(value, RESHAPES)
+
+
+def adds_axes(value: Sym) -> bool:
+    """Whether indexing only adds axes of one entry: `z[:, None]`."""
+    index = value.attrs.get("index") if value.op in {"getitem", "item"} else None
+    return isinstance(index, tuple) and all(i is None or i == slice(None) for i in index)
 
 
 def origins(value: Value, limit: int = 8) -> list[Value]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.lineage import adds_axes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Object, Sym, Value
 from aelint.semantics.interpreter.apply import syms_in
@@ -122,15 +123,9 @@ def _ancestors(value: Value) -> list[Sym]:
 
 
 def _through(value: Value) -> Value:
-    while isinstance(value, Sym) and value.inputs and (value.op in _SAME_VALUES or _adds_axes(value)):
+    while isinstance(value, Sym) and value.inputs and (value.op in _SAME_VALUES or adds_axes(value)):
         value = value.inputs[0]
     return value
-
-
-def _adds_axes(value: Sym) -> bool:
-    """`z[:, None]`."""
-    index = value.attrs.get("index") if value.op in {"getitem", "item"} else None
-    return isinstance(index, tuple) and all(i is None or i == slice(None) for i in index)
 
 
 def is_gaussian_sample(value: Value) -> bool:
