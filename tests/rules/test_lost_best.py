@@ -44,7 +44,7 @@ def source(**parts):
         {"start": "1e9"},
         {"best": "previous", "test": "score < previous", "inside": "pass", "outside": "previous = score"},
         {"inside": "best = score", "outside": "best = min(best, score)"},
-        {"inside": "pass", "outside": "last = score"},
+        {"outside": "last = score"},
         {"start": "None"},
         {"start": "0.0\nbest = saved_best()"},
         {"start": "0.0", "test": "validate(model) < best"},
@@ -191,3 +191,84 @@ def test_silent_on_files_for_the_best(body):
 )
 def test_a_file_for_the_best_that_every_round_writes(body):
     assert rows(rule, FILES.replace("{save}", body.replace("{{", "{").replace("}}", "}"))) == [11]
+
+
+TRAINER = """
+import math
+import torch
+from torch import nn
+
+
+class Trainer{base}:
+    def __init__(self, model{taken}):
+        self.model = model
+        self.best_loss = {start}
+
+    def validate(self, x):
+        return nn.functional.mse_loss(self.model(x), x).item()
+
+    def fit(self, epochs):
+        for epoch in range(epochs):
+            loss = self.validate(torch.rand(4, 20))
+            if {test}:
+                {kept}
+            {after}
+
+
+Trainer(nn.Linear(20, 20)).fit(9)
+"""
+
+
+def trainer(**parts):
+    given = {"base": "", "taken": "", "start": "None", "test": "self.best_loss is None or loss < self.best_loss"}
+    given |= {"kept": "torch.save(self.model.state_dict(), 'best.pt')", "after": "print(loss, self.best_loss)"}
+    return TRAINER.format(**{**given, **parts})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"kept": "torch.save(self.model.state_dict(), 'best.pt'); self.best_loss = loss"},
+        {"after": "self.best_loss = min(loss, self.best_loss or loss)"},
+        {"kept": "self.best_loss, self.best_epoch = loss, epoch; torch.save(self.model.state_dict(), 'best.pt')"},
+        {"start": "best_loss", "taken": ", best_loss=math.inf", "test": "loss < self.best_loss"},
+        {"kept": "torch.save(self.model.state_dict(), 'best.pt'); setattr(self, 'best_loss', loss)"},
+        {
+            "kept": "torch.save(self.model.state_dict(), 'good.pt'); break",
+            "start": "0.1",
+            "test": "loss < self.best_loss",
+        },
+        {"base": "(KeepsScores)"},
+        {"kept": "print('better')"},
+    ],
+    ids=[
+        "set in the branch",
+        "set behind it",
+        "set with another",
+        "given from outside",
+        "set by its name",
+        "the first that is good enough",
+        "a base that may set it",
+        "no model is kept",
+    ],
+)
+def test_silent_where_the_best_may_be_set(parts):
+    assert rows(rule, trainer(**parts)) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"start": "math.inf", "test": "loss < self.best_loss"},
+        {"start": "float('inf')", "test": "self.best_loss > loss", "base": "(object)"},
+        {"start": "1e9", "test": "loss < self.best_loss and epoch > 2"},
+    ],
+)
+def test_a_best_that_nothing_sets(parts):
+    assert rows(rule, trainer(**parts)) == [18]
+
+
+def test_a_local_best_that_nothing_sets():
+    assert rows(rule, source(inside="pass")) == [11]
+    assert rows(rule, source(inside="pass", test="score < best or best is None", start="None")) == [11]

@@ -3,13 +3,14 @@
 ## What it does
 
 Looks at comparisons that decide whether a model is saved as the best one. Reports a best score that is
-overwritten in every round, whether or not it was beaten, and one that starts where no loss can beat it. Also a file that is
-named for the best model and is written in every round of a training loop that knows which round was the best.
+overwritten in every round, whether or not it was beaten, one that nothing sets after its start, and one that starts where no loss
+can beat it. Also a file that is named for the best model and is written in every round of a training loop that knows which round was the best.
 
 ## Why is this bad?
 
 A best score that is overwritten is the score of the last round: every round that improves on its
-predecessor replaces the best model. A loss is never below zero, so with a start at zero nothing is saved.
+predecessor replaces the best model. One that keeps its start is beaten by every round, and the last model is kept. A loss is
+never below zero, so with a start at zero nothing is saved.
 
 ## Example
 
@@ -78,6 +79,7 @@ from aelint.semantics.domain.trace import Binding, Store
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place as place_of
 from aelint.semantics.inference.best_files import written_every_round
+from aelint.semantics.inference.fixed_bests import FixedBest, fixed_best
 from aelint.semantics.inference.lost_states import kept_in_vain
 from aelint.semantics.inference.scores import Better, Contest, contest
 from aelint.syntax.blocks import blocks
@@ -103,9 +105,11 @@ def check(program: Program) -> Iterator[Finding]:
         for place, statement in enumerate(block):
             if isinstance(statement, ast.If) and _keeps_model(statement):
                 later = block[place + 1 :]
-                forgotten = _forgotten(statement, later)
+                forgotten, fixed = _forgotten(statement, later), fixed_best(program, statement)
                 if forgotten is not None:
                     yield _overwritten(Site(program.unit, forgotten), Site(program.unit, statement.test))
+                elif fixed is not None:
+                    yield _never_set(fixed)
                 else:
                     yield from _unreachable(program, Site(program.unit, statement.test))
     for lost in kept_in_vain(program):
@@ -153,6 +157,14 @@ def _overwritten(site: Site, test: Site) -> Finding:
         "Move this line into the branch that keeps the model"
     )
     return Finding(site, message, (Note(test, "the model is kept here"),))
+
+
+def _never_set(fixed: FixedBest) -> Finding:
+    message = (
+        f"nothing sets `{fixed.name}` after its start ({place_of(fixed.start, fixed.test)}), so this asks the same in every round and "
+        f"the model that is kept is not the best one. Add `{fixed.name} = {fixed.score}` to the branch"
+    )
+    return Finding(fixed.test, message, (Note(fixed.start, "the start"),))
 
 
 def _unreachable(program: Program, test: Site) -> Iterator[Finding]:
