@@ -117,7 +117,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL508', 'mutated-sample', 'aelint.rules.data.mutated_sample', 'a data set changes its stored samples when they are read', 'warning', 'high', (('__getitem__',),), {}),
     ('AEL509', 'batch-of-one', 'aelint.rules.data.batch_of_one', 'the last batch has one sample, and batch normalisation cannot take it', 'error', 'high', (('dataloader',), ('batchnorm1d',)), {}),
     ('AEL510', 'rank-duplicates', 'aelint.rules.data.rank_duplicates', 'processes of a distributed training see the same data or order, or train past the wrapper that keeps them alike', 'warning', 'high', (('dataloader', 'backward'), ('sampler', 'distributeddataparallel')), {}),
-    ('AEL511', 'aliased-batch', 'aelint.rules.data.aliased_batch', 'all items of a list share one piece of memory', 'error', 'high', (('append', '] *', ']*'),), {}),
+    ('AEL511', 'aliased-batch', 'aelint.rules.data.aliased_batch', 'all items of a list share one piece of memory', 'error', 'high', (('append', '] *', ']*', 'shuffle'),), {}),
     ('AEL512', 'unread-data', 'aelint.rules.data.unread_data', 'data is loaded, and the program computes with other data in its place', 'warning', 'high', (('dataloader', 'linspace', 'arange', 'random_split', 'subset', 'def '),), {}),
     ('AEL513', 'unaligned-pair', 'aelint.rules.data.unaligned_pair', 'an input and its target are cropped or flipped at random, each with a draw of its own', 'warning', 'high', (('random',), ('__getitem__',), ('transforms',)), {}),
     ('AEL514', 'shuffled-results', 'aelint.rules.data.shuffled_results', 'results of a loader that shuffles are compared with the rows of the table as they lie', 'warning', 'high', (('shuffle',), ('dataloader',)), {}),

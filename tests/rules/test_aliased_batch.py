@@ -152,3 +152,52 @@ def batches(indices, size):
 """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("buckets[i] = []", "pass")) == [3]
+
+
+SHUFFLED = """
+import random
+from random import shuffle
+import numpy as np
+import torch
+
+
+def batches(x, rows, lengths):
+    lengths, order = torch.sort(torch.LongTensor(lengths))
+    {made}
+    {shuffle}(items)
+    return items
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "shuffle"),
+    [
+        ("items = order.tolist()", "random.shuffle"),
+        ("items = list(range(len(order)))", "random.shuffle"),
+        ("items = [rows[i] for i in order]", "random.shuffle"),
+        ("items = order.numpy()", "random.shuffle"),
+        ("items = np.arange(64)", "random.shuffle"),
+        ("items = np.array(order)", "random.shuffle"),
+        ("items = np.random.rand(64, 8)", "np.random.shuffle"),
+        ("items = x", "random.shuffle"),
+        ("items = torch.utils.data.TensorDataset(order)", "random.shuffle"),
+        ("items = list(order.split(8))", "random.shuffle"),
+    ],
+)
+def test_silent_on_shuffles_that_lose_nothing(made, shuffle):
+    assert rows(rule, SHUFFLED.format(made=made, shuffle=shuffle)) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "shuffle"),
+    [
+        ("items = order", "random.shuffle"),
+        ("items = order.clone()[8:16]", "shuffle"),
+        ("items = torch.randperm(64)", "random.shuffle"),
+        ("items = torch.from_numpy(rows)", "random.shuffle"),
+        ("items = torch.nonzero(x > 0).squeeze(1)", "random.shuffle"),
+        ("items = np.random.rand(64, 8)", "random.shuffle"),
+    ],
+)
+def test_a_shuffle_through_views(made, shuffle):
+    assert rows(rule, SHUFFLED.format(made=made, shuffle=shuffle)) == [11]

@@ -3,12 +3,17 @@
 ## What it does
 
 Reports tensors and arrays that are appended to a list in a loop although every round overwrites the same
-buffer, lists made by `[x] * n` whose items are changed one by one, and lists that a loop appends to themselves.
+buffer, lists made by `[x] * n` whose items are changed one by one, and lists that a loop appends to themselves. Also
+`random.shuffle` on a tensor, or on an array of several axes.
 
 ## Why is this bad?
 
 The list holds the same object many times, or itself in place of the value that was meant (`targets.append(targets)`). Collected codes, reconstructions or samples all show the values
 of the last round.
+
+Python's shuffle exchanges two items by `x[i], x[j] = x[j], x[i]`. Items of a list are references, but those of a tensor are
+views of its memory: the first is overwritten before the second is read, and both become one. After a shuffle over 64
+indices half of them are gone, and others stand there several times. Numbers in an array of one axis are copied and survive.
 
 ## Example
 
@@ -32,7 +37,22 @@ def by_class(samples):
     return groups
 ```
 
+```python
+import random
+import torch
+
+order = torch.arange(64)
+random.shuffle(order)
+```
+
 ## Use instead
+
+```python
+import torch
+
+order = torch.arange(64)
+order = order[torch.randperm(len(order))]
+```
 
 ```python
 import torch
@@ -72,6 +92,7 @@ from itertools import pairwise
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.data.shuffled_views import shuffled_views
 from aelint.semantics.data.storage import changes, owner
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym, Value
@@ -83,13 +104,14 @@ RULE = Rule(
     name="aliased-batch",
     summary="all items of a list share one piece of memory",
     severity=Severity.ERROR,
-    triggers=(("append", "] *", "]*"),),
+    triggers=(("append", "] *", "]*", "shuffle"),),
 )
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield findings for buffers that are collected, and for repeated lists."""
+    """Yield findings for buffers that are collected, for shuffled views, and for repeated lists."""
     yield from _collected(program)
+    yield from _shuffled(program)
     for root in scopes(program.tree):
         for node, name in _own_items(root):
             message = f"each round puts the list `{name}` into itself; append the value of this round"
@@ -102,6 +124,16 @@ def check(program: Program) -> Iterator[Finding]:
             yield Finding(
                 Site(program.unit, node), message, (Note(Site(program.unit, use), "an item is changed here"),)
             )
+
+
+def _shuffled(program: Program) -> Iterator[Finding]:
+    for call, of_torch in shuffled_views(program):
+        what, how = ("a tensor", "x[torch.randperm(len(x))]") if of_torch else ("an array", "numpy.random.shuffle")
+        yield Finding(
+            call.site,
+            f"`random.shuffle` exchanges items through views of {what}: one is overwritten before it is read, so that some items are "
+            f"lost and others stand there twice; use `{how}`, or shuffle a list",
+        )
 
 
 def _own_items(root: ast.AST) -> Iterator[tuple[ast.expr, str]]:
