@@ -140,12 +140,11 @@ def _turns_table(shape: Shape, target: Shape) -> bool:
 
     Where one size divides the other, whole rows may be joined, or cut into pieces, on purpose.
     """
-    if len(shape) != 2 or target != shape[::-1]:
-        return False
-    rows, columns = shape
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        return False
-    return min(shape) >= _SMALLEST_ROW and rows % columns != 0 and columns % rows != 0
+    match shape:
+        case (int(rows), int(columns)) if target == (columns, rows):
+            return min(rows, columns) >= _SMALLEST_ROW and rows % columns != 0 and columns % rows != 0
+        case _:
+            return False
 
 
 def _cuts_images(call: Call, shape: Shape, target: Shape) -> bool:
