@@ -74,3 +74,53 @@ def test_silent_where_a_schedule_sets_the_rate(schedule):
 def test_silent_where_the_group_has_a_rate_of_its_own():
     source = "import torch\nmodel = torch.nn.Linear(9, 9)\nopt = torch.optim.Adam([{'params': model.parameters(), 'lr': 1e-3}], lr=1.0)\n"
     assert rows(rule, source) == []
+
+
+FACTORS = """
+import torch
+from types import SimpleNamespace
+
+args = SimpleNamespace(lr=2e-3, min_lr=1e-5, decay_lr=0.9, step_size=30)
+
+def build(model, base_lr=1e-3):
+    optimizer = torch.optim.Adam(model.parameters(), lr={lr})
+    def factor(step):
+        drops = step // args.step_size
+        if step < 5:
+            return step / 5
+        {factor}
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, {function})
+
+build(torch.nn.Linear(9, 9))
+"""
+
+
+@pytest.mark.parametrize(
+    ("lr", "factor", "function", "found"),
+    [
+        pytest.param("args.lr", "return 0.5 ** drops", "factor", [], id="a factor"),
+        pytest.param("args.lr", "return args.min_lr / args.lr", "factor", [], id="divided by the optimiser's"),
+        pytest.param("args.lr", "return args.decay_lr ** drops", "factor", [], id="a factor of that name"),
+        pytest.param("args.lr", "return max(args.min_lr, 0.5 ** drops)", "factor", [], id="a smallest factor"),
+        pytest.param(
+            "args.lr", "return args.min_lr + (1 - args.min_lr) * 0.9 ** step", "factor", [], id="a share that is left"
+        ),
+        pytest.param("args.lr", "lr = 0.5 ** drops; return lr", "factor", [], id="a factor that is called so inside"),
+        pytest.param(
+            "1.0", "return args.lr * 0.5 ** drops", "factor", [], id="a rate of one leaves it to the function"
+        ),
+        pytest.param("args.lr", "return args.min_lr ** drops", "factor", [13], id="a rate to the number of drops"),
+        pytest.param("args.lr", "rate = args.lr * 0.5 ** drops; return rate", "factor", [13], id="by way of a name"),
+        pytest.param("base_lr", "return 1.0", "lambda step: base_lr * 0.95**step", [14], id="a lambda"),
+        pytest.param(
+            "args.lr",
+            "return args.min_lr + 0.5 * (args.lr - args.min_lr) * (1 + 0.9 ** step)",
+            "[factor]",
+            [13],
+            id="between two rates",
+        ),
+    ],
+)
+def test_a_rate_that_a_schedule_takes_for_a_factor(lr, factor, function, found):
+    program = FACTORS.replace("{lr}", lr).replace("{factor}", factor).replace("{function}", function)
+    assert rows(rule, program) == found

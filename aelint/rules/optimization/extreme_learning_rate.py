@@ -3,15 +3,15 @@
 ## What it does
 
 Reports Adam and its relatives (`AdamW`, `NAdam`, `RAdam`, `Adamax`, `RMSprop`) with a constant learning
-rate of `limit` (0.5) or more on the parameters of a network, and schedules that multiply the rate by zero
-(`StepLR(..., gamma=0)`).
+rate of `limit` (0.5) or more on the parameters of a network, schedules that multiply the rate by zero
+(`StepLR(..., gamma=0)`), and functions of a `LambdaLR` that give a learning rate where the factor of one is asked for.
 
 ## Why is this bad?
 
 These optimisers move each weight by about the learning rate per step, whatever the gradient. With 0.5
 all weights of a fresh layer are gone after the first step; units saturate or die, and the output is
 the same for every input. A factor of zero ends training at the schedule's first step; a schedule that is to
-change nothing has the factor one.
+change nothing has the factor one. A rate that is multiplied by a rate of 0.001 is a thousandth of it.
 
 ## Example
 
@@ -47,11 +47,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Rule
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.domain.values import DictValue, ListValue, Object, Value
 from aelint.semantics.optimization.initialization import is_weighted
 from aelint.semantics.optimization.parameters import held_by
+from aelint.semantics.optimization.rate_factors import rate_factors
 from aelint.semantics.optimization.training import optimizers
 
 RULE = Rule(
@@ -60,7 +61,7 @@ RULE = Rule(
     summary="the learning rate overwrites every weight at once, or is multiplied by zero",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("adam", "rmsprop", "gamma"), ("optim",)),
+    triggers=(("adam", "rmsprop", "gamma", "lambdalr", "multiplicativelr"), ("optim",)),
     options={"limit": 0.5},
 )
 
@@ -73,6 +74,12 @@ _SCHEDULES = ("StepLR", "MultiStepLR", "ExponentialLR")
 def check(program: Program, options: Mapping[str, float]) -> Iterator[Finding]:
     """Report optimisers of networks whose learning rate is out of range, and schedules that end it."""
     yield from _overwriting(program, options)
+    for taken in rate_factors(program):
+        message = (
+            f"`{taken.name}` is a learning rate, {taken.rate:g}, but what the function of a {taken.schedule.class_name} gives is multiplied "
+            "with the optimiser's own rate, so that next to nothing is left; divide by the optimiser's rate"
+        )
+        yield Finding(taken.given, message, (Note(taken.schedule.site, "the schedule"),) if taken.schedule.site else ())
     for schedule in program.machine.objects:
         name = schedule.name.rpartition(".lr_scheduler.")[2]
         position = 1 if name == "ExponentialLR" else 2
