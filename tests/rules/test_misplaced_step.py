@@ -868,3 +868,70 @@ for x in loader:
     faulty = loop.replace("clip_here()", "pass").replace("{clear}", f"{clear}\n        {clip}")
     assert rows(rule, SETUP + healthy) == []
     assert rows(rule, SETUP + faulty) == [26 + clear.count("\n")]
+
+
+FITTED = """
+x = torch.rand(64, 20)
+
+def fit(net, optimizer, steps):
+    {before}
+    for _ in range(steps):
+        {body}
+    return net
+
+def fit_all(steps=200):
+    return fit(model, torch.optim.SGD(model.parameters(), 0.1), steps)
+
+fit_all()
+"""
+_CLEAR, _STEP = "optimizer.zero_grad()", "optimizer.step()"
+_KEPT = "loss.backward(retain_graph=True)"
+
+
+@pytest.mark.parametrize(
+    ("before", "body", "found"),
+    [
+        pytest.param("pass", f"{_CLEAR}; loss = loss_of(x); loss.backward(); {_STEP}", [], id="computed in each round"),
+        pytest.param(
+            "loss = loss_of(x)", f"{_CLEAR}; {_KEPT}; {_STEP}; loss = loss_of(x)", [], id="computed for the next round"
+        ),
+        pytest.param(
+            "loss = loss_of(x); loss.backward()",
+            f"{_CLEAR}; loss = loss_of(x); loss.backward(); {_STEP}",
+            [],
+            id="a first one",
+        ),
+        pytest.param("loss = loss_of(x)", "loss.backward(retain_graph=True)", [], id="gradients that no step uses"),
+        pytest.param("loss = loss_of(x)", f"{_CLEAR}; {_KEPT}; {_STEP}", [21], id="computed before"),
+        pytest.param(
+            "out = net(x); loss = nn.functional.mse_loss(out, x)",
+            f"{_KEPT}; {_STEP}; {_CLEAR}",
+            [21],
+            id="in two steps",
+        ),
+        pytest.param(
+            "out = net(x)", f"{_CLEAR}; loss = ((out - x) ** 2).mean(); {_KEPT}; {_STEP}", [21], id="the output"
+        ),
+        pytest.param(
+            "code = nn.Parameter(net[0](x).detach()); optimizer = torch.optim.Adam([code])",
+            f"{_CLEAR}; loss = (code * x[:, :4]).mean(); {_KEPT}; {_STEP}",
+            [],
+            id="a parameter that is fitted",
+        ),
+    ],
+)
+def test_a_loss_that_is_computed_before_the_loop(before, body, found):
+    program = SETUP + FITTED.replace("{before}", before).replace("{body}", body)
+    assert rows(rule, program) == found
+
+
+def test_silent_on_one_loss_for_several_optimizers():
+    loop = """
+parts = [torch.optim.Adam(m.parameters()) for m in model]
+loss = loss_of(torch.rand(4, 20))
+for one in parts:
+    one.zero_grad()
+    loss.backward(retain_graph=True)
+    one.step()
+"""
+    assert rows(rule, SETUP + loop) == []

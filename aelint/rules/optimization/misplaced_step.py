@@ -6,6 +6,7 @@ Reports
 
 - a step behind the batch loop, while gradients are computed and cleared in every round of it,
 - a step before the backward pass, so that it only sees cleared gradients,
+- a loss that is computed before the loop, whose rounds differentiate it again and again,
 - a step in every round of a loop that adds up gradients and clears them in each n-th round,
 - a second step on the gradients of one backward pass, as `optimizer.step()` beside `scaler.step(optimizer)`,
 - `clip_grad_norm_` or `clip_grad_value_` after the step that it should limit, or on the parameters of another optimiser, which has stepped before,
@@ -97,6 +98,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.accumulation import hasty_steps
 from aelint.semantics.optimization.loss_scaling import scaled_clips
 from aelint.semantics.optimization.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
+from aelint.semantics.optimization.stale_losses import stale_losses
 from aelint.semantics.optimization.step_conditions import either_or_steps, inverted_intervals
 from aelint.semantics.optimization.steps import (
     cleared_early,
@@ -158,6 +160,16 @@ def _steps(program: Program) -> Iterator[Finding]:
             "round moves the weights by the sum of the rounds so far; step where the gradients are cleared, and nowhere else"
         )
         yield Finding(hasty.step, message, (Note(clear, "gradients are cleared"),))
+    for stale in stale_losses(program):
+        message = (
+            f"this is computed once, and every round of the loop differentiates it again ({place(stale.backward, stale.computed)}), after the "
+            "step of the round before has changed the weights: each step repeats the first gradient; compute it inside of the loop"
+        )
+        yield Finding(
+            stale.computed,
+            message,
+            (Note(stale.backward, "differentiated in every round"), Note(stale.step, "the step")),
+        )
     for twice in repeated_steps(program):
         extra, step = twice.action.event.site, twice.step.event.site
         message = (
