@@ -664,3 +664,49 @@ LEFT_OUT = "F.cross_entropy(logits, labels)"
 )
 def test_a_setting_of_torch_that_is_kept_and_not_handed_on(changes, found):
     assert rows(rule, LABELS.format(**{**HANDED_ON, **changes})) == found
+
+
+SHARES = """
+import argparse
+import torch
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--{meant}", type=float, default=10.0)
+parser.add_argument("--{read}", type=float, default=0.1)
+args = parser.parse_args()
+
+def objective(recon_loss, rec_loss, kl, errG_D, errG_l2, ssim, l1_loss):
+    return {loss}
+
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("meant", "read", "loss", "more"),
+    [
+        ("lambda_rec", "lambda_kl", "args.lambda_rec * rec_loss + args.lambda_kl * kl", ""),
+        ("lambda_rec", "lambda_kl", "rec_loss + args.lambda_kl * kl", "print(args.lambda_rec)"),
+        ("lambda_rec", "lambda_kl", "rec_loss + args.lambda_kl * kl", "print(vars(args))"),
+        ("lambda_gp", "lambda_kl", "rec_loss + args.lambda_kl * kl", ""),
+        ("warmup_rec", "lambda_kl", "rec_loss + args.lambda_kl * kl", ""),
+        ("alpha", "lambda_kl", "rec_loss + args.lambda_kl * kl", ""),
+        ("lambda_rec", "lambda_kl", "rec_loss + kl", "print(args.lambda_kl)"),
+    ],
+)
+def test_silent_on_weights_that_are_read_or_meant_for_no_term_of_the_sum(meant, read, loss, more):
+    assert rows(rule, SHARES.format(meant=meant, read=read, loss=loss, more=more)) == []
+
+
+@pytest.mark.parametrize(
+    ("meant", "read", "loss"),
+    [
+        ("lambda_rec", "lambda_kl", "rec_loss + args.lambda_kl * kl"),
+        ("rec-weight", "kl-weight", "kl * args.kl_weight + rec_loss"),
+        ("wtlD", "wtl2", "(1 - args.wtl2) * errG_D + args.wtl2 * errG_l2"),
+        ("w_ssim", "w_l1", "(1 - args.w_l1) * ssim + args.w_l1 * l1_loss"),
+        ("lambda_rec", "lambda_kl", "recon_loss + rec_loss(1) + args.lambda_kl * kl(2)"),
+    ],
+)
+def test_fires_where_a_term_is_added_without_the_weight_that_stands_unread(meant, read, loss):
+    assert rows(rule, SHARES.format(meant=meant, read=read, loss=loss, more="")) == [11]

@@ -8,7 +8,8 @@ and does not use, and one that a training function computes and does not use; an
 read, it reports the call that should be given it and keeps its default (a function of the project, or one of torch that has
 a parameter of that name, as `ignore_index`), an optimiser that is built without the option of
 the command line, and an argument that is replaced by random numbers before anything has read it. Of options in pairs
-(`lr_g` and `lr_d`, `train_batch` and `val_batch`) it reports one that is read in the place of the other, unread one, and of
+(`lr_g` and `lr_d`, `train_batch` and `val_batch`) it reports one that is read in the place of the other, unread one; of those
+that weigh the terms of a loss (`lambda_rec` and `lambda_kl`) one that nothing reads, where its term is added; and of
 arguments one that is handed on twice, the second time in the place of an unread one that has the very name of the parameter.
 
 ## Why is this bad?
@@ -87,6 +88,7 @@ from aelint.semantics.objective.terms import divergences
 from aelint.semantics.optimization.crossed_arguments import crossed_arguments
 from aelint.semantics.optimization.crossed_options import crossed_options
 from aelint.semantics.optimization.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
+from aelint.semantics.optimization.unread_shares import unread_shares
 from aelint.semantics.optimization.withheld import (
     Withheld,
     options_withheld,
@@ -136,6 +138,12 @@ def _withheld(program: Program) -> Iterator[Finding]:
             f"({place(crossed.declared, crossed.site)}): every value of it gives the same result; read `{crossed.meant}` here"
         )
         yield Finding(crossed.site, message, (Note(crossed.declared, "declared here"),))
+    for share in unread_shares(program):
+        message = (
+            f"`{share.term}` is added without `{share.meant}` ({place(share.declared, share.site)}), as `{share.fellow}` weighs the term "
+            f"beside it, and nothing reads that option: every value of it gives the same result; multiply with it here"
+        )
+        yield Finding(share.site, message, (Note(share.declared, "declared here"),))
 
 
 def _not_used(one: Withheld, message: str) -> Finding:

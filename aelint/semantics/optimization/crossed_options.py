@@ -16,7 +16,7 @@ from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.options import destination
 from aelint.syntax.walk import every, once_per_node
 
-__all__ = ["CrossedOption", "crossed_options"]
+__all__ = ["CrossedOption", "crossed_options", "unread_options", "words"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,15 +38,21 @@ _SIDES = {"enc": "encoder", "encoder": "encoder", "dec": "decoder", "decoder": "
 @per_program
 def crossed_options(program: Program) -> list[CrossedOption]:
     """Reads of one side's option inside of the other side's class; each place once."""
+    unread = unread_options(program)
+    return [*_crossed_sides(program, unread), *_crossed_parties(program, unread)] if unread else []
+
+
+@per_program
+def unread_options(program: Program) -> dict[str, Site]:
+    """The options and fields that no file of the program reads as an attribute, and where each is declared."""
     # The first file that declares an option is the one that a reader finds.
     declared = {
         name: Site(unit, node) for unit in reversed(program.files) for name, node in _declared(unit.tree).items()
     }
     if not declared:
-        return []
+        return {}
     read = frozenset[str]().union(*(_names_read(unit.tree) for unit in program.files))
-    unread = {name: site for name, site in declared.items() if name not in read}
-    return [*_crossed_sides(program, unread), *_crossed_parties(program, unread)]
+    return {name: site for name, site in declared.items() if name not in read}
 
 
 def _crossed_sides(program: Program, unread: dict[str, Site]) -> Iterator[CrossedOption]:
@@ -73,7 +79,7 @@ def _crossed_parties(program: Program, unread: dict[str, Site]) -> Iterator[Cros
         match node:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=ast.Call() as call):
                 owner = ast.unparse(target)
-                told = {*_words(owner), *(w for a in call.args[:1] for w in _words(ast.unparse(a)))}
+                told = {*words(owner), *(w for a in call.args[:1] for w in words(ast.unparse(a)))}
                 given = [one for keyword in call.keywords for one in _reads(keyword.value)]
                 for one, meant in itertools.product(given, waiting):
                     if _is_of_the_other(one.attr, meant, told):
@@ -82,13 +88,14 @@ def _crossed_parties(program: Program, unread: dict[str, Site]) -> Iterator[Cros
                 pass
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """The words of a name, in lower case: `lossD_real` are three."""
     return [word.lower() for word in _WORDS.findall(text)]
 
 
 def _is_of_the_other(read: str, meant: str, told: set[str]) -> bool:
     """Whether two names differ in the party alone, and what they are for is told to be of the second one's."""
-    ours, theirs = _words(read), _words(meant)
+    ours, theirs = words(read), words(meant)
     apart = [(a, b) for a, b in zip(ours, theirs, strict=False) if a != b]
     if len(ours) != len(theirs) or len(apart) != 1 or len(ours) == 1:
         return False
