@@ -345,3 +345,84 @@ def test_silent_on_lists_of_unknown_length_that_are_handed_on(join):
 def test_a_list_that_is_run_and_not_handed_on():
     run = "for part in self.parts: x = part(x)"
     assert rows(rule, JOINED.format(join="for p in self.others: layers.append(p)", run=run)) == [8]
+
+
+METHODS = (
+    HEAD
+    + """
+import torch.nn.functional as F
+
+def project(x, width):
+    return nn.Linear(8, width)(x)
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.late = None
+        {start}
+
+    def block(self):
+        return nn.Linear(8, 8)
+
+    def encode(self, x):
+        {body}
+
+    def forward(self, x):
+        return self.encode(self.fc(x))
+
+AE()(torch.load("x.pt").view(-1, 8))
+"""
+)
+
+
+def method(body: str, start: str = "pass") -> str:
+    return METHODS.format(body=body.replace("\n", "\n        "), start=start)
+
+
+@pytest.mark.parametrize(
+    ("body", "start"),
+    [
+        ("return nn.ReLU()(nn.LayerNorm(8)(x))", "pass"),
+        ("if self.late is None:\n    self.late = nn.Linear(8, 8)\nreturn self.late(x)", "pass"),
+        ("layer = nn.Linear(8, 8)\nself.late = layer\nreturn layer(x)", "pass"),
+        ("layer = nn.Linear(8, 8)\nlayer.weight.data.fill_(0.1)\nreturn layer(x)", "pass"),
+        ("layer = nn.Linear(8, 8)\nnn.init.eye_(layer.weight)\nreturn layer(x)", "pass"),
+        ("return nn.Sequential(self.fc, nn.ReLU())(x)", "pass"),
+        ("return x", "self.width = nn.Conv1d(1, 4, 3)(torch.zeros(1, 1, 8)).shape[-1]"),
+        ("return x", "self.late = self.block()"),
+        ("width = nn.Linear(8, 3)(torch.zeros(1, 8)).shape[1]\nreturn x * width", "pass"),
+        ("with torch.no_grad():\n    return nn.Linear(8, 8)(x)", "pass"),
+    ],
+    ids=[
+        "no random weights",
+        "made at the first call",
+        "kept",
+        "weights are set",
+        "weights are drawn by a rule",
+        "layers of the constructor",
+        "to learn a size in the constructor",
+        "a builder",
+        "to learn a size",
+        "random features",
+    ],
+)
+def test_silent_on_layers_that_live_on_or_have_no_random_weights(body, start):
+    assert rows(rule, method(body, start)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "row"),
+    [
+        ("return nn.Linear(8, 4)(x)", 20),
+        ("layer = nn.Linear(8, 4).to(x.device)\nreturn F.relu(layer(x))", 20),
+        ("layer = nn.Linear(8, 4)\nlayer = layer.cuda()\nreturn layer(x)", 20),
+        ("net = nn.Sequential(nn.Linear(8, 4), nn.ReLU())\nreturn net(x)", 20),
+        ("layers = [nn.Linear(8, 4), nn.ReLU()]\nreturn nn.Sequential(*layers)(x)", 21),
+        ("h, _ = nn.GRU(8, 4)(x)\nreturn h", 20),
+        ("return project(x, 4)", 7),
+    ],
+    ids=["at once", "moved", "moved under its name", "a container", "of a list", "recurrent", "in a function"],
+)
+def test_layers_that_each_call_makes_anew(body, row):
+    assert rows(rule, method(body)) == [row]

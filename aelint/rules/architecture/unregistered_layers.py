@@ -5,13 +5,14 @@
 Reports an attribute of a network that is set to a Python list, tuple or dict of layers which the
 network builds itself and does not register in another way. Also a buffer of random numbers that scales the noise of a
 sample: it is registered, but as something that no optimiser changes; and a plain tensor of random numbers from which the mean
-of a posterior is subtracted and squared, the means of a mixture prior say.
+of a posterior is subtracted and squared, the means of a mixture prior say. And layers that a method makes anew in each call and
+runs at once.
 
 ## Why is this bad?
 
 `parameters()`, `to(device)`, `train()`/`eval()` and `state_dict()` look into attributes that are modules
 only. The layers in a plain list take part in the forward pass, but the optimiser never updates them and
-a checkpoint does not hold them.
+a checkpoint does not hold them. Layers that `forward` or `encode` makes itself start with other random weights in each call.
 
 ## Example
 
@@ -29,6 +30,14 @@ class AE(nn.Module):
         for layer in self.layers:
             x = layer(x).relu()
         return x
+```
+
+```python
+import torch.nn as nn
+
+class Encoder(nn.Module):
+    def forward(self, x):
+        return nn.Linear(784, 20)(x).relu()
 ```
 
 ## Use instead
@@ -69,6 +78,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.architecture.fixed_laws import fixed_means, fixed_scales
+from aelint.semantics.architecture.made_anew import made_anew
 from aelint.semantics.architecture.usage import has_parameters
 from aelint.semantics.dataflow.graph import consumers, parts
 from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
@@ -128,6 +138,13 @@ def check(program: Program) -> Iterator[Finding]:
             "parameter, so nothing trains, saves or moves it. Wrap it in `nn.Parameter`, or register a buffer if it is to stay"
         )
         yield Finding(prior.site, message, (Note(prior.compared, "the distance"),), severity=Severity.WARNING)
+    for one in made_anew(program):
+        many = "a layer" if one.layers == 1 else f"{one.layers} layers"
+        message = (
+            f"each call of `{one.method}` makes {many} with new random weights here, runs {'it' if one.layers == 1 else 'them'} and forgets "
+            f"{'it' if one.layers == 1 else 'them'}: nothing can train or save these weights. Make them once, in `__init__`, as an attribute"
+        )
+        yield Finding(one.site, message, (Note(one.run, "run here"),), severity=Severity.WARNING)
 
 
 def _is_trained_tensor(value: Value) -> TypeGuard[Sym]:
