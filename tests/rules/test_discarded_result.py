@@ -149,3 +149,41 @@ def test_silent_on_what_a_script_that_was_exported_from_a_notebook_shows():
     assert rows(rule, "# coding: utf-8\n" + shown) == []
     assert rows(rule, shown.replace("\n\n\ny", "\n\n\n# In[3]:\n\n\ny")) == []
     assert rows(rule, "# coding: utf-8\n" + shown.replace("tanh()\n\n\n", "tanh()\n")) == [10]
+
+
+STRANDED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.drop = nn.Linear(9, 9), nn.Linear(9, 9), nn.Dropout(0.1)
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x, mask):
+        h1 = F.relu(self.one(x))
+        h2 = self.two(h1)
+        {step}
+        return {result}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "result", "found"),
+    [
+        pytest.param("h2 = F.dropout(h2, 0.1, self.training)", "h2", [], id="kept under its own name"),
+        pytest.param("h3 = self.drop(h2)", "h2 + h3", [], id="read beside it"),
+        pytest.param("h3 = self.drop(h2)", "h1", [], id="what it was computed from is not read either"),
+        pytest.param("h3 = self.act(h2)", "h2", [], id="changed in place"),
+        pytest.param("_ = self.drop(h2)", "h2", [], id="a name that says so"),
+        pytest.param("probabilities = torch.softmax(h2, dim=-1)", "h2", [], id="computed to be looked at"),
+        pytest.param("h1 = self.drop(h2)", "h2", [15], id="under an older name"),
+        pytest.param("h3 = F.dropout(h2, 0.1, self.training)", "torch.tanh(h2)", [15], id="under a new name"),
+        pytest.param("scores = h2.masked_fill(mask, -1e9)", "h2.softmax(-1)", [15], id="a mask"),
+        pytest.param("h3 = F.relu(h2)\n        h3 = self.two(h2)", "h3", [15], id="replaced before it is read"),
+    ],
+)
+def test_a_step_whose_result_is_given_to_a_name_that_nothing_reads(step, result, found):
+    assert rows(rule, STRANDED.replace("{step}", step).replace("{result}", result)) == found

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a statement that only calls a tensor operation such as `view`, `masked_fill`, `clamp`, `detach`
-or `to`, and does nothing with the tensor that it returns.
+or `to`, and does nothing with the tensor that it returns; and a dropout, an activation or a masking whose result is given
+to a name that nothing reads, while what follows goes on with the tensor from before.
 
 ## Why is this bad?
 
@@ -49,12 +50,14 @@ import re
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rewrite, Rule
+from aelint.rule import Finding, Note, Rewrite, Rule
 from aelint.semantics import Program
+from aelint.semantics.architecture.stranded_results import stranded_results
 from aelint.semantics.architecture.usage import discarded_calls
 from aelint.semantics.dataflow.lineage import through
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.joins import alternatives
 
 RULE = Rule(
@@ -91,6 +94,12 @@ def check(program: Program) -> Iterator[Finding]:
     for call in discarded_calls(program):
         if call.name in _PURE and _computes_tensor(call) and not _ends_a_change(call.site.node):
             yield _finding(call)
+    for one in stranded_results(program):
+        message = (
+            f"`{one.name}` is given the {one.operation} of `{one.operand}` and never read: what follows reads `{one.operand}` "
+            f"({place(one.read, one.site)}), without it. Assign it to `{one.operand}`, or remove it"
+        )
+        yield Finding(one.site, message, (Note(one.read, "goes on without it"),), severity=Severity.WARNING)
 
 
 def _computes_tensor(call: Call) -> bool:

@@ -32,6 +32,7 @@ __all__ = [
     "discarded_calls",
     "has_parameters",
     "ignored_arguments",
+    "is_pure",
     "layers_behind",
     "may_be_meant",
     "unread_values",
@@ -100,7 +101,7 @@ def unread_values(program: Program) -> list[UnreadValue]:
         assert not isinstance(function.node, ast.Lambda)
         for store in dead_stores(function.node):
             value = bound.get(id(store.target))
-            if _is_left_out(store, function.node) or not _is_pure(store.value, value):
+            if _is_left_out(store, function.node) or not is_pure(store.value, value):
                 continue
             layers = tuple(layer for key, layer in _layers_of(value).items() if key not in live)
             if layers:
@@ -147,7 +148,7 @@ def may_be_meant(name: str) -> bool:
     return name.startswith(("_", *_MEANT)) or name.endswith("_")
 
 
-def _is_pure(node: ast.expr, value: Value) -> bool:
+def is_pure(node: ast.expr, value: Value) -> bool:
     """Whether computing the value does nothing but give it: no in-place operation, no mere renaming."""
     if isinstance(node, (ast.Name, ast.Attribute, ast.Constant, ast.Subscript)):
         return False
