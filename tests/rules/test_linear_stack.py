@@ -123,3 +123,59 @@ NAMED = "for i, n in enumerate([32, 32, 8]): setattr(self, f'block_{i}', Block(3
 )
 def test_a_chain_that_a_loop_runs_is_reported_in_the_loop(made, run, found):
     assert rows(rule, LOOP.format(made=made, run=run)) == found
+
+
+OWN = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Dense(nn.Module):
+    def __init__(self, entering, leaving, activation=None, bias=True):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(leaving, entering))
+        self.bias = nn.Parameter(torch.zeros(leaving)) if bias else None
+        self.scale = entering ** -0.5
+        self.activation = activation
+
+    def forward(self, x):
+        out = {out}
+        if self.activation:
+            out = F.leaky_relu(out, 0.2)
+        return out
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 8))
+        layers = [Dense(8, 16{option})]
+        for _ in range(2):
+            layers.append(Dense(16, 16{option}))
+        self.decoder = nn.Sequential(*layers, Dense(16, 32))
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+"""
+SCALED = "F.linear(x, self.weight * self.scale, self.bias)"
+
+
+@pytest.mark.parametrize(
+    ("out", "option"),
+    [
+        (SCALED, ", activation=True"),
+        (SCALED, ", bias=False"),
+        ("F.linear(x, self.weight @ self.weight.t() @ self.weight, self.bias)", ""),
+        ("F.linear(torch.sin(x), self.weight, self.bias)", ""),
+    ],
+    ids=["an activation of its own", "matrices without bias", "a computed weight", "a function before the product"],
+)
+def test_silent_on_networks_that_are_more_than_a_linear_layer(out, option):
+    assert rows(rule, OWN.format(out=out, option=option)) == []
+
+
+@pytest.mark.parametrize(
+    "out",
+    [SCALED, "F.linear(x, self.weight, self.bias)", "F.linear(x * self.scale, self.weight, self.bias) * 2 ** 0.5"],
+)
+def test_networks_that_are_no_more_than_a_linear_layer(out):
+    assert rows(rule, OWN.format(out=out, option="")) == [26]

@@ -4,7 +4,7 @@
 
 Reports three or more linear layers in a row, with nothing but normalisation and dropout between them, in
 a network that uses activations between linear layers elsewhere. Every layer but the last must be at
-least as wide as the ends it connects.
+least as wide as the ends it connects. A network of the project that only multiplies with a weight of its own counts as one.
 
 ## Why is this bad?
 
@@ -64,7 +64,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.architecture.stacks import LinearStack, linear_stacks
 from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import Object
+from aelint.semantics.domain.values import Instance, Object
 from aelint.semantics.explanation.wording import layer_title, place
 from aelint.syntax.walk import holds
 
@@ -100,7 +100,8 @@ def _repeated_in(program: Program, stack: LinearStack) -> Site | None:
     """What a loop calls in each round, where it runs layers that one line makes: there the activation is missing."""
     if len({id(layer.site.node) for layer in stack.layers if layer.site is not None}) > 1:
         return None
-    calls = [next((c for c in program.calls_to("linear") if c.receiver is layer), None) for layer in stack.layers[:2]]
+    runs = program.calls_to("linear", "network")
+    calls = [next((c for c in runs if c.receiver is layer), None) for layer in stack.layers[:2]]
     match calls:
         case [Call(context=first), Call(context=second, site=site)]:
             loops = {id(one.node) for one in first.loops if all(one is not other for other in second.loops)}
@@ -111,6 +112,6 @@ def _repeated_in(program: Program, stack: LinearStack) -> Site | None:
             return None
 
 
-def _note(program: Program, layer: Object) -> Note:
+def _note(program: Program, layer: Object | Instance) -> Note:
     assert layer.site is not None
     return Note(layer.site, f"{layer_title(program, layer)} belongs to the chain")
