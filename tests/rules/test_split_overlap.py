@@ -559,6 +559,8 @@ CUT = "x_train, x_test = x[:800], x[800:]"
             "StandardScaler().fit_transform(x)", "a, b = train_test_split(x)", id="nobody says what is held out"
         ),
         pytest.param("(x - x.mean(axis=0)) / x.std(axis=0)", CUT, id="centred by hand"),
+        pytest.param("StandardScaler().fit_transform(x)", "x_train, more = x[:800], x[900:]", id="another part"),
+        pytest.param("StandardScaler().fit_transform(x)", "first, rest = x[:800], x[800:]", id="nobody trains on it"),
     ],
 )
 def test_silent_on_data_that_no_scaler_saw_as_a_whole(scaled, split):
@@ -573,6 +575,51 @@ def test_silent_on_data_that_no_scaler_saw_as_a_whole(scaled, split):
 )
 def test_data_that_is_scaled_before_the_split(scaled, split):
     assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == [31]
+
+
+@pytest.mark.parametrize("names", ["x_train, x_rest", "train, inference"])
+def test_the_rest_of_the_rows_is_held_out_whatever_it_is_called(names):
+    split = f"def divide(rows, n):\n    return rows[:n], rows[n:]\n{names} = divide(x, int(0.8 * len(x)))"
+    assert rows(rule, WHOLE.format(scaled="Scaler().fit_transform(x)", split=split)) == [31]
+
+
+SERIES = """
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+class Own:
+    def fit(self, rows):
+        self.mean, self.std = rows.mean(axis=0), rows.std(axis=0)
+
+    def transform(self, rows):
+        return (rows - self.mean) / self.std
+
+class Series:
+    def __init__(self, ratio=0.8):
+        self.raw, self.scaler = self.read(ratio)
+        self.data = self.scaler.transform(self.raw)
+        {names} = self.divide(self.data, ratio)
+
+    def read(self, ratio):
+        rows = np.load("rows.npy")
+        scaler = {scaler}()
+        scaler.fit({fitted})
+        return rows, scaler
+
+    @staticmethod
+    def divide(rows, ratio):
+        n = int(len(rows) * ratio)
+        return rows[:n], rows[n:]
+
+Series()
+"""
+
+
+@pytest.mark.parametrize("scaler", ["Own", "StandardScaler"])
+@pytest.mark.parametrize("names", ["train, test", "train, inference", "self.train, self.test"])
+def test_at_the_fit_that_sees_all_rows(scaler, names):
+    assert rows(rule, SERIES.format(names=names, scaler=scaler, fitted="rows")) == [21]
+    assert rows(rule, SERIES.format(names=names, scaler=scaler, fitted="self.divide(rows, ratio)[0]")) == []
 
 
 EVALUATED = """

@@ -231,11 +231,16 @@ def _scaled_apart(program: Program) -> Iterator[Finding]:
 def _scaled_before(program: Program) -> Iterator[Finding]:
     for found in leaked_scales(program):
         name, site = found.held_out.name, found.held_out.site
-        message = (
-            f"these rows are scaled by what was measured on all of them, and `{name}` is taken from them afterwards "
-            f"({place(site, found.scaled)}): training knows the scale of held-out data. Split first, and fit to the training part"
+        what = (
+            "this scaler is fitted to all rows"
+            if found.is_fit
+            else "these rows are scaled by what was measured on all of them"
         )
-        yield Finding(found.scaled, message, (Note(site, "the held-out part"),))
+        message = (
+            f"{what}, and `{name}` is taken from them afterwards ({place(site, found.site)}): training knows the scale of held-out data. "
+            "Split first, and fit to the training part"
+        )
+        yield Finding(found.site, message, (Note(site, "the held-out part"),))
 
 
 def _folds(program: Program) -> Iterator[Finding]:

@@ -10,9 +10,9 @@ from aelint.rule import Site
 from aelint.semantics.data.batches import is_held_out_name, is_training_name
 from aelint.semantics.data.own_scales import fits_of, scale_measured_on
 from aelint.semantics.data.scaling import SCALES
-from aelint.semantics.data.splits import parts_of
+from aelint.semantics.data.splits import Part, parts_of
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Binding
+from aelint.semantics.domain.trace import Binding, Call, Store
 from aelint.semantics.domain.values import External, Sym, Value
 
 __all__ = ["LeakedScale", "leaked_scales"]
@@ -22,10 +22,11 @@ _SCALES_SPELLED_ALIKE = frozenset(name.replace("_", "") for name in SCALES)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeakedScale:
-    """Where all rows are scaled, and the held-out part that is taken from them."""
+    """Where a scaler is fitted to all rows, or all rows are scaled at once, and the held-out part that is taken from them."""
 
-    scaled: Site
-    held_out: Binding
+    site: Site
+    is_fit: bool
+    held_out: Binding | Store
 
 
 def leaked_scales(program: Program) -> Iterator[LeakedScale]:
@@ -33,19 +34,49 @@ def leaked_scales(program: Program) -> Iterator[LeakedScale]:
 
     Numbers that are centred by hand are no such claim: nothing there was to be fitted to the training part.
     """
-    scaled = {c.result.id for c in program.calls if _transforms(c.method) and isinstance(c.result, Sym)}
+    scaled = _scaled(program)
     if not scaled:
         return
-    taken = [(b, whole) for b in program.bindings if (whole := _whole(b.value)) is not None and whole.id in scaled]
+    taken = [(b, whole) for b in program.assignments if (whole := _whole(b.value)) is not None and whole.id in scaled]
     fits = fits_of(program)
-    training = {whole.id for b, whole in taken if is_training_name(b.name)}
-    told: set[int] = set()
+    training = [b for b, _ in taken if is_training_name(b.name)]
+    whole_of = {id(b): whole for b, whole in taken}
     for binding, whole in taken:
-        if whole.id in training and is_held_out_name(binding.name) and scale_measured_on(whole, fits) is not None:
-            site = _named(program, whole)
-            if site is not None and id(site.node) not in told:
-                told.add(id(site.node))
-                yield LeakedScale(site, binding)
+        beside = [b for b in training if whole_of[id(b)] is whole]
+        held_out = is_held_out_name(binding.name) or any(_is_the_rest(binding, one) for one in beside)
+        if not beside or not held_out or scale_measured_on(whole, fits) is None:
+            continue
+        fit = _fit_before(program, scaled[whole.id])
+        site = fit.site if fit is not None else _named(program, whole)
+        if site is not None:
+            yield LeakedScale(site, fit is not None, binding)
+
+
+def _scaled(program: Program) -> dict[int, Call]:
+    """The calls that apply a scaler, by what they give; of calls that hand on what another one gives, the outermost."""
+    found: dict[int, Call] = {}
+    for call in program.calls:
+        if _transforms(call.method) and isinstance(call.result, Sym):
+            inner = found.get(call.result.id)
+            if inner is None or len(call.context.stack) < len(inner.context.stack):
+                found[call.result.id] = call
+    return found
+
+
+def _fit_before(program: Program, scaled: Call) -> Call | None:
+    """The call that fitted the scaler, where that is another one than the call that applies it."""
+    before = (c for c in program.calls if c.method.lower() == "fit" and c.order < scaled.order)
+    fits = [c for c in before if c.receiver is scaled.receiver]
+    return fits[-1] if fits and "fit" not in scaled.method.lower() else None
+
+
+def _is_the_rest(binding: Binding | Store, training: Binding | Store) -> bool:
+    """Whether it holds the rows behind those of the training part, `x[n:]` beside `x[:n]`, whatever it is called."""
+    match parts_of(binding.value), parts_of(training.value):
+        case Part(index=slice(start=start, stop=None, step=None)), Part(index=slice(start=None, stop=stop, step=None)):
+            return start is not None and not is_training_name(binding.name) and (start is stop or start == stop)
+        case _:
+            return False
 
 
 @cache  # every call of a program is asked, by one of few names
