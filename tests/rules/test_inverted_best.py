@@ -212,6 +212,7 @@ def test_a_loss_and_a_penalty_are_judged_by_what_training_minimises(mode, traine
         ("monitor='val_accuracy', mode='max'", []),
         ("monitor='val_loss'", []),
         ("monitor='val/loss', mode='max'", [2]),
+        ("\n    monitor='val_loss',\n    mode='max',\n", [4]),
     ],
 )
 def test_monitored_quantities_of_callbacks(arguments, expected):

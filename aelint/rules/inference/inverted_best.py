@@ -63,7 +63,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.domain.trace import Binding, Guard, Store
+from aelint.semantics.domain.trace import Binding, Call, Guard, Store
 from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.inference.patience import restarts_waiting
 from aelint.semantics.inference.scores import Better, better, contest, minimised_sums
@@ -109,9 +109,14 @@ def _modes(program: Program) -> Iterator[Finding]:
         elif call.name.rsplit(".", 1)[-1] in {"ModelCheckpoint", "EarlyStopping"} and call.kwargs.get("mode") == "max":
             monitored = call.kwargs.get("monitor")
             if isinstance(monitored, str) and monitored.lower().rsplit("/", 1)[-1].endswith(("loss", "mse", "error")):
-                yield Finding(
-                    call.site, f'`mode="max"` keeps the model with the largest `{monitored}`; a loss wants `mode="min"`'
-                )
+                message = f'`mode="max"` keeps the model with the largest `{monitored}`; a loss wants `mode="min"`'
+                yield Finding(_keyword(call, "mode"), message)
+
+
+def _keyword(call: Call, name: str) -> Site:
+    """Where an argument is written, else the call."""
+    keywords = call.site.node.keywords if isinstance(call.site.node, ast.Call) else []
+    return next((Site(call.site.unit, k.value) for k in keywords if k.arg == name), call.site)
 
 
 def _extremes(program: Program) -> Iterator[Finding]:

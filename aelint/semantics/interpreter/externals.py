@@ -18,7 +18,7 @@ from aelint.semantics.domain.values import (
     Sym,
     Value,
 )
-from aelint.semantics.interpreter import configs, layers, loaders, numpy_arrays, python_builtins
+from aelint.semantics.interpreter import configs, layers, loaders, numpy_arrays, python_builtins, texts
 from aelint.semantics.interpreter.apply import apply_operation
 from aelint.semantics.interpreter.kinds import is_layer_class
 from aelint.semantics.interpreter.machine import Frame
@@ -258,6 +258,9 @@ _SPECIAL: dict[str, Special] = {
     "copy.deepcopy": _deepcopy,
     "torch.utils.data.random_split": loaders.random_split,
     "torch.utils.data.dataset.random_split": loaders.random_split,
+    "json.loads": texts.load_json,
+    "yaml.safe_load": texts.load_yaml,
+    "yaml.load": texts.load_yaml,
     "math.prod": _prod,
     "numpy.prod": _prod,
     "torch.Size": _size,
