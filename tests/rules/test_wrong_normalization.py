@@ -333,3 +333,58 @@ def test_silent_on_likelihoods_of_counts(data, seen, loss):
 )
 def test_a_likelihood_of_counts_under_a_logarithm(prepared, loss, row):
     assert rows(rule, COUNTS.format(prepared=prepared, data="X", seen="x", loss=loss)) == [row]
+
+
+READ_BY_OPENCV = """
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+from torchvision import transforms
+
+class Images(Dataset):
+    def __init__(self, paths):
+        self.paths = paths
+        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize({mean}, [0.229, 0.224, 0.225])])
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        image = {read}
+        {prepared}
+        return self.transform(image)
+"""
+RED_FIRST = "[0.485, 0.456, 0.406]"
+
+
+@pytest.mark.parametrize(
+    ("mean", "read", "prepared"),
+    [
+        (RED_FIRST, "cv2.imread(self.paths[index])", "image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)"),
+        (RED_FIRST, "cv2.imread(self.paths[index])", "image = image[:, :, ::-1].copy()"),
+        (RED_FIRST, "cv2.imread(self.paths[index])[..., [2, 1, 0]]", ""),
+        (RED_FIRST, "cv2.imread(self.paths[index])", "image = prepare(image)"),
+        (RED_FIRST, "cv2.imread(self.paths[index], cv2.IMREAD_COLOR_RGB)", ""),
+        (RED_FIRST, "cv2.imread(self.paths[index], flag)", ""),
+        (RED_FIRST, "Image.open(self.paths[index])", ""),
+        ("[0.406, 0.456, 0.485]", "cv2.imread(self.paths[index])", ""),
+        ("[0.5, 0.5, 0.5]", "cv2.imread(self.paths[index])", ""),
+    ],
+)
+def test_silent_where_red_may_be_first(mean, read, prepared):
+    assert rows(rule, READ_BY_OPENCV.format(mean=mean, read=read, prepared=prepared)) == []
+
+
+@pytest.mark.parametrize(
+    ("read", "prepared"),
+    [
+        ("cv2.imread(self.paths[index])", ""),
+        ("cv2.imread(self.paths[index], cv2.IMREAD_COLOR)", "image = cv2.resize(image, (64, 64))"),
+        ("cv2.imread(self.paths[index]).astype(np.float32) / 255", ""),
+        ("cv2.imdecode(self.paths[index], 1)", "image = Image.fromarray(image)"),
+    ],
+)
+def test_fires_where_blue_stands_first_and_red_is_meant(read, prepared):
+    assert rows(rule, READ_BY_OPENCV.format(mean=RED_FIRST, read=read, prepared=prepared)) == [18]

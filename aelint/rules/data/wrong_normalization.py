@@ -6,7 +6,7 @@ Reports
 
 - two `Normalize` in one pipeline, and `Normalize` in front of `ToTensor`,
 - mean and standard deviation of a well-known data set in each other's place, or a deviation of zero,
-- as many means as the pictures have no channels,
+- as many means as the pictures have no channels, and means of red, green and blue for what OpenCV reads, blue first,
 - a division by 255 of pictures that `ToTensor` has already brought to [0, 1], and statistics that were divided by it,
 - a standard deviation that is computed as the mean beside it, or a minimum as the maximum,
 - values from which mean and deviation along an axis were taken out already, of which the same are taken again,
@@ -73,6 +73,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.data.channel_orders import blue_first
 from aelint.semantics.data.inverses import wrong_inverses
 from aelint.semantics.data.logged_counts import logged_counts
 from aelint.semantics.data.named_statistics import wrong_statistics
@@ -117,7 +118,23 @@ def check(program: Program) -> Iterator[Finding]:
         _repeated(program),
         _renormalised(program),
         _logged(program),
+        _blue_first(program),
     )
+
+
+def _blue_first(program: Program) -> Iterator[Finding]:
+    for one in blue_first(program):
+        mean = channel_numbers(parameter(one.transform, "mean", 0))
+        known = next((name for m, _, name in _STATISTICS if mean is not None and len(m) > 1 and tuple(mean) == m), None)
+        if known is not None and one.read.site is not None:
+            site = one.read.site
+            normalised = one.transform.site or one.normalised.site
+            message = (
+                f"OpenCV reads blue first, and the means of {known} that this picture is normalised with "
+                f"({place(normalised, site)}) are those of red, green and blue: turn the channels round, "
+                "`cv2.cvtColor(image, cv2.COLOR_BGR2RGB)`"
+            )
+            yield Finding(site, message, () if normalised is None else (Note(normalised, "red first"),))
 
 
 def _logged(program: Program) -> Iterator[Finding]:
