@@ -322,3 +322,47 @@ def test_silent_where_the_batch_of_the_caller_stays_clean(body, use):
 )
 def test_fires_where_a_function_corrupts_the_batch_that_the_caller_takes_for_clean(body, use):
     assert rows(rule, BATCH.format(body=body, use=use)) == [7]
+
+
+IN_PLACE = """
+import torch
+from torch import nn
+model = nn.Linear(8, 8)
+
+def corrupt(data):
+    {body}
+    return data
+
+def train(x):
+    {use}
+    loss = nn.functional.mse_loss(model(noisy), x)
+    loss.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "use"),
+    [
+        pytest.param("data = data + 0.3 * torch.randn_like(data)", "noisy = corrupt(x)", id="a new tensor"),
+        pytest.param("data = data.clone(); data += 0.3 * torch.randn_like(data)", "noisy = corrupt(x)", id="a copy"),
+        pytest.param("data += 0.3 * torch.randn_like(data)", "noisy = corrupt(x.clone())", id="a copy is handed over"),
+        pytest.param("data *= 2", "noisy = corrupt(x)", id="nothing is drawn"),
+        pytest.param("data += torch.rand_like(data) / 256", "noisy = corrupt(x)", id="dequantisation"),
+    ],
+)
+def test_silent_where_the_target_keeps_its_memory(body, use):
+    assert rows(rule, IN_PLACE.format(body=body, use=use)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "use", "row"),
+    [
+        pytest.param("data += 0.3 * torch.randn_like(data)", "noisy = corrupt(x)", 7, id="in a function"),
+        pytest.param("data.add_(torch.randn_like(data), alpha=0.3)", "noisy = corrupt(x)", 7, id="add_"),
+        pytest.param("data.mul_(torch.rand_like(data) > 0.5)", "noisy = corrupt(x)", 7, id="mul_"),
+        pytest.param("pass", "noisy = x; noisy += 0.3 * torch.randn_like(x)", 11, id="under a second name"),
+        pytest.param("pass", "noisy = x.view(-1, 8); noisy += torch.randn_like(x)", 11, id="through a view"),
+    ],
+)
+def test_fires_where_the_target_is_corrupted_in_its_own_memory(body, use, row):
+    assert rows(rule, IN_PLACE.format(body=body, use=use)) == [row]

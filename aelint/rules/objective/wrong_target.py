@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a loss whose two operands are the same tensor, and a denoising autoencoder whose target is the input
-after the noise was put on it. Likewise data that is masked in its own memory, and is then read as the target, a batch
+after the noise was put on it. Likewise data that is masked or noised in its own memory, and is then read as the target, a batch
 that a function corrupts entry by entry where the caller takes its own for clean, and the
 worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from.
 
@@ -69,7 +69,7 @@ from aelint.semantics.formulas.equality import kept, same_values
 from aelint.semantics.interpreter.apply import syms_in
 from aelint.semantics.objective.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
 from aelint.semantics.objective.degraded_targets import degraded_targets
-from aelint.semantics.objective.overwritten_targets import overwritten_targets
+from aelint.semantics.objective.overwritten_targets import changed_targets, overwritten_targets
 from aelint.semantics.objective.shared_batches import shared_batches
 from aelint.syntax.walk import holds
 
@@ -101,6 +101,13 @@ def check(program: Program) -> Iterator[Finding]:
             f"({place(overwritten.compared, overwritten.site)}): the network learns to reproduce the mask. Write into a `clone()`"
         )
         yield Finding(overwritten.site, message, (Note(overwritten.compared, "read as the target here"),))
+    for changed in changed_targets(program):
+        if _clean(changed.made) is not None:
+            message = (
+                "this corrupts the tensor in its own memory, and under its other name it serves as the target "
+                f"({place(changed.compared, changed.site)}): the network learns to reproduce the noise. Compute a new tensor"
+            )
+            yield Finding(changed.site, message, (Note(changed.compared, "read as the target here"),))
     for shared in shared_batches(program):
         message = (
             f"this corrupts the batch that the caller still has: `{shared.given}` and `{shared.returned}` are one, so the target "

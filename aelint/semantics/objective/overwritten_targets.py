@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from aelint.semantics.domain.trace import Binding, Call
 from aelint.semantics.domain.values import External, Function, Instance, Sym, Value
 from aelint.semantics.objective.comparisons import comparisons, is_output
 
-__all__ = ["OverwrittenTarget", "overwritten_targets"]
+__all__ = ["ChangedTarget", "OverwrittenTarget", "changed_targets", "overwritten_targets"]
 
 _RANDOM = frozenset({"rand", "randn", "randperm", "randint", "bernoulli", "multinomial", "uniform", "normal"})
 _FILLS = frozenset({"masked_fill_", "index_fill_"})
@@ -25,6 +26,15 @@ _MADE = frozenset({"zeros", "ones", "full", "zero"})
 class OverwrittenTarget:
     """Where random places of a tensor are overwritten, and where they are compared with what the network made of it."""
 
+    site: Site
+    compared: Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChangedTarget:
+    """What a sum or product in place made of a tensor, and where the tensor itself is compared with the output for it."""
+
+    made: Sym
     site: Site
     compared: Site
 
@@ -46,6 +56,40 @@ def overwritten_targets(program: Program) -> Iterator[OverwrittenTarget]:
         found = _selected(program, write, root) or _whole(program, write, root)
         if found is not None:
             yield OverwrittenTarget(write.site, found)
+
+
+def changed_targets(program: Program) -> Iterator[ChangedTarget]:
+    """Tensors that are the target under one name, and were changed in place under another to become the input."""
+    found = [one for one in comparisons(program) if one.prediction is not None and one.target is not None]
+    for node in nodes(program) if found else ():
+        before = node.inputs[0] if node.op in _COMBINED and node.inputs else None
+        if node.site is None or not isinstance(before, Sym) or not _is_in_place(program, node, before):
+            continue
+        root = owner(program, before)[0]
+        for one in found:
+            target = through_reshapes(one.target)
+            apart = target is not node and owner(program, target)[0] is root
+            # The target's own changes are known by its name: it is what they made.
+            if (
+                apart
+                and one.prediction is not None
+                and depends_on(one.prediction, node)
+                and not _is_made_of(target, node)
+            ):
+                yield ChangedTarget(node, node.site, one.site)
+
+
+_COMBINED = frozenset({"add", "sub", "mul"})
+
+
+def _is_in_place(program: Program, node: Sym, before: Sym) -> bool:
+    """`x += noise`, or `x.add_(noise)`; of a number the sum is a new one."""
+    augmented = node.site is not None and isinstance(node.site.node, ast.AugAssign)
+    return (augmented and before.tensor is not False) or node.id in changes(program)
+
+
+def _is_made_of(value: Value, node: Sym) -> bool:
+    return isinstance(value, Sym) and depends_on(value, node)
 
 
 def _writes(program: Program) -> Iterator[_Write]:
