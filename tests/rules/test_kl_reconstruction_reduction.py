@@ -145,6 +145,12 @@ def test_points_at_the_option_that_asks_for_the_mean(given, called, row):
     assert rows(rule, source.replace("Criterion({})", f"Criterion({given})")) == ([] if row is None else [row])
 
 
+def test_points_at_the_mean_where_the_option_is_not_kept_as_it_was_given():
+    source = program("return criterion(y, x) + per_dim.sum()").replace("def loss(", CRITERION.strip("\n"))
+    source = source.replace("self.average = average", "self.average = not average")
+    assert rows(rule, source.replace("Criterion({})", "Criterion(average=False)")) == [17]
+
+
 def test_sizes_that_are_not_known():
     source = """
     import torch

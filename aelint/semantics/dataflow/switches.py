@@ -8,7 +8,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.written_arguments import Written, argument, written
 from aelint.semantics.domain.trace import Activation, Binding, Return
-from aelint.semantics.domain.values import ClassValue, Function, Instance, Sym
+from aelint.semantics.domain.values import ClassValue, Function, Instance, Sym, Value
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.signatures import FunctionNode, defaults, positional
 from aelint.syntax.walk import every, holds
@@ -54,13 +54,13 @@ def _option(function: FunctionNode, operation: ast.AST) -> ast.Name | ast.Attrib
             return None
 
 
-def _given_to_constructor(program: Program, owner: object, kept: str) -> Written | None:
+def _given_to_constructor(program: Program, owner: Value, kept: str) -> Written | None:
     """What was given for the argument that a constructor keeps under the same name as an attribute."""
     made = next((c for c in program.calls if c.result is owner and isinstance(c.callee, ClassValue)), None)
     start = owner.cls.find("__init__") if isinstance(owner, Instance) else None
     if made is None or not isinstance(start, Function) or not isinstance(made.site.node, ast.Call):
         return None
-    if kept not in {n.attr for n in every(ast.Attribute, start.node)} or kept not in positional(start.node):
+    if kept not in positional(start.node) or not _keeps(start.node, kept):
         return None
     given = argument(made.site.node, kept, positional(start.node)[1:])
     if given is not None:
@@ -69,3 +69,15 @@ def _given_to_constructor(program: Program, owner: object, kept: str) -> Written
     return (
         Written(Site(start.module.unit, default), default, kept, (), is_default=True) if default is not None else None
     )
+
+
+def _keeps(start: FunctionNode, name: str) -> bool:
+    """Whether a constructor keeps an argument as it is: `self.average = average`."""
+    for statement in every(ast.Assign, start):
+        match statement:
+            case ast.Assign(targets=[ast.Attribute(attr=kept) as target], value=ast.Name(id=given)):
+                if kept == given == name and is_own_attribute(target):
+                    return True
+            case _:
+                pass
+    return False
