@@ -857,7 +857,7 @@ count = 0
 for x in loader:
     loss_of(x).backward()
     count += 1
-    if count == 2:
+    if count == 4:
         clip_here()
         opt.step()
         {clear}

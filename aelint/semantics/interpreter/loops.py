@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.machine import Flow, Frame
 from aelint.syntax.walk import once_per_node, walk
 
-__all__ = ["run_for", "run_while"]
+__all__ = ["counted", "run_for", "run_while"]
 
 UNKNOWN_ROUNDS = 2
 """Rounds of a loop whose length is unknown: the second shows what the first left behind."""
@@ -50,6 +51,19 @@ def _first_rounds(frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value, i
     if isinstance(iterable, range):
         return [items[0], iteration.counter(frame, iterable, node.iter)]
     return items[:UNKNOWN_ROUNDS]
+
+
+def counted(frame: Frame, node: ast.AugAssign, before: Value, after: Value) -> Value:
+    """What `count += 1` gives: in the round of a training loop that stands for all later ones, any number from there on.
+
+    `if count == 4` is false in the second round, and what it guards runs all the same.
+    """
+    context = frame.machine.context
+    if not (context.loops and context.loops[-1].round and context.speculative and type(before) is type(after) is int):
+        return after
+    if not (before < after and _has_order_words(context.loops[-1].node)):
+        return after
+    return iteration.counter(frame, range(after, sys.maxsize), node)
 
 
 def _are_parts(items: list[Value]) -> bool:

@@ -124,7 +124,8 @@ def _augmented(frame: Frame, node: ast.AugAssign) -> Flow:
         # `nn.ModuleList` and `nn.Sequential` are extended in place as well.
         layers.object_method(frame, left, "extend", (right,), {}, node)
         return Flow.NEXT
-    assign(frame, node.target, arithmetic.binary(frame, type(node.op).__name__, left, right, node))
+    value = arithmetic.binary(frame, type(node.op).__name__, left, right, node)
+    assign(frame, node.target, loops.counted(frame, node, left, value))
     return Flow.NEXT
 
 
