@@ -222,3 +222,20 @@ def test_the_larger_of_two_numbers_is_no_tensor():
 
 def test_the_larger_of_a_number_and_something_unknown_may_be_a_tensor():
     assert shape("def f(t):\n    global y\n    y = torch.zeros(3) / max(t, 0.5)\n") != (3,)
+
+
+@pytest.mark.parametrize(
+    ("turned", "expected"),
+    [
+        ("torch.rand(3, 5).T", (5, 3)),
+        ("nn.Parameter(torch.rand(3, 5)).T", (5, 3)),
+        ("torch.rand(2, 3, 5).mT", (2, 5, 3)),
+        ("torch.rand(4, 5) @ torch.rand(3, 5).T", (4, 3)),
+    ],
+)
+def test_a_transposed_tensor_has_its_sizes_exchanged(turned, expected):
+    assert shape(f"y = {turned}") == expected
+
+
+def test_a_transposed_table_need_not_be_a_tensor():
+    assert read("import pandas as pd\ny = pd.read_csv('rows.csv').T").tensor is not True

@@ -90,6 +90,8 @@ def _of_sym(frame: Frame, value: Sym, name: str, node: ast.AST) -> Value:
             )
         case "ndim":
             return len(value.shape) if value.shape is not None else frame.unknown("ndim", value, node=node)
+        case "T" | "mT" if value.tensor is True:
+            return apply_operation(frame, REGISTRY.methods[name], (value,), {}, node)[0]
         case "T" | "mT" | "H" | "data" | "real" if value.tensor is not False:
             return apply_named(frame, _TENSOR_VIEWS[name], (value,), node)
         case "device" | "dtype" | "is_cuda" | "requires_grad" | "grad_fn" | "names":
