@@ -60,3 +60,58 @@ def test_silent(body: str) -> None:
 )
 def test_fires(body: str) -> None:
     assert rows(rule, HEAD + body + "\n") == [7]
+
+
+PLACES = """import torch
+from torch import nn
+
+codes = nn.Parameter(torch.randn(16, 4))
+
+
+def nearest(z):
+    flat = z.reshape(-1, 4)
+    z2, e2 = {z2}, {e2}
+    return {sum}
+
+
+nearest(nn.Linear(9, 4)(torch.rand(16, 9)))
+"""
+Z2, E2 = "flat.pow(2).sum(1, keepdim=True)", "(codes ** 2).sum(1)"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"e2": "(codes ** 2).sum(1).unsqueeze(0)"},
+        {"z2": "flat.detach().pow(2).sum(1)[:, None]"},
+        {"sum": "torch.addmm(z2 + e2, flat, codes.t(), alpha=-2.0)"},
+        {
+            "z2": "flat.pow(2).sum(1)",
+            "e2": "codes.pow(2).sum(1, keepdim=True)",
+            "sum": "e2 + z2 - 2 * codes @ flat.t()",
+        },
+        {"z2": "flat.pow(2).sum(1)", "sum": "(flat @ codes.t()) * z2 - e2"},
+        {"z2": "flat.pow(2).sum(1)", "sum": "z2 + e2 - 2 * (flat * codes).sum(1)"},
+    ],
+    ids=["right", "both by hand", "by None", "addmm", "codes in the rows", "another formula", "pair by pair"],
+)
+def test_silent_on_norms_at_their_axes(parts):
+    given = {"z2": Z2, "e2": E2, "sum": "z2 + e2 - 2 * flat @ codes.t()"}
+    assert rows(rule, PLACES.format(**given | parts)) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"z2": "flat.pow(2).sum(1)"},
+        {"z2": "torch.sum(flat * flat, dim=-1)", "sum": "e2 - 2 * torch.matmul(flat, codes.T) + z2"},
+        {"z2": "flat.detach().square().sum(dim=1)", "sum": "torch.addmm(e2 + z2, flat, codes.t(), alpha=-2.0)"},
+        {"e2": "codes.pow(2).sum(1, keepdim=True)", "sum": "-(z2 + e2 - 2 * flat @ codes.t())"},
+        {"z2": "flat.pow(2).sum(1)", "sum": "(flat @ codes.t()).mul(-2).add(z2).add(e2)"},
+    ],
+    ids=["rows", "another order", "addmm", "columns", "by methods"],
+)
+def test_norms_at_the_axis_of_the_other_batch(parts):
+    given = {"z2": Z2, "e2": E2, "sum": "z2 + e2 - 2 * flat @ codes.t()"}
+    assert rows(rule, PLACES.format(**given | parts)) == [9]

@@ -3,13 +3,15 @@
 ## What it does
 
 Reports `|x|^2 + |y|^2 - 2 x y` written over all pairs of two batches where a part does not fit the others: norms that
-are not squared, inner products of something else than the vectors, a doubled term that is added or taken once.
+are not squared, inner products of something else than the vectors, a doubled term that is added or taken once. Also norms of the
+first batch that are added along the axis of the second, or the other way round, in distances to a codebook, too.
 
 ## Why is this bad?
 
 A kernel (MMD, Wasserstein autoencoder, t-SNE) or a clustering of codes is computed from the matrix. Without the
 squares, or with another inner product, it holds no distances: entries become negative, the diagonal is not zero, and
-codes are pulled to places that have nothing to do with the prior.
+codes are pulled to places that have nothing to do with the prior. Norms at the wrong axis raise no error where both
+batches have the same size: each distance then holds the norm of another vector, and the nearest code is not found.
 
 ## Example
 
@@ -21,6 +23,14 @@ def squared_distances(x=torch.randn(64, 8), y=torch.randn(64, 8)):
     norms_x = x.sum(1, keepdim=True)
     norms_y = y.sum(1, keepdim=True)
     return norms_x + norms_y.t() - 2 * x @ y.t()
+```
+
+```python
+import torch
+
+
+def nearest(z=torch.randn(64, 8), codes=torch.randn(64, 8)):
+    return (z.pow(2).sum(1) + codes.pow(2).sum(1) - 2 * z @ codes.t()).argmin(1)
 ```
 
 ## Use instead
@@ -37,8 +47,8 @@ def squared_distances(x=torch.randn(64, 8), y=torch.randn(64, 8)):
 
 ## Known limits
 
-Distances to a codebook are judged by `unreachable-code`. Products that are written with `einsum` or `addmm` are left
-alone.
+The signs and factors of distances to a codebook are judged by `unreachable-code`. Products that are written with `einsum` are
+left alone.
 
 ## References
 
@@ -51,11 +61,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import consumers, nodes
 from aelint.semantics.dataflow.lineage import ancestors, source, through_reshapes
 from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import shape_text
+from aelint.semantics.formulas.pairwise_norms import MisplacedNorm, misplaced_norms
 from aelint.semantics.operators.api import to_number
 
 RULE = Rule(
@@ -102,6 +114,20 @@ def check(program: Program) -> Iterator[Finding]:
                 "(x**2).sum(1, keepdim=True) + (y**2).sum(1) - 2 * x @ y.t()"
             )
             yield Finding(place, message, (Note(node.site, "the parts are added here"),))
+    for one in misplaced_norms(program):
+        if one.norm.site is not None:
+            yield _misplaced(one, one.norm.site)
+
+
+def _misplaced(one: MisplacedNorm, site: Site) -> Finding:
+    mine, other, how = ("rows", "columns", "keepdim=True") if one.of_rows else ("columns", "rows", "keepdim=False")
+    message = (
+        f"these are the squared norms of the vectors in the {mine} of the inner products, and shape {shape_text(one.norm.shape or ())} adds "
+        f"them along its {other}: each distance holds the norm of another vector. Sum with `{how}`"
+    )
+    return Finding(
+        site, message, (Note(one.product.site, "the inner products"),) if one.product.site is not None else ()
+    )
 
 
 def _parts(value: Value, factor: float) -> Iterator[_Part]:
