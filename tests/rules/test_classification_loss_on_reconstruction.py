@@ -40,3 +40,62 @@ def test_normalised_pictures_of_a_data_set():
         loss = nn.functional.cross_entropy(net(x), x)
     """
     assert rows(rule, source) == [8]
+
+
+CLASSES = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Letters(nn.Module):
+    def __init__(self, count):
+        super().__init__()
+        self.out, self.last = nn.Linear(8, count), {last}
+
+    def forward(self, z):
+        return self.last(self.out(z))
+
+net, index = Letters({count}), torch.randint(0, {count}, (16, 5))
+target = {target}
+loss = {loss}
+"""
+ONE_HOT = "F.one_hot(index, {count}).float()"
+
+
+def letters(
+    count=35,
+    last="nn.Softmax(dim=-1)",
+    target=ONE_HOT,
+    loss="F.binary_cross_entropy(net(torch.randn(16, 5, 8)), target)",
+):
+    return CLASSES.format(count=count, last=last, target=target.format(count=count), loss=loss)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"last": "nn.Sigmoid()"},
+        {"count": 2},
+        {"target": "torch.rand(16, 5, 35)"},
+        {"target": "(torch.rand(16, 5, 35) > 0.9).float()"},
+        {"last": "nn.Identity()", "loss": "F.cross_entropy(net(torch.randn(80, 8)), target.view(80, 35))"},
+        {"loss": "F.mse_loss(net(torch.randn(16, 5, 8)), target)"},
+    ],
+    ids=["independent", "two classes", "shares", "several labels", "its own loss", "another error"],
+)
+def test_silent_on_classes_that_are_scored_as_they_are(changes):
+    assert rows(rule, letters(**changes)) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"loss": "nn.BCELoss()(net(torch.randn(16, 5, 8)), target)"},
+        {"loss": "5 * F.binary_cross_entropy(net(torch.randn(80, 8)).view(16, 5, 35), target, reduction='sum')"},
+        {"target": "torch.eye({count})[index]"},
+        {"target": "torch.zeros(16, 5, {count}).scatter_(-1, index.unsqueeze(-1), 1.0)"},
+    ],
+)
+def test_exclusive_classes_as_questions_of_their_own(changes):
+    assert rows(rule, letters(**changes)) == [16]
