@@ -337,3 +337,66 @@ def test_silent_where_the_share_of_the_ratio_is_hidden(mask: str, used: str) -> 
 )
 def test_fires_where_the_rest_of_the_ratio_is_hidden(mask: str, used: str) -> None:
     assert rows(rule, SHARES.format(mask=mask, used=used)) == [17]
+
+
+INFILL = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Infill(nn.Module):
+    def __init__(self, dim=8, share=0.5):
+        super().__init__()
+        self.token, self.share = nn.Parameter(torch.zeros(dim)), share
+        self.net = nn.Sequential(nn.Linear(dim, 32), nn.GELU(), nn.Linear(32, dim))
+
+    def forward(self, x):
+        start = torch.randint(0, 10, (x.shape[0], 1))
+        places = torch.arange(x.shape[1])
+        mask = (places >= start) & (places < start + 10)
+        pred = self.net({hidden})
+        error = F.mse_loss(pred, x, reduction="none").mean(-1)
+        loss = {masked}
+        return loss.sum() / mask.sum()
+"""
+TOKENS = (
+    "torch.where(mask.unsqueeze(-1), self.token, x)",
+    "torch.where(~mask[..., None], x, self.token)",
+    "x * (1 - mask.float().unsqueeze(-1)) + self.token * mask.float().unsqueeze(-1)",
+)
+
+
+@pytest.mark.parametrize("hidden", TOKENS)
+@pytest.mark.parametrize(
+    "masked", ["error.masked_fill(~mask, 0.0)", "error * mask", "error[mask]", "error", "torch.where(mask, error, 0.0)"]
+)
+def test_silent_where_the_hidden_places_count(hidden, masked):
+    assert rows(rule, INFILL.format(hidden=hidden, masked=masked)) == []
+
+
+@pytest.mark.parametrize(
+    ("hidden", "masked"),
+    [
+        ("x * ~mask.unsqueeze(-1)", "error * ~mask"),
+        (TOKENS[0], "error * mask + 0.1 * error * ~mask"),
+        ("x", "error * ~mask"),
+    ],
+    ids=["zeros may be missing values", "a smaller weight on what is in sight", "nothing is hidden"],
+)
+def test_silent_where_a_mask_may_keep_what_is_in_sight(hidden, masked):
+    assert rows(rule, INFILL.format(hidden=hidden, masked=masked)) == []
+
+
+@pytest.mark.parametrize("hidden", TOKENS)
+@pytest.mark.parametrize(
+    "masked",
+    [
+        "error.masked_fill(mask, 0.0)",
+        "error * ~mask",
+        "error[~mask]",
+        "torch.where(mask, 0.0, error)",
+        "error * (1 - mask.float())",
+    ],
+)
+def test_errors_that_count_where_no_token_stands(hidden, masked):
+    assert rows(rule, INFILL.format(hidden=hidden, masked=masked)) == [18]

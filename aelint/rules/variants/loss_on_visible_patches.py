@@ -5,7 +5,7 @@
 Follows the shuffled order (`argsort` of noise), its inverse (`argsort` of that), and the mask of a masked
 autoencoder, and reports
 
-- a loss that is multiplied with the mask of the *visible* patches,
+- a loss that is multiplied with the mask of the *visible* patches, or that a mask empties where it puts mask tokens,
 - decoder tokens, or a mask, brought back with the shuffling order in place of its inverse,
 - mask tokens at one end of the shuffled order, and a loss at the other end, whose patches are in plain sight,
 - mask tokens that are joined to one end of the decoder's sequence, and as many outputs that are read at the other end,
@@ -75,7 +75,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import nodes
-from aelint.semantics.dataflow.lineage import RESHAPES, source, through
+from aelint.semantics.dataflow.lineage import source
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.operators.api import to_number
@@ -83,6 +83,7 @@ from aelint.semantics.variants.hidden_places import shown_places
 from aelint.semantics.variants.hidden_shares import complemented_shares
 from aelint.semantics.variants.masking import Cut, cut_of, mask_tokens, order_of, writes_of
 from aelint.semantics.variants.token_ends import exchanged_ends
+from aelint.semantics.variants.visible_losses import is_error, visible_losses
 
 RULE = Rule(
     code="AEL721",
@@ -96,7 +97,13 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for losses, orders, counts and shares."""
     yield from chain(
-        _losses(program), _orders(program), _counts(program), _places(program), _ends(program), _shares(program)
+        _losses(program),
+        _seen(program),
+        _orders(program),
+        _counts(program),
+        _places(program),
+        _ends(program),
+        _shares(program),
     )
 
 
@@ -109,7 +116,7 @@ def _losses(program: Program) -> Iterator[Finding]:
             (node.attrs.get("input"), node.attrs.get("other")),
             (node.attrs.get("other"), node.attrs.get("input")),
         ):
-            if not _is_error(error):
+            if not is_error(error):
                 continue
             cut = cut_of(mask)
             if cut is not None and cut.restored and cut.marks_first and _keeps_first(program, cut):
@@ -121,6 +128,17 @@ def _losses(program: Program) -> Iterator[Finding]:
                 yield Finding(
                     node.site, "the error is multiplied with the mask of the visible patches: only they count", note
                 )
+
+
+def _seen(program: Program) -> Iterator[Finding]:
+    """Errors of which a mask keeps the places that no mask token takes."""
+    for one in visible_losses(program):
+        message = (
+            f"the mask keeps the error where the network sees the data, and drops it where the mask token stands ({place(one.hidden, one.masked)}): "
+            "nothing is learned about the hidden places; turn the mask round here"
+        )
+        notes = (Note(one.hidden, "the mask token takes these places"),)
+        yield Finding(one.masked, message, notes, severity=Severity.WARNING)
 
 
 def _places(program: Program) -> Iterator[Finding]:
@@ -154,17 +172,6 @@ def _shares(program: Program) -> Iterator[Finding]:
         )
         notes = (Note(one.used, "the mask is used here"),) if one.used is not None else ()
         yield Finding(one.compared, message, notes, severity=Severity.WARNING)  # a name alone says what the ratio is of
-
-
-def _is_error(value: Value) -> bool:
-    """A difference, squared or absolute, perhaps averaged over the pixels of a patch."""
-    match through(value, RESHAPES | {"mean", "sum"}):
-        case Sym(op="pow" | "square" | "abs", attrs={"input": Sym(op="sub")}):
-            return True
-        case Sym(op="mse_loss" | "l1_loss" | "smooth_l1_loss"):
-            return True
-        case _:
-            return False
 
 
 def _keeps_first(program: Program, cut: Cut) -> bool:

@@ -13,8 +13,8 @@ from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, throu
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Sym, Value
 from aelint.semantics.latent.posteriors import feeds_layer
-from aelint.semantics.operators.api import to_number
 from aelint.semantics.optimization.initialization import is_weighted
+from aelint.semantics.variants.mask_uses import CARRIERS, is_stand_in, mask_uses
 from aelint.syntax.names import last_name
 
 __all__ = ["ComplementedShare", "complemented_shares"]
@@ -24,7 +24,6 @@ _COMPARED = {"lt": True, "le": True, "gt": False, "ge": False}
 _RATIO = re.compile(
     r"(?=.*mask)(?=.*(ratio|prob|rate|frac|percent|portion))(?!.*(keep|kept|unmask|visible|valid))", re.IGNORECASE
 )
-_CARRIERS = RESHAPES | {"repeat", "bool", "int", "long", "tensor", "detach"}
 _GIVEN = frozenset({"param", "batch", "element"})
 
 
@@ -70,7 +69,7 @@ def _share(node: Sym) -> tuple[str, bool] | None:
 
 def _is_uniform(value: Value) -> bool:
     """Whether numbers spread evenly over [0, 1]: drawn so, or ranks over their count."""
-    match value := through(value, _CARRIERS):
+    match value := through(value, CARRIERS):
         case Sym(op="rand"):
             return True
         case Sym(op="call", attrs={"callee": External(name=name)}):
@@ -85,30 +84,10 @@ def _is_uniform(value: Value) -> bool:
 
 def _roles(program: Program, mask: Sym, users: dict[int, list[Sym]]) -> Iterator[tuple[bool, Site | None]]:
     """For each use that tells: whether the places where the mask holds are the hidden ones."""
-    pending, seen = [(mask, True)], set[int]()
-    for one, straight in pending:  # grows while it is read
-        for user in users.get(one.id, ()):
-            if user.id in seen:
-                continue
-            seen.add(user.id)
-            same = user.op in _CARRIERS or (user.op == "getitem" and source(user) is one)
-            if same or user.op in {"invert", "logical_not"} or _is_rest(user, one):
-                pending.append((user, straight == same))
-                continue
-            hides = _hides(program, user, one)
-            if hides is not None:
-                yield hides == straight, user.site
-
-
-def _is_rest(user: Sym, mask: Sym) -> bool:
-    """`1 - mask`, or `mask == 0`."""
-    match user:
-        case Sym(op="sub", inputs=(first, second)):
-            return to_number(first) == 1 and second is mask
-        case Sym(op="eq", inputs=(first, second)):
-            return first is mask and to_number(second) == 0
-        case _:
-            return False
+    for use in mask_uses(mask, users):
+        hides = _hides(program, use.user, use.mask)
+        if hides is not None:
+            yield hides == use.straight, use.user.site
 
 
 def _hides(program: Program, user: Sym, mask: Sym) -> bool | None:
@@ -117,25 +96,19 @@ def _hides(program: Program, user: Sym, mask: Sym) -> bool | None:
         case Sym(op="masked_fill", inputs=(_, second, *_)) if second is mask:
             return True
         case Sym(op="setitem", attrs={"index": index}, inputs=(_, filling, *_)) if index is mask:
-            return True if _is_stand_in(filling) else None
+            return True if is_stand_in(filling) else None
         case Sym(op="where", inputs=(condition, first, second)) if condition is mask:
-            hidden = _is_stand_in(first), _is_stand_in(second)
+            hidden = is_stand_in(first), is_stand_in(second)
             return hidden[0] if hidden[0] != hidden[1] else None
         case Sym(op="getitem", attrs={"index": index}, inputs=(whole, *_)) if index is mask:
             return False if _is_content(whole) and feeds_layer(program, user) else None
         case Sym(op="mul", inputs=(first, second)):
             other = second if first is mask else first
-            if _is_stand_in(other):
+            if is_stand_in(other):
                 return True
             return False if _is_content(other) and feeds_layer(program, user) else None
         case _:
             return None
-
-
-def _is_stand_in(value: Value) -> bool:
-    """Whether a value says nothing of the data: a number, zeros, a learned token."""
-    value = through(value, _CARRIERS)
-    return to_number(value) is not None or (isinstance(value, Sym) and value.op in {"zeros", "parameter"})
 
 
 def _is_content(value: Value) -> bool:

@@ -1,0 +1,56 @@
+"""What a mask is used for, followed forwards from where it is made: reshaped, turned into numbers, turned round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.semantics.dataflow.lineage import RESHAPES, source, through
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.operators.api import to_number
+
+__all__ = ["CARRIERS", "MaskUse", "is_stand_in", "mask_uses"]
+
+CARRIERS = RESHAPES | {"repeat", "bool", "int", "long", "tensor", "detach"}
+"""Operations that hand a mask on with every value as it was."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskUse:
+    """An operation that a mask goes into as `mask`; `straight` is False where that is the mask turned round."""
+
+    user: Sym
+    mask: Sym
+    straight: bool
+
+
+def mask_uses(mask: Sym, users: dict[int, list[Sym]]) -> Iterator[MaskUse]:
+    """Every use of a mask that does more than hand it on."""
+    pending, seen = [(mask, True)], set[int]()
+    for one, straight in pending:  # grows while it is read
+        for user in users.get(one.id, ()):
+            if user.id in seen:
+                continue
+            seen.add(user.id)
+            same = user.op in CARRIERS or (user.op == "getitem" and source(user) is one)
+            if same or user.op in {"invert", "logical_not"} or _is_rest(user, one):
+                pending.append((user, straight == same))
+            else:
+                yield MaskUse(user, one, straight)
+
+
+def _is_rest(user: Sym, mask: Sym) -> bool:
+    """`1 - mask`, or `mask == 0`."""
+    match user:
+        case Sym(op="sub", inputs=(first, second)):
+            return to_number(first) == 1 and second is mask
+        case Sym(op="eq", inputs=(first, second)):
+            return first is mask and to_number(second) == 0
+        case _:
+            return False
+
+
+def is_stand_in(value: Value) -> bool:
+    """Whether a value says nothing of the data: a number, zeros, a learned token."""
+    value = through(value, CARRIERS)
+    return to_number(value) is not None or (isinstance(value, Sym) and value.op in {"zeros", "parameter"})
