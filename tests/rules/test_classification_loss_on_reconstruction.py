@@ -58,6 +58,7 @@ class Letters(nn.Module):
 net, index = Letters({count}), torch.randint(0, {count}, (16, 5))
 target = {target}
 loss = {loss}
+total = {total}
 """
 ONE_HOT = "F.one_hot(index, {count}).float()"
 
@@ -67,8 +68,9 @@ def letters(
     last="nn.Softmax(dim=-1)",
     target=ONE_HOT,
     loss="F.binary_cross_entropy(net(torch.randn(16, 5, 8)), target)",
+    total="loss + net.out.weight.pow(2).mean()",
 ):
-    return CLASSES.format(count=count, last=last, target=target.format(count=count), loss=loss)
+    return CLASSES.format(count=count, last=last, target=target.format(count=count), loss=loss, total=total)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,21 @@ def letters(
         {"target": "(torch.rand(16, 5, 35) > 0.9).float()"},
         {"last": "nn.Identity()", "loss": "F.cross_entropy(net(torch.randn(80, 8)), target.view(80, 35))"},
         {"loss": "F.mse_loss(net(torch.randn(16, 5, 8)), target)"},
+        {"loss": "F.binary_cross_entropy(net(torch.randn(16, 5, 8)), target, reduction='sum')"},
+        {"total": "loss"},
+        {"total": "5 * 35 * loss + net.out.weight.pow(2).mean()"},
     ],
-    ids=["independent", "two classes", "shares", "several labels", "its own loss", "another error"],
+    ids=[
+        "independent",
+        "two classes",
+        "shares",
+        "several labels",
+        "its own loss",
+        "another error",
+        "summed",
+        "alone",
+        "as much as the sum",
+    ],
 )
 def test_silent_on_classes_that_are_scored_as_they_are(changes):
     assert rows(rule, letters(**changes)) == []
@@ -92,7 +107,7 @@ def test_silent_on_classes_that_are_scored_as_they_are(changes):
     [
         {},
         {"loss": "nn.BCELoss()(net(torch.randn(16, 5, 8)), target)"},
-        {"loss": "5 * F.binary_cross_entropy(net(torch.randn(80, 8)).view(16, 5, 35), target, reduction='sum')"},
+        {"loss": "5 * F.binary_cross_entropy(net(torch.randn(16, 5, 8)), target)"},
         {"target": "torch.eye({count})[index]"},
         {"target": "torch.zeros(16, 5, {count}).scatter_(-1, index.unsqueeze(-1), 1.0)"},
     ],

@@ -4,7 +4,7 @@
 
 Reports `cross_entropy` and `nll_loss` whose target is the floating-point input of the network itself, with one
 channel or image axes, and which therefore treats channels as classes. Also `binary_cross_entropy` of the output of a softmax
-with one-hot targets.
+with one-hot targets, if its mean is added to another term.
 
 ## Why is this bad?
 
@@ -35,7 +35,7 @@ import torch.nn.functional as F
 decoder = nn.Linear(8, 35)
 letters = torch.randint(0, 35, (16,))
 probabilities = F.softmax(decoder(torch.randn(16, 8)), dim=-1)
-loss = F.binary_cross_entropy(probabilities, F.one_hot(letters, 35).float())
+loss = F.binary_cross_entropy(probabilities, F.one_hot(letters, 35).float()) + decoder.weight.abs().mean()
 ```
 
 ## Use instead
@@ -47,7 +47,7 @@ import torch.nn.functional as F
 
 decoder = nn.Linear(8, 35)
 letters = torch.randint(0, 35, (16,))
-loss = F.cross_entropy(decoder(torch.randn(16, 8)), letters)
+loss = F.cross_entropy(decoder(torch.randn(16, 8)), letters) + decoder.weight.abs().mean()
 ```
 
 ```python
@@ -62,7 +62,8 @@ loss = F.binary_cross_entropy_with_logits(model(x), x)
 
 ## Known limits
 
-Class indices, one-hot and soft labels are what the loss is for; vectors are left alone, since they may be such.
+Class indices, one-hot and soft labels are what the loss is for; vectors are left alone, since they may be such. A binary
+cross-entropy that is summed, or that stands alone, is left alone, too: its minimum is at the same place.
 
 ## References
 
@@ -123,8 +124,9 @@ def check(program: Program) -> Iterator[Finding]:
     for classes in separate_classes(program):
         made = classes.softmax.site
         message = (
-            f"of these classes exactly one holds (softmax, {place(made, classes.loss)}, and a one-hot target), but `binary_cross_entropy` takes each "
-            "for a question of its own and averages over the classes. Use `cross_entropy` on what goes into the softmax"
+            f"of these {classes.classes} classes exactly one holds (softmax, {place(made, classes.loss)}, and a one-hot target), but "
+            "`binary_cross_entropy` takes each for a question of its own and averages over them: beside the other term it weighs "
+            "a small part of the likelihood. Use `cross_entropy` on what goes into the softmax"
         )
         yield Finding(classes.loss, message, (Note(made, "the softmax"),) if made is not None else ())
 

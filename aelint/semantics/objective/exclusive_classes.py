@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from aelint.rule import Site
+from aelint.semantics.dataflow.graph import consumers
 from aelint.semantics.dataflow.lineage import RESHAPES, origins, source, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym, Value
@@ -18,23 +20,53 @@ _HANDED_ON = RESHAPES | {"detach", "type", "int", "long", "stack"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeparateClasses:
-    """A binary cross-entropy of the probabilities that a softmax gives, and the softmax."""
+    """A binary cross-entropy of the probabilities that a softmax gives, the softmax, and how many classes it has."""
 
     loss: Site
     softmax: Sym
+    classes: int
 
 
 def separate_classes(program: Program) -> Iterator[SeparateClasses]:
-    """Binary cross-entropies of a softmax over more than two classes with one-hot targets.
+    """Means of the binary cross-entropy of a softmax with one-hot targets, beside another term of the loss.
 
-    Summed over the classes it is not the likelihood of the one that holds, and the mean over K classes divides it by K: a
-    divergence beside it weighs K times as much.
+    The mean over K classes is about a K-th of the likelihood of the one that holds. A sum is not, and a loss that stands alone
+    has its minimum at the same place.
     """
     for call in program.calls_to("binary_cross_entropy"):
+        if call.bound.get("reduction", "mean") != "mean" or not isinstance(call.result, Sym):
+            continue
         given = [through(one, frozenset({"clamp"})) for one in origins(call.bound.get("input"))]
         softmaxes = [one for one in given if isinstance(one, Sym) and one.op == "softmax" and _classes(one) > 2]
-        if softmaxes and len(softmaxes) == len(given) and _is_one_hot(call.bound.get("target")):
-            yield SeparateClasses(call.site, softmaxes[0])
+        if not softmaxes or len(softmaxes) < len(given) or not _is_one_hot(call.bound.get("target")):
+            continue
+        factor = _weight_beside_others(program, call.result)
+        if factor is not None and factor * _classes(softmaxes[0]) <= _numbers_per_sample(softmaxes[0]):
+            yield SeparateClasses(call.site, softmaxes[0], _classes(softmaxes[0]))
+
+
+def _weight_beside_others(program: Program, loss: Sym) -> float | None:
+    """What a loss is multiplied with before another term is added; None if that is unknown, or none is."""
+    factor, users = 1.0, consumers(program)
+    for _ in range(8):
+        match users.get(loss.id, ()):
+            case [Sym(op="add", inputs=(Sym(), Sym()))]:
+                return factor
+            case [Sym(op="mul", inputs=inputs) as user]:
+                numbers = [n for i in inputs if i is not loss and (n := to_number(i)) is not None]
+                if len(numbers) != 1:
+                    return None
+                factor, loss = factor * numbers[0], user
+            case _:
+                return None
+    return None
+
+
+def _numbers_per_sample(softmax: Sym) -> float:
+    """Over how many numbers of each sample the mean goes, without the samples themselves."""
+    sizes = [to_int(size) for size in (softmax.shape or ())[1:]]
+    known = [size for size in sizes if size is not None]
+    return prod(known) if sizes and len(known) == len(sizes) else _classes(softmax)
 
 
 def _classes(softmax: Sym) -> int:
