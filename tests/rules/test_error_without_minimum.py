@@ -19,6 +19,8 @@ recon = net(x)
     "body",
     [
         pytest.param("((recon - x) ** 2).mean().backward()", id="squared"),
+        pytest.param("((recon - x) * (recon - x)).mean().backward()", id="times-itself"),
+        pytest.param("((net(x) - x) * (net(x) - x)).mean().backward()", id="computed-twice"),
         pytest.param("(x - recon).abs().sum(1).mean().backward()", id="absolute"),
         pytest.param("(recon ** 2 - 2 * recon * x + x ** 2).mean().backward()", id="written-out"),
         pytest.param("(critic(recon) - critic(x)).mean().backward()", id="critic"),

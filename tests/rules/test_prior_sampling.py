@@ -112,12 +112,15 @@ def test_silent_where_the_factor_is_undone(decode):
     assert rows(rule, SCALED.format(decode=decode)) == []
 
 
-@pytest.mark.parametrize("decode", ["return self.dec(z) / self.factor", "return self.dec(z * self.factor)"])
+@pytest.mark.parametrize(
+    "decode",
+    ["return self.dec(z) / self.factor", "return self.dec(z * self.factor)", "return self.dec(self.factor * z)"],
+)
 def test_fires_where_the_factor_is_undone_at_the_wrong_place(decode):
     assert rows(rule, SCALED.format(decode=decode)) == [14]
 
 
-@pytest.mark.parametrize("result", ["z * self.factor, z", "(z * self.factor, z.mean(), z.std())"])
+@pytest.mark.parametrize("result", ["z * self.factor, z", "self.factor * z, z", "(z * self.factor, z.mean(), z.std())"])
 def test_fires_where_encode_gives_more_than_the_latent(result):
     source = SCALED.replace("return self.enc(x) * self.factor", f"z = self.enc(x)\n        return {result}")
     assert rows(rule, source.format(decode="return self.dec(z) / self.factor")) == [15]

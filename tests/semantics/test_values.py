@@ -239,3 +239,15 @@ def test_a_transposed_tensor_has_its_sizes_exchanged(turned, expected):
 
 def test_a_transposed_table_need_not_be_a_tensor():
     assert read("import pandas as pd\ny = pd.read_csv('rows.csv').T").tensor is not True
+
+
+@pytest.mark.parametrize("product", ["x * x", "(x - z) * (x - z)", "(x.detach() - z / 2) * (x.detach() - z / 2)"])
+def test_a_tensor_times_itself_is_a_square(product):
+    assert read(f"x, z = torch.rand(4), torch.rand(4)\ny = {product}").op == "pow"
+
+
+@pytest.mark.parametrize(
+    "product", ["x * z", "(x - z) * (z - x)", "torch.randn(4) * torch.randn(4)", "(x - 1) * (x - 2)"]
+)
+def test_a_product_of_different_tensors_is_no_square(product):
+    assert read(f"x, z = torch.rand(4), torch.rand(4)\ny = {product}").op == "mul"

@@ -108,8 +108,20 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _summed(objective: Objective) -> list[Sym]:
     """The differences that enter the loss as they are: nothing but sums, averages and factors lie in between."""
-    found = {one.id: one for s in objective.summands for one in s.path if one.op == "sub"}
-    return list(found.values())
+    path = {one.id: one for s in objective.summands for one in s.path}
+    # A difference times a difference is a square, or a covariance: its sign is not the one of either.
+    multiplied = {
+        i.id
+        for one in path.values()
+        if one.op == "mul" and _are_differences(one)
+        for i in one.inputs
+        if isinstance(i, Sym)
+    }
+    return [one for one in path.values() if one.op == "sub" and one.id not in multiplied]
+
+
+def _are_differences(product: Sym) -> bool:
+    return all(isinstance(factor, Sym) and factor.op == "sub" for factor in product.inputs[:2])
 
 
 def _slip(node: Sym) -> str | None:

@@ -29,8 +29,7 @@ def wrong_scales(program: Program) -> Iterator[WrongScale]:
     for network in program.networks:
         encoded = _returned(program, network, "encode")
         decoded = _returned(program, network, "decode")
-        for scaled in (s for e in encoded for s in _scalings(e)):
-            factor = scaled.inputs[1]
+        for scaled, factor in (s for e in encoded for s in _scalings(e)):
             for result in decoded:
                 yield from _compared(scaled, factor, result)
 
@@ -41,11 +40,22 @@ def _returned(program: Program, network: Instance, name: str) -> list[Value]:
     return [one for r in found for one in (r.value if isinstance(r.value, tuple) else (r.value,))]
 
 
-def _scalings(value: Value) -> list[Sym]:
-    """The scaling by a factor that an outermost operation of the value is."""
+def _scalings(value: Value) -> list[tuple[Sym, Value]]:
+    """The scaling that an outermost operation of the value is, with its factor."""
+    return [
+        (value, factor)
+        for inner, factor in _sides(value)
+        if isinstance(value, Sym) and _is_factor(factor) and isinstance(inner, Sym) and _has_layer(inner)
+    ]
+
+
+def _sides(value: Value) -> list[tuple[Value, Value]]:
+    """What may be scaled, and by what: a product can be read both ways."""
     match value:
-        case Sym(op=op, inputs=(Sym() as inner, factor)) if op in _FACTORS and _is_factor(factor) and _has_layer(inner):
-            return [value]
+        case Sym(op="mul", inputs=(first, second)):
+            return [(first, second), (second, first)]
+        case Sym(op=op, inputs=(first, second)) if op in _FACTORS:
+            return [(first, second)]
         case _:
             return []
 
@@ -70,14 +80,16 @@ def _has_layer(value: Value) -> bool:
 
 
 def _compared(scaled: Sym, factor: Value, result: Value) -> Iterator[WrongScale]:
-    match result:
-        case Sym(op=op, inputs=(Sym() as inner, other)) if op in _FACTORS and same(other, factor) and _has_layer(inner):
-            if _FACTORS[op] != _FACTORS[scaled.op] and not _is_scaled_inside(inner, scaled, factor):
+    if not isinstance(result, Sym):
+        return
+    for inner, other in _sides(result):
+        if same(other, factor) and isinstance(inner, Sym) and _has_layer(inner):
+            if _FACTORS[result.op] != _FACTORS[scaled.op] and not _scaled_inside(inner, scaled, factor):
                 yield WrongScale(scaled, result, on_output=True)
-        case Sym():
-            for one in _scaled_inside(result, scaled, factor):
-                if _FACTORS[one.op] == _FACTORS[scaled.op] and _is_bare(one.inputs[0]):
-                    yield WrongScale(scaled, one, on_output=False)
+            return
+    for one, inner in _scaled_inside(result, scaled, factor):
+        if _FACTORS[one.op] == _FACTORS[scaled.op] and _is_bare(inner):
+            yield WrongScale(scaled, one, on_output=False)
 
 
 def _inside(value: Sym) -> list[Sym]:
@@ -91,16 +103,12 @@ def _inside(value: Sym) -> list[Sym]:
     return list(found.values())
 
 
-def _scaled_inside(value: Sym, scaled: Sym, factor: Value) -> list[Sym]:
-    """Every other scaling by the same factor on the way to `value`."""
+def _scaled_inside(value: Sym, scaled: Sym, factor: Value) -> list[tuple[Sym, Value]]:
+    """Every other scaling by the same factor on the way to `value`, and what it scales."""
     encoding = scaled.site.node if scaled.site is not None else None
-    found = [s for s in _inside(value) if s.op in _FACTORS and len(s.inputs) == 2 and same(s.inputs[1], factor)]
+    found = [(s, inner) for s in _inside(value) for inner, other in _sides(s) if same(other, factor)]
     # `decode(encode(x))` contains the scaling of `encode` itself.
-    return [s for s in found if s.site is None or s.site.node is not encoding]
-
-
-def _is_scaled_inside(value: Sym, scaled: Sym, factor: Value) -> bool:
-    return bool(_scaled_inside(value, scaled, factor))
+    return [(s, inner) for s, inner in found if s.site is None or s.site.node is not encoding]
 
 
 def _is_bare(value: Value) -> bool:

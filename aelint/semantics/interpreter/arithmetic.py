@@ -22,7 +22,7 @@ from aelint.semantics.domain.values import (
     Value,
 )
 from aelint.semantics.interpreter.apply import apply_named
-from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.interpreter.joins import alternatives, same
 from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.operators import REGISTRY
 
@@ -88,7 +88,28 @@ def binary(frame: Frame, op: str, left: Value, right: Value, node: ast.AST) -> V
                 return dims.floor_divide(left, right)
             case "pow" if isinstance(right, int) and 0 < right <= 4:
                 return dims.product([left] * right)
+    if name == "mul" and _is_square(left, right):
+        return apply_named(frame, "pow", (left, 2), node)
     return apply_named(frame, name, (left, right), node)
+
+
+_PURE = frozenset({"add", "sub", "neg", "mul", "truediv", "pow", "detach"})
+
+
+def _is_square(left: Value, right: Value) -> bool:
+    """Whether a tensor is multiplied with itself, be it written out twice: `(x - y) * (x - y)`."""
+    return isinstance(left, Sym) and left.tensor is True and _are_equal(left, right)
+
+
+def _are_equal(left: Value, right: Value, depth: int = 4) -> bool:
+    match left, right:
+        case _ if same(left, right):
+            return True
+        case Sym(op=op), Sym(op=other) if op == other and op in _PURE and len(left.inputs) == len(right.inputs):
+            pairs = zip(left.inputs, right.inputs, strict=True)
+            return depth > 0 and all(_are_equal(a, b, depth - 1) for a, b in pairs)
+        case _:
+            return False
 
 
 def _concrete(
