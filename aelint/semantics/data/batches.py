@@ -46,7 +46,7 @@ def training_loaders(program: Program) -> list[tuple[Object, Call, Loop]]:
     found: dict[int, tuple[Object, Call, Loop]] = {}
     for call in backward_passes(program):
         for loop in call.context.loops:
-            for loader in _in(loop.iterable):
+            for loader in looped_loaders(loop):
                 if id(loader) in known:
                     found.setdefault(id(loader), (loader, call, loop))
         for one in ancestors(_loss(call)):
@@ -76,10 +76,6 @@ def _loaders(value: Value, depth: int) -> Iterator[Object]:
         case DictValue(items=entries) if depth < _NESTED:
             for one in entries.values():
                 yield from _loaders(one, depth + 1)
-
-
-def _in(iterable: Value) -> list[Object]:
-    return [iterable] if isinstance(iterable, Object) else []
 
 
 def _loss(call: Call) -> Value:

@@ -97,8 +97,8 @@ _PURE = frozenset({"add", "sub", "neg", "mul", "truediv", "pow", "detach"})
 
 
 def _is_square(left: Value, right: Value) -> bool:
-    """Whether a tensor is multiplied with itself, be it written out twice: `(x - y) * (x - y)`."""
-    return isinstance(left, Sym) and left.tensor is True and _are_equal(left, right)
+    """Whether something that is no number is multiplied with itself, be it written out twice: `(x - y) * (x - y)`."""
+    return isinstance(left, Sym) and left.tensor is not False and _are_equal(left, right)
 
 
 def _are_equal(left: Value, right: Value, depth: int = 4) -> bool:

@@ -134,7 +134,7 @@ def _goes_over_modules(iterable: Value) -> bool:
     """Whether each round may run another layer: blocks that were not looked at may have other widths."""
     if not isinstance(iterable, ListValue):
         return _holds_modules(iterable)
-    flat = [part for item in iterable.items for part in (item if isinstance(item, tuple) else (item,))]
+    flat = _flat(iterable.items)
     # `[self.stem, self.layer1]`: a method that runs layers stands for one.
     return any(is_module(part.receiver if isinstance(part, Bound) else part) for part in flat)
 
@@ -142,13 +142,19 @@ def _goes_over_modules(iterable: Value) -> bool:
 def _holds_modules(iterable: Value) -> bool:
     match iterable:
         case ListValue(items=items):
-            return any(isinstance(i, (Object, Instance, tuple)) for i in items)
+            # Not every tuple: an enumerated loader gives a number and a batch.
+            return any(isinstance(part, (Object, Instance)) for part in _flat(items))
         case Object(children=children):
             return children is not None
         case Instance(base=Object(children=children)):
             return children is not None
         case _:
             return False
+
+
+def _flat(items: list[Value]) -> list[Value]:
+    """The items of a list, and the parts of those that are tuples: what is zipped or enumerated."""
+    return [part for item in items for part in (item if isinstance(item, tuple) else (item,))]
 
 
 def _after_first(first: dict[int, Any], total: dict[int, Any]) -> dict[int, Any]:
