@@ -36,6 +36,7 @@ def test_silent_on_healthy_neighbours(body):
     ("body", "row"),
     [
         ("loss = F.mse_loss(out, x)\n    loss = loss + F.mse_loss(out, x)", 6),
+        ("loss = torch.nn.L1Loss()(out, x)\n    loss = loss + torch.nn.L1Loss()(out, x)", 6),
         ("loss = 0.0\n    loss += criterion(out, x)\n    loss += criterion(comp, x)\n    loss += criterion(out, x)", 8),
         ("loss = F.l1_loss(out, x) + F.mse_loss(out, x) + F.l1_loss(out, x)", 5),
         (

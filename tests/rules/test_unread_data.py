@@ -49,6 +49,27 @@ def test_fires_on_a_variable_that_is_never_read(loader):
     assert rows(rule, LOOPS.format(name="seen", loader=loader, body="print(model(batch))")) == [17]
 
 
+@pytest.mark.parametrize(
+    ("name", "loader"),
+    [("i, seen", "enumerate(test)"), ("i, (seen, label)", "enumerate(test)"), ("seen, label", "test")],
+)
+def test_fires_where_the_data_is_enumerated_or_comes_in_parts(name, loader):
+    assert rows(rule, LOOPS.format(name=name, loader=loader, body="print(i, model(batch))")) == [17]
+
+
+@pytest.mark.parametrize(
+    ("name", "loader"),
+    [
+        ("i, _", "enumerate(test)"),
+        ("seen, label", "test"),
+        ("i, (seen, label)", "enumerate(test)"),
+        ("_, label", "test"),
+    ],
+)
+def test_silent_where_a_part_of_the_data_is_read_or_meant_to_be_unread(name, loader):
+    assert rows(rule, LOOPS.format(name=name, loader=loader, body="print(model(batch), label)")) == []
+
+
 SPLIT = """
 import torch
 from torch import nn

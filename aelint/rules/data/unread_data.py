@@ -64,7 +64,7 @@ from dataclasses import dataclass, field
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.data.batches import samples_in, training_loaders
+from aelint.semantics.data.batches import looped_loaders, samples_in, training_loaders
 from aelint.semantics.data.lost_orders import lost_orders
 from aelint.semantics.data.passed_over import passed_over
 from aelint.semantics.data.subsets import unseen_settings
@@ -98,9 +98,9 @@ class _Seen:
 
     @property
     def is_over_data(self) -> bool:
-        """Whether the loop goes over a loader or a range of numbers."""
+        """Whether the loop goes over a loader, be it enumerated, or a range of numbers."""
         value = self.loop.iterable
-        return _is_loader(value) or (isinstance(value, Sym) and value.op in _NUMBERS)
+        return bool(looped_loaders(self.loop)) or (isinstance(value, Sym) and value.op in _NUMBERS)
 
     @property
     def runs_network(self) -> bool:
@@ -181,12 +181,22 @@ def _is_loader(value: Value) -> bool:
 
 
 def _unread(tree: ast.Module, node: ast.For) -> bool:
-    """Whether the loop binds a single name that nothing in its function reads."""
-    if not isinstance(node.target, ast.Name) or node.target.id.startswith("_"):
+    """Whether the loop names its data, and nothing in its function reads any of these names."""
+    names = {name.id for name in every(ast.Name, _data(node))}
+    if not names or any(name.startswith("_") for name in names):
         return False
     functions = [n for n in walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
     around = [f for f in functions if holds(f, node)]
-    return node.target.id not in names_read(around[-1] if around else tree)
+    return names.isdisjoint(names_read(around[-1] if around else tree))
+
+
+def _data(node: ast.For) -> ast.expr:
+    """What a loop binds its data to, without the counter of `enumerate`."""
+    match node:
+        case ast.For(target=ast.Tuple(elts=[_, data]), iter=ast.Call(func=ast.Name(id="enumerate"))):
+            return data
+        case _:
+            return node.target
 
 
 def _replaced(program: Program, loops: list[_Seen]) -> Iterator[Finding]:

@@ -151,6 +151,8 @@ def _operand(value: Value) -> _Operand | None:
         match value:
             case Sym(op="mul", inputs=(first, second)) if (number := to_number(first)) or (number := to_number(second)):
                 factor, value = factor * number, second if to_number(first) is not None else first
+            case Sym(op="truediv", inputs=(inner, divisor)) if number := to_number(divisor):
+                factor, value = factor / number, inner
             case Sym(op="pow", attrs={"exponent": 2 | 2.0}) | Sym(op="square") if power == 1:
                 power, value = 2, source(value)
             case Sym():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aelint.semantics.domain.truth import truth
@@ -152,9 +152,9 @@ def _holds_modules(iterable: Value) -> bool:
             return False
 
 
-def _flat(items: list[Value]) -> list[Value]:
-    """The items of a list, and the parts of those that are tuples: what is zipped or enumerated."""
-    return [part for item in items for part in (item if isinstance(item, tuple) else (item,))]
+def _flat(items: Sequence[Value]) -> list[Value]:
+    """The items of a list, and the parts of those that are tuples: what is zipped, enumerated, or both."""
+    return [part for item in items for part in (_flat(item) if isinstance(item, tuple) else (item,))]
 
 
 def _after_first(first: dict[int, Any], total: dict[int, Any]) -> dict[int, Any]:

@@ -79,7 +79,10 @@ def _terms(value: ast.expr) -> list[ast.expr]:
 def _is_loss(term: ast.expr) -> bool:
     """Whether a term is a loss of values that have names: what is drawn or computed anew may differ."""
     match term:
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args) if len(args) > 1:
+        case (
+            ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args)
+            | ast.Call(func=ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)), args=args)
+        ) if len(args) > 1:
             inner = [n for a in args for n in walk(a) if isinstance(n, (ast.Call, ast.Await))]
             return name.lower().endswith(_LOSSES) and not inner
         case _:
