@@ -263,3 +263,44 @@ def test_silent_on_draws_of_other_families(change):
 )
 def test_draws_of_other_families(change):
     assert rows(rule, CODES.format(**(ONE_HOT | PLAIN | change))) == [11]
+
+
+SLOTS = """
+import torch
+from torch import nn
+
+class Slots(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mu = nn.Parameter(torch.randn(1, 1, 8){frozen})
+        self.sigma = nn.Parameter(torch.rand(1, 1, 8){frozen})
+        self.query = nn.Linear(8, 8)
+
+    def forward(self, x):
+        mu, sigma = self.mu.expand(x.size(0), 5, -1), self.sigma.abs().expand(x.size(0), 5, -1)
+        slots = {drawn}
+        return self.query(slots)
+
+Slots()(torch.rand(4, 8))
+"""
+
+
+@pytest.mark.parametrize(
+    ("drawn", "frozen"),
+    [
+        pytest.param("mu + sigma * torch.randn_like(mu)", "", id="written-out"),
+        pytest.param("mu + torch.normal(torch.zeros_like(mu), sigma.detach())", "", id="mean-outside"),
+        pytest.param("torch.normal(mu, sigma) + mu - mu.detach() + sigma", "", id="trained-beside-it"),
+        pytest.param("torch.normal(mu, sigma)", ", requires_grad=False", id="not-to-be-trained"),
+        pytest.param("torch.normal(0.0, 1.0, (4, 5, 8))", "", id="plain-noise"),
+    ],
+)
+def test_silent_where_parameters_of_a_draw_learn_or_are_not_meant_to(drawn, frozen):
+    assert rows(rule, SLOTS.format(drawn=drawn, frozen=frozen)) == []
+
+
+@pytest.mark.parametrize(
+    "drawn", ["torch.normal(mu, sigma)", "torch.normal(mean=mu, std=sigma.exp())", "torch.normal(mu, 1.0)"]
+)
+def test_fires_on_parameters_that_torch_normal_cuts_off(drawn):
+    assert rows(rule, SLOTS.format(drawn=drawn, frozen="")) == [14]

@@ -4,7 +4,8 @@
 
 Reports `Normal(mean, std).sample()` and `torch.normal(mean, std)` whose mean and standard deviation come out of a
 network, and whose sample goes into the decoder or the loss of a variational model; and samples of other families, such as
-one-hot codes, that a layer takes as they were drawn, where `kl_divergence` compares their distribution.
+one-hot codes, that a layer takes as they were drawn, where `kl_divergence` compares their distribution. A mean or scale of
+`torch.normal` that is itself a parameter, which nothing else reads, is reported as well.
 
 ## Why is this bad?
 
@@ -76,6 +77,7 @@ from aelint.semantics.domain.values import Sym
 from aelint.semantics.latent.cut_samples import CutSample, cut_samples
 from aelint.semantics.latent.posteriors import Posterior, draw_of, feeds_layer, posteriors
 from aelint.semantics.latent.readings import Reading, readings
+from aelint.semantics.latent.untrained_laws import untrained_laws
 from aelint.semantics.objective.comparisons import LEARNED
 
 RULE = Rule(
@@ -103,6 +105,14 @@ def check(program: Program) -> Iterator[Finding]:
             yield found
     for cut in cut_samples(program):
         yield _of_family(cut)
+    for law in untrained_laws(program):
+        names = " and ".join(f"`{parameter.name or 'a parameter'}`" for parameter in law.parameters)
+        message = (
+            f"`torch.normal` gives no gradient to the mean and the standard deviation, and nothing else reads {names}: training leaves "
+            "them as they were initialised; use `mean + std * torch.randn_like(std)`"
+        )
+        notes = tuple(Note(p.site, "trained by nothing") for p in law.parameters if p.site is not None)
+        yield Finding(law.site, message, notes)
 
 
 def _of_family(cut: CutSample) -> Finding:
