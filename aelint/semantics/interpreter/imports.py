@@ -111,6 +111,8 @@ def _resolve(machine: Machine, module: Module, name: str) -> Value:
 
 
 STAR = "*"
+_FILLING = frozenset({"add_argument", "set_defaults", "append", "extend", "insert", "update", "setdefault"})
+"""Methods that put something into a parser, a list or a dictionary."""
 
 
 @once_per_node
@@ -126,9 +128,12 @@ def _bindings(tree: ast.AST) -> dict[str, list[ast.stmt]]:
 def _bound_by(statement: ast.stmt) -> list[tuple[str, ast.stmt]]:
     """The names that a statement at module level binds, with the part that binds each.
 
-    An imported file gives names; its loops and calls at module level are looked at when it is the entry.
+    An imported file gives names, filled as it fills them (`parser.add_argument(...)`, `config["width"] = 8`); its loops and
+    other calls at module level are looked at when it is the entry.
     """
     match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method))) if method in _FILLING:
+            return [(name, statement)]
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [(name, statement)]
         case ast.Import(names=aliases):
@@ -150,8 +155,12 @@ def _bound_by(statement: ast.stmt) -> list[tuple[str, ast.stmt]]:
 
 
 def _assigned(statement: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[str]:
+    """The names that an assignment binds, and those into whose attributes and items it writes."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    return [n.id for t in targets for n in every(ast.Name, t) if isinstance(n.ctx, ast.Store)]
+    bound = [n.id for t in targets for n in every(ast.Name, t) if isinstance(n.ctx, ast.Store)]
+    return bound + [
+        t.value.id for t in targets if isinstance(t, (ast.Attribute, ast.Subscript)) and isinstance(t.value, ast.Name)
+    ]
 
 
 def member(frame: Frame, module: Module, name: str, node: ast.AST) -> Value:
