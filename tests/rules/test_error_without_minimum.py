@@ -49,6 +49,7 @@ def test_silent(body: str) -> None:
         pytest.param("(0.1 * torch.sum(recon.view(16, -1) - x.view(16, -1) ** 2)).backward()", id="data-squared"),
         pytest.param("torch.sum(x * 0.5 - recon ** 2, 1).mean().backward()", id="a-factor-behind"),
         pytest.param("torch.sum(x / 2 - recon ** 2, 1).mean().backward()", id="a-divisor"),
+        pytest.param("((x - recon) * torch.rand(30)).mean().backward()", id="weighed"),
         pytest.param("(2 * (x - recon).sum(dim=1)).mean().backward()", id="summed"),
     ],
 )

@@ -537,3 +537,33 @@ def test_silent_on_a_block_that_a_file_out_of_sight_may_call():
     hidden = "h = self.norm2(self.norm1(self.conv1(x, adj)))"
     library = BLOCKS.replace("\nNet()((torch.rand(2, 8, 6), torch.rand(2, 8, 8)))\n", "\n")
     assert rows(rule, library.format(unpacked="x, adj", hidden=hidden, result="h")) == []
+
+
+SCALE = """
+import torch
+from torch import nn
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.log_scale = nn.Parameter(torch.zeros(4))
+
+    def forward(self, z):
+        return self.layer(z)
+
+Decoder()(torch.rand(2, 4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        pytest.param(
+            "def nll(model, x):\n    return model.decoder.log_scale.exp()\n", [], id="the loss of another file"
+        ),
+        pytest.param("def nll(model, x):\n    return model.decoder.log_scales\n", [9], id="another name"),
+    ],
+)
+def test_a_parameter_may_be_read_by_a_file_that_imports_its_network(other, found):
+    assert rows(rule, {"decoder.py": SCALE, "objective.py": other}) == found

@@ -7,6 +7,7 @@ files that read attributes under computed names.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from aelint.rule import Site
@@ -63,6 +64,7 @@ def uncalled_layers(program: Program) -> list[UncalledLayer]:
             continue
         read = _attributes_read(program, network)
         forgotten = [(n, layer) for n, layer in idle if read is not None and not _names_of(network, n, layer) & read]
+        forgotten = [(n, layer) for n, layer in forgotten if not _is_read_around(program, network, n)]
         dropped = _dropped_input(network)
         # Nobody forgets several: they are kept for a checkpoint, as the side heads of an inception network are.
         for name, layer in forgotten if dropped is not None or len(forgotten) <= _MOST_FORGOTTEN else ():
@@ -82,6 +84,12 @@ _MOST_FORGOTTEN = 3
 def _loads_weights(cls: ast.AST) -> bool:
     """Whether a class reads a checkpoint itself: what is idle may be there for its sake."""
     return any(isinstance(n, ast.Attribute) and n.attr == "load_state_dict" for n in walk(cls))
+
+
+def _is_read_around(program: Program, network: Instance, name: str) -> bool:
+    """Whether a file beside that of the class, which may import it, reads an attribute of this name: `model.decoder.scale`."""
+    read = re.compile(rf"\.{re.escape(name)}\b")
+    return any(read.search(unit.text) for unit in program.machine.project.around(network.cls.module.unit))
 
 
 def _is_offered(network: Instance, site: Site) -> bool:
