@@ -39,6 +39,8 @@ COVERED = [
     ("Sigmoid", "torch.randn(8, 4).clamp(unknown, 1)"),
     ("Tanh", "torch.where(torch.rand(8, 4) > 0.5, 1.0, -1.0)"),
     ("ReLU", "torch.where(torch.rand(8, 4) > 2, -1.0, 1.0)"),
+    ("Sigmoid", "nn.functional.interpolate(torch.rand(8, 1, 16) * 255, size=4, mode='linear').flatten(1)"),
+    ("Sigmoid", "nn.functional.interpolate(torch.rand(8, 1, 2, 2) * 2, size=(2, 2), mode='bicubic').flatten(1)"),
 ]
 
 
@@ -66,6 +68,8 @@ MISSED = [
     ("ReLU", "((torch.arange(4) > 0) & (torch.arange(4) < torch.randint(2, 4, (8, 1)))).float() * 2 - 1"),
     ("ReLU", "torch.where(torch.rand(8, 4) > 0.5, 1.0, -1.0)"),
     ("Sigmoid", "torch.randn(8, 4).clamp(min=-1, max=1)"),
+    ("Sigmoid", "nn.functional.interpolate(torch.rand(8, 1, 2) * 255, size=4, mode='linear').flatten(1)"),
+    ("Sigmoid", "nn.functional.interpolate(torch.rand(8, 1, 2) * 255, scale_factor=2).to(torch.uint8).flatten(1)"),
     ("Sigmoid", "torch.maximum(torch.rand(8, 4) * 2, torch.rand(8, 4)) * 255"),
 ]
 

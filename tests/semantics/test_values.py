@@ -251,3 +251,17 @@ def test_a_tensor_times_itself_is_a_square(product):
 )
 def test_a_product_of_different_tensors_is_no_square(product):
     assert read(f"x, z = torch.rand(4), torch.rand(4)\ny = {product}").op == "mul"
+
+
+@pytest.mark.parametrize(
+    ("cast", "low", "high"),
+    [
+        pytest.param("(torch.rand(4) * 255).to(torch.uint8)", 0, 255, id="fits"),
+        pytest.param("(torch.rand(4) * 2.5 - 1.5).int()", -1, 1, id="cut-off"),
+        pytest.param("(torch.rand(4) * 300).byte()", 0, 255, id="wraps-around"),
+        pytest.param("torch.randn(4).to(torch.int8)", -128, 127, id="any-number"),
+        pytest.param("torch.randn(4).long()", float("-inf"), float("inf"), id="no-telling"),
+    ],
+)
+def test_numbers_that_become_integers(cast, low, high):
+    assert (read(f"y = {cast}").range.low, read(f"y = {cast}").range.high) == (low, high)

@@ -58,6 +58,8 @@ def _compute(value: Sym, known: Values, draw: random.Random, depth: int) -> floa
     if value.op in CARRIERS:
         carried = _carried(value, draw)
         return _within(value, draw) if isinstance(carried, ListValue) else _evaluate(carried, known, draw, depth + 1)
+    if value.op == "interpolate":
+        return _evaluate(value.attrs.get("input"), known, draw, depth + 1) if _enlarges(value) else None
     if value.op == "item":
         one = part_of_split(value) if "index" in value.attrs else value.attrs.get("input")
         return _evaluate(one, known, draw, depth + 1) if one is not None else None
@@ -88,6 +90,15 @@ def _safe(function: Callable[..., float], operands: list[float]) -> float | None
 def _operands(value: Sym) -> list[Value]:
     named = [value.attrs[n] for n in ("condition", "input", "other", "exponent") if n in value.attrs]
     return named if len(named) >= min(len(value.inputs), 2) else list(value.inputs)
+
+
+def _enlarges(value: Sym) -> bool:
+    """Whether an image is drawn larger: weights of its pixels that leave the brightest and the darkest as they are, nearly."""
+    given = value.attrs.get("input")
+    old = given.shape[2:] if isinstance(given, Sym) and given.shape else ()
+    sizes = list(zip((value.shape or ())[2:], old, strict=False))
+    grows = bool(sizes) and all(isinstance(m, int) and isinstance(n, int) and m >= n for m, n in sizes)
+    return grows and value.attrs.get("mode") in {"nearest", "nearest-exact", "linear", "bilinear", "trilinear"}
 
 
 def _carried(value: Sym, draw: random.Random) -> Value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from aelint.semantics.domain import dims
 from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.intervals import ANY, Interval
@@ -290,40 +292,50 @@ for _name, _params, _functions, _methods in (
     REGISTRY.operation(_name, _params, functions=_functions, methods=_methods)(_keep)
 
 
-def _cast(kind: str) -> None:
-    @REGISTRY.operation(
-        "to",
-        "input",
-        methods={"float": "float double half bfloat16", "int": "long int short byte char", "bool": "bool"}[kind],
-    )
+_LIMITS = {
+    "uint8": (0, 255),
+    "int8": (-128, 127),
+    "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+}
+_INTEGERS = {"byte": "uint8", "char": "int8", "short": "int16", "int": "int32", "long": "int64"}
+
+
+def _cut(bounds: Interval, name: str) -> Interval:
+    """The range of integers that numbers become: fractions are cut off, and what is too large wraps around."""
+    low, high = _LIMITS[_INTEGERS.get(name, name)]
+    if bounds.bounded and low - 1 < bounds.low and bounds.high < high + 1:
+        return Interval(math.trunc(bounds.low), math.trunc(bounds.high))
+    return Interval(low, high) if high < 256 else ANY
+
+
+def _cast(name: str, kind: str) -> None:
+    @REGISTRY.operation("to", "input", methods=name)
     def transfer(apply: Apply) -> Facts:
         x = apply.tensor()
-        bounds = x.range
-        if kind == "bool":
-            bounds = Interval(0, 1)
-        elif kind == "int" and x.kind not in {"int", "bool"}:
-            # Fractions are cut off; what is too large wraps around.
-            bounds = (
-                Interval(min(x.range.low, 0), max(x.range.high, 0))
-                if x.range.bounded and abs(x.range.low) < 128 > abs(x.range.high)
-                else ANY
-            )
-        elif kind == "int":
-            bounds = x.range if x.range.bounded and x.range.low >= 0 and x.range.high < 128 else ANY
+        bounds = Interval(0, 1) if kind == "bool" else _cut(x.range, name) if kind == "int" else x.range
         return Facts(x.shape, x.last, bounds, kind)
 
 
-for _kind in ("float", "int", "bool"):
-    _cast(_kind)
+for _name in _INTEGERS:
+    _cast(_name, "int")
+for _name in ("float", "double", "half", "bfloat16"):
+    _cast(_name, "float")
+_cast("bool", "bool")
 
 
 @REGISTRY.operation("to", "input, *where", methods="to type")
 def _to(apply: Apply) -> Facts:
     x = apply.tensor()
     wanted = [*(items(apply["where"]) or ()), *(v for k, v in apply.args.items() if k in {"dtype", "other"})]
-    kinds = {kind_of_dtype(w, None) for w in wanted if isinstance(w, External)} - {None}
+    kinds = {
+        w.name.rpartition(".")[2]: kind for w in wanted if isinstance(w, External) and (kind := kind_of_dtype(w, None))
+    }
     if len(kinds) == 1:
-        kind = kinds.pop()
+        name, kind = kinds.popitem()
+        if kind == "int":
+            return Facts(x.shape, x.last, _cut(x.range, name), kind)
         return Facts(x.shape, x.last, x.range if kind in {"float", x.kind} else ANY, kind)
     device = all(isinstance(w, str | int | None) or _names_device(w) for w in wanted)
     return Facts(x.shape, x.last, x.range if device or x.kind is None else ANY, x.kind if device else None)
