@@ -34,6 +34,8 @@ run()
         ("seen", "test", "print(model(torch.randn(4, 20)))"),
         ("seen", "test", "print(batch.mean())"),
         ("seen", "range(3)", "print(model(batch))"),
+        ("seen", "range(len(test))", "print(model(batch))"),
+        ("seen", "range(min(len(unknown), len(DataLoader(unknown))))", "print(model(batch))"),
         ("seen", "test", "print([model(x) for x in (batch, seen)])"),
         ("seen", "test", "print(crop(batch))"),
         ("seen", "nn.ModuleList([model])", "print(model(batch))"),

@@ -64,7 +64,7 @@ from dataclasses import dataclass, field
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.data.batches import looped_loaders, samples_in, training_loaders
+from aelint.semantics.data.batches import batched_loaders, samples_in, training_loaders
 from aelint.semantics.data.lost_orders import lost_orders
 from aelint.semantics.data.passed_over import passed_over
 from aelint.semantics.data.subsets import unseen_settings
@@ -100,7 +100,7 @@ class _Seen:
     def is_over_data(self) -> bool:
         """Whether the loop goes over a loader, be it enumerated, or a range of numbers."""
         value = self.loop.iterable
-        return bool(looped_loaders(self.loop)) or (isinstance(value, Sym) and value.op in _NUMBERS)
+        return bool(batched_loaders(self.loop)) or (isinstance(value, Sym) and value.op in _NUMBERS)
 
     @property
     def runs_network(self) -> bool:

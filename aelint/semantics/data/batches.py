@@ -18,6 +18,7 @@ from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.semantics.operators.api import to_int
 
 __all__ = [
+    "batched_loaders",
     "contributes",
     "is_held_out_name",
     "is_training_name",
@@ -46,7 +47,7 @@ def training_loaders(program: Program) -> list[tuple[Object, Call, Loop]]:
     found: dict[int, tuple[Object, Call, Loop]] = {}
     for call in backward_passes(program):
         for loop in call.context.loops:
-            for loader in looped_loaders(loop):
+            for loader in batched_loaders(loop):
                 if id(loader) in known:
                     found.setdefault(id(loader), (loader, call, loop))
         for one in ancestors(_loss(call)):
@@ -57,8 +58,14 @@ def training_loaders(program: Program) -> list[tuple[Object, Call, Loop]]:
 
 
 def looped_loaders(loop: Loop) -> list[Object]:
-    """The loaders that a loop runs over, itself, enumerated or zipped."""
+    """The loaders that a loop runs over, itself, enumerated or zipped, or counting its batches."""
     return list(_loaders(loop.iterable, 0))
+
+
+def batched_loaders(loop: Loop) -> list[Object]:
+    """The loaders whose batches a loop names: not those that it only counts, `for i in range(len(loader))`."""
+    counts = isinstance(loop.iterable, Sym) and loop.iterable.op == "range"
+    return [] if counts else looped_loaders(loop)
 
 
 def _loaders(value: Value, depth: int) -> Iterator[Object]:
