@@ -1,5 +1,7 @@
 """Code that a default passes over is looked at as well, and that look changes nothing else."""
 
+import pytest
+
 from tests.semantics.reading import understood
 
 HEADS = """
@@ -154,16 +156,22 @@ def test_what_autograd_calls_by_itself_is_left_to_it():
     assert entered(source, "exp") == []
 
 
-def test_an_option_that_only_keeps_what_it_is_given_or_complains_is_not_tried():
-    source = """
-    def scale(x, by=None, strict=False):
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param("raise ValueError(type(x))", id="complains"),
+        pytest.param("print(type(x))", id="prints"),
+        pytest.param("x = by", id="keeps-what-it-is-given"),
+        pytest.param("if x is None:\n            raise ValueError(type(x))", id="complains-further-inside"),
+    ],
+)
+def test_an_option_behind_which_nothing_is_computed_is_not_tried(behind):
+    source = f"""
+    def scale(x, strict=False, by=None):
+        x = torch.exp(x)
         if strict:
-            raise ValueError(f"{type(x)}")
-        if by is None:
-            by = torch.exp(x)
-        else:
-            by = by
-        return x * by
+            {behind.replace("        ", "                ")}
+        return x
 
     y = scale(torch.zeros(2))
     """
@@ -187,6 +195,20 @@ def test_what_one_option_rules_out_stays_ruled_out():
     posterior = Posterior(torch.zeros(2))
     """
     assert [call.args[0].op for call in understood(source).calls_to("log")] == ["exp"]
+
+
+def test_the_words_of_a_choice_are_tried_one_by_one():
+    source = """
+    def penalty(x, kind="l1"):
+        if kind == "l1":
+            return x.abs().mean()
+        elif kind in ("exp", "sin"):
+            return {"exp": torch.exp, "sin": torch.sin}[kind](x).mean()
+
+    loss = penalty(torch.zeros(2))
+    """
+    assert len(entered(source, "exp")) == 1
+    assert len(entered(source, "sin")) == 1
 
 
 def test_every_word_of_a_choice_runs():
