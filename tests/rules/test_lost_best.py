@@ -240,6 +240,7 @@ def trainer(**parts):
         },
         {"base": "(KeepsScores)"},
         {"kept": "print('better')"},
+        {"start": "self.model(torch.rand(4, 20)).mean()", "test": "loss < self.best_loss"},
     ],
     ids=[
         "set in the branch",
@@ -250,6 +251,7 @@ def trainer(**parts):
         "the first that is good enough",
         "a base that may set it",
         "no model is kept",
+        "a score to beat",
     ],
 )
 def test_silent_where_the_best_may_be_set(parts):
