@@ -563,6 +563,9 @@ Decoder()(torch.rand(2, 4))
             "def nll(model, x):\n    return model.decoder.log_scale.exp()\n", [], id="the loss of another file"
         ),
         pytest.param("def nll(model, x):\n    return model.decoder.log_scales\n", [9], id="another name"),
+        pytest.param(
+            "class Decoder:\n    def nll(self):\n        return self.log_scale\n", [9], id="a class of its own"
+        ),
     ],
 )
 def test_a_parameter_may_be_read_by_a_file_that_imports_its_network(other, found):

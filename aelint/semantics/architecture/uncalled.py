@@ -87,9 +87,14 @@ def _loads_weights(cls: ast.AST) -> bool:
 
 
 def _is_read_around(program: Program, network: Instance, name: str) -> bool:
-    """Whether a file beside that of the class, which may import it, reads an attribute of this name: `model.decoder.scale`."""
+    """Whether a file beside that of the class reads an attribute of this name: `model.decoder.scale`.
+
+    One that defines a class of the same name means its own: a variant of the model, or an older version of it.
+    """
     read = re.compile(rf"\.{re.escape(name)}\b")
-    return any(read.search(unit.text) for unit in program.machine.project.around(network.cls.module.unit))
+    own = re.compile(rf"^[ \t]*class\s+{network.cls.name}\b", re.MULTILINE)
+    texts = (unit.text for unit in program.machine.project.around(network.cls.module.unit))
+    return any(read.search(text) and not own.search(text) for text in texts)
 
 
 def _is_offered(network: Instance, site: Site) -> bool:
