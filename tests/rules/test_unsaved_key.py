@@ -127,3 +127,23 @@ def test_two_files():
     assert rows(rule, files) == [3]
     files["saving.py"] = files["saving.py"].replace("epoch=epoch", "epoch=epoch, loss=0.0")
     assert rows(rule, files) == []
+
+
+def test_a_save_that_is_certain_is_not_doubted_for_options_that_are_only_tried():
+    source = TRAINER.replace("path=None", "options, path=None").replace(
+        "self.step = 0", "self.step, self.options = 0, options"
+    )
+    source = source.replace('state["optimizer"] = self', 'if self.options.keep:\n            state["optimizer"] = self')
+    source = source.replace('Trainer().save("a.pt")\nTrainer("a.pt")', "from types import SimpleNamespace\n\n{built}")
+    built = """
+def run(options, noisy=False):
+    trainer = Trainer(options)
+    trainer.save("a.pt")
+    trainer.resume(torch.load("a.pt"))
+    if noisy:
+        print(torch.rand(2).mean(), trainer.step)
+        trainer.save("b.pt")
+
+run(SimpleNamespace(keep=True))
+"""
+    assert rows(rule, source.format(read=READ, more="pass", saved="self.state()", built=built)) == [20]

@@ -52,7 +52,9 @@ def unsaved_keys(program: Program) -> Iterator[UnsavedKeys]:
 def _saved_tables(program: Program) -> list[tuple[Call, DictValue]]:
     """Every save of a dictionary; none of them where some save may write other keys."""
     found: list[tuple[Call, DictValue]] = []
-    for call in program.calls_to("torch.save"):
+    saves = program.calls_to("torch.save")
+    certain = {id(c.site.node) for c in saves if not c.context.speculative}
+    for call in (c for c in saves if not c.context.speculative or id(c.site.node) not in certain):
         for value in alternatives(call.args[0] if call.args else call.kwargs.get("obj")):
             match value:
                 case DictValue(complete=True, items=items) if all(isinstance(key, str) for key in items):
