@@ -226,3 +226,20 @@ def test_every_word_of_a_choice_runs():
     """
     assert entered(source, "exp")
     assert entered(source, "sin")
+
+
+def test_an_option_that_the_constructor_only_keeps_is_found_by_its_attribute():
+    source = """
+    class Encoder(nn.Module):
+        def __init__(self, variational=False):
+            super().__init__()
+            self.sampled = variational
+            self.head = nn.Linear(8, 2)
+
+        def forward(self, x):
+            h = self.head(x)
+            if self.sampled:
+                h = torch.exp(h)
+            return h
+    """
+    assert entered(source, "exp")
