@@ -20,6 +20,7 @@ from aelint.semantics.interpreter.machine import Frame, Machine
 from aelint.semantics.interpreter.scopes import Module
 from aelint.semantics.roots import argument, enter, run_root
 from aelint.syntax.blocks import blocks
+from aelint.syntax.kept import kept
 from aelint.syntax.walk import every, own_nodes
 
 __all__ = ["run_untried"]
@@ -57,7 +58,7 @@ def _run_class(machine: Machine, module: Module, first: Instance, untried: dict[
     initializer, forward = first.cls.find("__init__"), first.cls.find("forward")
     if isinstance(initializer, Function):
         everything = [d for decisions in untried.values() for d in decisions]
-        for setting in _settings(machine, initializer, everything, dict(_keeps(initializer))):
+        for setting in _settings(machine, initializer, everything, _keeps(initializer)):
             instance = _built(machine, module, first.cls, setting)
             again = [*untried, forward] if initializer in untried and isinstance(forward, Function) else [*untried]
             for method in dict.fromkeys(again) if instance is not None else ():
@@ -162,9 +163,6 @@ def _others(machine: Machine, function: Function, option: ast.arg, words: list[s
             return [argument(frame, option, optional=True, tensor=False)]
 
 
-def _keeps(initializer: Function) -> Iterator[tuple[str, str]]:
-    """The attributes that keep a parameter as it is, and which: `self.variational = variational`."""
-    for node in every(ast.Assign, initializer.node):
-        match node:
-            case ast.Assign(targets=[ast.Attribute(attr=attribute)], value=ast.Name(id=name)):
-                yield attribute, name
+def _keeps(initializer: Function) -> dict[str, str]:
+    """The attributes that keep a parameter as it is, and which."""
+    return {one.attribute: one.name for one in kept(every(ast.Assign, initializer.node))}

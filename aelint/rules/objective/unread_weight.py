@@ -63,6 +63,7 @@ from aelint.semantics import Program
 from aelint.semantics.dataflow.mentions import attributes_read_of, strings_in
 from aelint.semantics.domain.values import ClassValue
 from aelint.semantics.explanation.wording import place
+from aelint.syntax.kept import kept
 from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.walk import every, walk
 
@@ -134,12 +135,7 @@ def _stored(owner: ast.ClassDef) -> list[tuple[str, ast.Assign]]:
     for method in owner.body:
         if isinstance(method, ast.FunctionDef) and method.name == "__init__":
             names = {a.arg for a in (*method.args.args, *method.args.kwonlyargs)}
-            for node in walk(method):
-                match node:
-                    case ast.Assign(
-                        targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)], value=ast.Name(id=parameter)
-                    ) if parameter in names:
-                        found.append((attr, node))
+            found += [(k.attribute, k.statement) for k in kept(every(ast.Assign, method)) if k.name in names]
     return found
 
 

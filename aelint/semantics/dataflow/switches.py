@@ -9,6 +9,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.written_arguments import Written, argument, written
 from aelint.semantics.domain.trace import Activation, Binding, Return
 from aelint.semantics.domain.values import ClassValue, Function, Instance, Sym, Value
+from aelint.syntax.kept import kept
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.signatures import FunctionNode, defaults, positional
 from aelint.syntax.walk import every, holds
@@ -22,10 +23,10 @@ def switched_at(program: Program, node: Sym) -> Site | None:
     if not stack or node.site is None:
         return None
     match _option(stack[-1].function.node, node.site.node):
-        case ast.Name() as name:
-            found = written(name, name.id, Site(node.site.unit, name), stack)
-        case ast.Attribute(attr=kept):
-            found = _given_to_constructor(program, stack[-1].receiver, kept)
+        case ast.Name() as given:
+            found = written(given, given.id, Site(node.site.unit, given), stack)
+        case ast.Attribute(attr=name):
+            found = _given_to_constructor(program, stack[-1].receiver, name)
         case _:
             return None
     return found.site if found is not None and isinstance(found.expression, ast.Constant) else None
@@ -48,36 +49,26 @@ def _option(function: FunctionNode, operation: ast.AST) -> ast.Name | ast.Attrib
     match asked:
         case [ast.Name() as name] if name.id in positional(function):
             return name
-        case [ast.Attribute() as kept, ast.Name()] if is_own_attribute(kept):
-            return kept
+        case [ast.Attribute() as attribute, ast.Name()] if is_own_attribute(attribute):
+            return attribute
         case _:
             return None
 
 
-def _given_to_constructor(program: Program, owner: Value, kept: str) -> Written | None:
+def _given_to_constructor(program: Program, owner: Value, name: str) -> Written | None:
     """What was given for the argument that a constructor keeps under the same name as an attribute."""
     made = next((c for c in program.calls if c.result is owner and isinstance(c.callee, ClassValue)), None)
     start = owner.cls.find("__init__") if isinstance(owner, Instance) else None
     if made is None or not isinstance(start, Function) or not isinstance(made.site.node, ast.Call):
         return None
-    if kept not in positional(start.node) or not _keeps(start.node, kept):
+    if name not in positional(start.node) or not any(
+        one.attribute == one.name == name for one in kept(every(ast.Assign, start.node))
+    ):
         return None
-    given = argument(made.site.node, kept, positional(start.node)[1:])
+    given = argument(made.site.node, name, positional(start.node)[1:])
     if given is not None:
-        return written(given, kept, made.site, made.context.stack)
-    default = defaults(start.node).get(kept)
+        return written(given, name, made.site, made.context.stack)
+    default = defaults(start.node).get(name)
     return (
-        Written(Site(start.module.unit, default), default, kept, (), is_default=True) if default is not None else None
+        Written(Site(start.module.unit, default), default, name, (), is_default=True) if default is not None else None
     )
-
-
-def _keeps(start: FunctionNode, name: str) -> bool:
-    """Whether a constructor keeps an argument as it is: `self.average = average`."""
-    for statement in every(ast.Assign, start):
-        match statement:
-            case ast.Assign(targets=[ast.Attribute(attr=kept) as target], value=ast.Name(id=given)):
-                if kept == given == name and is_own_attribute(target):
-                    return True
-            case _:
-                pass
-    return False

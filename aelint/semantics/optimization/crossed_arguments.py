@@ -14,6 +14,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.written_arguments import shows_all
 from aelint.semantics.domain.values import ClassValue, Function, Value
 from aelint.semantics.optimization.crossed_options import CrossedOption
+from aelint.syntax.kept import kept
 from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every
@@ -76,13 +77,5 @@ def _unread(program: Program, function: Function) -> dict[str, ast.AST]:
 def _kept(cls: ClassValue) -> dict[str, ast.AST]:
     """The attributes that the constructor of a class sets to arguments of the same name."""
     start = cls.find("__init__")
-    found: dict[str, ast.AST] = {}
-    for statement in every(ast.Assign, start.node) if isinstance(start, Function) else ():
-        match statement:
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Name(id=given)
-            ) if name == given:
-                found[name] = statement
-            case _:
-                pass
-    return found
+    stored = kept(every(ast.Assign, start.node)) if isinstance(start, Function) else ()
+    return {one.name: one.statement for one in stored if one.attribute == one.name}

@@ -13,6 +13,7 @@ from aelint.semantics.dataflow.liveness import dead_stores
 from aelint.semantics.dataflow.mentions import READS_ANYTHING, attributes_read, attributes_read_of, strings_in
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import ClassValue, Function
+from aelint.syntax.kept import kept
 from aelint.syntax.names import last_name, uses
 from aelint.syntax.signatures import FunctionNode, default_numbers, defaults, parameters
 from aelint.syntax.walk import every, once_per_node, walk
@@ -80,14 +81,9 @@ def _activates(node: ast.AST) -> bool:
 
 def _kept(start: ast.FunctionDef) -> Iterator[tuple[str, ast.stmt]]:
     """The settings that a constructor keeps as attributes and uses in no other way."""
-    for statement in start.body:
-        match statement:
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Name(id=given)
-            ) if _steers(start, given, name) and sum(len(uses(s, given)) for s in start.body) == 1:
-                yield name, statement
-            case _:
-                pass
+    for one in kept(start.body):
+        if _steers(start, one.name, one.attribute) and sum(len(uses(s, one.name)) for s in start.body) == 1:
+            yield one.attribute, one.statement
 
 
 @once_per_node

@@ -14,6 +14,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function, Object, Value
 from aelint.semantics.optimization.parameters import is_optimizer
 from aelint.semantics.optimization.settings import interchangeable
+from aelint.syntax.kept import kept
 from aelint.syntax.names import last_name, uses
 from aelint.syntax.options import destination
 from aelint.syntax.signatures import default_numbers, parameters
@@ -133,12 +134,9 @@ def _kept_in_vain(program: Program) -> dict[int, dict[str, ast.AST]]:
         start = cls.namespace.get("__init__")
         if not cls.fully_known or not isinstance(start, Function) or isinstance(start.node, ast.Lambda):
             continue
-        for statement in start.node.body:
-            match statement:
-                case ast.Assign(
-                    targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)], value=ast.Name(id=name)
-                ) if attr == name and attr not in read and len(uses(start.node, name)) == 1:
-                    found.setdefault(id(cls), {})[attr] = statement
+        for one in kept(start.node.body):
+            if one.attribute == one.name and one.name not in read and len(uses(start.node, one.name)) == 1:
+                found.setdefault(id(cls), {})[one.name] = one.statement
     return found
 
 
