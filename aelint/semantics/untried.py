@@ -42,6 +42,7 @@ def run_untried(machine: Machine, module: Module) -> None:
     functions = [f for f in machine.functions if f.module is module and id(f.node) in machine.executed]
     untried = {f: decisions for f in functions if (decisions := list(_decisions(machine, f)))}
     instances, objects = len(machine.instances), len(machine.objects)
+    stopped, notes = machine.stopped, len(machine.trace.notes)
     for cls in dict.fromkeys(f.owner for f in untried if f.owner is not None):
         instance = next((i for i in machine.instances if i.cls is cls), None)
         if instance is not None:
@@ -52,6 +53,9 @@ def run_untried(machine: Machine, module: Module) -> None:
                 run_root(machine, partial(enter, machine, module, function, None, setting), guess=True)
     # The program has the networks that it has: what was built for the second look is none of them.
     del machine.instances[instances:], machine.objects[objects:]
+    # A second look that was cut short leaves the first one as complete as it was.
+    machine.stopped = stopped
+    del machine.trace.notes[notes:]
 
 
 def _run_class(machine: Machine, module: Module, first: Instance, untried: dict[Function, list[_Decision]]) -> None:
@@ -60,12 +64,16 @@ def _run_class(machine: Machine, module: Module, first: Instance, untried: dict[
         everything = [d for decisions in untried.values() for d in decisions]
         for setting in _settings(machine, initializer, everything, _keeps(initializer)):
             instance = _built(machine, module, first.cls, setting)
+            if instance is None:
+                continue
             again = [*untried, forward] if initializer in untried and isinstance(forward, Function) else [*untried]
-            for method in dict.fromkeys(again) if instance is not None else ():
+            for method in dict.fromkeys(again):
                 if method is not initializer:
                     run_root(machine, partial(enter, machine, module, method, instance), guess=True)
     for method, decisions in untried.items():
-        for setting in _settings(machine, method, decisions) if method is not initializer else ():
+        if method is initializer:
+            continue
+        for setting in _settings(machine, method, decisions):
             # What the second look stores must not be found in the instance that the first one left.
             instance = replace(first, attrs=dict(first.attrs))
             run_root(machine, partial(enter, machine, module, method, instance, setting), guess=True)
@@ -139,10 +147,11 @@ def _settings(
 
     As many settings as it takes to try every word of every choice.
     """
+    keeps = keeps or {}
     asked: dict[str, list[str]] = {}
     for decision in decisions:
         names = [n.id for n in every(ast.Name, decision.test)]
-        names += [(keeps or {}).get(a.attr, "") for a in every(ast.Attribute, decision.test)]
+        names += [keeps[a.attr] for a in every(ast.Attribute, decision.test) if a.attr in keeps]
         for name in names:
             asked.setdefault(name, []).extend(decision.words)
     spec = function.node.args

@@ -243,3 +243,25 @@ def test_an_option_that_the_constructor_only_keeps_is_found_by_its_attribute():
             return h
     """
     assert entered(source, "exp")
+
+
+def test_a_second_look_that_runs_out_of_fuel_leaves_the_first_one_complete():
+    source = """
+    def widen(x, steps):
+        for i in range(60):
+            for j in range(60):
+                x = torch.sin(x) if steps[i] else torch.cos(x)
+        return x
+
+    def grown(x, deep=False):
+        if deep:
+            x = torch.exp(x)
+            return [widen(x, [1]), widen(x, [2]), widen(x, [3]), widen(x, [4]), widen(x, [5]), widen(x, [6])]
+        return x
+
+    y = grown(torch.zeros(2))
+    """
+    program = understood(source)
+    assert entered(source, "exp")
+    assert not program.machine.stopped
+    assert program.notes == []

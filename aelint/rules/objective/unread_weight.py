@@ -65,6 +65,7 @@ from aelint.semantics.domain.values import ClassValue
 from aelint.semantics.explanation.wording import place
 from aelint.syntax.kept import kept
 from aelint.syntax.names import is_own_attribute, last_name
+from aelint.syntax.sums import terms_of
 from aelint.syntax.walk import every, walk
 
 RULE = Rule(
@@ -153,17 +154,11 @@ def _unweighted(owner: ast.ClassDef, name: str) -> tuple[ast.BinOp, str] | None:
         inner = {id(n.left) for n in every(ast.BinOp, method) if isinstance(n.op, ast.Add)}
         for node in walk(method):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and id(node) not in inner:
-                operands = [o for o in _operands(node) if _is_term(o)]
+                operands = [o for o in terms_of(node) if _is_term(o)]
                 alone = [o for o in operands if _belongs(_named(o), word)]
                 if len(operands) >= 2 and len(alone) == 1:
                     return node, ast.unparse(alone[0])
     return None
-
-
-def _operands(node: ast.expr) -> list[ast.expr]:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return [*_operands(node.left), *_operands(node.right)]
-    return [node]
 
 
 def _is_term(node: ast.expr) -> bool:

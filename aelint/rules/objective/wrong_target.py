@@ -71,6 +71,7 @@ from aelint.semantics.objective.comparisons import LEARNED, Comparison, comparis
 from aelint.semantics.objective.degraded_targets import degraded_targets
 from aelint.semantics.objective.overwritten_targets import changed_targets, overwritten_targets
 from aelint.semantics.objective.shared_batches import shared_batches
+from aelint.semantics.operators.api import is_number
 from aelint.syntax.walk import holds
 
 RULE = Rule(
@@ -296,9 +297,7 @@ def _is_drawn_by_numpy(one: Sym) -> bool:
 
 
 def _is_small(noise: Sym) -> bool:
-    factors = [
-        v for v in (*noise.attrs.values(), *noise.inputs) if isinstance(v, (int, float)) and not isinstance(v, bool)
-    ]
+    factors = [v for v in (*noise.attrs.values(), *noise.inputs) if is_number(v)]
     if noise.op == "truediv":
         return any(v >= 1 / DEQUANTISATION for v in factors)
     return noise.op == "mul" and any(0 < abs(v) <= DEQUANTISATION for v in factors)

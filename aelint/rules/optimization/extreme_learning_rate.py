@@ -50,6 +50,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.domain.values import DictValue, ListValue, Object, Value
+from aelint.semantics.operators.api import is_number
 from aelint.semantics.optimization.initialization import is_weighted
 from aelint.semantics.optimization.parameters import held_by
 from aelint.semantics.optimization.rate_factors import rate_factors
@@ -93,7 +94,7 @@ def check(program: Program, options: Mapping[str, float]) -> Iterator[Finding]:
 
 
 def _is_zero(factor: Value) -> bool:
-    return isinstance(factor, (int, float)) and not isinstance(factor, bool) and factor == 0
+    return is_number(factor) and factor == 0
 
 
 def _overwriting(program: Program, options: Mapping[str, float]) -> Iterator[Finding]:

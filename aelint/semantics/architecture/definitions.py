@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from aelint.rule import Site
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.dataflow.surroundings import texts_around
 from aelint.semantics.domain.values import MISSING, ClassValue, Function, Instance
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.syntax.names import is_own_attribute
@@ -93,10 +94,8 @@ def _is_missing(program: Program, network: Instance, name: str, known: frozenset
 
 def _is_inherited_elsewhere(program: Program, cls: ClassValue) -> bool:
     """Whether a file that this one does not import completes the class."""
-    own = re.compile(rf"^[ \t]*class\s+{cls.name}\b", re.MULTILINE)
     derived = re.compile(rf"^[ \t]*class\s+\w+\s*\([^)]*\b{cls.name}\b", re.MULTILINE)
-    texts = (unit.text for unit in program.machine.project.around(cls.module.unit))
-    return any(derived.search(text) and not own.search(text) for text in texts)
+    return any(derived.search(text) for text in texts_around(program, cls))
 
 
 def _is_left_open(function: ast.AST) -> bool:

@@ -43,12 +43,12 @@ def made_anew(program: Program) -> Iterator[MadeAnew]:
     found: list[tuple[Object, Call, int]] = []
     for run in program.calls:
         made = born.get(id(run.receiver))
-        if made is None or not isinstance(run.receiver, Object) or not _is_data(run):
+        activation = _inside(made, run) if made is not None else None
+        if made is None or activation is None or not isinstance(run.receiver, Object) or not _is_data(run):
             continue
-        activation = _inside(made, run)
         drawn = [one for _, one in submodules(run.receiver) if isinstance(one, Object) and _is_drawn(one)]
         own = [one for one in drawn if id(one) in born and activation in born[id(one)].context.stack]
-        if activation is not None and own and _is_forgotten(activation, made):
+        if own and _is_forgotten(activation, made):
             found.append((run.receiver, run, len(own)))
     inner = {id(part) for whole, _, _ in found for _, part in submodules(whole) if part is not whole}
     for layer, run, count in found:

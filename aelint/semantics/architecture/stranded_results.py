@@ -34,10 +34,12 @@ class Stranded:
 
 def stranded_results(program: Program) -> Iterator[Stranded]:
     """Such steps in the functions of the entry file, as far as the dataflow and the text of the function agree."""
+    if not any(_is_step(b) for b in program.bindings):
+        return
     used = used_values(program)
     alive = {id(b.site.node) for b in program.bindings if not _is_step(b) or b.value.id in used}
     taken = {id(b.site.node): b for b in program.bindings if id(b.site.node) not in alive}
-    for function in program.own_functions if taken else ():
+    for function in program.own_functions:
         for store in dead_stores(function.node):
             binding = taken.get(id(store.target))
             found = _stranded(function, store, binding) if binding is not None else None

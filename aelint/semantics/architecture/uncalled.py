@@ -16,6 +16,7 @@ from aelint.semantics.dataflow.liveness import names_read
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.mentions import attributes_read_in
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.dataflow.surroundings import texts_around
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.modules import children_of
@@ -87,14 +88,9 @@ def _loads_weights(cls: ast.AST) -> bool:
 
 
 def _is_read_around(program: Program, network: Instance, name: str) -> bool:
-    """Whether a file beside that of the class reads an attribute of this name: `model.decoder.scale`.
-
-    One that defines a class of the same name means its own: a variant of the model, or an older version of it.
-    """
+    """Whether a file beside that of the class reads an attribute of this name: `model.decoder.scale`."""
     read = re.compile(rf"\.{re.escape(name)}\b")
-    own = re.compile(rf"^[ \t]*class\s+{network.cls.name}\b", re.MULTILINE)
-    texts = (unit.text for unit in program.machine.project.around(network.cls.module.unit))
-    return any(read.search(text) and not own.search(text) for text in texts)
+    return any(read.search(text) for text in texts_around(program, network.cls))
 
 
 def _is_offered(network: Instance, site: Site) -> bool:

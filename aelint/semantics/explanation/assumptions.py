@@ -11,6 +11,7 @@ from aelint.rule import Finding, Note, Site
 from aelint.semantics.dataflow.callables import positional_names
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Value
+from aelint.semantics.operators.api import is_number
 from aelint.syntax.walk import every, walk
 
 __all__ = ["with_assumptions"]
@@ -44,7 +45,7 @@ def _numbers(text: str) -> set[float]:
 
 def _is_size(value: Value) -> bool:
     """Whether a default is a number that says something: nobody has to be told of a 0 or a 1."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value not in {0, 1}
+    return is_number(value) and value not in {0, 1}
 
 
 def _identifiers(site: Site) -> Iterator[str]:

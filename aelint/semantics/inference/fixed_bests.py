@@ -10,6 +10,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Value
 from aelint.semantics.inference.scores import Contest, contest
+from aelint.semantics.operators.api import is_number
 from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.signatures import FunctionNode, parameters
 from aelint.syntax.walk import every, holds, walk
@@ -79,7 +80,7 @@ def _takes(function: FunctionNode, name: str) -> bool:
 def _is_start(value: Value) -> bool:
     """Whether it is a number that the text shows, or none."""
     largest = isinstance(value, External) and value.name.lower().endswith((".inf", ".infty", ".maxsize"))
-    return value is None or largest or (isinstance(value, (int, float)) and not isinstance(value, bool))
+    return value is None or largest or is_number(value)
 
 
 def _is_asked_again(program: Program, branch: ast.If, best: ast.expr, start: Site) -> bool:

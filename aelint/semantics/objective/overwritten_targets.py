@@ -14,10 +14,10 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding, Call
 from aelint.semantics.domain.values import External, Function, Instance, Sym, Value
 from aelint.semantics.objective.comparisons import comparisons, is_output
+from aelint.semantics.operators.random import DRAWN
 
 __all__ = ["ChangedTarget", "OverwrittenTarget", "changed_targets", "overwritten_targets"]
 
-_RANDOM = frozenset({"rand", "randn", "randperm", "randint", "bernoulli", "multinomial", "uniform", "normal"})
 _FILLS = frozenset({"masked_fill_", "index_fill_"})
 _MADE = frozenset({"zeros", "ones", "full", "zero"})
 
@@ -113,13 +113,13 @@ def _random_index(index: Value) -> Sym | None:
 
 def _is_drawn(one: Sym) -> bool:
     callee = one.attrs.get("callee")
-    return one.op in _RANDOM or (isinstance(callee, External) and callee.name.startswith("numpy.random."))
+    return one.op in DRAWN or (isinstance(callee, External) and callee.name.startswith("numpy.random."))
 
 
 def _is_filling(value: Value) -> bool:
     """Whether what is written says nothing of the data: a number, a learned token, noise."""
     held = through_reshapes(value)
-    return isinstance(held, (int, float)) or (isinstance(held, Sym) and held.op in {"parameter", *_MADE, *_RANDOM})
+    return isinstance(held, (int, float)) or (isinstance(held, Sym) and held.op in {"parameter", *_MADE, *DRAWN})
 
 
 def _selected(program: Program, write: _Write, root: Value) -> Site | None:

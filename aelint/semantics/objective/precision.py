@@ -20,6 +20,7 @@ from aelint.semantics.dataflow.written_arguments import written
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import External, Sym, Value
 from aelint.semantics.objective.comparisons import is_output
+from aelint.semantics.operators.api import is_number
 from aelint.syntax.walk import every
 
 __all__ = ["LostGuard", "SubtractedGuard", "lost_guards", "subtracted_guards"]
@@ -150,19 +151,15 @@ def _operand(value: Sym) -> Sym | None:
     """The tensor that an operation combines with numbers, bounds or only reshapes; None for every other operation."""
     match value.op:
         case "add" | "sub" | "mul" if len(value.inputs) == 2:
-            tensors = [i for i in value.inputs if not _is_number(i)]
+            tensors = [i for i in value.inputs if not is_number(i)]
             inner = tensors[0] if len(tensors) == 1 else None
-        case "clamp" if not all(b is None or _is_number(b) for b in _bounds(value)):
+        case "clamp" if not all(b is None or is_number(b) for b in _bounds(value)):
             inner = None
         case op if op in _KEPT | {"neg", "clamp"}:
             inner = source(value)
         case _:
             inner = None
     return inner if isinstance(inner, Sym) else None
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _bounds(cut: Sym) -> tuple[Value, Value]:
@@ -217,5 +214,5 @@ def _clamped(value: Sym, leaf: Sym) -> Sym | None:
 
 def _bound(cut: Sym, point: float) -> float | None:
     """The bound that cuts the point off."""
-    low, high = (float(b) if _is_number(b) else None for b in _bounds(cut))
+    low, high = (float(b) if is_number(b) else None for b in _bounds(cut))
     return high if high is not None and high < point else low

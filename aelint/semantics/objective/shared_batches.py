@@ -13,11 +13,12 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Store
 from aelint.semantics.domain.values import DictValue, ListValue, Sym, Value
 from aelint.semantics.objective.comparisons import comparisons
+from aelint.semantics.operators.random import DRAWN
 from aelint.syntax.walk import every, holds
 
 __all__ = ["SharedBatch", "shared_batches"]
 
-_DRAWN = frozenset({"rand", "randn", "randperm", "randint", "bernoulli", "multinomial", "uniform", "normal", "dropout"})
+_BY_CHANCE = DRAWN | {"dropout"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +49,9 @@ def _is_corruption(program: Program, store: Store) -> bool:
     running = store.context.stack
     if not running or not isinstance(store.index, (str, int)):
         return False
-    made = {a.id for a in ancestors(store.value) if a.op in _DRAWN}
+    made = {a.id for a in ancestors(store.value) if a.op in _BY_CHANCE}
     drawn = (c for c in program.calls if isinstance(c.result, Sym) and c.result.id in made)
-    return any(c.context.stack[: len(running)] == running for c in drawn)
+    return bool(made) and any(c.context.stack[: len(running)] == running for c in drawn)
 
 
 def _taken_for_clean(program: Program, store: Store) -> Iterator[SharedBatch]:

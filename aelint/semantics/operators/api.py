@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar
 
 from aelint.semantics.domain import dims
 from aelint.semantics.domain.dims import Dim, Poly
@@ -39,6 +39,7 @@ __all__ = [
     "facts_of",
     "fresh",
     "is_float",
+    "is_number",
     "parameters",
     "to_dim",
     "to_dims",
@@ -317,6 +318,11 @@ def to_number(value: Value) -> float | None:
             return float(value)
         case _:
             return None
+
+
+def is_number(value: Value) -> TypeGuard[int | float]:
+    """Whether a value is a number that is known; no switch."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _LARGEST_SIZE = 2**63

@@ -13,7 +13,10 @@ from aelint.semantics.operators.axes import broadcast_all, items
 from aelint.semantics.operators.ranges import NONNEGATIVE, UNIT, hull
 from aelint.semantics.operators.tables import REGISTRY
 
-__all__ = ["kind_of_dtype", "sizes_of"]
+__all__ = ["DRAWN", "kind_of_dtype", "sizes_of"]
+
+DRAWN = frozenset({"rand", "randn", "randint", "randperm", "random", "normal", "uniform", "bernoulli", "multinomial"})
+"""Operations whose values are drawn by chance, of equal probabilities or of given ones."""
 
 
 def sizes_of(value: Value) -> Shape | None:

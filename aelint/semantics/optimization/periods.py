@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym, Value
+from aelint.semantics.operators.api import is_number
 from aelint.semantics.optimization.parameters import is_optimizer
 from aelint.semantics.optimization.schedules import is_over_batches
 from aelint.semantics.optimization.training import Action, Kind, actions, scheduled
@@ -93,7 +94,7 @@ def flat_schedules(program: Program) -> Iterator[Misfit]:
                     yield Misfit(schedule, f"`step_size` is {size:g}: a step has no whole number of epochs", shown)
             case "CosineAnnealingLR" | "CosineAnnealingWarmRestarts":
                 least = _given(schedule, "eta_min", 2 if _kind(schedule) == "CosineAnnealingLR" else 3)
-                known = rate is not None and isinstance(least, (int, float)) and not isinstance(least, bool)
+                known = rate is not None and is_number(least)
                 if known and rate is not None and least >= rate > 0:
                     text = f"`eta_min` is {least:g}, and the learning rate starts at {rate:g}: it never falls"
                     yield Misfit(schedule, text, optimizer.site or shown)
@@ -109,7 +110,7 @@ def _rate(optimizer: Value) -> float | None:
     plain = (
         first is not None and not any(isinstance(n, ast.Dict) for n in walk(first)) and not isinstance(first, ast.Name)
     )
-    return float(rate) if plain and isinstance(rate, (int, float)) and not isinstance(rate, bool) else None
+    return float(rate) if plain and is_number(rate) else None
 
 
 def doubled_schedules(program: Program) -> Iterator[Misfit]:

@@ -12,6 +12,7 @@ from aelint.semantics.dataflow.liveness import dead_stores, names_read
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.blocks import blocks
 from aelint.syntax.names import last_name
+from aelint.syntax.sums import terms_of
 from aelint.syntax.walk import every, walk
 
 __all__ = ["RepeatedPart", "RepeatedTerm", "repeated_parts", "repeated_terms"]
@@ -59,21 +60,13 @@ def _sum(statement: ast.Assign | ast.AugAssign) -> tuple[str, list[ast.expr], bo
     """The name that a statement adds to, the terms, and whether the name starts anew."""
     match statement:
         case ast.AugAssign(target=target, op=ast.Add(), value=value):
-            return ast.unparse(target), _terms(value), False
+            return ast.unparse(target), terms_of(value), False
         case ast.Assign(targets=[target], value=value):
-            terms, name = _terms(value), ast.unparse(target)
+            terms, name = terms_of(value), ast.unparse(target)
             goes_on = any(ast.unparse(t) == name for t in terms)
             return name, terms, not goes_on
         case _:
             return "", [], True
-
-
-def _terms(value: ast.expr) -> list[ast.expr]:
-    match value:
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return [*_terms(left), *_terms(right)]
-        case _:
-            return [value]
 
 
 def _is_loss(term: ast.expr) -> bool:

@@ -14,6 +14,7 @@ from aelint.semantics.dataflow.mentions import READS_ANYTHING, attributes_read, 
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.optimization.crossed_options import unread_options, words
 from aelint.syntax.names import is_own_attribute, last_name
+from aelint.syntax.sums import terms_of
 from aelint.syntax.walk import every
 
 __all__ = ["UnreadShare", "unread_shares"]
@@ -60,16 +61,7 @@ def _sums(program: Program) -> Iterator[list[_Summand]]:
     inner = {id(side) for n in sums for side in (n.left, n.right)}
     for node in sums:
         if id(node) not in inner:
-            yield [_summand(one) for one in _flat(node)]
-
-
-def _flat(node: ast.expr) -> Iterator[ast.expr]:
-    match node:
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            yield from _flat(left)
-            yield from _flat(right)
-        case _:
-            yield node
+            yield [_summand(one) for one in terms_of(node)]
 
 
 def _summand(node: ast.expr) -> _Summand:

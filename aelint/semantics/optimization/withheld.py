@@ -11,7 +11,8 @@ from aelint.semantics.dataflow.callables import applied
 from aelint.semantics.dataflow.mentions import READS_ANYTHING, attributes_read
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import Function, Object, Value
+from aelint.semantics.domain.values import Function, Object
+from aelint.semantics.operators.api import is_number
 from aelint.semantics.optimization.parameters import is_optimizer
 from aelint.semantics.optimization.settings import interchangeable
 from aelint.syntax.kept import kept
@@ -84,11 +85,7 @@ def _left_to_torch(call: Call) -> set[str]:
     # The tensor of a method stands in front of its arguments.
     names = list(call.bound)[len(node.args) + bool(call.method) :]
     given = {k.arg for k in node.keywords}
-    return {n for n in names if "_" in n and _is_number(call.bound[n])} - given if None not in given else set()
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return {n for n in names if "_" in n and is_number(call.bound[n])} - given if None not in given else set()
 
 
 _TOLERANCES = frozenset({"eps", "epsilon"})

@@ -11,7 +11,7 @@ from aelint.semantics.dataflow.lineage import RESHAPES, source, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Sym, Value
-from aelint.semantics.operators.api import to_number
+from aelint.semantics.operators.api import is_number, to_number
 
 __all__ = ["Inverted", "Unhidden", "inverted_masks", "scores_of", "unhidden_scores"]
 
@@ -198,7 +198,7 @@ def _filled(fill: Sym) -> float | None:
             pass
         case _:
             return None
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return float(value) if is_number(value) else None
 
 
 def _steps(value: Value) -> Iterator[Sym]:

@@ -13,6 +13,7 @@ from aelint.semantics.dataflow.liveness import dead_stores
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Function, Sym
 from aelint.semantics.interpreter.kinds import is_module
+from aelint.semantics.operators.random import DRAWN
 from aelint.syntax.names import last_name, uses
 from aelint.syntax.walk import walk
 
@@ -135,8 +136,5 @@ def _corrupts(value: Sym, clean: Sym) -> bool:
         return False
     before = {one.id for one in ancestors(clean)}
     beside = [one for i in value.inputs if isinstance(i, Sym) and i is not clean for one in ancestors(i)]
-    drawn = any(one.op in _CHANCE and one.id not in before for one in beside)
+    drawn = any(one.op in DRAWN and one.id not in before for one in beside)
     return drawn and not any(one.layer is not None for one in beside)
-
-
-_CHANCE = frozenset({"rand", "randn", "bernoulli", "normal", "randint", "randperm"})

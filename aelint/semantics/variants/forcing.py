@@ -14,6 +14,7 @@ from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Sym, Value
+from aelint.semantics.operators.random import DRAWN
 
 __all__ = ["Leak", "leaks"]
 
@@ -26,8 +27,6 @@ _STEPWISE = RESHAPES | {
 """Operations that give for each step what they make of this step."""
 _TOKEN_LOSSES = frozenset({"cross_entropy", "nll_loss"})
 _VALUE_LOSSES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy"})
-_CHANCE = frozenset({"randn", "rand", "bernoulli", "normal"})
-"""What steps are corrupted with: then they are not shown as they are."""
 _LONGEST_PATH = 400
 
 
@@ -53,7 +52,7 @@ def leaks(program: Program) -> Iterator[Leak]:
                 continue
             given = decoder.bound.get("input", decoder.bound.get("src"))
             read = [r for r in _roots(given) if r is not None]
-            if wanted is None or any(one.op in _CHANCE and one is not wanted[0] for one, _ in read):
+            if wanted is None or any(one.op in DRAWN and one is not wanted[0] for one, _ in read):
                 continue
             same = [r for r in read if r == wanted]
             if same and _is_conditioned(decoder, wanted[0]) and len(_axes(given)) == 3:

@@ -14,7 +14,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Sym, Value
 from aelint.semantics.latent.posteriors import feeds_layer
 from aelint.semantics.optimization.initialization import is_weighted
-from aelint.semantics.variants.mask_uses import CARRIERS, is_stand_in, mask_uses
+from aelint.semantics.variants.mask_uses import CARRIERS, MaskUse, covered_where, is_stand_in, mask_uses
 from aelint.syntax.names import last_name
 
 __all__ = ["ComplementedShare", "complemented_shares"]
@@ -85,30 +85,26 @@ def _is_uniform(value: Value) -> bool:
 def _roles(program: Program, mask: Sym, users: dict[int, list[Sym]]) -> Iterator[tuple[bool, Site | None]]:
     """For each use that tells: whether the places where the mask holds are the hidden ones."""
     for use in mask_uses(mask, users):
-        hides = _hides(program, use.user, use.mask)
+        hides = _hides(program, use)
         if hides is not None:
             yield hides == use.straight, use.user.site
 
 
-def _hides(program: Program, user: Sym, mask: Sym) -> bool | None:
+def _hides(program: Program, use: MaskUse) -> bool | None:
     """Whether a use covers the places where the mask holds, or lets the network see these alone; None if it tells neither."""
-    match user:
-        case Sym(op="masked_fill", inputs=(_, second, *_)) if second is mask:
+    covered = covered_where(use, is_stand_in)
+    if covered is not None:
+        return covered
+    match use.user:
+        case Sym(op="masked_fill", inputs=(_, mask, *_)) if mask is use.mask:
             return True
-        case Sym(op="setitem", attrs={"index": index}, inputs=(_, filling, *_)) if index is mask:
-            return True if is_stand_in(filling) else None
-        case Sym(op="where", inputs=(condition, first, second)) if condition is mask:
-            hidden = is_stand_in(first), is_stand_in(second)
-            return hidden[0] if hidden[0] != hidden[1] else None
-        case Sym(op="getitem", attrs={"index": index}, inputs=(whole, *_)) if index is mask:
-            return False if _is_content(whole) and feeds_layer(program, user) else None
+        case Sym(op="getitem", attrs={"index": index}, inputs=(kept, *_)) if index is use.mask:
+            pass
         case Sym(op="mul", inputs=(first, second)):
-            other = second if first is mask else first
-            if is_stand_in(other):
-                return True
-            return False if _is_content(other) and feeds_layer(program, user) else None
+            kept = second if first is use.mask else first
         case _:
             return None
+    return False if _is_content(kept) and feeds_layer(program, use.user) else None
 
 
 def _is_content(value: Value) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aelint.semantics.dataflow.lineage import RESHAPES, source, through
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.operators.api import to_number
 
-__all__ = ["CARRIERS", "MaskUse", "is_stand_in", "mask_uses"]
+__all__ = ["CARRIERS", "MaskUse", "covered_where", "is_stand_in", "mask_uses"]
 
 CARRIERS = RESHAPES | {"repeat", "bool", "int", "long", "tensor", "detach"}
 """Operations that hand a mask on with every value as it was."""
@@ -48,6 +48,19 @@ def _is_rest(user: Sym, mask: Sym) -> bool:
             return first is mask and to_number(second) == 0
         case _:
             return False
+
+
+def covered_where(use: MaskUse, is_cover: Callable[[Value], bool]) -> bool | None:
+    """Whether such a value takes the places where the mask holds, or those where it does not; None if it takes neither."""
+    match use.user:
+        case Sym(op="where", inputs=(condition, first, second)) if condition is use.mask:
+            return is_cover(first) if is_cover(first) != is_cover(second) else None
+        case Sym(op="setitem", attrs={"index": index}, inputs=(_, filling, *_)) if index is use.mask:
+            return True if is_cover(filling) else None
+        case Sym(op="mul", inputs=(first, second)):
+            return True if is_cover(second if first is use.mask else first) else None
+        case _:
+            return None
 
 
 def is_stand_in(value: Value) -> bool:

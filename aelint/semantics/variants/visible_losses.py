@@ -11,12 +11,12 @@ from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.operators.api import to_number
-from aelint.semantics.variants.mask_uses import CARRIERS, MaskUse, mask_uses
+from aelint.semantics.operators.random import DRAWN
+from aelint.semantics.variants.mask_uses import CARRIERS, MaskUse, covered_where, mask_uses
 
 __all__ = ["VisibleLoss", "is_error", "visible_losses"]
 
 _MASKS = frozenset({"lt", "le", "gt", "ge", "and", "or", "bernoulli", "setitem", "scatter", "gather"})
-_CHANCE = frozenset({"rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "uniform"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +34,12 @@ def visible_losses(program: Program) -> Iterator[VisibleLoss]:
     """
     users = consumers(program)
     for mask in nodes(program):
-        if mask.op not in _MASKS or not any(a.op in _CHANCE for a in ancestors(mask)):
+        if mask.op not in _MASKS or not any(a.op in DRAWN for a in ancestors(mask)):
             continue
         uses = list(mask_uses(mask, users))
-        hidden = [(use.user, holds == use.straight) for use in uses if (holds := _token_where(use)) is not None]
+        hidden = [
+            (use.user, holds == use.straight) for use in uses if (holds := covered_where(use, _is_learned)) is not None
+        ]
         scored = [(use.user, holds == use.straight) for use in uses if (holds := _error_where(use)) is not None]
         if any(covered == counted for _, covered in hidden for _, counted in scored):
             continue  # what is hidden counts, too
@@ -46,20 +48,6 @@ def visible_losses(program: Program) -> Iterator[VisibleLoss]:
             token = next((node for node, _ in hidden if node.id in behind), None)
             if token is not None and error.site is not None and token.site is not None:
                 yield VisibleLoss(error.site, token.site)
-
-
-def _token_where(use: MaskUse) -> bool | None:
-    """Whether a learned token takes the places where the mask holds, or those where it does not; None if none does."""
-    match use.user:
-        case Sym(op="where", inputs=(condition, first, second)) if condition is use.mask:
-            learned = _is_learned(first), _is_learned(second)
-            return learned[0] if learned[0] != learned[1] else None
-        case Sym(op="setitem", attrs={"index": index}, inputs=(_, filling, *_)) if index is use.mask:
-            return True if _is_learned(filling) else None
-        case Sym(op="mul", inputs=(first, second)):
-            return True if _is_learned(second if first is use.mask else first) else None
-        case _:
-            return None
 
 
 def _is_learned(value: Value) -> bool:
