@@ -422,6 +422,7 @@ AGREED = "b = b + (votes * v.unsqueeze(1)).sum(-1, keepdim=True)"
         pytest.param("F.softmax(b, dim=1)", 1, AGREED, id="somebody-chose-the-inputs"),
         pytest.param("F.softmax(b)", 2, "b = b + (votes * v.unsqueeze(2)).sum(-1, keepdim=True)", id="inputs-last"),
         pytest.param("F.softmax(b)", 1, "b = votes.mean(-1, keepdim=True)", id="no-agreement"),
+        pytest.param("F.softmax(b)", 1, "b = b + votes.mean(-1, keepdim=True)", id="nothing-of-the-round-is-added"),
     ],
 )
 def test_silent_on_routing(softmax: str, summed: int, update: str) -> None:

@@ -271,6 +271,17 @@ def test_fires_on_weights_that_are_drawn_by_their_activations(
     assert rows(logvar_as_std, named) == []
 
 
+def test_silent_on_activations_whose_variance_is_not_that_of_weights() -> None:
+    named = WEIGHTS.replace("self.h", "self.logvar").format(
+        kl=OF_LOGSTD.replace("self.h", "self.logvar"),
+        layer="F.linear",
+        square="x",
+        spread="self.logvar.exp()",
+        turned="",
+    )
+    assert rows(rule, named) == []
+
+
 @pytest.mark.parametrize(("name", "module"), [("logvar", rule), ("log_var", rule), ("h", logvar_as_std)])
 def test_a_head_that_is_sampled_as_its_name_says_is_misread_by_the_divergence(name: str, module: ModuleType) -> None:
     text = source(f"torch.exp(0.5 * {name})", f"divergence(m, 2 * {name})").replace("m, h =", f"m, {name} =")

@@ -641,6 +641,15 @@ LEFT_OUT = "F.cross_entropy(logits, labels)"
             [9],
             id="one word, which the layer need not be meant by",
         ),
+        pytest.param(
+            {
+                "given": "size_average",
+                "kept": "self.size_average = size_average",
+                "loss": LEFT_OUT,
+            },
+            [],
+            id="nothing but None is the default of torch",
+        ),
         pytest.param({"loss": LEFT_OUT}, [14], id="kept"),
         pytest.param(
             {

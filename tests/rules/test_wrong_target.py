@@ -348,6 +348,7 @@ def train(x):
         pytest.param("data += 0.3 * torch.randn_like(data)", "noisy = corrupt(x.clone())", id="a copy is handed over"),
         pytest.param("data *= 2", "noisy = corrupt(x)", id="nothing is drawn"),
         pytest.param("data += torch.rand_like(data) / 256", "noisy = corrupt(x)", id="dequantisation"),
+        pytest.param("pass", "x.add_(torch.randn_like(x)); noisy, x = x, x[:4]", id="a part of what was made"),
     ],
 )
 def test_silent_where_the_target_keeps_its_memory(body, use):
