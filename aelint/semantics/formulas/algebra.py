@@ -15,12 +15,12 @@ from typing import TypeAlias
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import Poly
-from aelint.semantics.domain.values import External, Instance, Object, Sym, Value
+from aelint.semantics.domain.values import Instance, Object, Sym, Value
 from aelint.semantics.formulas import formulas
 from aelint.semantics.formulas.formulas import ONE, Form, Leaf, Monomial
 from aelint.semantics.formulas.projections import is_projection
 
-__all__ = ["Algebra", "algebra_of", "close", "dominant", "is_wrapper"]
+__all__ = ["Algebra", "algebra_of", "close", "dominant"]
 
 GUARD = 2e-3
 """Constants up to this size beside something else guard a division or a logarithm; they carry no meaning."""
@@ -53,12 +53,6 @@ def dominant(form: Form | None) -> tuple[Monomial, float] | None:
         return None
     terms = [(m, c) for m, c in form.items() if c and not (m == ONE and abs(c) <= GUARD and len(form) > 1)]
     return terms[0] if len(terms) == 1 else None
-
-
-def is_wrapper(value: Sym) -> bool:
-    """Whether it is a call that returns its argument, such as the `Variable` of old torch."""
-    callee = value.attrs.get("callee")
-    return value.op == "call" and isinstance(callee, External) and callee.name.endswith(".Variable")
 
 
 def _is_repeatable(value: Sym) -> bool:
@@ -124,7 +118,7 @@ class Algebra:
                 return None
 
     def _derive(self, value: Sym) -> Form | None:
-        if value.op in _PASS or is_wrapper(value):
+        if value.op in _PASS:
             return self.form(_operand(value, "input", 0))
         rule = _RULES.get(value.op)
         return rule(self, value) if rule is not None else None

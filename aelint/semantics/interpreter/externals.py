@@ -21,6 +21,7 @@ from aelint.semantics.domain.values import (
 from aelint.semantics.interpreter import configs, layers, loaders, numpy_arrays, python_builtins, texts
 from aelint.semantics.interpreter.apply import apply_operation
 from aelint.semantics.interpreter.kinds import is_layer_class
+from aelint.semantics.interpreter.legacy_variables import variable
 from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.operators import REGISTRY, Operation
 
@@ -264,6 +265,8 @@ _SPECIAL: dict[str, Special] = {
     "math.prod": _prod,
     "numpy.prod": _prod,
     "torch.Size": _size,
+    "torch.autograd.Variable": variable,
+    "torch.autograd.variable.Variable": variable,
     "torch.nn.Parameter": _parameter,
     "torch.nn.parameter.Parameter": _parameter,
     **{f"math.{n}": _math_special(n) for n in "log log2 log10 exp sqrt ceil floor pow".split()},

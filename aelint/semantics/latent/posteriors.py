@@ -17,7 +17,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import External, Object, Sym, Value
 from aelint.semantics.formulas import formulas
-from aelint.semantics.formulas.algebra import Algebra, algebra_of, close, dominant, is_wrapper
+from aelint.semantics.formulas.algebra import Algebra, algebra_of, close, dominant
 from aelint.semantics.formulas.formulas import Exp, Form, Leaf, Monomial
 from aelint.semantics.operators.distributions import constructor_arguments
 
@@ -139,8 +139,6 @@ def noise_of(value: Value) -> Sym | None:
             return value
         if value.op in _MOVES and value.inputs:
             value = value.attrs.get("input", value.inputs[0])
-        elif value.inputs and is_wrapper(value):
-            value = value.inputs[0]
         else:
             return None
     return None

@@ -11,7 +11,7 @@ from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding, Call
-from aelint.semantics.domain.values import External, ListValue, Sym, Value
+from aelint.semantics.domain.values import ListValue, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.syntax.walk import every, walk
 
@@ -153,8 +153,6 @@ def _steps(value: Value) -> list[Value]:
     for _ in range(10):
         match steps[-1]:
             case Sym(op=op, inputs=(inner, *_)) if op in _KEPT:
-                steps.append(inner)
-            case Sym(op="call", attrs={"callee": External(name="torch.autograd.Variable")}, inputs=(inner, *_)):
                 steps.append(inner)
             case _:
                 break

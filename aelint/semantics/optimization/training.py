@@ -9,7 +9,7 @@ from enum import Enum
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Context, Event, Loop, Store
-from aelint.semantics.domain.values import Function, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.domain.values import External, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.optimization.parameters import Held, held_by, is_optimizer
 
@@ -165,6 +165,8 @@ _HARMLESS = (
     "torch.inference_mode",
     "torch.set_grad_enabled",
 )
+_LIBRARIES = ("torch.", "numpy.", "scipy.", "matplotlib.", "tqdm.", "sklearn.", "torchmetrics.", "torchvision.")
+"""Libraries that know no network but those that they are given."""
 _BUILTIN = frozenset(
     [
         "print",
@@ -232,10 +234,27 @@ def _opaque(event: Call) -> Action | None:
         return None
     given = (*event.args, *event.kwargs.values())
     concerned = [v for v in given if is_optimizer(v) or is_module(v)]
-    clears = any(word in name.lower() for word in ("zero", "reset", "clear", "grad", "optim"))
+    clears = any(word in name.lower() for word in ("zero", "reset", "clear", "grad", "optim")) and not _is_foreign(
+        event
+    )
     if concerned or clears:
         return Action(Kind.OPAQUE, event, concerned[0] if concerned else event.receiver, Held(known=False))
     return None
+
+
+def _is_foreign(event: Call) -> bool:
+    """Whether the call is one of a library that was given no network: `bar.reset()`, `np.gradient(curve)`."""
+    match event.receiver:
+        case None:
+            return _is_library(event.callee)
+        case Sym(op="call", attrs={"callee": maker}, inputs=given):
+            return _is_library(maker) and not any(is_module(v) or is_optimizer(v) for v in given)
+        case _:
+            return False
+
+
+def _is_library(callee: Value) -> bool:
+    return isinstance(callee, External) and callee.name.startswith(_LIBRARIES)
 
 
 def following_round(first: Context, second: Context) -> int | None:
