@@ -1,5 +1,7 @@
 """AEL405: steps, clipping and schedules, each at its right and its wrong place."""
 
+import textwrap
+
 import pytest
 
 from aelint.diagnostics import Severity
@@ -935,3 +937,112 @@ for one in parts:
     one.step()
 """
     assert rows(rule, SETUP + loop) == []
+
+
+ROUND = """
+import torch
+from torch import nn
+from tools import Engine
+
+def update(optimizer):
+    {update}
+
+def log_step(loss):
+    print(loss)
+
+class Trainer:
+    def __init__(self, model, optimizer, scheduler):
+        self.model = model
+        {kept}
+
+    def fit(self, loader, epochs):
+        for epoch in range(epochs):
+            for x in loader:
+                self.optimizer.zero_grad()
+                loss = nn.functional.mse_loss(self.model(x), x)
+                {body}
+            self.scheduler.step()
+        {behind}
+
+    {other}
+"""
+WHOLE = {"update": "pass", "kept": "self.optimizer = optimizer", "body": "pass", "behind": "pass", "other": ""}
+NO_STEP_HERE = {
+    "a step": {"body": "loss.backward(); self.optimizer.step()"},
+    "a step in a method": {"body": "loss.backward(); self.move()", "other": "def move(self): self.optimizer.step()"},
+    "a step in a function": {"body": "loss.backward(); update(self.optimizer)", "update": "optimizer.step()"},
+    "a scaler's step": {"body": "self.scaler.scale(loss).backward(); self.scaler.step(self.optimizer)"},
+    "a step under another name": {"kept": "self.optimizer = self.adam = optimizer", "body": "loss.backward()"},
+    "one of several that step": {
+        "kept": "self.optimizer = optimizer; self.all = [optimizer]",
+        "body": "loss.backward()",
+    },
+    "given to what is not in sight": {"body": "loss.backward()", "behind": "Engine(self.optimizer).run()"},
+    "a step by hand": {"body": "loss.backward(); w = self.model.weight; w.data -= 0.1 * w.grad"},
+    "gradients that are looked at": {"body": "loss.backward(); self.seen = x.grad"},
+    "stepped by a hook": {"body": "loss.backward()", "other": "def on_batch_end(self): self.optimizer.step()"},
+    "no gradients either": {"body": "log_step(loss)"},
+}
+NO_BACKWARD_HERE = {
+    "a backward pass": {"body": "loss.backward(); self.optimizer.step()"},
+    "a backward pass in a method": {
+        "body": "self.learn(loss); self.optimizer.step()",
+        "other": "def learn(self, loss): loss.backward()",
+    },
+    "a backward pass by accelerate": {"body": "self.accelerator.backward(loss); self.optimizer.step()"},
+    "gradients by autograd": {
+        "body": "for p, g in zip(p, torch.autograd.grad(loss, p)): p.grad = g\n                self.optimizer.step()"
+    },
+    "the loss goes to what is not in sight": {"body": "Engine.learn(loss); self.optimizer.step()"},
+    "a closure": {"body": "self.optimizer.step(lambda: self.learn(x))"},
+}
+
+
+@pytest.mark.parametrize("parts", NO_STEP_HERE.values(), ids=NO_STEP_HERE.keys())
+def test_silent_where_something_may_take_the_step(parts):
+    assert rows(rule, ROUND.format(**{**WHOLE, **parts})) == []
+
+
+@pytest.mark.parametrize("parts", NO_BACKWARD_HERE.values(), ids=NO_BACKWARD_HERE.keys())
+def test_silent_where_something_may_compute_gradients(parts):
+    assert rows(rule, ROUND.format(**{**WHOLE, **parts})) == []
+
+
+@pytest.mark.parametrize("body", ["loss.backward()", "loss.backward(); log_step(loss)"])
+def test_a_loop_of_a_trainer_that_takes_no_step(body):
+    assert rows(rule, ROUND.format(**{**WHOLE, "body": body})) == [22]
+
+
+@pytest.mark.parametrize("body", ["self.optimizer.step()", "self.losses.append(loss); self.optimizer.step()"])
+def test_a_loop_of_a_trainer_that_computes_no_gradients(body):
+    assert rows(rule, ROUND.format(**{**WHOLE, "body": body})) == [22]
+
+
+def test_another_loop_takes_the_step_of_its_own_optimizer():
+    source = """
+    def first(model, optimizer, loader):
+        for x in loader:
+            optimizer.zero_grad()
+            loss = model(x).pow(2).mean()
+            loss.backward()
+            optimizer.step()
+
+    def second(model, optimizer, loader):
+        for x in loader:
+            optimizer.zero_grad()
+            loss = model(x).abs().mean()
+            loss.backward()
+    """
+    assert rows(rule, textwrap.dedent(source)) == [13]
+
+
+def test_the_step_of_each_optimizer_of_a_list_is_taken_elsewhere():
+    source = """
+    def train(model, optimizers, loader):
+        for x in loader:
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss = model(x).pow(2).mean()
+            loss.backward()
+    """
+    assert rows(rule, textwrap.dedent(source)) == []

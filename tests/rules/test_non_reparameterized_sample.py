@@ -304,3 +304,81 @@ def test_silent_where_parameters_of_a_draw_learn_or_are_not_meant_to(drawn, froz
 )
 def test_fires_on_parameters_that_torch_normal_cuts_off(drawn):
     assert rows(rule, SLOTS.format(drawn=drawn, frozen="")) == [14]
+
+
+DETACHED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class VAE(nn.Module):
+    def __init__(self, frozen=False):
+        super().__init__()
+        self.frozen = frozen
+        self.mean, self.logvar, self.decoder = nn.Linear(30, 4), nn.Linear(30, 4), nn.Linear(4, 30)
+        self.critic = nn.Linear(4, 1)
+
+    def sample(self, m, h):
+        if self.training:
+            return m + torch.exp(0.5 * h) * torch.randn_like(h)
+        return m
+
+    def forward(self, x):
+        m, h = self.mean(x), self.logvar(x)
+        z = self.sample(m, h)
+        {use}
+"""
+LOSS = """
+def step(x):
+    r, m, h = VAE()(x)
+    return F.mse_loss(r, x) - 0.5 * torch.mean(1 + h - m.pow(2) - h.exp())
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param("return self.decoder(z), m, h", id="with its graph"),
+        pytest.param("return self.decoder(z) + 0 * self.critic(z.detach()), m, h", id="for another network alone"),
+        pytest.param("return self.decoder(z), z.detach(), m", id="for reading"),
+        pytest.param("plot(z.cpu().data.numpy()); return m, h", id="for a plot"),
+        pytest.param("z = z.detach() if self.frozen else z\n        return self.decoder(z), m, h", id="on demand"),
+        pytest.param("return self.decoder(z + z.detach() - z), m, h", id="straight through"),
+        pytest.param("return self.decoder(z.detach()), z, h", id="handed to a loss that is not in sight"),
+        pytest.param("return self.decoder(z.detach()), (z - m).pow(2), h", id="with a loss of its own"),
+    ],
+)
+def test_silent_on_samples_that_keep_a_gradient(use: str) -> None:
+    assert rows(rule, DETACHED.format(use=use)) == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "return self.decoder(z.detach()), m, h",
+        "z = z.detach()\n        return self.decoder(z), m, h",
+        "return self.decoder(z.data.view(-1, 4)), m, h",
+        "return self.decoder(torch.autograd.Variable(z)), m, h",
+    ],
+)
+@pytest.mark.parametrize(("loss", "severity"), [(LOSS, Severity.ERROR), ("", Severity.WARNING)])
+def test_fires_on_samples_that_lose_their_gradient_before_the_decoder(use: str, loss: str, severity: Severity) -> None:
+    found = run(rule, DETACHED.format(use=use) + loss)
+    assert {(f.site.row, f.severity or rule.RULE.severity) for f in found} == {(21, severity)}
+
+
+def test_silent_where_encoder_and_decoder_are_trained_in_turns() -> None:
+    source = DETACHED.format(use="return self.decoder(z if self.frozen else z), m, h")
+    turns = """
+def turns(model, x):
+    m, h = model.mean(x), model.logvar(x)
+    z = model.sample(m, h)
+    decoder_loss = F.mse_loss(model.decoder(z.detach()), x)
+    m, h = model.mean(x), model.logvar(x)
+    kl = -0.5 * torch.mean(1 + h - m.pow(2) - h.exp())
+    encoder_loss = F.mse_loss(model.decoder(model.sample(m, h)), x) + kl
+    return decoder_loss, encoder_loss
+
+turns(VAE(), torch.rand(8, 30))
+"""
+    assert rows(rule, source + turns) == []

@@ -28,6 +28,8 @@ FOLDED = {
     "[a * b for a, b in zip([1, 2, 3], [4, 5, 6])]": [4, 10, 18],
     "[i for i, c in enumerate('abc') if i != 1]": [0, 2],
     "list(reversed([1, 2]))": [2, 1],
+    "sorted({'mu': 1, 'bias': 2}.keys())": ["bias", "mu"],
+    "sorted([3, 1, 2], reverse=True)": [3, 2, 1],
     "[1, 2, 3, 4][1:-1]": [2, 3],
     "[*[1, 2], 3]": [1, 2, 3],
     "[1] + [2] * 2": [1, 2, 2],

@@ -162,7 +162,8 @@ def _is_hard_coded(source: Sym, found: Contradiction) -> bool:
     if source.op not in {"view", "unflatten"} or source.layer is not None or source.site is None:
         return False
     actual, expected = found.conflict.facts["actual"], found.conflict.facts["expected"]
-    spelled = {n.value for n in every(ast.Constant, source.site.node)}
+    inside = {id(n.operand) for n in every(ast.UnaryOp, source.site.node)}  # the 1 of -1 is no size
+    spelled = {n.value for n in every(ast.Constant, source.site.node) if id(n) not in inside}
     return actual in spelled and expected not in {n.value for n in every(ast.Constant, found.written.node)}
 
 

@@ -5,7 +5,8 @@
 Reports `Normal(mean, std).sample()` and `torch.normal(mean, std)` whose mean and standard deviation come out of a
 network, and whose sample goes into the decoder or the loss of a variational model; and samples of other families, such as
 one-hot codes, that a layer takes as they were drawn, where `kl_divergence` compares their distribution. A mean or scale of
-`torch.normal` that is itself a parameter, which nothing else reads, is reported as well.
+`torch.normal` that is itself a parameter, which nothing else reads, is reported as well, and so is a sample that is
+detached before any layer reads it: `decode(z.detach())`.
 
 ## Why is this bad?
 
@@ -75,6 +76,7 @@ from aelint.semantics.dataflow.lineage import ancestors, source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.latent.cut_samples import CutSample, cut_samples
+from aelint.semantics.latent.detached_samples import cut_behind
 from aelint.semantics.latent.posteriors import Posterior, draw_of, feeds_layer, posteriors
 from aelint.semantics.latent.readings import Reading, readings
 from aelint.semantics.latent.untrained_laws import untrained_laws
@@ -103,6 +105,9 @@ def check(program: Program) -> Iterator[Finding]:
             found = _drawn(program, one) if feeds_layer(program, one.sample) else None
         if found is not None:
             yield found
+    # A model that runs on its own and in a training step is cut in both: what the divergence shows is said.
+    detached = [f for one in posteriors(program) if one.learned and (f := _detached(program, one)) is not None]
+    yield from sorted(detached, key=lambda finding: finding.severity is not None)
     for cut in cut_samples(program):
         yield _of_family(cut)
     for law in untrained_laws(program):
@@ -170,6 +175,21 @@ def _cut_off(one: Posterior) -> Finding:
         "and the divergence alone pulls it to the prior; add the mean itself"
     )
     return Finding(mean.site or one.site, message, (Note(one.site, "the sample"),))
+
+
+def _detached(program: Program, one: Posterior) -> Finding | None:
+    cut = cut_behind(program, one) if one.route in {"sum", "rsample"} else None
+    term = _divergence(program, one)
+    # A policy detaches its actions, and its standard deviation is no root of an exponential.
+    if cut is None or cut.site is None or (term is None and one.scale_kind != "logvar"):
+        return None
+    message = (
+        "the sample is taken out of the graph before any layer reads it, so the reconstruction cannot train the encoder "
+        "and nothing but the divergence moves the posterior; decode the sample itself"
+    )
+    if term is None:
+        return Finding(cut.site, message, (Note(one.site, "the sample"),), severity=Severity.WARNING)
+    return Finding(cut.site, message, (Note(one.site, "the sample"), Note(term.site, "the divergence")))
 
 
 def _divergence(program: Program, one: Posterior) -> Reading | None:

@@ -96,6 +96,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.accumulation import hasty_steps
+from aelint.semantics.optimization.incomplete_rounds import rounds_without_backward, rounds_without_step
 from aelint.semantics.optimization.loss_scaling import scaled_clips
 from aelint.semantics.optimization.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
 from aelint.semantics.optimization.stale_losses import stale_losses
@@ -117,7 +118,7 @@ RULE = Rule(
     summary="a step, a clipping or a schedule stands at the wrong place of the training loop",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("backward", "scheduler"), ("step", "zero_grad")),
+    triggers=(("backward", "scheduler", "zero_grad"), ("step", "zero_grad")),
 )
 
 
@@ -153,6 +154,7 @@ def _steps(program: Program) -> Iterator[Finding]:
         )
         yield Finding(backward, message, (Note(clear, "the optimiser"),))
 
+    yield from _incomplete(program)
     for hasty in hasty_steps(program):
         clear = hasty.clear
         message = (
@@ -179,6 +181,21 @@ def _steps(program: Program) -> Iterator[Finding]:
         yield Finding(
             extra, message, (Note(step, "the other step"), Note(twice.backward.event.site, "gradients are computed"))
         )
+
+
+def _incomplete(program: Program) -> Iterator[Finding]:
+    for found in rounds_without_step(program):
+        message = (
+            f"{_said(found.site)} computes gradients that no step uses: {_said(found.clear)} ({place(found.clear, found.site)}) throws them "
+            f"away in the next round, and nothing in this loop takes a step; call `{found.optimizer}.step()` after this"
+        )
+        yield Finding(found.site, message, (Note(found.clear, "gradients are cleared"),))
+    for found in rounds_without_backward(program):
+        message = (
+            f"{_said(found.site)} has no gradients to use: {_said(found.clear)} ({place(found.clear, found.site)}) clears them, and nothing "
+            "in this loop computes any; call `backward()` on the loss before this"
+        )
+        yield Finding(found.site, message, (Note(found.clear, "gradients are cleared"),))
 
 
 def _clips(program: Program) -> Iterator[Finding]:

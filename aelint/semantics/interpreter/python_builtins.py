@@ -217,9 +217,11 @@ def _reversed(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], 
 
 def _sorted(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value:
     items, complete = iteration.iterate(frame, args[0], node)
-    if complete and "key" not in kwargs and all(isinstance(i, (int, float)) for i in items):
+    alike = all(isinstance(i, (int, float)) for i in items) or all(isinstance(i, str) for i in items)
+    if complete and alike and "key" not in kwargs:
         return ListValue(sorted(items, reverse=truth(kwargs.get("reverse", False)) is True), site=frame.site(node))
-    return ListValue(items, complete=False, site=frame.site(node))
+    # Which of them stands first is not known.
+    return ListValue([merge(items)] if items else [], complete=False, site=frame.site(node))
 
 
 def _map(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:

@@ -1,0 +1,148 @@
+"""A network gets its layers before the `__init__` of `nn.Module` has run.
+
+## What it does
+
+Reports a layer, a network or a parameter that a constructor sets on `self` where neither it nor a statement before it
+calls the `__init__` of a base class.
+
+## Why is this bad?
+
+`nn.Module.__init__` makes the tables in which layers and parameters are registered. Without it the first layer raises
+`AttributeError: cannot assign module before Module.__init__() call`, and the network is never built.
+
+## Example
+
+```python
+from torch import nn
+
+
+class Autoencoder(nn.Module):
+    def __init__(self, code_size=16):
+        self.encoder = nn.Linear(784, code_size)
+        self.decoder = nn.Linear(code_size, 784)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+```
+
+## Use instead
+
+```python
+from torch import nn
+
+
+class Autoencoder(nn.Module):
+    def __init__(self, code_size=16):
+        super().__init__()
+        self.encoder = nn.Linear(784, code_size)
+        self.decoder = nn.Linear(code_size, 784)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+```
+
+## Known limits
+
+Classes with several bases, with decorators or with a base that cannot be read are left alone. So is a constructor that
+hands `self` to a function, which may call `__init__` there.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from aelint.diagnostics import Applicability, Severity
+from aelint.rule import Finding, Rewrite, Rule, Site
+from aelint.semantics import Program
+from aelint.semantics.domain.trace import Store
+from aelint.semantics.domain.values import ClassValue, Function, Instance, Sym
+from aelint.semantics.interpreter.kinds import is_module, is_network
+from aelint.syntax.names import uses
+from aelint.syntax.walk import every, holds
+
+RULE = Rule(
+    code="AEL140",
+    name="uninitialized-module",
+    summary="a network gets its layers before `nn.Module.__init__` has run",
+    severity=Severity.ERROR,
+    triggers=(("module",), ("def __init__",)),
+)
+
+
+def check(program: Program) -> Iterator[Finding]:
+    """Yield the first layer of each constructor that calls no other one before."""
+    for cls in program.classes:
+        start = cls.namespace.get("__init__")
+        if cls.module.unit is not program.unit or not isinstance(start, Function) or isinstance(start.node, ast.Lambda):
+            continue
+        early = _set_early(program, cls, start.node) if _is_plain(cls) else None
+        if early is not None:
+            store, statement = early
+            unit = program.unit
+            message = (
+                f"`self.{store.name}` is set before `nn.Module.__init__` has made the tables for layers: torch raises here. "
+                "Call `super().__init__()` first"
+            )
+            yield Finding(store.site, message, (), _with_call(Site(unit, statement), start.node))
+
+
+def _is_plain(cls: ClassValue) -> bool:
+    """Whether the class is a network by one line of ancestors, all of which can be read."""
+    bases = [c.bases for c in cls.mro()]
+    return is_network(cls) and cls.fully_known and not cls.decorators and all(len(one) <= 1 for one in bases)
+
+
+def _set_early(program: Program, cls: ClassValue, start: ast.AST) -> tuple[Store, ast.stmt] | None:
+    """The first layer that the constructor sets, and its statement, if no other `__init__` has run by then."""
+    stores = [
+        s for s in program.stores if s.name and _is_own(s, cls) and _is_registered(s) and holds(start, s.site.node)
+    ]
+    for statement in getattr(start, "body", []):
+        if _may_initialize(statement):
+            return None
+        for store in stores:
+            if holds(statement, store.site.node):
+                return store, statement
+    return None
+
+
+def _is_own(store: Store, cls: ClassValue) -> bool:
+    return isinstance(store.target, Instance) and cls in store.target.cls.mro()
+
+
+def _is_registered(store: Store) -> bool:
+    return is_module(store.value) or (isinstance(store.value, Sym) and store.value.op == "parameter")
+
+
+def _may_initialize(statement: ast.stmt) -> bool:
+    """Whether a statement calls an `__init__`, or hands `self` to something that may."""
+    for call in every(ast.Call, statement):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in {"__init__", "__setstate__"}:
+            return True
+        if any(isinstance(a, ast.Name) and a.id == "self" for a in (*call.args, *(k.value for k in call.keywords))):
+            return True
+        if (
+            isinstance(call.func, ast.Attribute)
+            and isinstance(call.func.value, ast.Name)
+            and call.func.value.id == "self"
+        ):
+            return True
+    return False
+
+
+def _with_call(first: Site, start: ast.AST) -> Rewrite | None:
+    """The call in front of the first layer, where the constructor has none at all."""
+    if any(isinstance(n, ast.Attribute) and n.attr == "__init__" for n in every(ast.Attribute, start)) or uses(
+        start, "super"
+    ):
+        return None
+    indent = " " * first.node.col_offset  # type: ignore[attr-defined]  # of a statement
+    text = ast.get_source_segment(first.unit.text, first.node)
+    if text is None or not isinstance(start, ast.FunctionDef) or first.node not in start.body:
+        return None
+    return Rewrite("Call `super().__init__()`", ((first, f"super().__init__()\n{indent}{text}"),), Applicability.UNSAFE)
