@@ -107,6 +107,7 @@ CATALOGUE: tuple[tuple[Any, ...], ...] = (
     ('AEL418', 'parameter-group-left-out', 'aelint.rules.optimization.parameter_group_left_out', 'a loop over the parameter groups of an optimiser sets the learning rate of one group only', 'warning', 'high', (('param_groups',),), {}),
     ('AEL419', 'reused-loop-variable', 'aelint.rules.optimization.reused_loop_variable', 'a loop takes the name of a value that is still wanted after it', 'warning', 'high', (('for ',),), {}),
     ('AEL420', 'boolean-option', 'aelint.rules.optimization.boolean_option', 'an option of the command line with `type=bool` can never be switched off', 'warning', 'high', (('argparse',), ('bool',)), {}),
+    ('AEL421', 'restarted-optimizer', 'aelint.rules.optimization.restarted_optimizer', 'an optimiser is built anew in every round of the training loop and forgets what it has learned of the gradients', 'warning', 'high', (('optim',), ('backward',), ('step',)), {}),
     ('AEL426', 'single-round-loop', 'aelint.rules.optimization.single_round_loop', 'a loop ends in its first round, although its work is meant for every round', 'warning', 'high', (('for ',), ('return', 'break')), {}),
     ('AEL501', 'repeated-batch', 'aelint.rules.data.repeated_batch', 'an iterator or a loop takes the same part of the data every time', 'error', 'high', (('__next__', 'yield', 'range('),), {}),
     ('AEL502', 'ignored-index', 'aelint.rules.data.ignored_index', "a data set's `__getitem__` gives the same sample for every index", 'error', 'high', (('__getitem__',),), {}),

@@ -451,6 +451,13 @@ def load(root, part):
             id="divided by samplers",
         ),
         pytest.param("train_set = load('.', kind)\nval_set = load('.', kind)", id="a part that is not known"),
+        pytest.param(
+            "if big:\n    train_set = MNIST('.', train=True)\nelse:\n    train_set, val_set = None, MNIST('.', train=True)",
+            id="one of the two exists",
+        ),
+        pytest.param(
+            "train_set = MNIST('.', train=True, download=True)\ntest_set = MNIST('b', train=True)", id="another folder"
+        ),
         pytest.param("train_size = len(load('.', 'train'))\ntest_name = read('.', 7)", id="no sets"),
     ],
 )
@@ -464,6 +471,17 @@ def test_silent_on_sets_that_are_not_the_same(lines):
         pytest.param("train_set = Clips(True)\nval_set = Clips(True)", 13, id="a flag by position"),
         pytest.param("train_set = MNIST('.', train=True)\ntest_set = MNIST('.', train=True)", 13, id="a flag by name"),
         pytest.param("train_set = load('.', 'train')\nvalid_set = load('.', 'train')", 13, id="a word"),
+        pytest.param(
+            "train_set = MNIST('.', train=True, download=True)\ntest_set = MNIST('.', train=True, transform=flat)",
+            13,
+            id="made ready in other ways",
+        ),
+        pytest.param(
+            "if big:\n    train_set = MNIST('.', train=True)\n    test_set = MNIST('.', train=True)\n"
+            "else:\n    train_set = Clips(True)\n    test_set = Clips(False)",
+            14,
+            id="in a branch",
+        ),
         pytest.param(
             "trainset = load('.', colour='test')\ntestset = load('.', colour='test')", None, id="an unusual parameter"
         ),

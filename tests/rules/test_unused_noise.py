@@ -112,6 +112,20 @@ def test_a_sample_that_is_used() -> None:
         assert not rows(rule, SAMPLED.format(used)), used
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return mu + logvar.exp() * torch.randn_like(mu) if self.training else mu",
+        "return torch.distributions.Normal(mu, logvar.exp()).rsample()",
+    ],
+)
+def test_a_sample_that_only_training_draws_or_a_distribution_gives(body: str) -> None:
+    method = SAMPLED[SAMPLED.index("    def sample") : SAMPLED.index("    def forward")]
+    drawn = SAMPLED.replace(method, f"    def sample(self, mu, logvar):\n        {body}\n\n")
+    assert rows(rule, drawn.format("self.decoder(z), mu")) == []
+    assert len(rows(rule, drawn.format("self.decoder(mu), mu"))) == 1
+
+
 def test_a_sample_that_is_not_used() -> None:
     assert rows(rule, SAMPLED.format("self.decoder(mu), mu, logvar")) == [15]
 

@@ -145,4 +145,6 @@ def _with_call(first: Site, start: ast.AST) -> Rewrite | None:
     text = ast.get_source_segment(first.unit.text, first.node)
     if text is None or not isinstance(start, ast.FunctionDef) or first.node not in start.body:
         return None
-    return Rewrite("Call `super().__init__()`", ((first, f"super().__init__()\n{indent}{text}"),), Applicability.UNSAFE)
+    return Rewrite(
+        "call `super().__init__()` first", ((first, f"super().__init__()\n{indent}{text}"),), Applicability.UNSAFE
+    )

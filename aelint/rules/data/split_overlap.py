@@ -6,7 +6,7 @@ Reports
 
 - a validation or test set that is taken with the same indices, or an overlapping part, as the training set,
 - splits that are stored or unpacked under each other's name, as `x_train, y_train, x_test, y_test` of `train_test_split(x, y)`,
-- a training and a held-out set that are built by the same call with the same `train=True`,
+- a training and a held-out set that are built by the same call with the same `train=True`, however they are transformed,
 - a loader or an iterator of held-out name that is made from the training data, while the held-out data is never read,
 - an optimiser that goes on taking its steps in a loop over held-out data, after `eval()`,
 - a loop that trains on the test split while the training split lies unused,
@@ -263,7 +263,7 @@ def _redrawn(program: Program) -> Iterator[Finding]:
 
 def _built_alike(program: Program) -> Iterator[Finding]:
     for same in same_splits(program):
-        message = f"`{same.name}` is built by the same call as `{same.other}` ({place(same.repeated, same.site)}), and holds the same data"
+        message = f"`{same.name}` takes the same part of the data as `{same.other}` ({place(same.repeated, same.site)})"
         yield Finding(same.site, message, (Note(same.repeated, f"`{same.other}`"),))
 
 

@@ -67,6 +67,7 @@ from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.liveness import dead_stores
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
+from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.latent.posteriors import is_noise, posteriors
 
 RULE = Rule(
@@ -81,7 +82,7 @@ RULE = Rule(
 _DRAWS = frozenset({"randn", "rand", "normal", "uniform", "distributions.sample", "distributions.rsample"})
 
 _SCALED = frozenset({"mul", "truediv"})
-_SAMPLES = frozenset({"add", "sub", "addcmul"})
+_SAMPLES = frozenset({"add", "sub", "addcmul", "phi", "distributions.rsample"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -99,10 +100,11 @@ def check(program: Program) -> Iterator[Finding]:
             message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
             yield Finding(binding.site, message)
     yield from corrupted
-    samples = {p.sample.id: p for p in posteriors(program) if p.learned and p.route == "sum"}
+    samples = {p.sample.id: p for p in posteriors(program) if p.learned and p.route in {"sum", "rsample"}}
     for binding in dead_bindings(program, _SAMPLES):
-        drawn = binding.value
-        if isinstance(drawn, Sym) and drawn.id in samples:
+        # In evaluation the mean may take the sample's place.
+        drawn = next((v for v in alternatives(binding.value) if isinstance(v, Sym) and v.id in samples), None)
+        if drawn is not None:
             mean = samples[drawn.id].mean
             name = mean.name if mean is not None and mean.name else "the mean"
             message = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,7 +13,8 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.callables import positional_names
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
-from aelint.syntax.names import Scope, last_name, scopes
+from aelint.syntax.blocks import blocks_of
+from aelint.syntax.names import last_name, scopes
 from aelint.syntax.walk import every, own_nodes
 
 __all__ = ["Misread", "SameSplit", "misread_splits", "same_splits"]
@@ -47,15 +49,40 @@ class Misread:
 
 def same_splits(program: Program) -> Iterator[SameSplit]:
     """Sets of the entry file that are named for two parts of the data and built by one call, written twice."""
-    for scope in scopes(program.tree):
-        built = list(_built(program, scope))
+    for built in _together(program):
         for name, call, part in built:
             if part != "train" or _part(name) != "held out":
                 continue  # The test part as training data is how tests save time.
-            twins = ((n, c) for n, c, _ in built if _part(n) == "train" and ast.dump(c) == ast.dump(call))
+            data = _data_of(program, call)
+            twins = ((n, c) for n, c, _ in built if _part(n) == "train" and _data_of(program, c) == data)
             other = next(twins, None)
             if other is not None and not _is_divided(program.tree):
                 yield SameSplit(Site(program.unit, call), name, other[0], Site(program.unit, other[1]))
+
+
+def _together(program: Program) -> Iterator[list[tuple[str, ast.Call, str]]]:
+    """Sets that exist side by side: those of a scope under names that are set once, and those of one branch."""
+    for scope in scopes(program.tree):
+        nodes = own_nodes(scope)
+        stores = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        changed = {last_name(n.value) for n in nodes if isinstance(n, (ast.Attribute, ast.Subscript)) and _is_stored(n)}
+        yield [one for one in _built(program, nodes) if stores[one[0]] < 2 and one[0] not in changed]
+        for branch in (b for n in nodes if isinstance(n, ast.If) for b in blocks_of(n)):
+            here = list(_built(program, branch))
+            often = Counter(name for name, _, _ in here)
+            yield [one for one in here if stores[one[0]] > 1 == often[one[0]] and one[0] not in changed]
+
+
+_PREPARES = frozenset({"download", "transform", "target_transform", "transforms"})
+"""Arguments that say how samples are made ready, and not which samples they are."""
+
+
+def _data_of(program: Program, call: ast.Call) -> list[tuple[str, str]]:
+    """What a call is told of the data it is to give."""
+    names = _signatures(program).get(id(call), [])
+    placed = [(names[i] if i < len(names) else str(i), a) for i, a in enumerate(call.args)]
+    told = [("", call.func), *placed, *((k.arg or "", k.value) for k in call.keywords)]
+    return sorted((name, ast.dump(value)) for name, value in told if name not in _PREPARES)
 
 
 def _is_divided(tree: ast.Module) -> bool:
@@ -69,16 +96,13 @@ def _signatures(program: Program) -> dict[int, list[str]]:
     return {id(c.site.node): positional_names(c.callee) for c in program.calls}
 
 
-def _built(program: Program, scope: Scope) -> Iterator[tuple[str, ast.Call, str]]:
-    """The names of a scope that are set once, each call within their values that chooses a part, and which."""
-    nodes = own_nodes(scope)
-    stores = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    changed = {last_name(n.value) for n in nodes if isinstance(n, (ast.Attribute, ast.Subscript)) and _is_stored(n)}
+def _built(program: Program, nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.Call, str]]:
+    """The names that statements set to parts of the data, each call within the value that chooses a part, and which."""
     for node in nodes:
         match node:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=ast.Call() as value):
                 name = last_name(target)
-                if stores.count(name) > 1 or name in changed or _part(name) is None:
+                if _part(name) is None:
                     continue
                 for call in every(ast.Call, value):
                     part = _chosen(call, _signatures(program).get(id(call), []))

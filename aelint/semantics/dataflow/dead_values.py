@@ -38,10 +38,13 @@ def dead_bindings(program: Program, operations: frozenset[str]) -> Iterator[Bind
         value, function = binding.value, binding.context.function
         if not isinstance(value, Sym) or value.op not in operations or value.site is None or function is None:
             continue
-        if value.id in used or value.name != binding.name or not _in_network(binding):
-            alive.add(id(value.site.node))
+        # A choice between two values is made nowhere but where it is named, and has the name of one of them.
+        chosen = value.op == "phi"
+        place = id(binding.site.node if chosen else value.site.node)
+        if value.id in used or (value.name != binding.name and not chosen) or not _in_network(binding):
+            alive.add(place)
         elif not binding.name.startswith("_") and _is_unread(function, binding):
-            dead.setdefault(id(value.site.node), binding)
+            dead.setdefault(place, binding)
     return (b for key, b in dead.items() if key not in alive)
 
 
