@@ -187,3 +187,64 @@ class Encoder(nn.Module):
 )
 def test_a_step_whose_result_is_given_to_a_name_that_nothing_reads(step, result, found):
     assert rows(rule, STRANDED.replace("{step}", step).replace("{result}", result)) == found
+
+
+RUN = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Block(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer, self.seen = nn.Linear(n, n), []
+
+    def forward(self, x):
+        {block}
+        return x + F.relu(self.layer(x))
+
+class Net(nn.Module):
+    def __init__(self, n=8, norm=None):
+        super().__init__()
+        self.first, self.act, self.norm = nn.Linear(n, n), nn.ReLU(inplace={inplace}), norm
+        self.block, self.chain = Block(n), nn.Sequential(nn.Linear(n, n), nn.Tanh())
+        self.blocks = nn.ModuleList([Block(n) for _ in range(3)])
+        {start}
+
+    def forward(self, x):
+        {use}
+        {then}
+
+Net()(torch.rand(4, 8))
+"""
+PLAIN = {
+    "block": "pass",
+    "inplace": "False",
+    "start": "pass",
+    "use": "x = self.block(x)",
+    "then": "return self.first(x)",
+}
+KEPT = {
+    "assigned": {},
+    "in place": {"inplace": "True", "use": "self.act(x)"},
+    "the block keeps what it got": {"block": "self.seen.append(x)", "use": "self.block(x)"},
+    "the block sets an attribute": {"block": "self.last = x", "use": "self.block(x)"},
+    "a hook takes the result": {"start": "self.block.register_forward_hook(print)", "use": "self.block(x)"},
+    "nothing goes on": {"use": "pass", "then": "self.block(x)"},
+    "warmed up with zeros": {"use": "z = torch.zeros(1, 8); self.block(z); x = x + z.sum()"},
+    "without gradients": {"use": "with torch.no_grad(): self.block(x)"},
+    "something unknown": {"use": "self.norm(x)"},
+}
+
+
+@pytest.mark.parametrize("parts", KEPT.values(), ids=KEPT.keys())
+def test_silent_on_layers_whose_run_may_be_meant(parts):
+    assert rows(rule, RUN.format(**{**PLAIN, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "use", ["self.block(x)", "self.chain(x)", "self.first(x)", "self.blocks[0](x)", "for b in self.blocks: b(x)"]
+)
+def test_a_layer_that_is_run_for_nothing(use):
+    (finding,) = run(rule, RUN.format(**{**PLAIN, "use": use}))
+    assert (finding.site.row, finding.rewrite is not None) == (24, True)

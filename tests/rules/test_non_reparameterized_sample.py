@@ -367,6 +367,18 @@ def test_fires_on_samples_that_lose_their_gradient_before_the_decoder(use: str, 
     assert {(f.site.row, f.severity or rule.RULE.severity) for f in found} == {(21, severity)}
 
 
+def test_silent_on_codes_of_a_finished_model() -> None:
+    source = DETACHED.format(use="return z, m, h")
+    probe = """
+def probe(vae, classifier, x, y):
+    z, _, _ = vae(x)
+    return F.cross_entropy(classifier(z.detach()), y)
+
+probe(VAE(), nn.Linear(4, 9), torch.rand(8, 30), torch.zeros(8).long())
+"""
+    assert rows(rule, source + probe) == []
+
+
 def test_silent_where_encoder_and_decoder_are_trained_in_turns() -> None:
     source = DETACHED.format(use="return self.decoder(z if self.frozen else z), m, h")
     turns = """

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a statement that only calls a tensor operation such as `view`, `masked_fill`, `clamp`, `detach`
-or `to`, and does nothing with the tensor that it returns; and a dropout, an activation or a masking whose result is given
+or `to`, and does nothing with the tensor that it returns; a layer or a block that a network runs in this way, while what
+follows reads the tensor that it was given; and a dropout, an activation or a masking whose result is given
 to a name that nothing reads, while what follows goes on with the tensor from before.
 
 ## Why is this bad?
@@ -52,6 +53,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rewrite, Rule
 from aelint.semantics import Program
+from aelint.semantics.architecture.discarded_layers import discarded_layers
 from aelint.semantics.architecture.stranded_results import stranded_results
 from aelint.semantics.architecture.usage import discarded_calls
 from aelint.semantics.dataflow.lineage import through
@@ -94,6 +96,15 @@ def check(program: Program) -> Iterator[Finding]:
     for call in discarded_calls(program):
         if call.name in _PURE and _computes_tensor(call) and not _ends_a_change(call.site.node):
             yield _finding(call)
+    for lost in discarded_layers(program):
+        message = (
+            f"this runs a layer and throws its result away: `{lost.operand}` goes on without it "
+            f"({place(lost.read, lost.call.site)}). Assign the result to `{lost.operand}`"
+        )
+        rewrite = Rewrite(
+            f"assign the result to `{lost.operand}`", ((lost.call.site, f"{lost.operand} = {lost.call.site.text}"),)
+        )
+        yield Finding(lost.call.site, message, (Note(lost.read, "goes on without it"),), rewrite)
     for one in stranded_results(program):
         message = (
             f"`{one.name}` is given the {one.operation} of `{one.operand}` and never read: what follows reads `{one.operand}` "

@@ -76,7 +76,7 @@ from aelint.semantics.dataflow.lineage import ancestors, source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.latent.cut_samples import CutSample, cut_samples
-from aelint.semantics.latent.detached_samples import cut_behind
+from aelint.semantics.latent.detached_samples import cut_behind, is_in_network
 from aelint.semantics.latent.posteriors import Posterior, draw_of, feeds_layer, posteriors
 from aelint.semantics.latent.readings import Reading, readings
 from aelint.semantics.latent.untrained_laws import untrained_laws
@@ -188,7 +188,9 @@ def _detached(program: Program, one: Posterior) -> Finding | None:
         "and nothing but the divergence moves the posterior; decode the sample itself"
     )
     if term is None:
-        return Finding(cut.site, message, (Note(one.site, "the sample"),), severity=Severity.WARNING)
+        # What is trained on the codes of a finished model needs none of its gradients.
+        meant = not is_in_network(program, cut)
+        return None if meant else Finding(cut.site, message, (Note(one.site, "the sample"),), severity=Severity.WARNING)
     return Finding(cut.site, message, (Note(one.site, "the sample"), Note(term.site, "the divergence")))
 
 

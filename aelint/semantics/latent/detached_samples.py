@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aelint.rule import Site
 from aelint.semantics.dataflow.graph import consumers
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors
 from aelint.semantics.dataflow.program import Program
@@ -9,7 +10,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.latent.posteriors import Posterior, draw_of, feeds_layer, posteriors
 
-__all__ = ["cut_behind"]
+__all__ = ["cut_behind", "is_in_network"]
 
 _HANDED_ON = RESHAPES | {"to", "contiguous", "clone", "cuda", "cpu", "cat", "phi"}
 
@@ -63,6 +64,12 @@ def _handed_on(program: Program, sample: Sym) -> list[Sym]:
 def _is_optional(program: Program, cut: Sym) -> bool:
     calls = (c for c in program.calls if isinstance(c, Call) and c.result is cut)
     return any(c.context.guards or c.context.no_grad for c in calls)
+
+
+def is_in_network(program: Program, cut: Sym) -> bool:
+    """Whether a network itself cuts the sample, so that every training of it does without."""
+    site = cut.site
+    return site is not None and any(site.lies_in(Site(n.cls.module.unit, n.cls.node)) for n in program.networks)
 
 
 def _is_kept(program: Program, same: list[Sym]) -> bool:
