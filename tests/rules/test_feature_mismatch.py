@@ -701,3 +701,44 @@ def test_function(stand_in=None):
 def test_silent_in_a_test_with_stand_ins(decorator):
     assert rows(rule, MOCKED.replace("{decorator}", decorator)) == []
     assert rows(rule, MOCKED.replace("{decorator}", "")) != []
+
+
+TURNED = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, n=784):
+        super().__init__()
+        self.n, self.conv, self.fc = n, nn.Conv2d(1, 49, 4, 2, 1), nn.Linear(n, 64)
+
+    def forward(self, x):
+        {body}
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return self.fc(x.view(-1, 784))",
+        "return self.fc(x.view(784, -1).t())",
+        "return self.fc(x.view(784, 784))",
+        "return self.fc(x.view(16, -1))",
+        "return self.fc(x.view(x.size(0), -1))",
+        "return x.view(784, -1)",
+    ],
+)
+def test_silent_on_features_that_stand_last(body):
+    assert rows(rule, TURNED.format(body=body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return self.fc(x.view(784, -1))",
+        "return self.fc(x.reshape(self.n, -1))",
+        "x = self.conv(x).view(784, -1); return self.fc(x)",
+    ],
+)
+def test_fires_on_features_that_stand_first(body):
+    assert rows(rule, TURNED.format(body=body)) == [11]

@@ -144,3 +144,41 @@ loss = (decoder(encoder(x)) - x).abs().mean()
 def test_a_layer_is_named_where_its_arguments_are_written(helper, row):
     assert rows(rule, PASSED_ON.format(helper=helper, size=4)) == []
     assert rows(rule, PASSED_ON.format(helper=helper, size=3)) == [row]
+
+
+SIDEWAYS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+model = nn.Sequential(nn.Linear(784, 20), nn.ReLU(), nn.Linear(20, 784), nn.Sigmoid())
+for x, _ in DataLoader(datasets.MNIST(".", transform=transforms.ToTensor()), batch_size={size}):
+    r = model(x.view(-1, 784))
+    {loss}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "size"),
+    [
+        pytest.param("F.mse_loss(r, x.view(-1, 784))", 32, id="upright"),
+        pytest.param("F.mse_loss(r.t(), x.view(-1, 784).t())", 32, id="both turned"),
+    ],
+)
+def test_silent_on_targets_that_stand_upright(loss: str, size: int) -> None:
+    assert rows(rule, SIDEWAYS.format(loss=loss, size=size)) == []
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "F.mse_loss(r, x.view(784, -1))",
+        "F.binary_cross_entropy(r, x.reshape(784, -1))",
+        "((r.t() - x.view(-1, 784)) ** 2).mean()",
+    ],
+)
+def test_fires_on_targets_that_lie_on_their_side(loss: str) -> None:
+    assert rows(rule, SIDEWAYS.format(loss=loss, size=32)) == [11]
+    assert rows(rule, SIDEWAYS.format(loss=loss, size="n")) == [11]

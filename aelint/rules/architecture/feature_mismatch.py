@@ -3,7 +3,8 @@
 ## What it does
 
 Follows tensors through layers, functions and methods, and reports a layer whose `in_features`,
-`in_channels` or `num_features` differ from the size that arrives. Follows a `None` that a call passes, too, and reports it
+`in_channels` or `num_features` differ from the size that arrives, or stand on the first axis, as behind `x.view(784, -1)`.
+Follows a `None` that a call passes, too, and reports it
 where a layer would be built with it for a size.
 
 ## Why is this bad?
@@ -69,6 +70,7 @@ from aelint.semantics.architecture.contradictions import (
     source_of_size,
     unflattened,
 )
+from aelint.semantics.architecture.features_first import features_first
 from aelint.semantics.architecture.handed_sizes import handed_sizes, told_by_another
 from aelint.semantics.architecture.missing_sizes import MissingSize, missing_sizes
 from aelint.semantics.domain.values import Object, Sym
@@ -91,6 +93,14 @@ def check(program: Program) -> Iterator[Finding]:
             yield _at_an_exchange(program, found) or _finding(program, found)
     for missing in missing_sizes(program):
         yield _missing(missing)
+    for turned in features_first(program):
+        message = (
+            f"this puts the {size_text(turned.features)} features of {layer_title(program, turned.layer)} ({place(turned.run, turned.site)}) on the first "
+            "axis and leaves the last one to the batch: the layer takes its features from the last. Exchange the two sizes"
+        )
+        yield Finding(
+            turned.site, message, (Note(turned.run, f"takes {size_text(turned.features)} features on the last axis"),)
+        )
 
 
 def _missing(missing: MissingSize) -> Finding:

@@ -3,7 +3,7 @@
 ## What it does
 
 Follows the data through the network and compares the shape of the prediction with the shape of its
-target in a loss or a difference, axis by axis.
+target in a loss or a difference, axis by axis. A target that lies on its side, `x.view(784, -1)`, is found for any batch size.
 
 ## Why is this bad?
 
@@ -80,12 +80,30 @@ def check(program: Program) -> Iterator[Finding]:
         prediction, target = comparison.prediction, comparison.target
         if prediction is None or target is None or not prediction.shape or not target.shape:
             continue
+        if _is_turned(prediction.shape, target.shape):
+            yield _turned(comparison, target, prediction.shape)
+            continue
         axis = _wrong_axis(prediction.shape, target.shape)
         if axis is None or not _is_reconstruction(prediction, target) or _is_completed(program, comparison):
             continue
         if _where_sizes_part(prediction, axis) is None and _stretches_one(prediction.shape, target.shape):
             continue  # one is stretched over the other: the rule about broadcasting losses says so, at the same place
         yield _finding(program, comparison, prediction, target, axis)
+
+
+def _is_turned(shape: Shape, wanted: Shape) -> bool:
+    """Whether one of two matrices lies on its side, whatever the batch size: `x.view(784, -1)`."""
+    return len(shape) == 2 and shape == wanted[::-1] and shape[0] != shape[1]
+
+
+def _turned(comparison: Comparison, target: Sym, shape: Shape) -> Finding:
+    reshaped = target if target.op == "view" and target.site is not None else comparison.node
+    site = reshaped.site or comparison.site
+    message = (
+        f"the reconstruction has the shape {shape_text(shape)} and is compared with {shape_text(shape[::-1])} "
+        f"({place(comparison.site, site)}): samples and features have changed places. Exchange the two sizes"
+    )
+    return Finding(site, message, (Note(comparison.site, "compared here"),))
 
 
 def _is_completed(program: Program, comparison: Comparison) -> bool:
