@@ -234,6 +234,10 @@ KEPT = {
     "warmed up with zeros": {"use": "z = torch.zeros(1, 8); self.block(z); x = x + z.sum()"},
     "without gradients": {"use": "with torch.no_grad(): self.block(x)"},
     "something unknown": {"use": "self.norm(x)"},
+    "moved": {
+        "use": "device = x.device; self.to(device); self.block.to(device)",
+        "then": "return self.first(x.to(device))",
+    },
 }
 
 

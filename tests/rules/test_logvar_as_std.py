@@ -206,3 +206,35 @@ def test_half_of_the_log_variance_without_its_exponential() -> None:
     """
     assert rows(rule, source.format("std")) == [9]
     assert not rows(rule, source.format("std.exp()"))
+
+
+CHOSEN = """
+import torch
+from torch import nn
+from settings import args
+
+class Net(nn.Module):
+    def __init__(self, n=4):
+        super().__init__()
+        self.heads, self.decoder, self.n = nn.Linear(9, 2 * n), nn.Linear(n, 9), n
+
+    def forward(self, x):
+        m, h = self.heads(x)[:, :self.n], self.heads(x)[:, self.n:]
+        z = m + {scale} * torch.randn_like(m)
+        return self.decoder(z), m, h
+
+class Other(Net):
+    pass
+
+model = {model}
+x = torch.rand(8, 9)
+r, m, h = model(x)
+loss = (r - x).pow(2).sum() - 0.5 * torch.sum(1 + h - m.pow(2) - h.exp())
+"""
+CHOICES = ["Net()", "Net() if args.small else Other(6)", "{'a': Net, 'b': Other}[args.name]()"]
+
+
+@pytest.mark.parametrize("model", CHOICES)
+def test_the_network_may_be_one_of_several(model):
+    assert rows(rule, CHOSEN.format(model=model, scale="torch.exp(0.5 * h)")) == []
+    assert rows(rule, CHOSEN.format(model=model, scale="torch.exp(h)")) == [13]

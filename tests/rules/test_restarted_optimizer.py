@@ -38,6 +38,8 @@ HEALTHY = {
     "one for each fold": {"target": "fold", "here": ADAM},
     "nothing to forget": {"here": "optimizer = SGD(model.parameters(), lr=lr)"},
     "on a condition": {"before": ADAM, "here": f"if epoch == 10: {ADAM}"},
+    "a model that is pruned": {"here": f"model.prune(); {ADAM}"},
+    "a fit of so many steps": {"here": f"{ADAM}\n    for _ in range(99): model(x).sum().backward(); optimizer.step()"},
     "layers that are freed": {"here": f"model.requires_grad_(True); {ADAM}"},
 }
 
@@ -68,6 +70,7 @@ def test_silent_where_epochs_lie_within_the_rounds():
     [
         ({"here": ADAM}, 13),
         ({"inner": ADAM}, 15),
+        ({"here": f"model.train(); {ADAM}"}, 13),
         ({"inner": "optimizer = torch.optim.RMSprop(model.parameters())"}, 15),
         ({"here": "optimizer = SGD(model.parameters(), lr=lr, momentum=0.9)"}, 13),
         ({"target": "_", "here": ADAM}, 13),

@@ -129,7 +129,8 @@ def _unused(program: Program, reached: set[int], functions: set[int]) -> Iterato
         value = binding.value
         if not isinstance(value, Sym) or not _is_term(binding, value) or id(binding.context.function) not in functions:
             continue
-        idle = value.id not in reached and value.id not in used and is_output(value) and not _is_in(value, reached)
+        held = any(one.id in reached or one.id in used for one in alternatives(value) if isinstance(one, Sym))
+        idle = not held and value.id not in used and is_output(value) and not _is_in(value, reached)
         by_place.setdefault(id(binding.site.node), []).append(idle)
         found.append((binding, value))
     for binding, value in found:

@@ -60,6 +60,8 @@ def _is_run(call: Call) -> bool:
     module = call.receiver if is_module(call.receiver) else call.callee
     if function is None or owner is None or not is_network(owner) or not is_module(module) or call.context.no_grad:
         return False
+    if call.method not in {"", "forward"}:
+        return False  # `self.to(device)`
     given = call.args[0] if call.args else None
     if not isinstance(given, Sym) or (given.op in _MADE and _is_made_in(given, function)):
         return False

@@ -26,7 +26,7 @@ from aelint.semantics.domain.values import (
 from aelint.semantics.interpreter import calls, imports, layers, loaders, modules
 from aelint.semantics.interpreter.apply import apply_named, apply_operation
 from aelint.semantics.interpreter.float_limits import float_limit
-from aelint.semantics.interpreter.joins import alternatives, merge
+from aelint.semantics.interpreter.joins import MAX_ALTERNATIVES, alternatives, merge
 from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.interpreter.scopes import Module
 from aelint.semantics.operators import REGISTRY
@@ -49,7 +49,9 @@ def get(frame: Frame, value: Value, name: str, node: ast.AST, *, calling: bool =
     match value:
         case Sym(op="phi"):
             found = [get(frame, v, name, node, calling=calling) for v in alternatives(value) if v is not None]
-            return merge(found) if found and not calling else _first_callable(frame, value, found, name)
+            return (
+                _read_once(value, name, found) if found and not calling else _first_callable(frame, value, found, name)
+            )
         case Sym():
             return Bound(value, name) if calling else _of_sym(frame, value, name, node)
         case Module():
@@ -74,6 +76,17 @@ def get(frame: Frame, value: Value, name: str, node: ast.AST, *, calling: bool =
             return frame.unknown("attr", value, node=node, name=name)
         case _:
             return Bound(value, name)
+
+
+def _read_once(joined: Sym, name: str, found: list[Value]) -> Value:
+    """An attribute of one of several objects: two reads are the same value, as long as none of them was set anew."""
+    match joined.attrs.get(f".{name}"):
+        case tuple((*before, known)) if len(before) == len(found) and all(map(operator.is_, before, found)):
+            return known
+        case _:
+            merged = merge(found)
+            joined.attrs[f".{name}"] = (*found, merged)
+            return merged
 
 
 def _first_callable(frame: Frame, joined: Sym, found: list[Value], name: str) -> Value:
@@ -248,6 +261,8 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
             if index in value.items:
                 return value.items[index]
             return frame.unknown("item", value, node=node, index=index)
+        case DictValue(complete=True, items=entries), (Sym() | External()) if _is_menu(entries):
+            return merge(list(entries.values()))
         case Instance(), _:
             getter = value.cls.find("__getitem__")
             if isinstance(getter, Function):
@@ -273,6 +288,13 @@ def item(frame: Frame, value: Value, index: Value, node: ast.AST) -> Value:
         # Two reads of one item of an unknown container are the same value.
         return value.attrs.setdefault(f"[{index!r}]", result)
     return _picked(frame, value, index, result) if isinstance(value, ListValue) and isinstance(index, Sym) else result
+
+
+def _is_menu(entries: dict[Value, Value]) -> bool:
+    """Whether a dictionary lists networks, classes or functions for an option to choose from: `MODELS[args.model]`."""
+    return 0 < len(entries) <= MAX_ALTERNATIVES and all(
+        isinstance(v, (ClassValue, Function, Instance, Partial)) for v in entries.values()
+    )
 
 
 def _of_alternatives(frame: Frame, value: Sym, index: Value, node: ast.AST) -> Value:

@@ -10,7 +10,7 @@ from aelint.semantics.domain.intervals import ANY, Interval
 from aelint.semantics.domain.values import ListValue, Shape, Sym, Value
 from aelint.semantics.operators.api import facts_of
 
-__all__ = ["alternatives", "merge", "same"]
+__all__ = ["MAX_ALTERNATIVES", "alternatives", "merge", "same"]
 
 MAX_ALTERNATIVES = 8
 """So many of the values that a joined value may be are kept."""

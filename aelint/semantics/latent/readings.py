@@ -9,7 +9,7 @@ A variance that stands alone keeps the sign of its power, `exp(-|h|)`; one that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aelint.rule import Site
 from aelint.semantics.dataflow import graph
@@ -20,6 +20,7 @@ from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.formulas import formulas
 from aelint.semantics.formulas.algebra import Algebra, algebra_of, close, dominant
 from aelint.semantics.formulas.formulas import Exp, Form, Generator, Leaf, Log, Monomial
+from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.latent.posteriors import Law, law_of, posteriors
 from aelint.semantics.operators.distributions import constructor_arguments
 
@@ -121,7 +122,17 @@ def readings(program: Program) -> tuple[Reading, ...]:
             for inner, law in _in_formula(algebra.form(node) or {}):
                 key = (inner, law.power, law.exponential) if law is not None else inner
                 found.setdefault(key, Reading(law, inner, node, node.site, "formula"))
-    return (*found.values(), *_in_distributions(program, algebra))
+    of_formulas = [one for reading in found.values() for one in (reading, *_of_each_network(reading))]
+    return (*of_formulas, *_in_distributions(program, algebra))
+
+
+def _of_each_network(reading: Reading) -> Iterator[Reading]:
+    """The same of each head that a formula is given in turn, where an option chooses among several networks."""
+    law = reading.law
+    if law is not None and law.head.op == "phi":
+        for head in alternatives(law.head):
+            if isinstance(head, Sym):
+                yield replace(reading, law=replace(law, head=head))
 
 
 def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:

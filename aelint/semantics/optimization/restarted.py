@@ -51,11 +51,16 @@ def restarted_optimizers(program: Program) -> Iterator[RestartedOptimizer]:
         step = _step(loop, name) if name is not None and _remembers(made) and _trains_on(loop) else None
         if step is None or _is_changed(loop, call.site.node):
             continue
-        between = [n for n in every((ast.For), loop) if n is not loop and holds(n, step)]
-        if len(between) <= 1:
+        between = [n for n in every(ast.For, loop) if n is not loop and holds(n, step)]
+        if len(between) <= 1 and not any(_counts(n) for n in between):
             seen.add(id(call.site.node))
             unit = program.unit
             yield RestartedOptimizer(call.site, Site(unit, loop), Site(unit, step), made.class_name, not between)
+
+
+def _counts(loop: ast.For) -> bool:
+    """Whether a loop takes a number of steps, as a fit does, and no batches."""
+    return isinstance(loop.iter, ast.Call) and last_name(loop.iter.func) in {"range", "trange"}
 
 
 def _remembers(optimizer: Object) -> bool:
@@ -104,4 +109,16 @@ def _is_changed(loop: ast.For, call: ast.Call) -> bool:
             of = [node.func, *node.args]
             if any(last_name(n) in read for one in of for n in walk(one) if isinstance(n, (ast.Name, ast.Attribute))):
                 return True
-    return False
+    return any(_is_command(statement, read) for statement in loop.body)
+
+
+def _is_command(statement: ast.stmt, names: set[str]) -> bool:
+    """Whether a statement of the loop itself tells the model to do something: `model.prune()`, but not `model.train()`."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=of, attr=name))):
+            return last_name(of) in names and name not in _HARMLESS
+        case _:
+            return False
+
+
+_HARMLESS = frozenset({"train", "eval", "zero_grad", "to", "cuda", "float", "double"})
