@@ -1,4 +1,4 @@
-"""AEL421: optimisers that are built anew in every round."""
+"""AEL427: optimisers that are built anew in every round."""
 
 import pytest
 

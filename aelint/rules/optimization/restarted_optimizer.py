@@ -64,7 +64,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.restarted import restarted_optimizers
 
 RULE = Rule(
-    code="AEL421",
+    code="AEL427",
     name="restarted-optimizer",
     summary="an optimiser is built anew in every round of the training loop and forgets what it has learned of the gradients",
     severity=Severity.WARNING,
