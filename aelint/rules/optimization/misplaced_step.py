@@ -13,8 +13,9 @@ Reports
 - a clip of gradients that still carry the factor of a `GradScaler`,
 - a schedule made for epochs (`ExponentialLR`, `StepLR`) that is advanced after every batch,
 - a schedule that is advanced before the first step of its optimiser,
-- a schedule that nothing ever advances, and
-- an optimiser whose gradients are computed and cleared, and that never takes a step.
+- a schedule that nothing ever advances,
+- an optimiser whose gradients are computed and cleared, and that never takes a step, and
+- a loop that clears gradients and lacks one of the other two: the backward pass, or the step.
 
 ## Why is this bad?
 
@@ -115,7 +116,7 @@ from aelint.semantics.optimization.training import same_round
 RULE = Rule(
     code="AEL405",
     name="misplaced-step",
-    summary="a step, a clipping or a schedule stands at the wrong place of the training loop",
+    summary="a step, a clipping or a schedule is missing, or stands at the wrong place of the training loop",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
     triggers=(("backward", "scheduler", "zero_grad"), ("step", "zero_grad")),
