@@ -231,7 +231,7 @@ KEPT = {
     "the block sets an attribute": {"block": "self.last = x", "use": "self.block(x)"},
     "a hook takes the result": {"start": "self.block.register_forward_hook(print)", "use": "self.block(x)"},
     "nothing goes on": {"use": "pass", "then": "self.block(x)"},
-    "warmed up with zeros": {"use": "z = torch.zeros(1, 8); self.block(z); x = x + z.sum()"},
+    "warmed up with zeros": {"use": "z = torch.zeros(1, 8); self.block(z)", "then": "return self.first(x) + z"},
     "without gradients": {"use": "with torch.no_grad(): self.block(x)"},
     "something unknown": {"use": "self.norm(x)"},
     "moved": {

@@ -365,3 +365,23 @@ def test_gradients_are_switched_off_in_between():
         first=f"{CRITIC}; loss_d.backward(); opt_d.step()\n    with torch.no_grad(): critic(x)", second="opt_d.step()"
     )
     assert rows(rule, source) == [17]
+
+
+@pytest.mark.parametrize("call", ["np.gradient([1.0, 2.0])", "bar.reset()", "torch.cuda.reset_peak_memory_stats()"])
+def test_a_call_of_a_library_clears_no_gradients(call):
+    source = f"""
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+bar = tqdm(total=9, desc="rounds")
+model = nn.Linear(20, 20)
+opt = torch.optim.Adam(model.parameters())
+for _ in range(9):
+    x = torch.randn(8, 20)
+    {call}
+    (model(x) - x).pow(2).mean().backward()
+    opt.step()
+"""
+    assert rows(rule, source) == [13]

@@ -1013,9 +1013,27 @@ def test_a_loop_of_a_trainer_that_takes_no_step(body):
     assert rows(rule, ROUND.format(**{**WHOLE, "body": body})) == [22]
 
 
-@pytest.mark.parametrize("body", ["self.optimizer.step()", "self.losses.append(loss); self.optimizer.step()"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "self.optimizer.step()",
+        "self.losses.append(loss); self.optimizer.step()",
+        "np.savez('losses', loss); self.optimizer.step()",
+    ],
+)
 def test_a_loop_of_a_trainer_that_computes_no_gradients(body):
     assert rows(rule, ROUND.format(**{**WHOLE, "body": body})) == [22]
+
+
+def test_silent_where_no_loss_is_in_sight():
+    source = """
+    def train(engine, optimizer, loader):
+        for x in loader:
+            optimizer.zero_grad()
+            engine.run(x)
+            optimizer.step()
+    """
+    assert rows(rule, textwrap.dedent(source)) == []
 
 
 def test_another_loop_takes_the_step_of_its_own_optimizer():

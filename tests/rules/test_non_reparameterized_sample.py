@@ -344,6 +344,9 @@ def step(x):
         pytest.param("plot(z.cpu().data.numpy()); return m, h", id="for a plot"),
         pytest.param("z = z.detach() if self.frozen else z\n        return self.decoder(z), m, h", id="on demand"),
         pytest.param("return self.decoder(z + z.detach() - z), m, h", id="straight through"),
+        pytest.param(
+            "if x.mean() > 0: return self.decoder(z.detach()), m, h\n        return m, h", id="for some of the batches"
+        ),
         pytest.param("return self.decoder(z.detach()), z, h", id="handed to a loss that is not in sight"),
         pytest.param("return self.decoder(z.detach()), (z - m).pow(2), h", id="with a loss of its own"),
     ],
@@ -365,6 +368,12 @@ def test_silent_on_samples_that_keep_a_gradient(use: str) -> None:
 def test_fires_on_samples_that_lose_their_gradient_before_the_decoder(use: str, loss: str, severity: Severity) -> None:
     found = run(rule, DETACHED.format(use=use) + loss)
     assert {(f.site.row, f.severity or rule.RULE.severity) for f in found} == {(21, severity)}
+
+
+def test_another_model_that_keeps_its_gradient_says_nothing_of_this_one() -> None:
+    cut = DETACHED.format(use="return self.decoder(z.detach()), m, h") + LOSS
+    free = DETACHED.format(use="return self.decoder(z), m, h").replace("VAE", "Other") + LOSS.replace("VAE", "Other")
+    assert rows(rule, cut + free) == [21]
 
 
 def test_silent_on_codes_of_a_finished_model() -> None:

@@ -10,6 +10,9 @@ import torch
 from torch import nn
 from elsewhere import Base, prepare
 
+class Box:
+    pass
+
 class Net({base}):
     {fields}
     def __init__(self, n=4):
@@ -38,6 +41,7 @@ HEALTHY = {
     "called by the class": {"body": "nn.Module.__init__(self); self.a = nn.Linear(n, 4)"},
     "in the old way": {"body": "super(Net, self).__init__(); self.a = nn.Linear(n, 4)"},
     "numbers may come before": {"body": "self.n = n; super().__init__(); self.a = nn.Linear(n, 4)"},
+    "a layer of another object": {"body": "box = Box(); box.a = nn.Linear(n, 4); super().__init__(); self.a = box.a"},
     "a layer that is no attribute": {"body": "a = nn.Linear(n, 4); super().__init__(); self.a = a"},
     "called by a method": {"body": "self.build(); self.a = nn.Linear(n, 4)"},
     "self is handed to a function": {"body": "prepare(self); self.a = nn.Linear(n, 4)"},
@@ -59,12 +63,12 @@ def test_silent(parts):
 @pytest.mark.parametrize(
     ("parts", "row"),
     [
-        pytest.param({"body": "self.a = nn.Linear(n, 4)"}, 9, id="never"),
-        pytest.param({"body": "self.a = nn.Linear(n, 4); super().__init__()"}, 9, id="too late"),
-        pytest.param({"body": "self.a = nn.Parameter(torch.rand(n)); super().__init__()"}, 9, id="a parameter"),
-        pytest.param({"body": "self.n = n; self.a = nn.Sequential(nn.Linear(n, 4))"}, 9, id="behind a number"),
-        pytest.param({"child": "self.b = nn.Linear(2, 2); super().__init__()"}, 19, id="in a child"),
-        pytest.param({"body": "if n:\n            self.a = nn.Linear(n, 4)"}, 10, id="in a branch"),
+        pytest.param({"body": "self.a = nn.Linear(n, 4)"}, 12, id="never"),
+        pytest.param({"body": "self.a = nn.Linear(n, 4); super().__init__()"}, 12, id="too late"),
+        pytest.param({"body": "self.a = nn.Parameter(torch.rand(n)); super().__init__()"}, 12, id="a parameter"),
+        pytest.param({"body": "self.n = n; self.a = nn.Sequential(nn.Linear(n, 4))"}, 12, id="behind a number"),
+        pytest.param({"child": "self.b = nn.Linear(2, 2); super().__init__()"}, 22, id="in a child"),
+        pytest.param({"body": "if n:\n            self.a = nn.Linear(n, 4)"}, 13, id="in a branch"),
     ],
 )
 def test_fires(parts, row):

@@ -4,7 +4,7 @@ import pytest
 
 from aelint.semantics.domain.dims import Poly, atom, contradict, floor_divide
 from aelint.semantics.domain.values import MISSING, ListValue, Sym
-from tests.semantics.reading import read, shape, understood
+from tests.semantics.reading import names, read, shape, understood
 
 
 def plain(value):
@@ -15,6 +15,19 @@ def plain(value):
     if isinstance(value, tuple):
         return tuple(plain(v) for v in value)
     return value
+
+
+def test_an_option_picks_one_of_the_classes_of_a_dictionary():
+    source = """
+    from settings import args
+    class A: pass
+    class B: pass
+    picked = {'a': A, 'b': B}[args.name]
+    number = {'a': 1, 'b': 2}[args.name]
+    """
+    found = names(source)
+    assert [one.name for one in found["picked"].inputs] == ["A", "B"]
+    assert found["number"].op == "item"
 
 
 FOLDED = {
