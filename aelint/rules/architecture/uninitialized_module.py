@@ -62,7 +62,7 @@ from aelint.semantics import Program
 from aelint.semantics.domain.trace import Store
 from aelint.semantics.domain.values import ClassValue, Function, Instance, Sym
 from aelint.semantics.interpreter.kinds import is_module, is_network
-from aelint.syntax.names import uses
+from aelint.syntax.names import is_own_attribute, uses
 from aelint.syntax.walk import every, holds
 
 RULE = Rule(
@@ -83,12 +83,11 @@ def check(program: Program) -> Iterator[Finding]:
         early = _set_early(program, cls, start.node) if _is_plain(cls) else None
         if early is not None:
             store, statement = early
-            unit = program.unit
             message = (
                 f"`self.{store.name}` is set before `nn.Module.__init__` has made the tables for layers: torch raises here. "
                 "Call `super().__init__()` first"
             )
-            yield Finding(store.site, message, (), _with_call(Site(unit, statement), start.node))
+            yield Finding(store.site, message, (), _with_call(Site(program.unit, statement), statement, start.node))
 
 
 def _is_plain(cls: ClassValue) -> bool:
@@ -126,24 +125,18 @@ def _may_initialize(statement: ast.stmt) -> bool:
             return True
         if any(isinstance(a, ast.Name) and a.id == "self" for a in (*call.args, *(k.value for k in call.keywords))):
             return True
-        if (
-            isinstance(call.func, ast.Attribute)
-            and isinstance(call.func.value, ast.Name)
-            and call.func.value.id == "self"
-        ):
+        if is_own_attribute(call.func):
             return True
     return False
 
 
-def _with_call(first: Site, start: ast.AST) -> Rewrite | None:
+def _with_call(first: Site, statement: ast.stmt, start: ast.AST) -> Rewrite | None:
     """The call in front of the first layer, where the constructor has none at all."""
-    if any(isinstance(n, ast.Attribute) and n.attr == "__init__" for n in every(ast.Attribute, start)) or uses(
-        start, "super"
-    ):
+    if any(n.attr == "__init__" for n in every(ast.Attribute, start)) or uses(start, "super"):
         return None
-    indent = " " * first.node.col_offset  # type: ignore[attr-defined]  # of a statement
-    text = ast.get_source_segment(first.unit.text, first.node)
-    if text is None or not isinstance(start, ast.FunctionDef) or first.node not in start.body:
+    indent = " " * statement.col_offset
+    text = ast.get_source_segment(first.unit.text, statement)
+    if text is None or not isinstance(start, ast.FunctionDef) or statement not in start.body:
         return None
     return Rewrite(
         "call `super().__init__()` first", ((first, f"super().__init__()\n{indent}{text}"),), Applicability.UNSAFE

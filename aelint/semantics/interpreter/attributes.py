@@ -50,7 +50,9 @@ def get(frame: Frame, value: Value, name: str, node: ast.AST, *, calling: bool =
         case Sym(op="phi"):
             found = [get(frame, v, name, node, calling=calling) for v in alternatives(value) if v is not None]
             return (
-                _read_once(value, name, found) if found and not calling else _first_callable(frame, value, found, name)
+                _read_once(frame, value, name, found)
+                if found and not calling
+                else _first_callable(frame, value, found, name)
             )
         case Sym():
             return Bound(value, name) if calling else _of_sym(frame, value, name, node)
@@ -78,15 +80,14 @@ def get(frame: Frame, value: Value, name: str, node: ast.AST, *, calling: bool =
             return Bound(value, name)
 
 
-def _read_once(joined: Sym, name: str, found: list[Value]) -> Value:
+def _read_once(frame: Frame, joined: Sym, name: str, found: list[Value]) -> Value:
     """An attribute of one of several objects: two reads are the same value, as long as none of them was set anew."""
-    match joined.attrs.get(f".{name}"):
-        case tuple((*before, known)) if len(before) == len(found) and all(map(operator.is_, before, found)):
-            return known
-        case _:
-            merged = merge(found)
-            joined.attrs[f".{name}"] = (*found, merged)
-            return merged
+    before, known = frame.machine.read.get((joined.id, name), ([], None))
+    if len(before) == len(found) and all(map(operator.is_, before, found)):
+        return known
+    merged = merge(found)
+    frame.machine.read[joined.id, name] = (found, merged)
+    return merged
 
 
 def _first_callable(frame: Frame, joined: Sym, found: list[Value], name: str) -> Value:

@@ -98,6 +98,8 @@ class Machine:
     """What an unknown index picked from a list, as the list was then: asked again, it picks the same."""
     chosen: dict[tuple[int, int], Value] = field(default_factory=dict)
     """What an unknown index gave of one of several tensors."""
+    read: dict[tuple[int, str], tuple[list[Value], Value]] = field(default_factory=dict)
+    """What an attribute of one of several objects was, and of what it was joined."""
     assumptions: dict[str, tuple[Value, Site]] = field(default_factory=dict)
     """Defaults of the command line that stand for what a user passes, and where they are declared."""
 

@@ -6,7 +6,6 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.graph import consumers
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.latent.posteriors import Posterior, draw_of, feeds_layer, posteriors
 
@@ -62,8 +61,7 @@ def _handed_on(program: Program, sample: Sym) -> list[Sym]:
 
 
 def _is_optional(program: Program, cut: Sym) -> bool:
-    calls = (c for c in program.calls if isinstance(c, Call) and c.result is cut)
-    return any(c.context.guards or c.context.no_grad for c in calls)
+    return any(c.context.guards or c.context.no_grad for c in program.calls if c.result is cut)
 
 
 def is_in_network(program: Program, cut: Sym) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
-from aelint.syntax.names import last_name
+from aelint.syntax.names import last_name, scopes
 from aelint.syntax.walk import every, holds, own_nodes, walk
 
 __all__ = ["IncompleteRound", "rounds_without_backward", "rounds_without_step"]
@@ -46,11 +46,14 @@ def rounds_without_step(program: Program) -> Iterator[IncompleteRound]:
     """Loops that clear and compute gradients, and in which nothing takes a step."""
     for clear, name, loops in _cleared(program):
         loop = next((one for one in loops if _backward_in(one)), None)
-        if loop is None or _is_handed_around(program, name) or _is_stepped_by_a_framework(program, name):
+        if loop is None:
             continue
         done = _reachable(program, loop)
-        behind = (node for scope in _scopes(program) if holds(scope, loop) for node in own_nodes(scope))
-        if not any(_is_step(program, node) or _reads_gradients(node) for node in (*done, *behind)):
+        behind = (node for scope in scopes(program.tree) if holds(scope, loop) for node in own_nodes(scope))
+        if any(_is_step(program, node) or _reads_gradients(node) for node in (*done, *behind)):
+            continue
+        # Reading the whole project for a name is dear: only for a loop that lacks something.
+        if not _is_handed_around(program, name) and not _is_stepped_by_a_framework(program, name):
             yield _round(program, _backward_in(loop)[0], clear, name)
 
 
@@ -58,12 +61,12 @@ def rounds_without_backward(program: Program) -> Iterator[IncompleteRound]:
     """Loops that clear gradients, compute a loss and take a step, and in which nothing computes gradients."""
     for clear, name, loops in _cleared(program):
         loop = next((one for one in loops if _steps_in(one, name)), None)
-        if loop is None or not _has_loss(loop) or _is_handed_around(program, name):
+        if loop is None or not _has_loss(loop):
             continue
         done = _reachable(program, loop)
-        if not any(
-            _computes_gradients(node) or _reads_gradients(node) or _takes_a_loss(program, node) for node in done
-        ):
+        if any(_computes_gradients(node) or _reads_gradients(node) or _takes_a_loss(program, node) for node in done):
+            continue
+        if not _is_handed_around(program, name):
             yield _round(program, _steps_in(loop, name)[0], clear, name)
 
 
@@ -73,7 +76,7 @@ def _round(program: Program, left: ast.AST, clear: ast.AST, name: str) -> Incomp
 
 def _cleared(program: Program) -> Iterator[tuple[ast.Call, str, list[ast.For | ast.While]]]:
     """The calls of an optimiser's `zero_grad` in the entry file, and the loops around them in the same function, inner ones first."""
-    for scope in _scopes(program):
+    for scope in scopes(program.tree):
         own = own_nodes(scope)
         for clear in (n for n in own if _is_method(n, "zero_grad")):
             assert isinstance(clear, ast.Call)
@@ -82,10 +85,6 @@ def _cleared(program: Program) -> Iterator[tuple[ast.Call, str, list[ast.For | a
             over_it = any(isinstance(n, ast.For) and name in {last_name(t) for t in walk(n.target)} for n in around)
             if _OPTIMIZER.search(name) and around and not over_it:
                 yield clear, name, around[::-1]
-
-
-def _scopes(program: Program) -> list[ast.AST]:
-    return [program.tree, *every(ast.FunctionDef, program.tree)]
 
 
 def _is_method(node: ast.AST, name: str) -> bool:
