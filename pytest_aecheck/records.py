@@ -164,6 +164,8 @@ class OperandPair:
     target_low: float
     target_high: float
     share_outside: float
+    furthest_outside: float
+    """How far the target goes beyond the prediction's interval, in widths of that interval."""
     swapped: bool
     same_shape: bool
     prediction_shape: tuple[int, ...]

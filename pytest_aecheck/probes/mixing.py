@@ -64,8 +64,10 @@ def observe_mixing(bench: Bench) -> Mixing:
 
 def _ranked_together(run: Run) -> str:
     """The first call that ranks the entries of the whole batch in one row, as the top-k of a batch does; "" if none."""
+    # Lengths of sequences are sorted to be packed: of integers nothing is kept because it is large.
     ranked = (call for call in run.trace.calls if call.name in _RANKING and call.inputs)
-    return next((call.name for call in ranked if call.inputs[0].tensor.dim() == 1), "")
+    rows = (call for call in ranked if call.inputs[0].tensor.dim() == 1 and call.inputs[0].tensor.is_floating_point())
+    return next((call.name for call in rows), "")
 
 
 def _floating(run: Run) -> dict[str, Any]:

@@ -116,6 +116,7 @@ def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair
     last = through_views(prediction).producer
     noise, fed = _target_noise(run, prediction, target)
     slope, curvature = _slope(run, prediction, target)
+    share, furthest = _outside(values, interval.low, interval.high)
     return OperandPair(
         function=call.name,
         prediction_last=last.name if last else "",
@@ -123,7 +124,8 @@ def _pair(run: Run, call: Call, prediction: Value, target: Value) -> OperandPair
         prediction_high=interval.high,
         target_low=low,
         target_high=high,
-        share_outside=_share_outside(values, interval.low, interval.high),
+        share_outside=share,
+        furthest_outside=furthest,
         swapped=call.name in _ASYMMETRIC and _swapped(prediction, target),
         same_shape=prediction.tensor.shape == target.tensor.shape,
         prediction_shape=tuple(prediction.tensor.shape),
@@ -145,14 +147,13 @@ def _swapped(prediction: Value, target: Value) -> bool:
     return data_first and Flow.PARAMETER in target.flow and bool(target.tensor.requires_grad)
 
 
-def _share_outside(values: Any, low: float, high: float) -> float:
-    """Share of the target outside [low, high] by more than a thousandth of the interval's width."""
+def _outside(values: Any, low: float, high: float) -> tuple[float, float]:
+    """Share of the target outside [low, high] by more than a thousandth of the interval's width, and the furthest in widths."""
     if not values.is_floating_point() or not values.numel():
-        return 0.0
-    width = high - low if math.isfinite(high - low) else float(values.max() - values.min())
-    margin = _MARGIN * max(width, 1e-12)
-    outside = (values < low - margin) | (values > high + margin)
-    return float(outside.double().mean())
+        return 0.0, 0.0
+    width = max(high - low if math.isfinite(high - low) else float(values.max() - values.min()), 1e-12)
+    beyond = torch.maximum(low - values, values - high).double() / width
+    return float((beyond > _MARGIN).double().mean()), max(float(beyond.max()), 0.0)
 
 
 def _fed_in_another_order(run: Run, prediction: Value, target: Value) -> bool:

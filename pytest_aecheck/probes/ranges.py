@@ -63,6 +63,7 @@ _CONVEX = frozenset(
     }
 )
 """Functions whose results lie within the range of their input."""
+_RECURRENT = frozenset({"lstm", "lstm_cell", "gru", "gru_cell", "rnn_tanh", "rnn_tanh_cell"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ def interval_of(value: Value, depth: int = 40) -> Interval:
     name = call.name.removesuffix("_") if call.name not in _FIXED else call.name
     if name in {"clamp", "clip", "hardtanh", "clamp_min", "clamp_max"}:
         return _clamped(call, name, depth)
+    if name in _RECURRENT and _is_squashed(call, value, name):
+        return Interval(-1.0, 1.0)
     if name in _MONOTONE and call.inputs:
         return _mapped(_MONOTONE[name], interval_of(call.inputs[0], depth - 1), name)
     if name in _FIXED:
@@ -132,6 +135,14 @@ def interval_of(value: Value, depth: int = 40) -> Interval:
         mode = call.kwargs.get("mode", "nearest")
         return _ANYTHING if mode == "bicubic" else interval_of(call.inputs[0], depth - 1)
     return _arithmetic(call, name, depth)
+
+
+def _is_squashed(call: Call, value: Value, name: str) -> bool:
+    """Whether an output of a recurrent layer ends in tanh: all but the cell state, and what a GRU keeps of a state it was given."""
+    if name.startswith("gru"):
+        return not any(given.tensor.bool().any() for given in call.inputs[1:2])
+    kept = call.outputs[-1:] if name.startswith("lstm") else ()
+    return not any(value is cell for cell in kept)
 
 
 def _mapped(function: Any, inner: Interval, name: str) -> Interval:

@@ -44,8 +44,16 @@ class Run:
     def reconstruction(self) -> Value:
         """The reconstruction as a value of the trace."""
         floating = self.x.is_floating_point()
-        leaf = reconstruction_among(leaves(self.output), self.x.shape, floating=floating, given=self.x)
-        return self.trace.value(leaf.tensor)
+        found = leaves(self.output)
+        leaf = reconstruction_among(found, self.x.shape, floating=floating, given=self.x)
+        chosen = self.trace.value(leaf.tensor)
+        decoded = [self.trace.value(one.tensor) for one in found if one.tensor.shape != self.x.shape]
+        if Flow.NOISE not in chosen.flow and _leads_to(chosen, [one for one in decoded if Flow.NOISE in one.flow]):
+            raise AmbiguousOutputError(
+                f"{leaf.path} has the shape of the input, but another output is decoded from a draw around it; "
+                "declare reconstruct=... to say which one is the reconstruction"
+            )
+        return chosen
 
     def maybe_reconstruction(self) -> Value | None:
         """The reconstruction, or None where no output has the shape of one."""
@@ -53,6 +61,19 @@ class Run:
             return self.reconstruction()
         except AmbiguousOutputError:
             return None
+
+
+def _leads_to(value: Value, ends: list[Value]) -> bool:
+    """Whether one of the ends is computed from a value."""
+    wanted, seen, stack = {id(end) for end in ends}, set[int](), [value] if ends else []
+    while stack:
+        for output in (one for call in stack.pop().consumers for one in call.outputs):
+            if id(output) in wanted:
+                return True
+            if id(output) not in seen:
+                seen.add(id(output))
+                stack.append(output)
+    return False
 
 
 def graph_leaves(loss: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 import textwrap
 
 from aelint.engine.checkers import checker
+from aelint.engine.project import Project
 from aelint.registry import RuleInfo
 from aelint.rules.architecture import feature_mismatch, unused_layer
 from aelint.semantics import understand
@@ -41,3 +42,13 @@ def test_silent_about_what_is_nowhere_in_the_part_that_was_read():
 
 def test_says_what_was_seen_in_the_part_that_was_read():
     assert found(feature_mismatch, Limits(steps_per_root=110)) == (True, [14])
+
+
+def test_a_short_script_may_run_all_of_the_long_file_that_it_imports(tmp_path):
+    layers = "\n".join(f"        self.part{i} = nn.Linear(4, 4)" for i in range(400))
+    calls = "\n".join(f"        x = torch.relu(self.part{i}(x)) + x - 0.5 * x * x" for i in range(400))
+    model = f"import torch\nfrom torch import nn\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n{layers}\n\n    def forward(self, x):\n{calls}\n        return x\n"
+    (tmp_path / "model.py").write_text(model, encoding="utf-8")
+    script = "import torch\nfrom model import Net\n\nnet = Net()\nfor _ in range(3):\n    net(torch.rand(2, 4))\n"
+    program = understand(SourceUnit(str(tmp_path / "train.py"), script), Project())
+    assert not program.machine.stopped

@@ -313,6 +313,16 @@ CRITIC = "loss_d = judge(critic(x), 1.0) + judge(critic(y.detach()), 0.0)"
             "    loss_d = judge(critic(y.detach()), 1.0); loss_d.backward(); opt_g.step(); opt_d.step()",
             id="a probe that the other loss does not reach",
         ),
+        pytest.param(
+            "opt_g.zero_grad(); fake = critic(y); (F.mse_loss(y, x) + judge(fake, 1.0)).backward(retain_graph=True); opt_g.step()",
+            "opt_d.zero_grad(); loss_d = judge(critic(x), 1.0) + judge(fake, 0.0); loss_d.backward(); opt_d.step()",
+            id="both players share what the critic says, and the generator has stepped before",
+        ),
+        pytest.param(
+            "opt_g.zero_grad(); loss_g = F.mse_loss(y, x) + critic(y).mean() ** 2; loss_g.backward(retain_graph=True)",
+            "opt_d.zero_grad(); loss_d = F.l1_loss(critic(y), critic(y.flip(0))); loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="a second part that judges no data works for the same end",
+        ),
     ],
 )
 def test_silent_on_players_that_clear_what_they_use(first, second):
@@ -339,6 +349,12 @@ def test_silent_on_players_that_clear_what_they_use(first, second):
             "opt_d.zero_grad(); loss_d = judge(critic(wrong), 1.0) + judge(critic(y), 0.0); loss_d.backward(); opt_g.step(); opt_d.step()",
             18,
             id="one of two inputs is detached",
+        ),
+        pytest.param(
+            "opt_g.zero_grad(); fake = critic(y); loss_g = F.mse_loss(y, x) + judge(fake, 1.0); loss_g.backward(retain_graph=True)",
+            "opt_d.zero_grad(); loss_d = judge(critic(x), 1.0) + judge(fake, 0.0); loss_d.backward(); opt_g.step(); opt_d.step()",
+            18,
+            id="both players share what the critic says, and the generator steps last",
         ),
         pytest.param(
             "opt_g.zero_grad(); opt_d.zero_grad()",

@@ -280,3 +280,28 @@ def loss(x):
 """
     assert rows(rule, function.format("sum")) == []
     assert rows(rule, function.format("mean")) == [12]
+
+
+def test_silent_where_the_words_of_a_known_number_of_sentences_are_summed():
+    source = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(14, 40), nn.Linear(20, 14 * 30)
+
+def loss(words):
+    mu, logvar = encoder(words.float()).chunk(2, dim=1)
+    logits = decoder(mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)).view(-1, 14, 30)
+    nll = F.cross_entropy(logits.flatten(0, 1), words.flatten(), reduction="sum")
+    kl = -0.5 * {kl}
+    return nll{per} + kl
+
+loss(torch.randint(0, 30, (64, 14)))
+"""
+    summed, averaged = (
+        "torch.sum(1 + logvar - mu.pow(2) - logvar.exp()) / len(words)",
+        "(1 + logvar - mu.pow(2) - logvar.exp()).sum(1).mean()",
+    )
+    assert rows(rule, source.format(kl=summed, per=" / len(words)")) == []
+    assert rows(rule, source.format(kl=averaged, per="")) == [11]

@@ -335,3 +335,23 @@ def test_silent_on_the_loss_of_a_prior_over_codes_that_training_computes_too():
     assert rows(rule, LATENT_PRIOR.format(measured="prior_loss(encoder(x))")) == []
     measured = "nn.functional.mse_loss(decoder(code)[:, :4], code)"
     assert rows(rule, LATENT_PRIOR.format(measured=measured)) == [20]
+
+
+EVALUATED_BY_A_FUNCTION = """
+def total_of(batches):
+    return sum(criterion(model(x), x).item() * len(x) for (x,) in batches) / len(batches.dataset)
+
+
+def train():
+    batches = DataLoader(data, batch_size=50, shuffle=True)
+    for (x,) in batches:
+        criterion(model(x), x).backward()
+    return total_of(loader)
+
+
+result = train()
+"""
+
+
+def test_silent_where_another_function_has_a_loader_of_that_name():
+    assert rows(rule, LOADERS + EVALUATED_BY_A_FUNCTION) == []

@@ -254,3 +254,13 @@ def parts(blocks):
     found, known = understood(source).returns[-1].value
     assert (found.complete, known.complete) == (False, True)
     assert known.items == [1, 2]
+
+
+def test_the_layers_of_a_list_may_be_given_by_name():
+    source = """
+    x = torch.zeros(2, 8)
+    for layer in nn.ModuleList(modules=[nn.Linear(8, 6), nn.Linear(6, 3)]):
+        x = layer(x)
+    y = x
+    """
+    assert shape(source) == (2, 3)

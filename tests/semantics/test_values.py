@@ -280,3 +280,28 @@ def test_a_product_of_different_tensors_is_no_square(product):
 )
 def test_numbers_that_become_integers(cast, low, high):
     assert (read(f"y = {cast}").range.low, read(f"y = {cast}").range.high) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "assert not [n for n in rows if n in others]",
+        "if [n for n in rows if n in others]: raise ValueError",
+        "assert not {n for n in (1, 2, 3) if n in others}",
+    ],
+)
+def test_a_list_of_what_passes_an_unknown_test_may_be_empty(guard):
+    source = f"""
+    from data import rows, others
+    {guard}
+    y = torch.zeros(3)
+    """
+    assert shape(source) == (3,)
+
+
+def test_a_list_without_a_test_holds_something():
+    source = """
+    from data import rows
+    y = torch.zeros(3) if [n for n in rows] else torch.zeros(4)
+    """
+    assert shape(source) == (3,)

@@ -185,6 +185,9 @@ def _counted(balance: Balance) -> int:
     """1 where the KL alone is summed over a known number of samples, -1 where the reconstruction is; 0 for neither."""
     if not 0.1 <= balance.written <= 2:
         return 0
+    if balance.kl_scale.sized and balance.reconstruction_scale.sized:
+        # Both are sums, one of them over the steps of every sequence as well: 64 samples are 512 words.
+        return 0
     ratio = balance.weighed / balance.written
     summed = balance.kl_scale if ratio > 1 else balance.reconstruction_scale
     if summed.weight <= 2:

@@ -5,7 +5,7 @@
 Reports a loop that computes gradients and takes optimiser steps and in which no `zero_grad` (nor any
 other way of clearing) reaches the parameters of that optimiser between one step and the next. With several optimisers, also steps
 that use what another one's `backward` left behind: because each clears its own gradients only, after its own step, or because
-the loss of a critic, one input of which is detached, reaches the encoder through another.
+the loss of a critic, the input of which is not detached, reaches the network that made that input.
 
 ## Why is this bad?
 
@@ -65,7 +65,7 @@ from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import source
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
-from aelint.semantics.optimization.leaks import leftovers, unasked, undetached
+from aelint.semantics.optimization.leaks import contested, leftovers, unasked, undetached
 from aelint.semantics.optimization.steps import accumulating
 from aelint.semantics.optimization.training import Action
 
@@ -99,7 +99,8 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _leaks(program: Program) -> Iterator[Finding]:
     told: set[int] = set()
-    for found, advice in ((leftovers, _CLEAR), (undetached, _DETACH), (unasked, _BETWEEN)):
+    advised = ((leftovers, _CLEAR), (undetached, _DETACH), (contested, _DETACH_ALL), (unasked, _BETWEEN))
+    for found, advice in advised:
         for leak in found(program):
             foreign, step = leak.foreign.event.site, leak.step.event.site
             if id(step.node) in told:
@@ -119,6 +120,10 @@ _CLEAR = (
 _DETACH = (
     "through this call `{foreign}` ({there}) adds to the gradients that `{step}` ({then}) uses, while another input of the same "
     "loss is detached. Detach this one, too, or take the step before that `backward`"
+)
+_DETACH_ALL = (
+    "`{foreign}` ({there}) of this loss adds to the gradients that `{step}` ({then}) uses, although it is the other player's loss, "
+    "and only that one's gradients are cleared before it. Detach what was generated for this loss, or take the step before that `backward`"
 )
 _BETWEEN = (
     "`{foreign}` leaves gradients in the parameters that `{step}` ({then}) changes, and they are added to those of that player's own "

@@ -27,6 +27,8 @@ def truth(value: Value) -> bool | None:
             return bool(value)
         case tuple():
             return bool(value)
+        case ListValue(perhaps_empty=True):
+            return None
         case ListValue() | DictValue():
             return True if value.items else (False if value.complete else None)
         case Function() | ClassValue() | Bound():

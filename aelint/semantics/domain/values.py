@@ -92,6 +92,8 @@ class ListValue:
     complete: bool = True
     site: Site | None = None
     kind: str = "list"
+    perhaps_empty: bool = False
+    """Whether each of the items passed a test that only a run can decide: `[b for b in batches if b in seen]`."""
 
 
 @dataclass(slots=True, eq=False)

@@ -15,7 +15,7 @@ from aelint.semantics.domain.values import Function, Object, Sym, Value
 from aelint.semantics.inference.averages import addends, is_weighted_mean
 from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.syntax.signatures import parameters
-from aelint.syntax.walk import every, walk
+from aelint.syntax.walk import every, holds, walk
 
 __all__ = ["WrongDivisor", "loaders_behind", "wrong_divisors"]
 
@@ -47,7 +47,7 @@ def _quotients_of_batches(program: Program) -> Iterator[WrongDivisor]:
         summed = {id(one): one for found in loaders for one in found}
         if value.site is None or not parts or not all(loaders) or len(summed) != 1:
             continue
-        what = _wrong_count(program, next(iter(summed.values())), value, parts, _given(event.context.function))
+        what = _wrong_count(program, next(iter(summed.values())), value, parts)
         if what is not None:
             yield WrongDivisor(value.site, *what)
 
@@ -59,14 +59,7 @@ def loaders_behind(value: Value) -> list[Object]:
     return [one for one in found if isinstance(one, Object)]
 
 
-def _given(function: Function | None) -> frozenset[str]:
-    """The names of what a function is given: whatever bears such a name elsewhere is another thing."""
-    return frozenset(a.arg for a in parameters(function.node)) if function is not None else frozenset()
-
-
-def _wrong_count(
-    program: Program, summed: Object, quotient: Sym, parts: list[Value], given: frozenset[str]
-) -> tuple[str, str] | None:
+def _wrong_count(program: Program, summed: Object, quotient: Sym, parts: list[Value]) -> tuple[str, str] | None:
     match quotient.inputs[1]:
         case Sym(op="len", inputs=(Object() as counted,)) if counted.name == summed.name:
             if counted is not summed and _data(counted) is not _data(summed):
@@ -75,7 +68,7 @@ def _wrong_count(
                     "the loader's own length",
                 )
             return None
-    sized = _whose_data_set(program, quotient, given)
+    sized = _whose_data_set(program, quotient)
     if sized is None:
         return None
     if _data(sized) is not _data(summed):
@@ -89,27 +82,43 @@ def _data(loader: Object) -> Value:
     return loader_argument(loader, "dataset")
 
 
-def _whose_data_set(program: Program, quotient: Sym, given: frozenset[str]) -> Object | None:
+def _whose_data_set(program: Program, quotient: Sym) -> Object | None:
     """The loader that a denominator `len(loader.dataset)` names."""
     node = quotient.site.node if quotient.site is not None else None
     match node:
         case ast.BinOp(right=right) | ast.AugAssign(value=right):
             match right:
                 case ast.Call(func=ast.Name(id="len"), args=[ast.Attribute(attr="dataset", value=loader)]):
-                    name = ast.unparse(loader).removeprefix("self.")
-                    found = [] if name in given else _loaders_by_name(program).get(name, [])
+                    found = _named(program, ast.unparse(loader), _around(program, node))
                     return found[0] if len(found) == 1 else None
     return None
 
 
+def _around(program: Program, node: ast.AST) -> Function | None:
+    """The function that a node stands in."""
+    return next((f for f in reversed(program.own_functions) if holds(f.node, node)), None)
+
+
+def _named(program: Program, name: str, function: Function | None) -> list[Object]:
+    """The loaders that a name means in a function; what bears it in another one, or is handed to this one, is another thing."""
+    bare = name.removeprefix("self.")
+    if function is not None and bare in {a.arg for a in parameters(function.node)}:
+        return []
+    visible = [
+        loader
+        for loader, place in _loaders_by_name(program).get(bare, ())
+        if bare != name or place is None or place is function
+    ]
+    return list({id(loader): loader for loader in visible}.values())
+
+
 @per_program
-def _loaders_by_name(program: Program) -> dict[str, list[Object]]:
-    found: dict[str, list[Object]] = {}
+def _loaders_by_name(program: Program) -> dict[str, list[tuple[Object, Function | None]]]:
+    """The loaders that a name is given to, each with the function in which that happens."""
+    found: dict[str, list[tuple[Object, Function | None]]] = {}
     for event in program.assignments:
         if isinstance(event.value, Object) and event.value.name == "torch.utils.data.DataLoader":
-            named = found.setdefault(event.name, [])
-            if not any(one is event.value for one in named):
-                named.append(event.value)
+            found.setdefault(event.name, []).append((event.value, event.context.function))
     return found
 
 

@@ -234,7 +234,8 @@ def _comprehension(frame: Frame, node: ast.ListComp | ast.SetComp | ast.Generato
     if not complete:
         _leave_open(thing for thing, _, _ in changed.values())
     kind = "generator" if isinstance(node, ast.GeneratorExp) else "list"
-    return ListValue(items, complete, frame.site(node), kind)
+    tested = not complete and any(generator.ifs for generator in node.generators)
+    return ListValue(items, complete, frame.site(node), kind, perhaps_empty=tested)
 
 
 def _leave_open(lists: Iterable[object]) -> None:

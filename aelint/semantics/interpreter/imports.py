@@ -89,6 +89,7 @@ def load(machine: Machine, unit: SourceUnit) -> Module | None:
         return None
     module = Module(unit, tree, Scope())
     machine.modules[unit.path] = module
+    machine.allow(len(unit.lines))
     module.scope.names.update({"__name__": "imported", "__file__": unit.path})
     module.pending.update(_bindings(tree))
     module.scope.resolver = lambda name: _resolve(machine, module, name)

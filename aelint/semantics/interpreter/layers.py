@@ -58,7 +58,8 @@ def construct(
         made.complete = not any(isinstance(a, Splice) for a in args) and "**" not in kwargs
     if name in CONTAINERS:
         made.children = {}
-        _register(frame, made, args, node)
+        by_name = (kwargs[key] for key in ("modules", "parameters", "values") if key in kwargs)
+        _register(frame, made, args or tuple(by_name), node)
     frame.machine.objects.append(made)
     record.result, record.bound = made, made.bound
     return made

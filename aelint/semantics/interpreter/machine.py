@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from aelint.rule import Site
@@ -43,12 +43,20 @@ class Limits:
     recursion: int = 2
     unrolled: int = 64
     modules: int = 60
+    steps_per_line: int = 0
+    """What a line of an imported file adds: a short script that builds and trains a long model runs that model."""
 
     @classmethod
     def for_lines(cls, lines: int) -> Limits:
-        """Bounds for a file of so many lines: the cost of a file stays proportional to its length."""
-        steps = min(160_000, 25_000 + 60 * lines)
-        return cls(steps=steps, steps_per_root=min(40_000, steps // 2))
+        """Bounds for a file of so many lines: the cost of a file stays proportional to what it reads."""
+        return cls(steps=25_000, steps_per_root=0, steps_per_line=60).with_lines(lines)
+
+    def with_lines(self, lines: int) -> Limits:
+        """Bounds for a program that has so many lines more."""
+        if not self.steps_per_line:
+            return self
+        steps = min(160_000, self.steps + self.steps_per_line * lines)
+        return replace(self, steps=steps, steps_per_root=min(40_000, steps // 2))
 
 
 class _Within:
@@ -108,6 +116,12 @@ class Machine:
         self.steps += 1
         if self.steps > self.root_limit:
             raise OutOfFuelError
+
+    def allow(self, lines: int) -> None:
+        """Take so many further lines into the program, with the fuel for running them."""
+        before, self.limits = self.limits, self.limits.with_lines(lines)
+        more = self.limits.steps_per_root - before.steps_per_root
+        self.root_limit = min(self.root_limit + more, self.limits.steps)
 
     def external(self, name: str) -> External:
         """The one value for an external qualified name."""

@@ -14,7 +14,7 @@ from aelint.semantics.optimization.gradients import Reach, reach, untracked
 from aelint.semantics.optimization.parameters import held_by, is_optimizer
 from aelint.semantics.optimization.training import Action, Kind, actions, following_round, same_round
 
-__all__ = ["Leak", "leftovers", "unasked", "undetached"]
+__all__ = ["Leak", "contested", "leftovers", "unasked", "undetached"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,17 +47,43 @@ def leftovers(program: Program) -> Iterator[Leak]:
 
 def undetached(program: Program) -> Iterator[Leak]:
     """Steps that use the gradient of a critic's loss as well, of which one part was detached for it and another was not."""
+    for step, other, own, foreign in _late_steps(program):
+        if any(_is_cut_off(program, c, step) for c in _judgements(program, foreign, other)):
+            site = _entrance(program, foreign, step, other)
+            if site is not None:
+                yield Leak(step, foreign, own, site)
+
+
+def contested(program: Program) -> Iterator[Leak]:
+    """Steps of a generator that use the gradient of its critic's loss as well, since nothing is detached for that loss.
+
+    For instance `opt_g.zero_grad(); loss_g.backward(retain_graph=True); opt_d.zero_grad(); loss_d.backward(); opt_g.step()`,
+    where the loss of the critic compares what it says of data with what it says of the generator's own output.
+    """
+    for step, other, own, foreign in _late_steps(program):
+        judged = list(_judgements(program, foreign, other))
+        if any(_is_cut_off(program, c, step) for c in judged):
+            continue
+        generated = [c for c in judged if _comes_from(program, c, step)]
+        wanted = reach(own.of, untracked(program)).live & other.held.owners
+        if wanted and generated and len(generated) < len(judged):
+            made = foreign.of.site if isinstance(foreign.of, Sym) else None
+            yield Leak(step, foreign, own, made or foreign.event.site)
+
+
+def _late_steps(program: Program) -> Iterator[tuple[Action, Action, Action, Action]]:
+    """Steps taken behind the backward pass of another player, for which that player's gradients alone were cleared.
+
+    Each with the step of that player, and with the backward passes of the two.
+    """
     for step, computed, between in _steps(program):
         own, foreign = computed[0], computed[-1]
-        reached = reach(foreign.of, untracked(program))
-        cut = bool(_behind_cuts(foreign.of, frozenset()) & step.held.owners)
+        live = reach(foreign.of, untracked(program)).live
         cleared = [a for a in between if a.kind is Kind.CLEAR and own.order < a.order < foreign.order]
         for other in (a for a in actions(program) if a.kind is Kind.STEP and same_round(a.context, step.context)):
-            its_own = any(a.of is other.of for a in cleared) and reached.live & other.held.owners
-            if cut and its_own and foreign.order < other.order and _are_apart(step, other):
-                site = _entrance(program, foreign, step, other)
-                if site is not None:
-                    yield Leak(step, foreign, own, site)
+            its_own = any(a.of is other.of for a in cleared) and live & other.held.owners
+            if its_own and foreign.order < other.order and _are_apart(step, other):
+                yield step, other, own, foreign
                 break
 
 
@@ -139,19 +165,30 @@ def _behind_cuts(loss: Value, cuts: frozenset[int]) -> set[int]:
 
 def _entrance(program: Program, foreign: Action, step: Action, other: Action) -> Site | None:
     """The call of the critic that is given a tensor with its gradient."""
+    judged = (c for c in _judgements(program, foreign, other) if _comes_from(program, c, step))
+    return next((c.site for c in judged), None)
+
+
+def _judgements(program: Program, foreign: Action, other: Action) -> Iterator[Call]:
+    """The calls of the critic whose results the loss uses."""
     loss = foreign.of
     used = {one.id for one in ancestors(loss)} if isinstance(loss, Sym) else set()
     for call in program.calls:
         if call.order > foreign.order or not isinstance(call.callee, (Instance, Object)):
             continue
-        gives = isinstance(call.result, Sym) and call.result.id in used
-        if (
-            gives
-            and _is_of(call, other)
-            and any(reach(a, untracked(program)).live & step.held.owners for a in call.args)
-        ):
-            return call.site
-    return None
+        if isinstance(call.result, Sym) and call.result.id in used and _is_of(call, other):
+            yield call
+
+
+def _is_cut_off(program: Program, call: Call, step: Action) -> bool:
+    """Whether what the critic is given comes from the other player, behind a cut."""
+    return not _comes_from(program, call, step) and any(
+        _behind_cuts(a, frozenset()) & step.held.owners for a in call.args
+    )
+
+
+def _comes_from(program: Program, call: Call, step: Action) -> bool:
+    return any(reach(a, untracked(program)).live & step.held.owners for a in call.args)
 
 
 def _is_of(call: Call, step: Action) -> bool:

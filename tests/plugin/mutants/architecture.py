@@ -64,6 +64,16 @@ class GlobalMinMax(Changed):
         return (y - y.min()) / (y.max() - y.min())
 
 
+@mutant("AEC107", batch=zoo.sentences, loss=zoo.padded_token_loss)
+class PackedStatesViewedAcrossSentences(zoo.Packed):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.code = nn.GRU(8, 16, batch_first=True, bidirectional=True), nn.Linear(32, 6)
+
+    def read(self, x):
+        return super().read(x).view(1, len(x), 32)
+
+
 @mutant("AEC107", batch=zoo.series, loss=mse)
 class BatchAsTime(nn.Module):
     def __init__(self):

@@ -145,6 +145,22 @@ def softmax_for_pixels(model, x):
     return F.mse_loss(model(x), x)
 
 
+class StateIsReading(nn.Module):
+    """An LSTM's hidden state for a reading, and the readings are standardised."""
+
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.LSTM(2, 8, batch_first=True), nn.LSTM(8, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.dec(self.enc(x)[0][:, -1:].expand(-1, x.size(1), -1))[0]
+
+
+@bad_loss("AEC310", model=StateIsReading, batch=lambda n, seed: 2 * zoo.series(n, seed))
+def hidden_state_for_readings(model, x):
+    return F.mse_loss(model(x), x)
+
+
 @bad_loss("AEC312", model=MLP, batch=zoo.binary)
 def swapped_cross_entropy(model, x):
     return F.binary_cross_entropy_with_logits(x, model(x))

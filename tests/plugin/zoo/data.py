@@ -54,3 +54,15 @@ def half_vectors(n, seed):
 
 def series_first(n, seed):
     return series(n, seed).transpose(0, 1).contiguous()
+
+
+def scaled_images(n, seed):
+    """Scaled by the smallest and largest pixel of other images: the odd pixel lies just outside of [0, 1]."""
+    return images(n, seed) * 1.16 - 0.08
+
+
+def adjacency(n, seed):
+    """Node features and a dense graph, with as many features as a graph autoencoder's latent has."""
+    g = torch.Generator().manual_seed(seed)
+    edges = (torch.rand(n, 10, 10, generator=g) < 0.3).float().triu(1)
+    return torch.randn(n, 10, 6, generator=g), edges + edges.transpose(1, 2) + torch.eye(10)

@@ -168,3 +168,17 @@ class HandsInputOn(VAE):
     def forward(self, x):
         mu, logvar = self.encode(x.flatten(1))
         return self.decoder(reparameterize(mu, logvar)), x, mu, logvar
+
+
+class GraphVAE(nn.Module):
+    """Decodes edges, by inner products; the mean of its posterior has the shape of the node features."""
+
+    def __init__(self):
+        super().__init__()
+        self.base, self.mean, self.logvar = nn.Linear(6, 16), nn.Linear(16, 6), nn.Linear(16, 6)
+
+    def forward(self, x, adjacency):
+        hidden = torch.relu(adjacency @ self.base(x))
+        mu, logvar = adjacency @ self.mean(hidden), (adjacency @ self.logvar(hidden)).clamp(max=5.0)
+        z = reparameterize(mu, logvar)
+        return z @ z.transpose(1, 2), mu, logvar
