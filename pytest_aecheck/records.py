@@ -151,6 +151,8 @@ class Reach:
     cut_from_reconstruction: tuple[str, ...] = ()
     """Weights that the reconstruction is computed with and has no gradient for, whatever else trains them."""
     stand_ins: tuple[StandIn, ...] = ()
+    counted_term: str = ""
+    """The step function through which alone a term of the loss depends on the network, if there is such a term."""
 
 
 @dataclass(frozen=True, slots=True)

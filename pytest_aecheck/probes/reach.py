@@ -10,6 +10,7 @@ from torch import nn
 
 from pytest_aecheck.observations import ParameterReach, Reach, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised
+from pytest_aecheck.probes.counted import counted_term
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, graph_leaves, record
@@ -66,6 +67,7 @@ def observe_reach(bench: Bench) -> Reach:
         foreign=foreign,
         cut_from_reconstruction=first.cut,
         stand_ins=stand_ins(first.run, bench.model, used),
+        counted_term=counted_term(first.run),
     )
 
 

@@ -244,3 +244,32 @@ def test_fires_where_the_data_carry_noise_of_their_own() -> None:
     loss = (recon - x).pow(2).sum() + kl
     """
     assert rows(rule, source) == [12]
+
+
+def test_features_of_another_network_are_taken_for_the_mean() -> None:
+    source = """
+        import torch
+        from torch import nn
+
+        class Features(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.Sequential(nn.Linear(784, 32), nn.{activation}())
+
+            def forward(self, x):
+                return self.layers(x)
+
+        class VAE(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder, self.decoder = Features(), nn.Linear(32, 784)
+                self.scale = nn.Linear(32, 32)
+
+            def forward(self, x):
+                mu = self.encoder(x)
+                logvar = self.scale(mu)
+                z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+                return self.decoder(z), -0.5 * (1 + logvar - mu ** 2 - logvar.exp()).sum()
+        """
+    assert rows(rule, source.format(activation="Identity")) == []
+    assert rows(rule, source.format(activation="ReLU")) == [20]

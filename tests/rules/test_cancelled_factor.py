@@ -70,3 +70,20 @@ def test_silent_on_roundings(body: str) -> None:
 )
 def test_a_rounding_of_what_was_scaled_back(body: str) -> None:
     assert len(rows(rule, ROUNDED + body.replace("; ", "\n    ") + "\n")) == 1
+
+
+def test_silent_on_a_number_of_samples_that_is_shared_among_processes() -> None:
+    source = """
+import math
+from accelerate import Accelerator
+
+accelerator = Accelerator()
+
+def shares(count, size):
+    full, rest = count // size, count % size
+    return full * [size] if rest == 0 else full * [size] + [rest]
+
+for size in shares(1000, 50 * accelerator.num_processes):
+    print(min(50, math.ceil(size / accelerator.num_processes)))
+"""
+    assert rows(rule, source) == []

@@ -85,3 +85,41 @@ tie(nn.Linear(4, 4), nn.Linear(4, 4), exported())
 """
     assert rows(rule, source.format(otherwise="first.weight = second.weight")) == []
     assert rows(rule, source.format(otherwise="pass")) == [6]
+
+
+NAMED = """
+import torch
+from torch import nn
+
+class {name}(nn.Module):
+    \"\"\"{text}\"\"\"
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(8, 4)
+        self.mirror = {mirror}
+
+    def forward(self, x):
+        return nn.functional.linear(self.encoder(x), self.mirror)
+
+{name}()
+"""
+CLONED = "nn.Parameter(self.encoder.weight.t().clone())"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "mirror"),
+    [
+        pytest.param("AE", "An autoencoder.", CLONED, id="a good start"),
+        pytest.param("UntiedAE", "The encoder and decoder are not tied.", CLONED, id="it says that they are not tied"),
+        pytest.param("TiedAE", "", "nn.Parameter(self.encoder.weight.t())", id="shared memory"),
+        pytest.param("TiedAE", "", "nn.Parameter(torch.randn(8, 4).clone())", id="something else is cloned"),
+    ],
+)
+def test_silent_on_parameters_of_other_networks(name, text, mirror):
+    assert rows(rule, NAMED.format(name=name, text=text, mirror=mirror)) == []
+
+
+@pytest.mark.parametrize(("name", "text"), [("TiedAE", ""), ("AE", "Encoder and decoder have tied weights.")])
+def test_a_parameter_made_from_a_clone_in_a_network_that_calls_itself_tied(name, text):
+    assert rows(rule, NAMED.format(name=name, text=text, mirror=CLONED)) == [11]

@@ -312,3 +312,50 @@ def test_a_first_stage_before_one_that_holds_the_posterior():
     held = "self.loss(z, adjacent) + mixture(mean, logstd)"
     assert rows(rule, STAGES.format(loss=held)) == []
     assert rows(rule, STAGES.format(loss="2 * self.loss(z, adjacent)")) == [24]
+
+
+RETURNING = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class VAE(nn.Module):
+    def {name}(self, y, x, mu, logvar, beta=None):
+        reconstruction = F.mse_loss(y, x)
+        kl = torch.mean(-0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp(), dim=1))
+        loss = {loss}
+        {body}
+        return {result}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "body", "result"),
+    [
+        pytest.param("loss", "reconstruction + kl", "pass", "{'loss': loss, 'KL': kl.detach()}", id="added"),
+        pytest.param("loss", "reconstruction", "pass", "{'loss': loss, 'KL': kl}", id="left to the caller"),
+        pytest.param("loss", "reconstruction", "self.kl = kl", "loss", id="kept for later"),
+        pytest.param(
+            "loss", "reconstruction", "if beta: loss = loss + beta * kl", "loss, kl.item()", id="added if wanted"
+        ),
+        pytest.param("loss", "sum([reconstruction, kl])", "pass", "loss, kl.item()", id="added through a list"),
+        pytest.param("loss", "combine(reconstruction, kl)", "pass", "loss, kl.item()", id="added elsewhere"),
+        pytest.param("validate", "reconstruction", "pass", "loss, kl.item()", id="an evaluation"),
+        pytest.param("loss", "reconstruction", "pass", "kl.item()", id="no error is returned"),
+        pytest.param("loss", "reconstruction.detach()", "pass", "loss, kl.item()", id="numbers alone"),
+    ],
+)
+def test_silent_on_functions_that_return_a_loss(name, loss, body, result):
+    assert rows(rule, RETURNING.format(name=name, loss=loss, body=body, result=result)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "result"),
+    [
+        pytest.param("pass", "{'loss': loss, 'KL': -kl.detach()}", id="detached beside the loss"),
+        pytest.param("pass", "loss, kl.item()", id="a number beside the loss"),
+        pytest.param("self.log('kl', kl)", "loss", id="logged"),
+    ],
+)
+def test_a_divergence_that_is_only_read_off(body, result):
+    assert rows(rule, RETURNING.format(name="loss", loss="reconstruction", body=body, result=result)) == [9]

@@ -915,6 +915,24 @@ _KEPT = "loss.backward(retain_graph=True)"
             "out = net(x)", f"{_CLEAR}; loss = ((out - x) ** 2).mean(); {_KEPT}; {_STEP}", [21], id="the output"
         ),
         pytest.param(
+            "decay = sum(p.pow(2).sum() for p in net.parameters())",
+            f"{_CLEAR}; loss = loss_of(x) + 0.1 * decay; loss.backward(); {_STEP}",
+            [21],
+            id="a penalty on the weights",
+        ),
+        pytest.param(
+            "decay = sum(p.pow(2).sum() for p in net.parameters()).detach()",
+            f"{_CLEAR}; loss = loss_of(x) + 0.1 * decay; loss.backward(); {_STEP}",
+            [],
+            id="a number",
+        ),
+        pytest.param(
+            "old = net(x); shift = (old - x).mean()",
+            f"{_CLEAR}; loss = loss_of(x) * 2 + nn.functional.mse_loss(net(x), x); loss.backward(); {_STEP}",
+            [],
+            id="what the loss does not use",
+        ),
+        pytest.param(
             "code = nn.Parameter(net[0](x).detach()); optimizer = torch.optim.Adam([code])",
             f"{_CLEAR}; loss = (code * x[:, :4]).mean(); {_KEPT}; {_STEP}",
             [],

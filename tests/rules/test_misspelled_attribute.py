@@ -83,3 +83,52 @@ def test_silent_where_the_branch_is_for_parameters():
     )
     assert rows(rule, SETUP + "weight = nn.Parameter(torch.zeros(3))\n" + freeze.format(kind="Parameter")) == []
     assert rows(rule, SETUP + "weight = nn.Parameter(torch.zeros(3))\n" + freeze.format(kind="Linear")) != []
+
+
+AVERAGED = """
+import torch
+from torch import nn
+
+class Codebook(nn.Module):
+    def __init__(self, n=32, d=8):
+        super().__init__()
+        self.register_buffer("codes", torch.randn(n, d))
+        self.register_buffer("sums", torch.zeros(n, d))
+        self.register_buffer("counts", torch.ones(n))
+        self.register_buffer("grid", torch.eye(n))
+
+    @torch.no_grad()
+    def update(self, chosen, z):
+        self.counts.mul_(0.99).add_(chosen.sum(0), alpha=0.01)
+        self.sums.mul_(0.99).add_(chosen.t() @ z, alpha=0.01)
+        {update}
+
+    def forward(self, z):
+        near = torch.cdist(z, self.codes).argmin(1)
+        self.update(self.grid[near], z)
+        return self.codes[near]
+"""
+QUOTIENT = "self.sums / self.counts.unsqueeze(1)"
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        pytest.param(f"self.codes = {QUOTIENT}", id="the buffer"),
+        pytest.param(
+            f"self.codes.copy_({QUOTIENT}); self.code = {QUOTIENT}", id="the buffer in place, and a second attribute"
+        ),
+        pytest.param(f"self.codes[:] = {QUOTIENT}; self.code = {QUOTIENT}", id="all entries of the buffer"),
+        pytest.param(f"self.last_usage = {QUOTIENT}", id="another name, for whoever wants to look"),
+        pytest.param(f"self.code = {QUOTIENT}; print(self.code)", id="it is read"),
+        pytest.param("self.code = chosen.sum(0)", id="it is not made of the averages"),
+        pytest.param(f"write(self.codes); self.code = {QUOTIENT}", id="other code may write the buffer"),
+    ],
+)
+def test_silent_on_healthy_averages(update):
+    assert rows(rule, AVERAGED.format(update=update)) == []
+
+
+@pytest.mark.parametrize("name", ["code", "codes_", "coeds"])
+def test_an_update_that_goes_into_another_name(name):
+    assert rows(rule, AVERAGED.format(update=f"self.{name} = {QUOTIENT}")) == [17]

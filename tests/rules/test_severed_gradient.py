@@ -78,6 +78,19 @@ HEALTHY = {
         "with torch.no_grad(): z = encoder(x)",
         "update(F.mse_loss(decoder(z), x), opt)",
     ],
+    "units are counted, and the count weighs the loss": [
+        "z = encoder(x)",
+        "update(F.mse_loss(decoder(z), x) + (z > 0.5).float().mean() * z.abs().mean(), opt)",
+    ],
+    "targets are chosen": [
+        "z = encoder(x)",
+        "update(F.mse_loss(decoder(z), x) + F.cross_entropy(z, z.argmax(1)), opt)",
+    ],
+    "a count is logged": [
+        "z = encoder(x)",
+        "print((z > 0.5).float().mean())",
+        "update(F.mse_loss(decoder(z), x) + z.abs().mean(), opt)",
+    ],
     "a value is logged": ["loss = F.mse_loss(decoder(encoder(x)), x)", "print(loss.item())", "update(loss, opt)"],
     "a loss that cannot be read": ["from losses import total", "update(total(encoder, decoder, x), opt)"],
 }
@@ -98,6 +111,24 @@ FAULTS = {
     "detach": (["z = encoder(x).detach()", "update(F.mse_loss(decoder(z), x), opt)"], 20, Severity.WARNING),
     "data": (["z = encoder(x).data", "update(F.mse_loss(decoder(z), x), opt)"], 20, Severity.WARNING),
     "a new tensor": (["z = torch.tensor(encoder(x))", "update(F.mse_loss(decoder(z), x), opt)"], 20, Severity.WARNING),
+    "a penalty on the number of active units": (
+        [
+            "z = encoder(x)",
+            "active = (z > 0.5).float().mean(0)",
+            "update(F.mse_loss(decoder(z), x) + 0.1 * (active - 0.05).pow(2).sum(), opt)",
+        ],
+        21,
+        Severity.ERROR,
+    ),
+    "the entropy of the chosen entries": (
+        [
+            "z = encoder(x)",
+            "use = F.one_hot(z.argmax(1), 4).float().mean(0)",
+            "update(F.mse_loss(decoder(z), x) + 0.1 * (use * torch.log(use + 1e-8)).sum(), opt)",
+        ],
+        21,
+        Severity.ERROR,
+    ),
     "a term of the generator": (
         [
             "fake = decoder(encoder(x))",

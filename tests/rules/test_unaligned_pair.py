@@ -76,3 +76,37 @@ def test_silent_on(changes):
 )
 def test_pairs_with_two_draws(changes):
     assert rows(rule, TEXT.format(**{**MOVED, **changes})) == [18]
+
+
+OWN = """
+import random
+
+class Turn:
+    def __init__(self, chance=True):
+        self.chance = chance
+
+    def __call__(self, {given}):
+        {draw}
+        return {result}
+"""
+OWN_STEP = {"step": "Turn()", "first": "a = self.step(a)", "second": "b = self.step(b)", "loss": MOVED["loss"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "draw", "result"),
+    [
+        pytest.param("x", "pass", "x.flip(-1)", id="no chance"),
+        pytest.param("x", "k = random.random()", "x + k", id="nothing moves"),
+        pytest.param(
+            "x, k=1", "k = random.randrange(4) if k is None else k", "torch.rot90(x, k, (-2, -1))", id="may be told how"
+        ),
+    ],
+)
+def test_silent_on_transforms_of_the_program(given, draw, result):
+    own = OWN.format(given=given, draw=draw, result=result)
+    assert rows(rule, own + TEXT.format(**OWN_STEP)) == []
+
+
+def test_a_transform_of_the_program_draws_a_turn_for_each_part():
+    own = OWN.format(given="x", draw="k = random.randrange(4)", result="torch.rot90(x, k, (-2, -1))")
+    assert rows(rule, own + TEXT.format(**OWN_STEP)) == [28]

@@ -174,3 +174,49 @@ def test_silent_on_a_class_that_a_file_beside_it_completes():
     assert rows(rule, files) == []
     assert rows(rule, files | {"mnist.py": files["mnist.py"] + "class MultiVAE: ...\n"}) == [8]
     assert rows(rule, {name: text.replace("{base}", "object") for name, text in COMPLETED.items()}) == [8]
+
+
+OUTSIDE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Linear(8, 2), nn.Linear(2, 8)
+
+    def forward(self, x):
+        return self.dec(self.enc(x))
+
+model = Net()
+{use}
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param("torch.optim.Adam(model.enc.parameters())", id="it is there"),
+        pytest.param("model.encoder = model.enc; model.encoder(torch.rand(2, 8))", id="it is set from outside"),
+        pytest.param("if wrapped: model.module.eval()", id="under a condition"),
+        pytest.param("try:\n    model.encoder.eval()\nexcept AttributeError:\n    pass", id="tried"),
+        pytest.param("def use(net):\n    return net.encoder.weight", id="a function that gets some network"),
+        pytest.param("getattr(model, 'encoder', None); model.encoder.eval()", id="a string names it"),
+    ],
+)
+def test_silent_on_attributes_read_from_outside(use):
+    assert rows(rule, OUTSIDE.format(use=use)) == []
+
+
+@pytest.mark.parametrize(
+    ("use", "row"),
+    [
+        pytest.param("torch.optim.Adam(model.encoder.parameters())", 14, id="an attribute"),
+        pytest.param("model.encode(torch.rand(2, 8))", 14, id="a method"),
+        pytest.param(
+            "def use(net):\n    return net.encoder.weight\n\nuse(model)", 15, id="in a function that the program calls"
+        ),
+    ],
+)
+def test_an_attribute_that_the_model_of_the_program_lacks(use, row):
+    assert rows(rule, OUTSIDE.format(use=use)) == [row]

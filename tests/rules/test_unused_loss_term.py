@@ -463,3 +463,49 @@ def test_silent_on_sums_that_are_passed_on_or_show_no_other_term(made, step):
 )
 def test_a_sum_that_is_only_read_off(made, step, row):
     assert rows(rule, BYPASSED.format(sum=made, step=step)) == [row]
+
+
+RETURNING = """
+import torch
+import torch.nn.functional as F
+
+def {name}(x, y, mu, logvar, beta=1.0):
+    rec_loss = F.mse_loss(y, x)
+    {body}
+    return {result}
+"""
+KL = "-0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "result"),
+    [
+        pytest.param("loss_function", f"kl_loss = {KL}", "rec_loss + kl_loss", id="added"),
+        pytest.param("loss_function", f"kl_loss = {KL}", "rec_loss, kl_loss", id="left to the caller"),
+        pytest.param("loss_function", f"kl_loss = {KL}; print(kl_loss)", "rec_loss", id="printed"),
+        pytest.param("loss_function", "kl_loss = 0.0", "rec_loss", id="a number"),
+        pytest.param("loss_function", f"kl_loss, beta = {KL}, 2.0", "rec_loss", id="one of several"),
+        pytest.param("loss_function", f"def kl_loss(): return {KL}", "rec_loss", id="a function"),
+        pytest.param("validation_loss", f"kl_loss = {KL}", "rec_loss", id="an evaluation"),
+        pytest.param("encode", f"kl_loss = {KL}", "y", id="no loss is returned"),
+        pytest.param("loss_function", f"mean_kl_loss = {KL}", "rec_loss", id="a metric"),
+    ],
+)
+def test_silent_on_functions_that_return_a_loss(name, body, result):
+    assert rows(rule, RETURNING.format(name=name, body=body, result=result)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "result"),
+    [
+        pytest.param(f"kl_loss = {KL}", "rec_loss", id="forgotten"),
+        pytest.param(f"kl_loss = {KL}; loss = rec_loss", "{'loss': loss}", id="under another name"),
+        pytest.param(
+            f"kl_loss = {KL}; l1_loss = F.l1_loss(y, x); total = rec_loss + beta * l1_loss",
+            "total",
+            id="another term twice",
+        ),
+    ],
+)
+def test_a_function_that_returns_a_loss_without_a_term_of_its_own(body, result):
+    assert rows(rule, RETURNING.format(name="loss_function", body=body, result=result)) == [7]

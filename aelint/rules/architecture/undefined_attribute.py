@@ -3,7 +3,8 @@
 ## What it does
 
 Reports `self.name` in a network whose whole ancestry is in sight, where no class of it, no other code of
-the program and `torch.nn.Module` itself define `name`.
+the program and `torch.nn.Module` itself define `name`; and `model.name` or `model.name()` in code that the program
+runs under no condition, where it has built that model.
 
 ## Why is this bad?
 
@@ -58,8 +59,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.architecture.definitions import local_namesake, undefined_attributes
-from aelint.semantics.domain.values import Function, Instance
+from aelint.semantics.architecture.definitions import local_namesake, names_of, undefined_attributes
+from aelint.semantics.domain.values import Instance
 from aelint.semantics.explanation.wording import place
 
 RULE = Rule(
@@ -67,7 +68,7 @@ RULE = Rule(
     name="undefined-attribute",
     summary="a network reads an attribute that nothing ever sets",
     severity=Severity.ERROR,
-    triggers=(("self.",), ("module", "nn.")),
+    triggers=(("module", "nn."),),
 )
 
 
@@ -89,8 +90,7 @@ def _finding(site: Site, network: Instance, name: str) -> Finding:
             f"{place(site, local)} reads: that raises. Write `self.{name} = ...`"
         )
         return Finding(local, message, (Note(site, "read here"),))
-    methods = {n for c in network.cls.mro() for n, v in c.namespace.items() if isinstance(v, Function)}
-    similar = difflib.get_close_matches(name, sorted({*network.attrs, *methods} - {name}), n=1)
+    similar = difflib.get_close_matches(name, names_of(network), n=1)
     hint = f"; did you mean `{similar[0]}`?" if similar else ""
     return Finding(
         site, f"`{network.cls.name}` has no attribute `{name}`: nothing sets it, and reading it raises{hint}"

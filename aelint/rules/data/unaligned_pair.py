@@ -2,8 +2,8 @@
 
 ## What it does
 
-Follows torchvision's transforms through `__getitem__`. Reports a transform that moves pixels at random (a crop, a flip, a
-rotation) and is applied to one part of a sample and again to another, where a loss compares the network's output for the
+Follows torchvision's transforms, and functions and classes of the program that flip or turn by a draw, through
+`__getitem__`. Reports a transform that moves pixels at random (a crop, a flip, a rotation) and is applied to one part of a sample and again to another, where a loss compares the network's output for the
 one with the other, pixel by pixel.
 
 ## Why is this bad?
@@ -88,16 +88,15 @@ RULE = Rule(
     name="unaligned-pair",
     summary="an input and its target are cropped or flipped at random, each with a draw of its own",
     severity=Severity.WARNING,
-    triggers=(("random",), ("__getitem__",), ("transforms",)),
+    triggers=(("rand", "choice", "bernoulli"), ("__getitem__",)),
 )
 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the second application of each random transform to a pair."""
     for pair in unaligned_pairs(program):
-        kind = pair.step.class_name
         message = (
-            f"`{kind}` is drawn anew here, after the other part of the sample ({place(pair.first.site, pair.second.site)}): input and target no "
+            f"`{pair.kind}` is drawn anew here, after the other part of the sample ({place(pair.first.site, pair.second.site)}): input and target no "
             "longer lie on each other. Transform both with one draw"
         )
         notes = [Note(pair.first.site, "the other part")]

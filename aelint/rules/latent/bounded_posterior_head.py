@@ -63,20 +63,22 @@ samples that no KL formula concerns are judged only where the scale is `exp(h / 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics.dataflow.builders import built_at
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.domain.values import Instance, Sym, Value
 from aelint.semantics.formulas.algebra import Algebra, algebra_of
 from aelint.semantics.formulas.formulas import Leaf
 from aelint.semantics.formulas.projections import is_projection
 from aelint.semantics.latent.posteriors import Posterior, feeds_layer, is_noise, posteriors
 from aelint.semantics.latent.readings import readings
 from aelint.semantics.objective.objectives import objectives
+from aelint.syntax.walk import every, holds
 
 RULE = Rule(
     code="AEL202",
@@ -146,9 +148,22 @@ def _heads(program: Program, algebra: Algebra, one: Posterior) -> Iterator[Findi
             f"{subject} {activation.op}, so {they_are} {_ON_MEAN[activation.op]}; "
             "a linear head can express every posterior"
         )
-        built = built_at(program, activation)
+        built = built_at(program, activation) or _taken_over(program, activation, one)
         notes = (Note(activation.site, f"the {activation.op}"),) if built is not None else ()
         yield Finding(built or activation.site, message, (*notes, Note(one.site, "the sample that uses it")))
+
+
+def _taken_over(program: Program, activation: Sym, one: Posterior) -> Site | None:
+    """The call of another network whose last layer the activation is, in the class that draws the sample.
+
+    That network may be right as it is: what is wrong is to take its features for the head.
+    """
+    around = next((c for c in every(ast.ClassDef, program.tree) if holds(c, one.site.node)), None)
+    at = activation.site
+    if around is None or at is None or holds(around, at.node):
+        return None
+    calls = (c for c in program.calls if c.result is activation and isinstance(c.callee, Instance))
+    return next((c.site for c in calls if holds(around, c.site.node)), None)
 
 
 def _activation(algebra: Algebra, head: Value, ranges: dict[str, str]) -> Sym | None:

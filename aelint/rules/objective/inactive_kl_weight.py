@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a training loss of reconstruction terms alone whose reconstruction was decoded from a sample
-`mean + std * noise` with a learned scale, and a KL divergence that enters the loss detached or as a number.
+`mean + std * noise` with a learned scale; a KL divergence that enters the loss detached or as a number; and one that
+a function computes beside the reconstruction error that it returns, and at most detaches to show it.
 
 ## Why is this bad?
 
@@ -52,7 +53,8 @@ for x in torch.utils.data.DataLoader(torch.rand(512, 64), batch_size=32):
 ## Known limits
 
 Any further term of the loss, known or not, and any other loss that sees mean, scale or sample counts as a
-restraint. The backward pass must be in sight.
+restraint. The backward pass must be in sight, or the function that computes the loss return it. A divergence that the
+function returns with its graph is left to the caller.
 
 ## References
 
@@ -70,6 +72,7 @@ from aelint.semantics.dataflow.lineage import ancestors, ancestors_of_any, depen
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.latent.posteriors import Posterior, draw_of, posteriors
+from aelint.semantics.objective.idle_divergences import IdleDivergence, idle_divergences
 from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.objective.terms import Term, divergences, reconstructions
 from aelint.semantics.optimization.parameters import held_by
@@ -80,7 +83,7 @@ RULE = Rule(
     name="inactive-kl-weight",
     summary="the posterior is sampled, but no term of the loss holds it to the prior",
     severity=Severity.WARNING,
-    triggers=(("backward",), ("randn", "normal", "rsample", "item", "detach", "float(")),
+    triggers=(("backward", "return"), ("randn", "normal", "rsample", "item", "detach", "float(", "kl")),
     absence=True,
 )
 
@@ -94,7 +97,18 @@ def check(program: Program) -> Iterator[Finding]:
         if p.learned and _is_from_layer(p.mean) and _is_from_layer(p.head) and _sees_data(p) and _trains(program, p)
     ]
     yield from _severed(called)
-    yield from _unrestrained(called, sampled)
+    idle = list(idle_divergences(program))
+    yield from (_read_off(one) for one in idle if one.read)
+    if not idle:
+        yield from _unrestrained(called, sampled)
+
+
+def _read_off(idle: IdleDivergence) -> Finding:
+    message = (
+        f"`{idle.name}` is only read off: the loss that this function returns ({place(idle.returned, idle.site)}) does not hold it, so "
+        "nothing keeps the posterior near the prior. Add it to the loss"
+    )
+    return Finding(idle.site, message, (Note(idle.returned, "the returned loss"),))
 
 
 def _is_from_layer(value: Sym | None) -> bool:

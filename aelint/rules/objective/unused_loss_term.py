@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a value named as a loss, penalty or divergence that is computed with gradients in the function that
-calls `backward`, and is used nowhere. A penalty of a gradient that is made to be differentiated (`create_graph=True`) is
+calls `backward`, and is used nowhere; and one that nothing reads in a function that returns a loss
+made of other terms. A penalty of a gradient that is made to be differentiated (`create_graph=True`) is
 also reported if it is only shown, and so is a term whose own weight (`latent_weight` of `latent_loss`) nothing reads, and a sum of which only the number is read,
 where `backward` is called on one of its summands.
 
@@ -74,12 +75,13 @@ from aelint.semantics.dataflow.backward_passes import backward_passes
 from aelint.semantics.dataflow.graph import consumers, handed, parts_of_all
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.liveness import dead_stores
-from aelint.semantics.domain.trace import Binding
+from aelint.semantics.domain.trace import Binding, Call
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.objective.bypassed_sums import bypassed_sums
 from aelint.semantics.objective.comparisons import is_output
+from aelint.semantics.objective.dead_terms import dead_terms
 from aelint.semantics.objective.gradient_penalties import left_out_penalties
 from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.objective.unweighed import unweighed_terms
@@ -90,7 +92,7 @@ RULE = Rule(
     name="unused-loss-term",
     summary="a term of the loss is computed and never added",
     severity=Severity.WARNING,
-    triggers=(("backward",), ("loss", "kl", "penalty")),
+    triggers=(("backward", "return"), ("loss", "kl", "penalty")),
     absence=True,
 )
 
@@ -98,14 +100,27 @@ _TERM = re.compile(
     r"(^|_)(loss|kl|kld|penalty|commitment|regulari[sz]er|divergence)($|_)|(loss|kld|penalty)$", re.IGNORECASE
 )
 _METRIC = re.compile(r"total|running|epoch|avg|mean|best|prev|last|log|val|test|eval|metric|sum|history", re.IGNORECASE)
+_ELSEWHERE = re.compile(rf"{_METRIC.pattern}|infer|predict|plot|report", re.IGNORECASE)
 _IN_EVALUATION = re.compile(r"(^|_)(val|valid|validation|test|eval)(_|$)")
 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each named term that nothing uses, beside a backward pass in the same function."""
     backward = backward_passes(program)
-    if not backward:
-        return
+    if backward:
+        yield from _beside_backward(program, backward)
+    going_back = {id(c.context.function.node) for c in backward if c.context.function is not None}
+    for dead in dead_terms(program, _TERM, _ELSEWHERE):
+        if id(dead.function) in going_back:
+            continue
+        message = (
+            f"`{dead.name}` is computed and then used nowhere: what this function returns ({place(dead.returned, dead.site)}) does not hold "
+            "it. Add it to the loss, or remove it"
+        )
+        yield Finding(dead.site, message, (Note(dead.returned, "what is returned"),))
+
+
+def _beside_backward(program: Program, backward: list[Call]) -> Iterator[Finding]:
     functions = {id(c.context.function) for c in backward}
     reached = {one.id for o in objectives(program) if o.called for one in ancestors(o.value)}
     first: dict[int, Finding] = {}

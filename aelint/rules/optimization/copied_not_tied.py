@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a weight that is filled from another layer's weight by `copy_` or through `clone()`, once, in a
-function or branch whose name speaks of tied or shared weights.
+function or branch whose name speaks of tied or shared weights; and a parameter that is made from a clone
+of a layer's weight, in a network that calls itself tied by its name or its documentation.
 
 ## Why is this bad?
 
@@ -79,7 +80,9 @@ def check(program: Program) -> Iterator[Finding]:
     """Report the copy."""
     for copied in copied_weights(program):
         notes = [
-            Note(layer.site, "goes its own way") for layer in (copied.source, copied.target) if layer.site is not None
+            Note(layer.site, "goes its own way")
+            for layer in (copied.source, copied.target)
+            if layer is not None and layer.site is not None
         ]
         yield Finding(
             copied.site,

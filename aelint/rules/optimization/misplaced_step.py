@@ -164,13 +164,15 @@ def _steps(program: Program) -> Iterator[Finding]:
         )
         yield Finding(hasty.step, message, (Note(clear, "gradients are cleared"),))
     for stale in stale_losses(program):
-        message = (
-            f"this is computed once, and every round of the loop differentiates it again ({place(stale.backward, stale.computed)}), after the "
-            "step of the round before has changed the weights: each step repeats the first gradient; compute it inside of the loop"
+        consequence = (
+            "torch raises in the second round, where the graph is gone"
+            if stale.raises
+            else "each step repeats the first gradient"
         )
         yield Finding(
             stale.computed,
-            message,
+            f"this is computed once, and every round of the loop differentiates it again ({place(stale.backward, stale.computed)}), after the "
+            f"step of the round before has changed the weights: {consequence}; compute it inside of the loop",
             (Note(stale.backward, "differentiated in every round"), Note(stale.step, "the step")),
         )
     for twice in repeated_steps(program):

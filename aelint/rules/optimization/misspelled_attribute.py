@@ -6,7 +6,9 @@ Reports
 
 - `requires_grad` misspelled (`require_grad`, `requires_gradient`, ...) on a parameter or module,
 - `requires_grad = False` on a whole module, which is no switch,
-- `optimizer.lr = ...`, which no optimiser reads, and
+- `optimizer.lr = ...`, which no optimiser reads,
+- an update of a network's state that goes into a new attribute, beside a buffer of nearly that name which is read and never
+  updated (`self._weight = self._ema_w / counts` for the buffer `_w`), and
 - `model.eval`, `optimizer.step`, `loss.backward` and their like as a statement, without parentheses.
 
 ## Why is this bad?
@@ -55,13 +57,14 @@ import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Applicability, Confidence, Severity
-from aelint.rule import Finding, Rewrite, Rule, Site
+from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.domain.trace import Store
 from aelint.semantics.domain.values import MISSING, Instance, Value
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.optimization.parameters import is_optimizer, owner_of, weight_of
+from aelint.semantics.optimization.unread_buffers import unread_buffers
 from aelint.sources.unit import SourceUnit
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import walk
@@ -72,7 +75,7 @@ RULE = Rule(
     summary="an attribute is set or a method named in a way that has no effect",
     severity=Severity.ERROR,
     confidence=Confidence.HIGH,
-    triggers=(("grad", ".lr", ".eval", ".train", ".step", ".backward", "state_dict"), ("torch",)),
+    triggers=(("grad", ".lr", ".eval", ".train", ".step", ".backward", "state_dict", "register_buffer"), ("torch",)),
 )
 
 _MISSPELLED = frozenset(
@@ -89,6 +92,12 @@ def check(program: Program) -> Iterator[Finding]:
         if message:
             yield Finding(store.site, message)
     yield from _uncalled(program)
+    for buffer in unread_buffers(program):
+        message = (
+            f"`{buffer.written}` is a new attribute that nothing reads, and the buffer `{buffer.meant}`, which is read in its place, is never "
+            f"updated: assign to `{buffer.meant}`"
+        )
+        yield Finding(buffer.site, message, (Note(buffer.registered, "the buffer"),))
 
 
 def _message(store: Store) -> str:

@@ -5,8 +5,9 @@
 Follows each loss that `backward` is called on back through the program. Reports layers that stand in
 the optimiser and that the losses depend on only through `detach`, `.data`, `.item()`, a trip through
 numpy or `torch.tensor`, or an operation whose derivative is zero (`round`, `floor`, `sign`, `argmax`);
-single loss terms that reach nothing that the following step trains, because of such a cut or because a
-part of them runs under `no_grad`; and optimisers all of whose layers run under `no_grad` alone.
+single loss terms that only count or choose (`(code > 0.5).float().mean()`); others that reach nothing that
+the following step trains, because of such a cut or because a part of them runs under `no_grad`; and
+optimisers all of whose layers run under `no_grad` alone.
 
 ## Why is this bad?
 
@@ -111,6 +112,11 @@ def _optimizer(severed: Severed, site: Site) -> str:
 
 
 def _term(severed: Severed, site: Site) -> str:
+    if is_flat(severed.cut):
+        return (
+            f"`{_shown(site)}` has a derivative of zero, and a term of the loss of {place(severed.update.backward.event.site, site)} depends on "
+            f"{layers_place(severed.layers, site)} through it alone: the term trains nothing; measure the same with something that has a slope"
+        )
     return (
         f"`{_shown(site)}` keeps one term of the loss of {place(severed.update.backward.event.site, site)} from {layers_place(severed.layers, site)}, the "
         f"only part of that term which `{severed.step.event.site.text}` ({place(severed.step.event.site, site)}) trains: the term has "

@@ -10,12 +10,13 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.surroundings import texts_around
+from aelint.semantics.domain.trace import Event
 from aelint.semantics.domain.values import MISSING, ClassValue, Function, Instance
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.syntax.names import is_own_attribute
-from aelint.syntax.walk import every, once_per_node, walk
+from aelint.syntax.walk import every, holds, once_per_node, walk
 
-__all__ = ["local_namesake", "undefined_attributes"]
+__all__ = ["local_namesake", "names_of", "undefined_attributes"]
 
 _MODULE = frozenset(
     "training dump_patches call_super_init T_destination add_module apply bfloat16 buffers children compile cpu cuda "
@@ -38,15 +39,30 @@ def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str
     known = _names_set(program)
     for read in program.missing_attributes:
         network, node = read.receiver, read.site.node
-        own = is_own_attribute(node)
-        if own and isinstance(network, Instance) and _is_missing(program, network, read.name, known):
+        told = is_own_attribute(node) or _runs_for_certain(program, read)
+        if told and isinstance(network, Instance) and _is_missing(program, network, read.name, known):
             yield read.site, network, read.name
     for call in program.calls:
         network, name = call.receiver, call.method
-        if not isinstance(network, Instance) or call.name != f".{name}" or not _is_own_call(call.site.node, name):
+        if not isinstance(network, Instance) or call.name != f".{name}":
             continue
-        if _is_missing(program, network, name, known):
+        told = _is_own_call(call.site.node, name) or _runs_for_certain(program, call)
+        if told and _is_missing(program, network, name, known):
             yield call.site, network, name
+
+
+def _runs_for_certain(program: Program, event: Event) -> bool:
+    """Whether the program comes to a place of its own with this very object: under no condition, and not to try whether it works."""
+    context = event.context
+    if not context.is_run or context.guards or context.speculative or event.site.unit is not program.unit:
+        return False
+    return not any(t.handlers and holds(t, event.site.node) for t in every(ast.Try, program.tree))
+
+
+def names_of(network: Instance) -> list[str]:
+    """The attributes and methods that a network has."""
+    methods = {n for c in network.cls.mro() for n, v in c.namespace.items() if isinstance(v, Function)}
+    return sorted(methods | {n for n in network.attrs if not _was_read_only(network, n)})
 
 
 def local_namesake(network: Instance, name: str) -> Site | None:

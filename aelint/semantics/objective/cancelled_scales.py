@@ -30,8 +30,8 @@ def cancelled_scales(program: Program) -> Iterator[CancelledScale]:
     """`round((x * levels) / levels)` for `round(x * levels) / levels`."""
     for node in nodes(program):
         inner = node.inputs[0] if node.op in _ROUNDINGS and node.inputs else None
-        if not isinstance(inner, Sym) or inner.site is None:
-            continue
+        if not isinstance(inner, Sym) or inner.site is None or node.tensor is False:
+            continue  # a batch size that is divided among processes is not quantised
         factor = _cancelled(inner, frozenset(), 0)
         if factor is not None:
             yield CancelledScale(inner.site, node, factor)

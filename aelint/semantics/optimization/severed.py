@@ -10,7 +10,7 @@ from aelint.semantics.dataflow.lineage import RESHAPES
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym, Value
 from aelint.semantics.objective.losses import LOSSES
-from aelint.semantics.optimization.gradients import Reach, Update, reach, terms, untracked, updates
+from aelint.semantics.optimization.gradients import Reach, Update, is_flat, reach, terms, untracked, updates
 from aelint.semantics.optimization.initialization import is_frozen, is_weighted
 from aelint.semantics.optimization.no_grad import switched_off_at
 from aelint.semantics.optimization.parameters import held_by, owner_of, weight_of
@@ -72,12 +72,17 @@ def severed_terms(program: Program) -> Iterator[Severed]:
             reached = reach(term, untracked(program))
             learning = {o for o in reached.live if o not in layers or not _stays_frozen(program, layers[o])}
             trained = any(learning & s.held.owners for s in update.steps)
-            unlearnt = reached.live or _is_error_of_detached(term, parts, untracked(program))
+            unlearnt = reached.live or _is_count(reached) or _is_error_of_detached(term, parts, untracked(program))
             if reached.everything or trained or not unlearnt:
                 continue
             for step in update.steps:
                 for cut, behind in _by_cut(reached, step, layers, frozenset()):
                     yield Severed(cut, tuple(behind), update, step)
+
+
+def _is_count(reached: Reach) -> bool:
+    """Whether a term counts or chooses, and nothing else: its value changes in steps, and has no slope anywhere."""
+    return bool(reached.severed) and not reached.live and all(is_flat(cut) for cut in reached.severed.values())
 
 
 def _stays_frozen(program: Program, layer: Object) -> bool:

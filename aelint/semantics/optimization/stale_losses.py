@@ -9,8 +9,9 @@ from itertools import pairwise
 from aelint.rule import Site
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
-from aelint.semantics.optimization.gradients import reach
+from aelint.semantics.optimization.gradients import reach, terms, untracked
 from aelint.semantics.optimization.training import Action, Kind, actions, following_round, same_round
 
 __all__ = ["StaleLoss", "stale_losses"]
@@ -23,6 +24,8 @@ class StaleLoss:
     computed: Site
     backward: Site
     step: Site
+    raises: bool = False
+    """Whether torch refuses the second round: one term of the loss has no graph any more."""
 
 
 def stale_losses(program: Program) -> Iterator[StaleLoss]:
@@ -36,9 +39,13 @@ def stale_losses(program: Program) -> Iterator[StaleLoss]:
         ):
             continue
         step = _repeated_step(done, first, second)
-        stale = _stale(first.of, second.of, step) if step is not None else None
-        if step is not None and stale is not None and stale.site is not None:
-            yield StaleLoss(_place(program, stale, first), first.event.site, step.event.site)
+        if step is None:
+            continue
+        whole = _stale(first.of, second.of, step)
+        stale = whole or _stale_term(program, first, second, step)
+        if stale is not None and stale.site is not None:
+            raises = whole is None and not _keeps_graph(first)
+            yield StaleLoss(_place(program, stale, first), first.event.site, step.event.site, raises)
 
 
 def _repeated_step(done: tuple[Action, ...], first: Action, second: Action) -> Action | None:
@@ -60,6 +67,24 @@ def _stale(first: object, second: object, step: Action) -> Sym | None:
         [second] if second is first else [i for one in new for i in one.inputs if isinstance(i, Sym) and i.id in old]
     )
     return next((one for one in shared if reach(one).live & step.held.owners), None)
+
+
+def _stale_term(program: Program, first: Action, second: Action, step: Action) -> Sym | None:
+    """A term of the second loss that was there in the first round, with a gradient for the parameters of the step."""
+    before = {one.id for one in terms(first.of)}
+    kept = {one.id for one in terms(second.of) if one.id in before and one is not second.of}
+    if not kept:
+        return None
+    old = {one.id for one in ancestors(first.of)}
+    shared = (
+        i for one in ancestors(second.of) if one.id not in old for i in one.inputs if isinstance(i, Sym) and i.id in old
+    )
+    whole = (one for one in shared if any(part.id in kept for part in terms(one)))
+    return next((one for one in whole if reach(one, untracked(program)).live & step.held.owners), None)
+
+
+def _keeps_graph(backward: Action) -> bool:
+    return isinstance(backward.event, Call) and backward.event.kwargs.get("retain_graph", False) is not False
 
 
 def _may_use_parameters(value: Sym) -> bool:

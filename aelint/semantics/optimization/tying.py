@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Event, Store
-from aelint.semantics.domain.values import Object, Sym, Value
+from aelint.semantics.domain.values import Instance, Object, Sym, Value
 from aelint.semantics.optimization.parameters import Weight, weight_of
 from aelint.syntax.walk import every
 
 __all__ = ["Copied", "copied_weights"]
 
 _EACH_TIME = frozenset({"forward", "training_step", "encode", "decode", "step"})
+_TIED = re.compile(r"(?:T|(?<![a-zA-Z])(?<!un-)(?<!not )(?<!no )(?<!without )t)i(?:ed|ying)(?![a-z])")
 _SAME_NUMBERS = frozenset({"t", "transpose", "permute", "detach", "contiguous", "clone", "to"})
 
 
@@ -25,11 +27,40 @@ class Copied:
 
     site: Site
     source: Object
-    target: Object
+    target: Object | None
+    """None where the copy is a parameter of the network itself."""
 
 
 def copied_weights(program: Program) -> Iterator[Copied]:
     """Weights copied from another layer of the same model where tied weights are meant."""
+    yield from _into_layers(program)
+    yield from _into_parameters(program)
+
+
+def _into_parameters(program: Program) -> Iterator[Copied]:
+    """`self.mirror = nn.Parameter(self.encoder.weight.t().clone())` in a network that calls itself tied."""
+    in_layers = {id(s.value) for s in program.stores if s.name == "weight" and isinstance(s.target, Object)}
+    told: set[int] = set()
+    for call in program.calls:
+        match call.result:
+            case Sym(op="parameter", attrs={"data": data}) as made if id(made) not in in_layers | told:
+                told.add(id(made))
+                source, cloned = _source(data)
+                network = call.context.stack[-1].receiver if call.context.stack else None
+                if (
+                    source is not None
+                    and cloned
+                    and isinstance(network, Instance)
+                    and _is_called_tied(network.cls.node)
+                ):
+                    yield Copied(call.site, source.layer, None)
+
+
+def _is_called_tied(network: ast.ClassDef) -> bool:
+    return _TIED.search(f"{network.name} {ast.get_docstring(network) or ''}") is not None
+
+
+def _into_layers(program: Program) -> Iterator[Copied]:
     for event in program.machine.trace.events:
         match event:
             case Call(method="copy_", receiver=receiver, args=(given, *_)):

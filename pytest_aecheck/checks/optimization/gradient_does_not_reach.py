@@ -20,6 +20,9 @@ The reconstruction is looked at by itself as well. A KL, or another term on the 
 `detach` between it and the decoder. A weight also fails if it acts on the input on the way to the reconstruction, by
 floating numbers all along, and the reconstruction has no path of gradients back to it.
 
+Terms of the loss are looked at as well: one that depends on input and weights through a comparison, a rounding or an
+argmax alone (`(code > 0.5).float().mean()` for the activity of a sparse code) fails; one that was detached does not.
+
 ## Exemptions
 
 Frozen parameters; parameters that the forward never touches (they only make a warning elsewhere) or touches only
@@ -84,6 +87,11 @@ def judge(observations: Observations) -> Verdict:
             f"{_listing(cut)}. Only other terms of the loss train them. Look for a detach, .data or no_grad after them",
             where=cut[0].rpartition(".")[0],
             parameters=len(cut),
+        )
+    if reach.counted_term:
+        return CHECK.failed(
+            f"a term of the loss depends on the network through `{reach.counted_term}` alone, whose derivative is zero: its value "
+            "changes in steps, and nothing is trained by it. Measure the same with something that has a slope"
         )
     return CHECK.passed(parameters=len(reach.parameters))
 

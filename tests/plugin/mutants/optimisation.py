@@ -43,6 +43,12 @@ def loss_as_new_tensor(model, x):
     return torch.tensor(F.mse_loss(model(x), x).item())
 
 
+@bad_loss("AEC406", model=zoo.Overcomplete)
+def counted_activity(model, x):
+    x_hat, z = model(x)
+    return F.mse_loss(x_hat, x) + 0.1 * ((z > 0.1).float().mean(0) - 0.05).pow(2).sum()
+
+
 @mutant("AEC406", loss=zoo.vq_loss)
 class TermsAfterStraightThrough(zoo.VQ):
     def quantize(self, z):

@@ -49,6 +49,7 @@ from tests.plugin.zoo.losses import (
     token_loss,
     vq_loss,
     warm_up,
+    weighted_by_activity_loss,
 )
 from tests.plugin.zoo.plain import (
     MLP,
@@ -159,6 +160,7 @@ __all__ = [
     "vectors",
     "vq_loss",
     "warm_up",
+    "weighted_by_activity_loss",
 ]
 
 
@@ -178,6 +180,7 @@ HEALTHY = [
     Healthy("mlp-leaky", lambda: MLP(act=nn.LeakyReLU), vectors, mse),
     Healthy("mlp-denoising", MLP, vectors, denoising_loss),
     Healthy("overcomplete-sparse", Overcomplete, vectors, sparse_loss),
+    Healthy("overcomplete-weighted", Overcomplete, vectors, weighted_by_activity_loss),
     Healthy("conv-batchnorm", ConvAE, images, mse),
     Healthy("conv-scaled-elsewhere", ConvAE, scaled_images, mse),
     Healthy("conv-bce", lambda: ConvAE(norm=False), images, summed_bce),
