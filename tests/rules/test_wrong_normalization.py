@@ -388,3 +388,102 @@ def test_silent_where_red_may_be_first(mean, read, prepared):
 )
 def test_fires_where_blue_stands_first_and_red_is_meant(read, prepared):
     assert rows(rule, READ_BY_OPENCV.format(mean=RED_FIRST, read=read, prepared=prepared)) == [18]
+
+
+SCALED = """
+import numpy as np
+import torch
+
+class Scaler:
+    def fit(self, x):
+        self.low, self.high = {low}, x.max(dim=0).values
+        self.mean, self.std = {mean}, x.std(0)
+
+    def standardised(self, x):
+        return (x - self.mean) / self.std
+
+    def __call__(self, x, a_min, a_max, b_max):
+        y = torch.relu(x)
+        return {scaled}
+"""
+LOW, MEAN = "x.min(dim=0).values", "x.mean(0)"
+
+
+@pytest.mark.parametrize(
+    ("scaled", "low", "mean"),
+    [
+        pytest.param("(x - self.low) / (self.high - self.low)", LOW, MEAN, id="subtracted"),
+        pytest.param("2 * (x - self.low) / (self.high - self.low) - 1", LOW, MEAN, id="subtracted-and-centred"),
+        pytest.param("(2 * x - self.high - self.low) / (self.high - self.low)", LOW, MEAN, id="around-the-middle"),
+        pytest.param("(x - self.high + self.low) / (self.high - self.low)", LOW, MEAN, id="shifted-by-both"),
+        pytest.param("(-x + self.low) / (self.high - self.low)", LOW, MEAN, id="turned-over"),
+        pytest.param("(self.high + self.low) / (self.high - self.low)", LOW, MEAN, id="contrast"),
+        pytest.param("(x + self.low) / (self.high - self.low)", "-x.min(dim=0).values", MEAN, id="stored-negative"),
+        pytest.param("(x + self.low) / (self.high - self.low)", "x.mean(0)", MEAN, id="not-a-minimum"),
+        pytest.param("(x + self.low) / (self.high - y.min())", LOW, MEAN, id="another-minimum"),
+        pytest.param("(x + 1) / 2", LOW, MEAN, id="numbers"),
+        pytest.param("(x + self.low) / self.high", LOW, MEAN, id="no-range"),
+        pytest.param("(x + a_min) / (b_max - a_min)", LOW, MEAN, id="names-of-two-things"),
+        pytest.param("(1 + a_min) / (a_max - a_min)", LOW, MEAN, id="a-number-is-scaled"),
+        pytest.param("(a_max + a_min) / (a_max - a_min)", LOW, MEAN, id="named-contrast"),
+        pytest.param("(x - self.mean) / self.std", LOW, MEAN, id="standardised"),
+        pytest.param("(x + self.mean) / self.std", LOW, "-x.mean(0)", id="mean-stored-negative"),
+        pytest.param("(x + y.mean(0)) / self.std", LOW, MEAN, id="mean-of-other-data"),
+        pytest.param("((x - self.mean) + self.mean) / self.std", LOW, MEAN, id="shifted-before"),
+        pytest.param("(x.mean(0) + y.mean(0)) / y.std(0)", LOW, MEAN, id="two-means"),
+        pytest.param("x * self.std + self.mean", LOW, MEAN, id="undone"),
+        pytest.param("x * y.std(0) - y.mean(0)", LOW, MEAN, id="nothing-to-undo"),
+        pytest.param("2.0 * self.std - self.mean", LOW, MEAN, id="a-bound"),
+        pytest.param("x * (self.high - self.low) + self.low", LOW, MEAN, id="range-undone"),
+        pytest.param("x * (self.high - self.low) - self.low", "-x.min(dim=0).values", MEAN, id="undone-negative"),
+    ],
+)
+def test_silent_on_shifts_of_the_right_sign(scaled: str, low: str, mean: str) -> None:
+    assert rows(rule, SCALED.format(scaled=scaled, low=low, mean=mean)) == []
+
+
+@pytest.mark.parametrize(
+    "scaled",
+    [
+        "(x + self.low) / (self.high - self.low)",
+        "(self.low + x) / (self.high - self.low + 1e-8)",
+        "2 * (x + self.low) / (self.high - self.low).clamp(min=1e-6) - 1",
+        "x.add_(self.low).div_(self.high - self.low)",
+        "(x + x.min()) / (x.max() - x.min())",
+        "(x + np.min(x)) / np.maximum(np.max(x) - np.min(x), 1e-6)",
+        "(x + a_min) / (a_max - a_min)",
+        "(x + self.mean) / self.std",
+        "torch.div(x + self.mean, self.std + 1e-6)",
+        "(x + y.mean(0)) / torch.sqrt(y.var(0) + 1e-6)",
+        "x * (self.high - self.low) - self.low",
+        "x * self.std - self.mean",
+    ],
+)
+def test_shifts_of_the_wrong_sign(scaled: str) -> None:
+    assert rows(rule, SCALED.format(scaled=scaled, low=LOW, mean=MEAN)) == [15]
+
+
+def test_a_minimum_that_is_given_or_measured() -> None:
+    source = """
+    def scaled(x, low=None):
+        if low is None:
+            low = {low}
+        x += low
+        x /= x.max() - low
+        return x
+    """
+    assert rows(rule, source.format(low="-x.min()")) == []
+    assert rows(rule, source.format(low="x.min()")) == [6]
+
+
+def test_an_extreme_that_is_given_and_set_elsewhere() -> None:
+    source = """
+    class Scaler:
+        def __init__(self, low):
+            self.{name} = -low
+
+        def __call__(self, x, other):
+            return (x + other.a_min) / (other.a_max - other.a_min)
+    """
+    assert rows(rule, source.format(name="a_min")) == []
+    assert rows(rule, source.format(name="another")) == [7]

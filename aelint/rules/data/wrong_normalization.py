@@ -11,7 +11,9 @@ Reports
 - a standard deviation that is computed as the mean beside it, or a minimum as the maximum,
 - values from which mean and deviation along an axis were taken out already, of which the same are taken again,
 - a logarithm of counts, `log1p(x)`, that a likelihood of counts is taken of, Poisson's or the negative binomial's,
-- `(y + mean) * std` in a file that normalises by `(x - mean) / std`: what is to undo it adds before it multiplies.
+- `(y + mean) * std` in a file that normalises by `(x - mean) / std`: what is to undo it adds before it multiplies,
+- `(x + low) / (high - low)`, which adds the very minimum that it subtracts below, `(x + mean) / std` with the mean and the
+  deviation of the same data, and what is to undo them and subtracts, `x * (high - low) - low`.
 
 ## Why is this bad?
 
@@ -58,7 +60,8 @@ for x, _ in DataLoader(datasets.CIFAR10(".", transform=transforms.ToTensor()), 3
 ## Known limits
 
 Channels are compared only where the data set or the tensor says how many it has. One mean for several
-channels is broadcast, and fine.
+channels is broadcast, and fine. An extreme is known by how it is computed or, where it is given, by its name; mean and
+deviation by how they are computed alone.
 
 ## References
 
@@ -78,6 +81,7 @@ from aelint.semantics.data.inverses import wrong_inverses
 from aelint.semantics.data.logged_counts import logged_counts
 from aelint.semantics.data.named_statistics import wrong_statistics
 from aelint.semantics.data.renormalised import renormalised
+from aelint.semantics.data.wrong_signs import wrong_signs
 from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.domain.trace import Call
@@ -116,6 +120,7 @@ def check(program: Program) -> Iterator[Finding]:
         _divided(program),
         _restored(program),
         _repeated(program),
+        _wrong_signs(program),
         _renormalised(program),
         _logged(program),
         _blue_first(program),
@@ -299,3 +304,13 @@ def _repeated(program: Program) -> Iterator[Finding]:
     for wrong in wrong_statistics(program):
         message = f"`{wrong.name}` is computed like `{wrong.other}` ({place(wrong.counterpart, wrong.site)}): take the {wrong.wanted} here"
         yield Finding(wrong.site, message, (Note(wrong.counterpart, f"`{wrong.other}`"),))
+
+
+def _wrong_signs(program: Program) -> Iterator[Finding]:
+    for wrong in wrong_signs(program):
+        done, wanted = ("added", "subtract") if wrong.subtract else ("subtracted", "add")
+        reason = "the values miss their range"
+        if wrong.other is not None:
+            reason = f"it moves further what was standardised with it ({place(wrong.other, wrong.site)})"
+        notes = (Note(wrong.other, "standardised here"),) if wrong.other is not None else ()
+        yield Finding(wrong.site, f"the {wrong.shift} is {done} here, so that {reason}: {wanted} it", notes)

@@ -1,0 +1,242 @@
+"""Scalings that shift the wrong way: `(x + low) / (high - low)`, `x * std - mean`.
+
+What tells is the pair of statistics: the very minimum that is subtracted below, or the mean and the deviation that were
+measured on one thing, or a standardisation elsewhere with the two numbers that are to undo it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, through
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import External, Sym, Value
+from aelint.semantics.formulas.algebra import algebra_of
+from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.operators.api import to_number
+
+__all__ = ["WrongSign", "wrong_signs"]
+
+_KEEPING = RESHAPES | {"tensor", "detach", "numpy", "array", "asarray", "data"}
+_OPERATIONS = {
+    **dict.fromkeys(["min", "amin", "nanmin"], "min"),
+    **dict.fromkeys(["max", "amax", "nanmax"], "max"),
+    **dict.fromkeys(["mean", "nanmean"], "mean"),
+    **dict.fromkeys(["std", "nanstd"], "std"),
+}
+_LOW, _HIGH = re.compile(r"min(imum)?|low(er)?|lo"), re.compile(r"max(imum)?|high(er)?|hi|upper")
+_UNKNOWN = frozenset({"param", "attr", "item", "name", "getitem"})
+_DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrongSign:
+    """A sum or difference that scales data or takes its scaling back, and what shifts it the wrong way."""
+
+    site: Site
+    shift: str
+    """Which statistic: `minimum` or `mean`."""
+    subtract: bool
+    """Whether it should be subtracted, and not added."""
+    other: Site | None = None
+    """The standardisation that is to be undone, where that is what tells."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Statistic:
+    kind: str
+    data: Value = None
+    """What it was measured on, None where its name alone tells what it is."""
+    stem: str = ""
+
+
+def wrong_signs(program: Program) -> Iterator[WrongSign]:
+    """The scalings of all files that add what they have to subtract, or the other way round."""
+    pairs = _Pairs(program)
+    forward = list(_standardisations(program))
+    for node in nodes(program):
+        if node.site is None:
+            continue
+        if node.op == "truediv":
+            divisor = _unguarded(node.attrs.get("other"))
+            for x, shift in _sums(node.attrs.get("input")):
+                if wrong := pairs.range_of(divisor, shift, x) or pairs.is_standardising(divisor, shift, x):
+                    yield WrongSign(node.site, wrong, subtract=True)
+        elif node.op == "sub":
+            shift = node.attrs.get("other")
+            for x, scale in _products(node.attrs.get("input")):
+                if wrong := pairs.range_of(scale, shift, x):
+                    yield WrongSign(node.site, wrong, subtract=False)
+                elif pairs.is_of_data(shift, scale) and pairs.is_apart(x, shift, scale):
+                    done = (n for n, mean, std in forward if pairs.is_same(mean, shift) and pairs.is_same(std, scale))
+                    if (found := next(done, None)) is not None:
+                        yield WrongSign(node.site, "mean", subtract=False, other=found.site)
+
+
+def _standardisations(program: Program) -> Iterator[tuple[Sym, Value, Value]]:
+    """Quotients `(x - mean) / std` with the two."""
+    for node in nodes(program):
+        match node:
+            case Sym(op="truediv", attrs={"input": Sym(op="sub", attrs={"other": mean}), "other": std}):
+                yield node, mean, _unguarded(std)
+
+
+def _sums(value: Value) -> Iterator[tuple[Value, Value]]:
+    """The two operands of a sum in both orders, whatever the sum is multiplied by."""
+    match value:
+        case Sym(op="add", attrs={"input": left, "other": right} as attrs) if attrs.get("alpha", 1) == 1:
+            yield left, right
+            yield right, left
+        case Sym(op="mul", attrs={"input": left, "other": right}):
+            yield from _sums(left)
+            yield from _sums(right)
+
+
+def _products(value: Value) -> Iterator[tuple[Value, Value]]:
+    match value:
+        case Sym(op="mul", attrs={"input": left, "other": right}):
+            yield left, right
+            yield right, left
+
+
+def _unguarded(value: Value) -> Value:
+    """A divisor without what keeps it away from zero."""
+    value = through(value, _KEEPING)
+    match value:
+        case Sym(op="add", attrs={"input": inner, "other": other}) if to_number(other) is not None:
+            return through(inner, _KEEPING)
+        case Sym(op="add", attrs={"input": other, "other": inner}) if to_number(other) is not None:
+            return through(inner, _KEEPING)
+        case Sym(op="clamp" | "maximum" | "setitem", inputs=(inner, *_)):
+            return through(inner, _KEEPING)
+        case _:
+            return value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """What belongs together in one program."""
+
+    program: Program
+
+    def range_of(self, span: Value, low: Value, x: Value) -> str:
+        """The shift's name where a scale is a maximum less a minimum, and the shift is that minimum."""
+        match _unguarded(span):
+            case Sym(op="sub", attrs={"input": high, "other": taken}) if self.is_same(taken, low):
+                least, most = self.statistic(low), self.statistic(high)
+                if least is None or most is None or (least.kind, most.kind) != ("min", "max"):
+                    return ""
+                # Two names alone must be those of one thing.
+                paired = least.data is not None or most.data is not None or least.stem == most.stem
+                return "minimum" if paired and self.is_apart(x, low, high) else ""
+            case _:
+                return ""
+
+    def is_standardising(self, std: Value, mean: Value, x: Value) -> str:
+        """The shift's name where data is scaled by a mean and a deviation that are not its past."""
+        return "mean" if self.is_of_data(mean, std) and self.is_apart(x, mean, std) else ""
+
+    def is_of_data(self, mean: Value, std: Value) -> bool:
+        """Whether these are the mean and the deviation of one thing."""
+        average, spread = self.statistic(mean), self.statistic(std)
+        if average is None or spread is None or (average.kind, spread.kind) != ("mean", "std"):
+            return False
+        return self.is_same(average.data, spread.data)
+
+    def is_apart(self, x: Value, *shifts: Value) -> bool:
+        """Whether a value is data: no statistic itself, not shifted by these before, and not turned over."""
+        if not isinstance(x, Sym) or x.op == "neg" or self.statistic(x) is not None:
+            return False
+        taken = [one for one in (through(s, _KEEPING) for s in shifts) if isinstance(one, Sym)]
+        return not any(self.is_same(one, shift) for one in ancestors(x) for shift in taken)
+
+    def is_same(self, one: Value, other: Value) -> bool:
+        """Whether both are one value, or the same was computed twice."""
+        one, other = through(one, _KEEPING), through(other, _KEEPING)
+        if not isinstance(one, Sym) or not isinstance(other, Sym):
+            return False
+        algebra = algebra_of(self.program)
+        if algebra.leaf(one) is algebra.leaf(other):
+            return True
+        first, second = _call(one), _call(other)
+        return first is not None and second is not None and first[0] == second[0] and self.is_same(first[1], second[1])
+
+    def statistic(self, value: Value, depth: int = 0) -> _Statistic | None:
+        """What is known of a value as a statistic: by how it was computed, or for an extreme by its name."""
+        value = through(value, _KEEPING)
+        if not isinstance(value, Sym) or depth > _DEEPEST:
+            return None
+        if value.op == "phi":
+            found = [self.statistic(one, depth + 1) for one in alternatives(value) if one is not None]
+            kinds = {one.kind if one is not None else "" for one in found}
+            return (
+                next((s for s in found if s is not None and s.data is not None), found[0]) if len(kinds) == 1 else None
+            )
+        return _computed(value) or self._stored(value, depth) or self._named(value)
+
+    def _stored(self, value: Sym, depth: int) -> _Statistic | None:
+        """An attribute that only some other method sets: what it is set to wherever it is set."""
+        name = value.attrs.get("name") if value.op == "attr" else None
+        if not isinstance(name, str):
+            return None
+        stored = [s.value for s in self.program.stores if s.name == name and s.value is not None]
+        found = [self.statistic(one, depth + 1) for one in stored]
+        kinds = {one.kind if one is not None else "" for one in found}
+        return found[0] if found and len(kinds) == 1 else None
+
+    def _named(self, value: Sym) -> _Statistic | None:
+        """An extreme that the program is given under its name, and never sets itself."""
+        own = value.attrs.get("name", value.attrs.get("index"))
+        name = own if isinstance(own, str) else ""
+        if (
+            value.op not in _UNKNOWN
+            or not name
+            or any(s.name == name and s.value is not None for s in self.program.stores)
+        ):
+            return None
+        words = [w for w in re.split(r"_|(?<=[a-z])(?=[A-Z])", name.lower()) if w]
+        for kind, pattern in (("min", _LOW), ("max", _HIGH)):
+            rest = [w for w in words if not pattern.fullmatch(w)]
+            if len(rest) == len(words) - 1:
+                return _Statistic(kind, stem="_".join(rest))
+        return None
+
+
+def _computed(value: Sym) -> _Statistic | None:
+    match value:
+        case Sym(op="item", attrs={"index": 0}, inputs=(Sym(op="min" | "max" as kind, inputs=(data, *_)), *_)):
+            return _Statistic(kind, data)
+        case Sym(
+            op="item",
+            attrs={"index": int() as index},
+            inputs=(Sym(op="call", attrs={"callee": External(name="torch.aminmax")}, inputs=(data, *_)), *_),
+        ):
+            return _Statistic("max" if index else "min", data)
+        case Sym(op="sqrt", inputs=(inside, *_)) if (
+            isinstance(variance := _unguarded(inside), Sym) and variance.op == "var"
+        ):
+            return _Statistic("std", variance.inputs[0])
+        case Sym(op="add" | "clamp" | "maximum" | "setitem") if (
+            isinstance(inner := _unguarded(value), Sym) and inner is not value
+        ):
+            found = _computed(inner)
+            return found if found is not None and found.kind == "std" else None
+        case Sym(op=op, inputs=(data, *_)) if op in _OPERATIONS:
+            return _Statistic(_OPERATIONS[op], data)
+        case Sym() if (call := _call(value)) is not None and call[0].rpartition(".")[2] in _OPERATIONS:
+            return _Statistic(_OPERATIONS[call[0].rpartition(".")[2]], call[1])
+        case _:
+            return None
+
+
+def _call(value: Sym) -> tuple[str, Value] | None:
+    """A function of numpy's and what it was given first."""
+    match value:
+        case Sym(op="call", attrs={"callee": External(name=name)}, inputs=(data, *_)) if name.startswith("numpy."):
+            return name, data
+        case _:
+            return None
