@@ -82,3 +82,111 @@ def test_a_metric_of_the_project() -> None:
     assert rows(rule, OWN_METRIC.format(default="True", error=error)) == [10]
     assert rows(rule, OWN_METRIC.format(default="False", error=error)) == []
     assert rows(rule, OWN_METRIC.format(default="True", error="(model(x) - x).pow(2).mean().view(1)")) == []
+
+
+PASSES = """
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from sklearn import metrics
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+{made}
+model, codes, scores, labels, own, losses, later, away = nn.Linear(8, 8), [], [], [], [], [], [], []
+for x, y in loader:
+    codes.append(model(x).detach())
+    labels.append(y)
+    losses.append(judge(model(x), x))
+first = y
+{between}
+for x, y in loader:
+    error = ((model(x) - x) ** 2).mean(dim=1).detach()
+    scores.extend(error.tolist())
+    own.append(y)
+    away.append((torch.cat(codes)[0] - model(model(model(x)))).norm(dim=1))
+    later.append(judge(model(x), x))
+scores, labels, own, codes = np.array(scores), torch.cat(labels), torch.cat(own), torch.cat(codes)
+result = {compared}
+"""
+ROWS = "TensorDataset(torch.rand(99, 8), torch.rand(99) < 0.1)"
+MADE = f"loader = DataLoader({ROWS}, batch_size=32, shuffle=True)"
+OF_BOTH = "metrics.roc_auc_score(labels, scores)"
+
+
+@pytest.mark.parametrize(
+    ("made", "between", "compared"),
+    [
+        pytest.param(MADE.replace("True", "False"), "", OF_BOTH, id="in-order"),
+        pytest.param(MADE, "", "metrics.roc_auc_score(own, scores)", id="one-pass"),
+        pytest.param(MADE, "", "scores[own == 1]", id="one-pass-under-a-mask"),
+        pytest.param(MADE, "", "labels.float().mean() - scores.mean()", id="means"),
+        pytest.param(MADE, "", "metrics.roc_auc_score(own, torch.cat(away))", id="measured-from-the-other-pass"),
+        pytest.param(MADE, "", "metrics.f1_score(torch.cat([first]), torch.cat([y]))", id="two-batches"),
+        pytest.param(MADE, "", "np.array(losses) - np.array(later)", id="losses-of-batches"),
+        pytest.param(MADE, "", "torch.stack(losses) - torch.stack(later)", id="stacked-losses-of-batches"),
+        pytest.param(MADE, "", "scores > np.quantile(codes.mean(1), 0.9)", id="a-threshold"),
+        pytest.param(MADE, "", "codes[:, None] - torch.tensor(scores)[None]", id="all-pairs"),
+        pytest.param(MADE, "", "codes.view(-1, 1) - torch.tensor(scores)", id="all-pairs-by-view"),
+        pytest.param(MADE, "", "metrics.pairwise_distances(labels, own)", id="distances-of-all-pairs"),
+        pytest.param(MADE, "", "plt.scatter(codes[:, 0], codes[:, 1], c=labels)", id="a-plot-of-one-pass"),
+        pytest.param(MADE, "torch.manual_seed(0)", OF_BOTH, id="seeded-again"),
+        pytest.param(MADE, MADE, OF_BOTH, id="the-second-is-another-loader"),
+        pytest.param(
+            MADE, "", "metrics.roc_auc_score(own if len(own) > 3 else labels, scores)", id="perhaps-of-one-pass"
+        ),
+        pytest.param(MADE, "", "nn.Bilinear(8, 8, 8).fit(labels, own)", id="a-fit-of-something-else"),
+    ],
+)
+def test_silent_on_passes(made: str, between: str, compared: str) -> None:
+    assert rows(rule, PASSES.format(made=made, between=between, compared=compared)) == []
+
+
+@pytest.mark.parametrize(
+    "compared",
+    [
+        OF_BOTH,
+        "metrics.f1_score(labels, scores > 0.5)",
+        "scores[labels == 1].mean()",
+        "codes[own.bool()]",
+        "(labels == own).float().mean()",
+        "codes.norm(dim=1) - torch.tensor(scores)",
+        "plt.scatter(codes[:, 0], codes[:, 1], c=own, s=4)",
+        "LogisticRegression().fit(codes, own)",
+        "TensorDataset(codes, own)",
+        "abs(torch.from_numpy(scores)) * ~labels",
+    ],
+)
+def test_two_passes(compared: str) -> None:
+    assert rows(rule, PASSES.format(made=MADE, between="", compared=compared)) == [10]
+
+
+def test_two_passes_in_functions_of_the_project() -> None:
+    source = """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    class Data:
+        def __init__(self):
+            self.x, self.y = torch.rand(99, 8), torch.rand(99) < 0.1
+
+        def loader(self):
+            return DataLoader(TensorDataset(self.x, self.y), batch_size=32, shuffle=True)
+
+    def codes(model, loader):
+        pairs = [(model(x), y) for x, y in loader]
+        return torch.cat([c for c, _ in pairs]), torch.cat([y for _, y in pairs])
+
+    def scores(model, loader):
+        return torch.cat([(model(x) - x).pow(2).mean(1) for x, _ in loader])
+
+    def evaluate(model, loader):
+        z, y = codes(model, loader)
+        return {expression}
+
+    evaluate(nn.Linear(8, 8), Data().loader())
+    """
+    assert rows(rule, source.replace("{expression}", "scores(model, loader)[y == 1].mean()")) == [11]
+    assert rows(rule, source.replace("{expression}", "z[y == 1].mean()")) == []

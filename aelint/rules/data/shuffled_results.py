@@ -1,14 +1,17 @@
-"""Results of a loader that shuffles are compared with the rows of the table as they lie.
+"""Results of a loader that shuffles are compared with rows in another order: the table's, or that of another pass.
 
 ## What it does
 
 Reports a `DataLoader` with `shuffle=True` whose results, collected over all batches, are handed to a metric of
-scikit-learn or to a function of the project beside a column of the very table that the loader reads.
+scikit-learn or to a function of the project beside a column of the very table that the loader reads. And one over which
+two loops go, where what the one has collected is put together with what the other has, row by row: in a metric, under a
+mask, in a comparison, in the colours of a scatter plot.
 
 ## Why is this bad?
 
 The scores are in the order of the shuffle, the labels in that of the table: each score is compared with the label of some
-other row. The area under the curve is near 0.5 and another one in each run, whatever the model has learned.
+other row. Each pass over the loader is another shuffle, so that labels of a first pass do not belong to the scores of a second
+either. The area under the curve is near 0.5 and another one in each run, whatever the model has learned.
 
 ## Example
 
@@ -44,7 +47,8 @@ print(roc_auc_score(unusual, torch.cat(errors)))
 
 ## Known limits
 
-The table must be in sight: tensors of a `TensorDataset`, and what `train_test_split` gave along with them.
+The table must be in sight: tensors of a `TensorDataset`, and what `train_test_split` gave along with them. Two passes
+must be two loops, over one loader; where a seed is set in between they may have one order.
 
 ## References
 
@@ -59,12 +63,13 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.data.table_order import shuffled_results
+from aelint.semantics.data.two_passes import two_passes
 from aelint.semantics.explanation.wording import place
 
 RULE = Rule(
     code="AEL514",
     name="shuffled-results",
-    summary="results of a loader that shuffles are compared with the rows of the table as they lie",
+    summary="results of a loader that shuffles are compared with rows in another order",
     severity=Severity.WARNING,
     triggers=(("shuffle",), ("dataloader",)),
 )
@@ -78,3 +83,11 @@ def check(program: Program) -> Iterator[Finding]:
             "each belongs to another row. Set `shuffle=False`, or collect the labels from the batches"
         )
         yield Finding(one.loader, message, (Note(one.compared, "the results meet the table here"),))
+    for two in two_passes(program):
+        message = (
+            f"this loader shuffles anew in each pass, and what two of them gave ({place(two.first, two.loader)} and "
+            f"{place(two.second, two.loader)}) is put together row by row ({place(two.together, two.loader)}): "
+            "set `shuffle=False`, or collect both in one pass"
+        )
+        notes = (Note(two.first, "one pass"), Note(two.second, "the other"), Note(two.together, "put together here"))
+        yield Finding(two.loader, message, notes)
