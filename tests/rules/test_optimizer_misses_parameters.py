@@ -466,3 +466,76 @@ def test_silent_on_layers_around_a_codebook_that_takes_its_own_steps():
 
 def test_fires_on_a_layer_of_a_codebook_that_takes_its_own_steps():
     assert rows(rule, OWN_STEP.format(held="codes")) == [9]
+
+
+HANDED = """
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+model = nn.Linear(4, 4)
+x = torch.rand(8, 4)
+{made}
+opt = torch.optim.SGD({given}, lr=0.1)
+for i in range(99):
+    opt.zero_grad()
+    loss = nn.functional.mse_loss({of}, x)
+    loss.backward(){then}
+    opt.step()
+"""
+DATA = "[x[:, 0], x[:, 1]]"
+
+OPTIMISED = {
+    "a tensor that asks for a gradient": ("z = torch.randn(8, 4, requires_grad=True)", "[z]", ""),
+    "a tensor that is told to": ("z = torch.zeros(8, 4)\nz.requires_grad_()", "[z]", ""),
+    "a tensor that is told to by an attribute": ("z = torch.zeros(8, 4)\nz.requires_grad = True", "[z]", ""),
+    "a parameter": ("z = nn.Parameter(torch.zeros(8, 4))", "[z]", ""),
+    "codes of an embedding": ("z = nn.Embedding(8, 4)", "[z.weight]", ""),
+    "a variable": ("z = torch.autograd.Variable(torch.zeros(4), requires_grad=True)", "[{'params': [z]}]", ""),
+    "the layers beside data": ("", "[x, *model.parameters()]", ""),
+    "a code beside data": ("z = torch.randn(8, 4, requires_grad=True)", "[x, z]", ""),
+    "further tensors": ("from setup import more\nz = [x]\nz += more", "z", ""),
+    "what an unknown function makes of data": ("from setup import prepare\nz = prepare(x)", "[z]", ""),
+    "a share of what is stored": ("z = torch.as_tensor(torch.load('z.pt'))", "[z]", ""),
+    "what a layer gave, which torch refuses": ("", "[model(x)]", ""),
+    "an unknown start": ("from setup import start\nz = start + 0", "[z]", ""),
+    "a stored start": ("z = torch.load('z.pt')", "[z]", ""),
+    "a part of what is stored": ("z = torch.load('z.pt')[0]", "[z]", ""),
+    "told to later": ("", DATA + ")\nfor p in parts(x): p.requires_grad_(True)\nprint(1", ""),
+    "a gradient that is set": ("", "[x]", "\n    x.grad = x - model(x).detach()"),
+    "one of two starts": ("z = torch.zeros(8, 4) if i else nn.Parameter(torch.zeros(8, 4))", "[z]", ""),
+}
+
+
+@pytest.mark.parametrize(("made", "given", "then"), OPTIMISED.values(), ids=OPTIMISED.keys())
+def test_silent_on_inputs_that_are_optimised(made, given, then):
+    made = "model.requires_grad_(False)\n" + made
+    assert rows(rule, HANDED.format(made=made, given=given, of="model(x)", then=then)) == []
+
+
+def test_silent_on_an_optimiser_that_no_backward_pass_belongs_to():
+    source = HANDED.format(made="", given="[torch.zeros(1)]", of="model(x)", then="")
+    assert rows(rule, source.replace("loss.backward()", "print(loss)")) == []
+    assert rows(rule, HANDED.format(made="", given="[x]", of="x * 2", then="")) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "given"),
+    [
+        ("", DATA),
+        ("", "[x]"),
+        ("", "(x, x * 2)"),
+        ("x.grad = None", "[x]"),
+        ("model.weight.requires_grad = False", "[x]"),
+        ("", "params=[{'params': [x]}, {'params': x}]"),
+        ("z = torch.tensor([[0.1, 0.2, 0.3, 0.4]])", "[z]"),
+        ("z = torch.from_numpy(np.load('z.npy'))", "[z.float()]"),
+        ("mixed = torch.empty_like(x)\nmixed[:, 0] = x[:, 0] + x[:, 1]", "[mixed[:, 0], mixed[:, 1]]"),
+        ("z = next(iter(DataLoader(torch.rand(9, 4), 8)))", "[z]"),
+        ("model.requires_grad_(False)", "[torch.randn(8, 4)]"),
+    ],
+)
+def test_data_in_the_place_of_parameters(made, given):
+    source = HANDED.format(made=made, given=given, of="model(x)", then="")
+    assert rows(rule, source) == [source.splitlines().index(f"opt = torch.optim.SGD({given}, lr=0.1)") + 1]

@@ -3,7 +3,8 @@
 ## What it does
 
 Follows the loss of each training step back to the layers that it depends on, and compares them with
-the parameters given to the program's optimisers. Reports layers that receive gradients and are in none.
+the parameters given to the program's optimisers. Reports layers that receive gradients and are in none, and an optimiser
+that is given data alone, slices of it or fresh random numbers: tensors that ask for no gradient.
 
 ## Why is this bad?
 
@@ -45,7 +46,8 @@ for step in range(1000):
 ## Known limits
 
 Layers that are frozen, loaded, put into evaluation mode, or whose parameters the program asks for
-elsewhere are taken to be left out on purpose.
+elsewhere are taken to be left out on purpose. Data is told only where nothing in the program asks for a gradient later,
+by `requires_grad_()` or by setting `grad`.
 
 ## References
 
@@ -61,6 +63,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import layers_place, place
 from aelint.semantics.optimization.coverage import Missed, frozen_whole, missed_layers
+from aelint.semantics.optimization.handed_data import handed_data
 
 RULE = Rule(
     code="AEL402",
@@ -88,6 +91,13 @@ def check(program: Program) -> Iterator[Finding]:
             "parameters of the part that is meant"
         )
         yield Finding(site, message, tuple(notes))
+    for handed in handed_data(program):
+        what = "a tensor of data that asks" if handed.tensors == 1 else f"{handed.tensors} tensors of data that ask"
+        message = (
+            f"this optimiser is given {what} for no gradient, and no parameter: the gradients of "
+            f"{place(handed.backward, handed.optimizer)} change nothing; give it `model.parameters()`"
+        )
+        yield Finding(handed.optimizer, message, (Note(handed.backward, "computed in vain"),))
 
 
 def _message(missed: Missed, site: Site) -> str:
