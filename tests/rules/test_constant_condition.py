@@ -1,4 +1,4 @@
-"""AEL137: conditions that the text alone decides."""
+"""AEL137: conditions that the text decides, and numbers that are compared with `True`."""
 
 import pytest
 
@@ -65,3 +65,113 @@ def test_silent_on_tests_that_can_differ(number, change, test):
 )
 def test_multiples_of_zero(test):
     assert rows(rule, PLAYERS.format(number=0, change="pass", test=test)) == [7]
+
+
+NOISY = """
+import argparse
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+@dataclass
+class Augmentations:
+    noise: {declared}
+    center: bool = True
+
+@dataclass
+class Settings:
+    augmentations: Augmentations = field(default_factory=Augmentations)
+
+class Model(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, x):
+        strength = self.settings.augmentations.noise
+        if {test}:
+            x = x + torch.randn_like(x)
+        return x
+
+Model({built})(torch.rand(8, 4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "test", "built"),
+    [
+        pytest.param("bool = True", "strength == True", "Settings()", id="a-flag"),
+        pytest.param("int = 1", "strength == True", "Settings()", id="a-flag-written-as-1"),
+        pytest.param("float = 0.0", "strength == True", "Settings()", id="off"),
+        pytest.param("float = 0.1", "strength == False", "Settings()", id="compared-with-zero"),
+        pytest.param("float = 0.1", "strength > 0", "Settings()", id="compared-as-a-number"),
+        pytest.param("float = 0.1", "strength == 1", "Settings()", id="compared-with-one"),
+        pytest.param("bool | float = 0.1", "strength == True", "Settings()", id="a-flag-or-a-number"),
+        pytest.param("object = 0.1", "strength == True", "Settings()", id="anything"),
+        pytest.param("float = 0.1", "strength == True", "load()", id="unknown"),
+        pytest.param("float = 0.1", "strength == True", "Settings(Augmentations(1.0))", id="set-to-1"),
+    ],
+)
+def test_silent_on_flags(declared: str, test: str, built: str) -> None:
+    assert rows(rule, NOISY.format(declared=declared, test=test, built=built)) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "test"),
+    [
+        ("float = 0.1", "strength == True"),
+        ("float = 0.1", "self.settings.augmentations.noise == True"),
+        ("float = 0.1", "self.training and strength is True"),
+        ("'float' = 0.1", "strength != True"),
+        ("int = 4", "strength == True"),
+    ],
+)
+def test_numbers_as_flags(declared: str, test: str) -> None:
+    assert rows(rule, NOISY.format(declared=declared, test=test, built="Settings()")) == [24]
+
+
+OPTION = """
+import argparse
+import torch
+
+def run(x{parameter}):
+    {before}
+    if {name} == True:
+        x = x + 1
+    return x
+
+def show(noise):
+    print(noise)
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--noise", default={default})
+args = parser.parse_args()
+run(torch.rand(3){given})
+"""
+
+
+@pytest.mark.parametrize(
+    ("parameter", "before", "name", "default", "given", "found"),
+    [
+        pytest.param("", "pass", "args.noise", "0.1, type=float", "", [7], id="an-option"),
+        pytest.param("", "pass", "args.noise", "1.0, type=float", "", [], id="an-option-of-1"),
+        pytest.param("", "pass", "args.noise", "0.1", "", [], id="an-option-of-any-type"),
+        pytest.param("", "pass", "args.noise", "0.1, type=read", "", [], id="an-option-of-its-own-type"),
+        pytest.param(", noise=0.1", "pass", "noise", "0", "", [], id="a-number-in-the-place-of-a-flag"),
+        pytest.param(", noise: float = 0.1", "pass", "noise", "0", "", [7], id="an-annotated-parameter"),
+        pytest.param(", noise: float = 0.1", "pass", "noise", "0", ", True", [], id="given-a-flag-all-the-same"),
+        pytest.param(
+            ", noise: float = 0.1", "pass", "noise", "0", ", 0.3)\nrun(torch.rand(3), True", [], id="a-number-or-a-flag"
+        ),
+        pytest.param(", noise: bool = 0.1", "pass", "noise", "0", "", [], id="a-parameter-for-a-flag"),
+        pytest.param("", "noise = 0.1", "noise", "0", "", [7], id="a-constant"),
+        pytest.param("", "noise = 0.1; noise = args.noise", "noise", "0.5", "", [], id="two-sources"),
+        pytest.param("", "for noise in (0.1, 0.2): pass", "noise", "0", "", [], id="one-of-several"),
+    ],
+)
+def test_options_and_parameters(
+    parameter: str, before: str, name: str, default: str, given: str, found: list[int]
+) -> None:
+    source = OPTION.format(parameter=parameter, before=before, name=name, default=default, given=given)
+    assert rows(rule, source) == found

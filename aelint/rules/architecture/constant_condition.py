@@ -1,14 +1,16 @@
-"""A condition has the same outcome whatever the data: a bare string joined by `or`, or a test that its branch decides.
+"""A condition has the same outcome whatever the data: a bare string joined by `or`, a test that its branch decides, a number that is to be `True`.
 
 ## What it does
 
 Reports `if "conv" or "head" in name:`, where the first string is not compared with anything, and a test like
-`index % n == 0` inside of a branch that holds for `index == 0` only.
+`index % n == 0` inside of a branch that holds for `index == 0` only. Reports `strength == True` where `strength` is
+declared as a number and is another one than 0 and 1.
 
 ## Why is this bad?
 
-A string that is not empty is true, and zero is a multiple of every number. One of the two branches never runs: every
-layer gets the first initialisation, every batch an update that was meant for each n-th.
+A string that is not empty is true, and zero is a multiple of every number, and `True` is equal to 1 alone. One
+of the two branches never runs: every layer gets the first initialisation, every batch an update that was meant for each
+n-th, and noise of strength 0.1 counts as none.
 
 ## Example
 
@@ -42,7 +44,9 @@ def init_weights(model):
 
 ## Known limits
 
-Only these two forms are looked for; other constants in conditions are mostly switches for development.
+Only these forms are looked for; other constants in conditions are mostly switches for development. A number counts as
+declared by an annotation, by `type=float` of an option or by a constant in the same function; one that takes the place
+of a flag, as in `pad=0.1`, may be meant. A comparison with `False` holds for 0, and is left alone.
 
 ## References
 
@@ -57,25 +61,33 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.dataflow.declared_numbers import numbers_as_flags
+from aelint.semantics.explanation.wording import place
 from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL137",
     name="constant-condition",
-    summary="a condition has the same outcome whatever the data: a bare string joined by `or`, or a test its branch decides",
+    summary="a condition has the same outcome whatever the data: a bare string, a test its branch decides, a number as a flag",
     severity=Severity.WARNING,
-    triggers=(("torch",), (" or ", "%")),
+    triggers=(("torch",), (" or ", "%", "true")),
 )
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield each condition that its own text decides."""
+    """Yield each condition that its own text decides, or the declaration of what it compares."""
     for node in walk(program.tree):
         match node:
             case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
                 yield from _bare_strings(program, test)
         if isinstance(node, ast.If):
             yield from _multiples_of_zero(program, node)
+    for one in numbers_as_flags(program):
+        message = (
+            f"`{one.name}` is {one.number} here and declared as a number ({place(one.declared, one.site)}), and only 1 is equal to "
+            f"True: this has the same outcome for every other one. Compare it with 0: `{one.name} > 0`"
+        )
+        yield Finding(one.site, message, (Note(one.declared, "a number"),))
 
 
 def _bare_strings(program: Program, test: ast.expr) -> Iterator[Finding]:

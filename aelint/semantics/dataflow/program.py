@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from aelint.rule import Site
-from aelint.semantics.domain.trace import Binding, Call, Context, Event, MissingAttribute, Return, Store
+from aelint.semantics.domain.trace import Binding, Call, Context, Event, FlagTest, MissingAttribute, Return, Store
 from aelint.semantics.domain.values import ClassValue, Function, Instance, Object, Value
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.semantics.interpreter.machine import Machine
@@ -128,6 +128,11 @@ class Program:
     def missing_attributes(self) -> list[MissingAttribute]:
         """Reads of attributes that a fully known class never sets."""
         return self._events_of(MissingAttribute)
+
+    @cached_property
+    def flag_tests(self) -> list[FlagTest]:
+        """Comparisons with `True`."""
+        return self._events_of(FlagTest)
 
     def _events_of(self, kind: type[_Event]) -> list[_Event]:
         return [e for e in self.machine.trace.events if isinstance(e, kind)]

@@ -19,6 +19,7 @@ __all__ = [
     "Call",
     "Context",
     "Event",
+    "FlagTest",
     "Guard",
     "Loop",
     "MissingAttribute",
@@ -146,6 +147,13 @@ class MissingAttribute(Event):
 
     receiver: Value
     name: str
+
+
+@dataclass(slots=True, eq=False)
+class FlagTest(Event):
+    """A value was compared with `True`, as one that is a flag."""
+
+    value: Value
 
 
 @dataclass(slots=True, eq=False)

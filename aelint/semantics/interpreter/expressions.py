@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from aelint.semantics.domain.trace import FlagTest
 from aelint.semantics.domain.truth import truth
 from aelint.semantics.domain.values import MISSING, Bound, DictValue, Function, ListValue, Splice, Sym, Value
 from aelint.semantics.interpreter import arithmetic, attributes, calls
@@ -133,6 +134,9 @@ def _bool_op(frame: Frame, node: ast.BoolOp) -> Value:
 
 def _compare(frame: Frame, node: ast.Compare) -> Value:
     left = evaluate(frame, node.left)
+    match node.comparators:
+        case [ast.Constant(value=True)]:
+            frame.machine.record(FlagTest(frame.site(node), frame.machine.context, frame.machine.tick(), left))
     result: Value = True
     for op, right_node in zip(node.ops, node.comparators, strict=True):
         right = evaluate(frame, right_node)
