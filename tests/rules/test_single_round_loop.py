@@ -1,4 +1,4 @@
-"""AEL426: loops that end in their first round."""
+"""AEL426: loops that end in their first round, and loops that count each round twice."""
 
 import pytest
 
@@ -180,3 +180,79 @@ FAULTY = {
 def test_ends_too_soon(source):
     ends = [i for i, line in enumerate(source.splitlines(), 1) if line.strip().startswith(("break", "return"))]
     assert rows(rule, source) == ends[:1]
+
+
+TRAINED = """
+def fit(model, loader, optimizer, epochs, stats, history):
+    epoch = 0
+    while {test}:
+        {before}
+        {first}
+        for x in loader:
+            {inner}
+            model(x).backward()
+            optimizer.step()
+        {between}
+        if {condition}:
+            {branch}
+        {after}
+    return history
+"""
+ROUND = {
+    "test": "epoch < epochs",
+    "before": "pass",
+    "first": "epoch += 1",
+    "inner": "pass",
+    "between": "pass",
+    "condition": "stats.count > 0",
+    "branch": "history.append(stats.mean())",
+    "after": "pass",
+}
+AGAIN = {"branch": "history.append(stats.mean()); epoch += 1"}
+
+ONCE = {
+    "one count": {},
+    "one count at the end": {"first": "pass", "after": "epoch += 1"},
+    "a round that is skipped": {"branch": "epoch += 1"},
+    "a branch that goes on to the next round": {"branch": "stats.reset(); epoch += 1; continue"},
+    "a branch that ends the loop": {"branch": "stats.reset(); epoch += 1; break"},
+    "either of two counts": {
+        "first": "pass",
+        "branch": "stats.reset(); epoch += 1\n        else:\n            epoch += 1",
+    },
+    "two counts under conditions": {"first": "if history: stats.reset(); epoch += 1", **AGAIN},
+    "another counter": {"branch": "stats.reset(); step += 1"},
+    "two works, two counts": {"before": "model.generator.train_step(x)", **AGAIN},
+    "no work at all": {"inner": "pass", **AGAIN, "before": "for y in loader: print(y)"},
+    "a number that is used in between": {"between": "model.anneal(epoch)", **AGAIN},
+    "a number that is used in the loop": {"inner": "x = x[epoch]", **AGAIN},
+    "a number that decides": {"condition": "epoch % 2", **AGAIN},
+    "a count of batches as well": {"inner": "epoch += 1", "after": "epoch += 1"},
+    "a counter that is set back": {"between": "epoch = epoch - 1", **AGAIN},
+    "a counter that is set anew": {"after": "epoch = len(history)", **AGAIN},
+    "larger steps": {"branch": "stats.reset(); epoch += 2"},
+    "rounds that are left early": {"between": "if not history: continue", **AGAIN},
+    "a position": {"test": "place < epochs", "first": "place += 1", "branch": "stats.reset(); place += 1"},
+    "a bound for something else": {"test": "stats.count < epochs", **AGAIN},
+}
+
+
+@pytest.mark.parametrize("change", ONCE.values(), ids=ONCE.keys())
+def test_silent_on_rounds_that_are_counted_once(change):
+    assert rows(rule, TRAINED.format(**{**ROUND, **change})) == []
+
+
+TWICE = {
+    "at the end of a branch": (AGAIN, 13),
+    "at the end": ({"after": "epoch += 1"}, 14),
+    "in a branch and at the end": ({"first": "pass", **AGAIN, "after": "epoch += 1"}, 14),
+    "with a second condition": ({"test": "epoch < epochs and not stats.done", **AGAIN}, 13),
+    "shown in between": ({"between": "print(f'epoch {epoch}')", **AGAIN}, 13),
+    "batches that are passed over": ({"inner": "if x is None: continue", **AGAIN}, 13),
+    "before the work": ({"before": "epoch += 1"}, 6),
+}
+
+
+@pytest.mark.parametrize(("change", "row"), TWICE.values(), ids=TWICE.keys())
+def test_counted_twice(change, row):
+    assert rows(rule, TRAINED.format(**{**ROUND, **change})) == [row]
