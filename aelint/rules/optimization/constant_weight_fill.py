@@ -137,7 +137,7 @@ def _lasting(program: Program, constant: list[Filling]) -> list[Filling]:
     # Zeros in one layer are a way to start a branch at nothing; in all of a network they leave no gradient.
     parts = {id(one) for network in program.networks for path, one in submodules(network) if path}
     whole = (network for network in program.networks if id(network) not in parts)
-    empty = (layers for network in whole if _stand_in_a_row(program, layers := _all_zero(network, zeroed)))
+    empty = (layers for network in whole if (layers := _all_zero(network, zeroed)) and _stand_in_a_row(program, layers))
     dead = {id(one) for layers in empty for one in layers}
     return [f for f in kept if f.constant or id(f.weight.layer) in dead]
 

@@ -7,8 +7,8 @@ measured on one thing, or a standardisation elsewhere with the two numbers that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.graph import nodes
@@ -56,7 +56,7 @@ class _Statistic:
 
 def wrong_signs(program: Program) -> Iterator[WrongSign]:
     """The scalings of all files that add what they have to subtract, or the other way round."""
-    pairs = _Pairs(program)
+    pairs = _Pairs(program, _stored_by_name(program))
     forward = list(_standardisations(program))
     for node in nodes(program):
         if node.site is None:
@@ -75,6 +75,14 @@ def wrong_signs(program: Program) -> Iterator[WrongSign]:
                     done = (n for n, mean, std in forward if pairs.is_same(mean, shift) and pairs.is_same(std, scale))
                     if (found := next(done, None)) is not None:
                         yield WrongSign(node.site, "mean", subtract=False, other=found.site)
+
+
+def _stored_by_name(program: Program) -> dict[str, list[Value]]:
+    found: dict[str, list[Value]] = {}
+    for store in program.stores:
+        if store.value is not None:
+            found.setdefault(store.name, []).append(store.value)
+    return found
 
 
 def _standardisations(program: Program) -> Iterator[tuple[Sym, Value, Value]]:
@@ -122,6 +130,10 @@ class _Pairs:
     """What belongs together in one program."""
 
     program: Program
+    stored: Mapping[str, list[Value]]
+    """What is stored in attributes of each name, None left out."""
+    known: dict[int, _Statistic | None] = field(default_factory=dict)
+    """What was found of a value before, by its id: many operations share their operands."""
 
     def range_of(self, span: Value, low: Value, x: Value) -> str:
         """The shift's name where a scale is a maximum less a minimum, and the shift is that minimum."""
@@ -170,6 +182,12 @@ class _Pairs:
         value = through(value, _KEEPING)
         if not isinstance(value, Sym) or depth > _DEEPEST:
             return None
+        if value.id not in self.known:
+            self.known[value.id] = None  # while an attribute that is made of itself is looked at
+            self.known[value.id] = self._statistic(value, depth)
+        return self.known[value.id]
+
+    def _statistic(self, value: Sym, depth: int) -> _Statistic | None:
         if value.op == "phi":
             found = [self.statistic(one, depth + 1) for one in alternatives(value) if one is not None]
             kinds = {one.kind if one is not None else "" for one in found}
@@ -183,8 +201,7 @@ class _Pairs:
         name = value.attrs.get("name") if value.op == "attr" else None
         if not isinstance(name, str):
             return None
-        stored = [s.value for s in self.program.stores if s.name == name and s.value is not None]
-        found = [self.statistic(one, depth + 1) for one in stored]
+        found = [self.statistic(one, depth + 1) for one in self.stored.get(name, ())]
         kinds = {one.kind if one is not None else "" for one in found}
         return found[0] if found and len(kinds) == 1 else None
 
@@ -192,11 +209,7 @@ class _Pairs:
         """An extreme that the program is given under its name, and never sets itself."""
         own = value.attrs.get("name", value.attrs.get("index"))
         name = own if isinstance(own, str) else ""
-        if (
-            value.op not in _UNKNOWN
-            or not name
-            or any(s.name == name and s.value is not None for s in self.program.stores)
-        ):
+        if value.op not in _UNKNOWN or not name or name in self.stored:
             return None
         words = [w for w in re.split(r"_|(?<=[a-z])(?=[A-Z])", name.lower()) if w]
         for kind, pattern in (("min", _LOW), ("max", _HIGH)):

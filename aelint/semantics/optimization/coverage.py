@@ -147,10 +147,11 @@ def replaced_parameters(program: Program) -> Iterator[Replaced]:
             continue
         for store in program.stores:
             late = built < store.order < steps[-1] and id(store.target) in held.owners and not store.context.guards
-            replaced = late and _is_trainable(store.value) and _had_before(program, store.target, store.name, built)
+            if not (late and _is_trainable(store.value) and _had_before(program, store.target, store.name, built)):
+                continue
             if any(s.value is store.value and s.order < built for s in program.stores):
                 continue  # a second name of what the optimiser took
-            if replaced and not _is_taken_later(program, store.value, store.order, born):
+            if not _is_taken_later(program, store.value, store.order, born):
                 yield Replaced(store.site, optimizer, store.name)
 
 
