@@ -18,6 +18,7 @@ ALIKE = {
     "509": "a last batch of one sample",
     "510": "processes that see the same data",
     "601": "a mode that is not restored",
+    "623": "a state that does not hold what the output depends on",
     "704": "codes that nothing reaches",
     "705": "where moving averages of a codebook start",
     "717": "padding that no mask hides",

@@ -67,3 +67,67 @@ loader = DataLoader(data, num_workers={workers}, worker_init_fn=init)
 )
 def test_workers(body, workers, expected):
     assert rows(rule, WORKERS.format(body=body, workers=workers)) == expected
+
+
+OWN = """
+import random
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Masks:
+    def __init__(self):
+        self.rng = {made}
+
+    def __call__(self):
+        return {draw}
+
+class Masked(Dataset):
+    def __init__(self):
+        self.images, self.masks = torch.rand(64, 784), Masks()
+
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, i):
+        {before}
+        return self.images[i], self.masks()
+
+def seed_worker(worker_id):
+    torch.utils.data.get_worker_info().dataset.masks.rng = np.random.RandomState(torch.initial_seed() % 2**32)
+
+loader = DataLoader(Masked(), batch_size=8, {options})
+"""
+SHUFFLED = "shuffle=True, num_workers=4"
+NUMPY = {"made": "np.random.RandomState(0)", "draw": "self.rng.rand(784) < 0.75", "before": "pass", "options": SHUFFLED}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"options": "shuffle=True"}, id="no workers"),
+        pytest.param({"options": "shuffle=True, num_workers=1"}, id="one worker"),
+        pytest.param({"options": "num_workers=4"}, id="a validation loader repeats its noise on purpose"),
+        pytest.param({"options": SHUFFLED + ", worker_init_fn=seed_worker"}, id="seeded in each worker"),
+        pytest.param({"draw": "torch.rand(784) < 0.75"}, id="torch seeds its own generator"),
+        pytest.param({"draw": "np.random.rand(784) < 0.75"}, id="and that of numpy"),
+        pytest.param({"before": "self.masks.rng = np.random.RandomState(i)"}, id="built for each sample"),
+        pytest.param({"before": "self.masks.rng.seed(i)"}, id="seeded for each sample"),
+    ],
+)
+def test_silent_on_generators_that_differ_or_need_not(changes):
+    assert rows(rule, OWN.format(**{**NUMPY, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="numpy"),
+        pytest.param({"made": "random.Random(0)", "draw": "self.rng.random() < 0.5"}, id="random"),
+        pytest.param(
+            {"made": "torch.Generator().manual_seed(0)", "draw": "torch.rand(784, generator=self.rng)"}, id="torch"
+        ),
+    ],
+)
+def test_a_generator_that_every_worker_copies(changes):
+    assert rows(rule, OWN.format(**{**NUMPY, **changes})) == [28]

@@ -326,3 +326,33 @@ def test_wrong_formula_between_two_laws(body, said):
     found = run(rule, BETWEEN.format(body=body))
     assert [f.site.row for f in found] == [5]
     assert said in found[0].message
+
+
+DENSITY = "import torch\n\ndef log_density(x, mean, logvar, weight=1.0):\n    return {}\n"
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        pytest.param("-0.5 * (logvar + (x - mean) ** 2 / torch.exp(logvar))", id="the formula"),
+        pytest.param("-0.5 * (logvar + (x - mean) ** 2 * torch.exp(-logvar))", id="times the precision"),
+        pytest.param("-0.5 * logvar - 0.5 * (x - mean).pow(2) / logvar.exp()", id="term by term"),
+        pytest.param("(x - mean) / torch.exp(logvar)", id="a score"),
+        pytest.param("(logvar + x) / torch.exp(logvar)", id="no square"),
+        pytest.param("(weight + (x - mean) ** 2) / torch.exp(logvar)", id="a number beside the square"),
+    ],
+)
+def test_silent_on_densities(density):
+    assert rows(rule, DENSITY.format(density)) == []
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        pytest.param("-0.5 * (logvar + (x - mean) ** 2) / torch.exp(logvar)", id="a quotient"),
+        pytest.param("-0.5 * (logvar + (x - mean).pow(2)) * torch.exp(-logvar)", id="a product"),
+        pytest.param("-(0.5 * logvar + 0.5 * torch.square(x - mean)) / logvar.exp()", id="weights inside"),
+    ],
+)
+def test_a_density_that_divides_its_logarithm(density):
+    assert rows(rule, DENSITY.format(density)) == [4]

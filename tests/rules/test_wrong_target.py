@@ -25,6 +25,9 @@ HEALTHY = {
     "the code is masked": "def step(x):\n    mask = torch.rand(8, 4) < 0.5\n    h = model(x)\n    h[mask] = 0.0\n    return F.mse_loss(model(h)[mask], x[mask])\n",
     "a token is added to what was masked": "token = nn.Parameter(torch.zeros(1, 4))\ndef step(x):\n    places = torch.randperm(8)[:4]\n    masked = x.clone()\n    masked[places] = 0.0\n    masked[places] += token\n    return F.mse_loss(model(masked)[places], x[places])\nstep(torch.rand(8, 4))\n",
     "data is written": "def step(x, other):\n    mask = torch.rand(8, 4) < 0.5\n    x[mask] = other[mask]\n    return F.mse_loss(model(x), x)\n",
+    "an entropy with a setting that nothing reads": "def entropy(p, eps=1e-6):\n    return F.binary_cross_entropy(p, p)\n",
+    "an entropy beside an error": "def loss(p, x):\n    return F.binary_cross_entropy(p, p) + F.mse_loss(p, x)\n",
+    "an entropy in each step": "def loss(p, step):\n    return F.binary_cross_entropy(p, p)\n",
     "an entropy": "def step(x):\n    p = model(x).sigmoid()\n    return F.binary_cross_entropy(p, p)\n",
 }
 
@@ -36,6 +39,10 @@ def test_a_target_that_teaches(body):
 
 def test_compared_with_itself():
     assert rows(rule, HEAD + "def step(x):\n    y = model(x)\n    x = y\n    return F.mse_loss(y, x)\n") == [8]
+
+
+def test_cross_entropy_with_itself_where_the_target_is_not_read():
+    assert rows(rule, HEAD + "def loss(y, x):\n    return F.binary_cross_entropy(y, y)\n") == [6]
 
 
 def test_noisy_input_as_target():

@@ -305,3 +305,47 @@ def test_a_list_without_a_test_holds_something():
     y = torch.zeros(3) if [n for n in rows] else torch.zeros(4)
     """
     assert shape(source) == (3,)
+
+
+@pytest.mark.parametrize(
+    "filled", ["self.__dict__.update({**self.DEFAULTS, **options})", "vars(self).update(self.DEFAULTS, width=3)"]
+)
+def test_attributes_that_are_set_from_a_dictionary(filled):
+    source = f"""
+    class Solver:
+        DEFAULTS = {{"width": 5, "depth": 2}}
+        def __init__(self, **options):
+            {filled}
+            self.made = torch.zeros(self.width, self.depth)
+    y = Solver(width=3).made
+    """
+    assert shape(source) == (3, 2)
+
+
+def window(index):
+    """The shape of what a data set cuts out at unknown places."""
+    source = f"""
+    class Windows:
+        def cut(self, i, j):
+            return torch.zeros(720, 5)[{index}]
+    """
+    return next(r.value.shape for r in understood(source).returns)
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        ("i:i + 24", (24, 5)),
+        ("2 * i:2 * i + 7", (7, 5)),
+        ("i - 3:i + 3", (6, 5)),
+    ],
+)
+def test_a_window_is_whole_wherever_it_begins(index, expected):
+    assert window(index) == expected
+
+
+@pytest.mark.parametrize("index", ["i:j", "i:i + 1000", "i:i - 3", "i:", ":i"])
+def test_the_length_of_other_slices_is_unknown(index):
+    first, last = window(index)
+    assert not isinstance(first, int)
+    assert last == 5

@@ -2,14 +2,16 @@
 
 ## What it does
 
-Reports a fixed seed inside `__getitem__`, and a `worker_init_fn` that gives every worker, or every epoch,
-the same seed.
+Reports a fixed seed inside `__getitem__`; a `worker_init_fn` that gives every worker, or every epoch,
+the same seed; and a loader that shuffles with several workers and no such function, over a data set that draws from
+a generator which it built beforehand (`self.rng = np.random.default_rng(0)`).
 
 ## Why is this bad?
 
 Noise and augmentation repeat: a denoising autoencoder learns one noise pattern by heart, and augmentation
 adds nothing after the first epoch. `np.random.get_state()[1][0]` is the same number in every worker and
-epoch of a current loader, which seeds numpy from an array.
+epoch of a current loader, which seeds numpy from an array. A generator of the data set's own is copied into each
+worker with its state, at the start of each epoch: torch seeds the global generators of a worker, and no others.
 
 ## Example
 
@@ -85,11 +87,13 @@ import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule, Site
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.data.batches import loaders
+from aelint.semantics.data.copied_generators import copied_generators
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, own_nodes, walk
@@ -99,7 +103,7 @@ RULE = Rule(
     name="frozen-randomness",
     summary="a data set's random numbers repeat for every sample, worker or epoch",
     severity=Severity.WARNING,
-    triggers=(("seed", "randomstate", "default_rng"), ("__getitem__", "worker_init_fn")),
+    triggers=(("seed", "randomstate", "default_rng", "random.random", "generator"), ("__getitem__", "worker_init_fn")),
 )
 
 _SEEDS = frozenset(
@@ -113,6 +117,14 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each seed that repeats."""
     yield from _in_samples(program)
     yield from _in_workers(program)
+    for copied in copied_generators(program):
+        message = (
+            f"the data set draws from a generator of its own ({place(copied.draw, copied.loader)}), and each of the {copied.workers} workers "
+            "gets a copy of it in the same state, in every epoch anew: they all draw the same numbers; seed it in `worker_init_fn`, "
+            "from `torch.initial_seed()`"
+        )
+        notes = (Note(copied.made, "the generator"), Note(copied.draw, "drawn for each sample"))
+        yield Finding(copied.loader, message, notes)
 
 
 def _in_samples(program: Program) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ Writes the loss out as a sum and compares every Gaussian and categorical KL in i
 missing or doubled factor, a wrong sign, a missing term, `logvar ** 2` for `logvar.exp()`, a closing
 parenthesis that leaves one term out of the sum, a constant outside of the sum, a prior without logarithm.
 So too between two learned Gaussians: a ratio upside down or divided twice, logarithms exchanged, a distance
-of the means over the wrong variance.
+of the means over the wrong variance. And a Gaussian log-density whose parenthesis closes too late, so that the
+logarithm of the variance is divided by the variance, too.
 
 ## Why is this bad?
 
@@ -55,6 +56,7 @@ from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import through_reshapes
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.latent.posteriors import posteriors
+from aelint.semantics.latent.readings import divided_logarithms
 from aelint.semantics.objective.closed_forms import CategoricalTerm, GaussianTerm, categorical_terms, gaussian_terms
 from aelint.semantics.objective.defects import Defect, defect_of, written_out
 from aelint.semantics.objective.objectives import Objective, objectives
@@ -81,6 +83,12 @@ def check(program: Program) -> Iterator[Finding]:
         )
         for site, message in found:
             yield Finding(site, message)
+    for divided in divided_logarithms(program):
+        message = (
+            f"this Gaussian log-density divides {divided.name} by the variance as well: per dimension it is "
+            "-0.5 * (log variance + (x - mean) ** 2 / variance), and the quotient is to hold the squared distance alone"
+        )
+        yield Finding(divided.site, message)
 
 
 def _gaussians(terms: list[GaussianTerm]) -> Iterator[tuple[Site, str]]:

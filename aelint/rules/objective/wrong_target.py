@@ -2,7 +2,8 @@
 
 ## What it does
 
-Reports a loss whose two operands are the same tensor, and a denoising autoencoder whose target is the input
+Reports a loss whose two operands are the same tensor (a cross-entropy, which then is an entropy, where the function is
+given another tensor and does not read it), and a denoising autoencoder whose target is the input
 after the noise was put on it. Likewise data that is masked or noised in its own memory, and is then read as the target, a batch
 that a function corrupts entry by entry where the caller takes its own for clean, and the
 worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from.
@@ -62,6 +63,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
+from aelint.semantics.dataflow.liveness import names_read
 from aelint.semantics.domain.trace import Call, Guard
 from aelint.semantics.domain.values import External, Function, Object, Sym
 from aelint.semantics.explanation.wording import place
@@ -84,6 +86,10 @@ RULE = Rule(
 
 _NAMED = re.compile(r"nois|corrupt|mask|perturb|denois|drop", re.IGNORECASE)
 _PREPARATION = re.compile(r"__getitem__|make|generat|load|synth|dataset|collate|sample|augment|simulat", re.IGNORECASE)
+_NO_TARGET = re.compile(
+    r"^(self|cls|_.*)$|step|epoch|idx|index|args|mask|weight|reduc|size|dim|beta|mu|var|sigma|std|mean|iter|^z$|kwargs",
+    re.IGNORECASE,
+)
 _DRAWN = frozenset({"randn", "rand", "randint", "bernoulli", "normal", "uniform"})
 DEQUANTISATION = 1 / 64
 """Noise of this size spreads integer pixels over their bins; it is part of the data."""
@@ -127,8 +133,12 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _same(program: Program, one: Comparison) -> Finding | None:
     first, second = through_reshapes(one.first), through_reshapes(one.second)
-    if one.kind in {"cross_entropy", "binary_cross_entropy", "squared", "absolute"}:
+    if one.kind in {"cross_entropy", "binary_cross_entropy"}:
         # An entropy of a distribution is its cross-entropy with itself.
+        unread = _unread_target(program, one) if first is second else ""
+        message = f"`{one.kind}` compares `{one.first.name or 'the tensor'}` with itself, and nothing reads `{unread}`; compare with that"
+        return Finding(one.site, message) if unread else None
+    if one.kind in {"squared", "absolute"}:
         return None
     if first is second and (_are_told_apart(program, one) or _is_unfilled(program, one)):
         return None
@@ -178,6 +188,17 @@ def _outermost(program: Program, value: Sym) -> Site | None:
     """The call that gave the value, the outermost of nested ones."""
     calls = [c for c in program.calls if c.result is value]
     return min(calls, key=lambda c: len(c.context.stack)).site if calls else value.site
+
+
+def _unread_target(program: Program, one: Comparison) -> str:
+    """What the function with the comparison is given and does not read, where that may be the target."""
+    around = [f.node for f in program.own_functions if holds(f.node, one.site.node)]
+    if not around or isinstance(around[-1], ast.Lambda):
+        return ""
+    placed = around[-1].args
+    asked = [a.arg for a in placed.args[: len(placed.args) - len(placed.defaults)]]
+    unread = [name for name in asked if name not in names_read(around[-1]) and not _NO_TARGET.search(name)]
+    return unread[0] if len(unread) == 1 else ""
 
 
 def _given_twice(program: Program, one: Comparison) -> Site | None:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from aelint.semantics.domain.trace import FlagTest
 from aelint.semantics.domain.truth import truth
-from aelint.semantics.domain.values import MISSING, Bound, DictValue, Function, ListValue, Splice, Sym, Value
+from aelint.semantics.domain.values import MISSING, Bound, DictValue, Function, Instance, ListValue, Splice, Sym, Value
 from aelint.semantics.interpreter import arithmetic, attributes, calls
 from aelint.semantics.interpreter.iteration import iterate
 from aelint.semantics.interpreter.joins import merge
@@ -175,6 +175,11 @@ def _slice(frame: Frame, node: ast.Slice) -> Value:
 def _call(frame: Frame, node: ast.Call) -> Value:
     args = None
     match node.func:
+        case ast.Attribute(
+            attr="update",
+            value=ast.Attribute(attr="__dict__", value=owner) | ast.Call(func=ast.Name(id="vars"), args=[owner]),
+        ) if isinstance(instance := evaluate(frame, owner), Instance):
+            return _filled(frame, instance, node)
         case ast.Attribute(value=receiver_node, attr=name):
             receiver = evaluate(frame, receiver_node)
             callee = attributes.get(frame, receiver, name, node.func, calling=True)
@@ -196,6 +201,16 @@ def _call(frame: Frame, node: ast.Call) -> Value:
             callee = evaluate(frame, node.func)
     args, kwargs = _arguments(frame, node)
     return calls.call(frame, callee, args, kwargs, node)
+
+
+def _filled(frame: Frame, instance: Instance, node: ast.Call) -> Value:
+    """`self.__dict__.update(settings)`: each entry becomes an attribute."""
+    args, kwargs = _arguments(frame, node)
+    given = [*(one.items for one in args if isinstance(one, DictValue)), kwargs]
+    for name, value in (pair for entries in given for pair in entries.items()):
+        if isinstance(name, str) and name.isidentifier() and value is not instance:
+            attributes.put(frame, instance, name, value, node)
+    return None
 
 
 def _arguments(frame: Frame, node: ast.Call) -> tuple[tuple[Value, ...], dict[str, Value]]:

@@ -24,7 +24,7 @@ from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.latent.posteriors import Law, law_of, posteriors
 from aelint.semantics.operators.distributions import constructor_arguments
 
-__all__ = ["PlainScale", "Reading", "plain_scales", "readings"]
+__all__ = ["PlainScale", "Reading", "divided_logarithms", "plain_scales", "readings"]
 
 _SUMS = frozenset({"add", "sub", "addcmul"})
 _OF_DISTRIBUTIONS = frozenset({"distributions.kl_divergence", "distributions.log_prob", "distributions.entropy"})
@@ -61,7 +61,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlainScale:
-    """A Gaussian density with the scale, or the variance, where its logarithm belongs; `name` says which tensor that is."""
+    """A Gaussian density with the scale, or a quotient, where the plain logarithm belongs; `name` says which tensor that is."""
 
     site: Site
     name: str
@@ -85,6 +85,45 @@ def plain_scales(program: Program) -> tuple[PlainScale, ...]:
                 case _:
                     pass
     return tuple(found.values())
+
+
+@per_program
+def divided_logarithms(program: Program) -> tuple[PlainScale, ...]:
+    """Quotients `(logvar + d^2) / exp(logvar)`: the variance divides the logarithm as well; each head once, in the smallest quotient."""
+    algebra = algebra_of(program)
+    found: dict[int, PlainScale] = {}
+    for node in graph.nodes(program):
+        if node.op not in {"truediv", "mul"} or node.site is None:
+            continue
+        form = algebra.form(node) or {}
+        for term, coefficient in form.items() if len(form) <= formulas.LARGEST_FORM else ():
+            head = _divided_logarithm(term)
+            if head is not None and _has_square_beside(form, term, coefficient):
+                name = f"`{head.name}`" if head.name else "the log-variance"
+                found.setdefault(head.id, PlainScale(node.site, name))
+    return tuple(found.values())
+
+
+def _divided_logarithm(term: Monomial) -> Sym | None:
+    """The head of `h * exp(-h)`."""
+    for generator, exponent in term:
+        match generator:
+            case Exp(of=of) if exponent < 0 and len(term) == 2:
+                head = next((g.key for g, e in term if isinstance(g, Leaf) and e == 1 and (g, 1.0) in of), None)
+                return head if isinstance(head, Sym) else None
+    return None
+
+
+def _has_square_beside(form: Form, term: Monomial, coefficient: float) -> bool:
+    """Whether another term is a square over the same exponential, with the same weight."""
+    below = {(g, e) for g, e in term if isinstance(g, Exp)}
+    return any(
+        below <= other
+        and close(weight, coefficient)
+        and any(isinstance(g, Leaf) and _is_square(g.key, e) for g, e in other - below)
+        for other, weight in form.items()
+        if other != term
+    )
 
 
 def _is_plain(form: Form, scale: Sym, coefficient: float, noises: dict[int, Sym]) -> bool:

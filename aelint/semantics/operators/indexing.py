@@ -169,8 +169,12 @@ def _symbolic_slice(size: Dim, start: Dim, stop: Dim, step: int, *, open_end: bo
     """For unknown sizes: the whole, and the parts of a sum that are certainly there (`x[:, :d]` of `2*d`)."""
     if start == 0 and (open_end or dims.equal(stop, size)):
         return size if step == 1 else dims.floor_divide(dims.add(size, step - 1), step)
+    length = dims.sub(stop, start)
+    if step == 1 and not isinstance(start, int) and isinstance(length, int) and length > 0:
+        # A window, `x[i : i + 24]`, is meant to be whole wherever it begins.
+        return length if not isinstance(size, int) or length <= size else fresh("slice", may_be_zero=True)
     inside = _at_least(size, stop) and _at_least(stop, start) and _at_least(start, 0)
-    return dims.sub(stop, start) if inside and step == 1 else fresh("slice", may_be_zero=True)
+    return length if inside and step == 1 else fresh("slice", may_be_zero=True)
 
 
 def _at_least(large: Dim, small: Dim) -> bool:
