@@ -15,6 +15,7 @@ from pytest_aecheck.adapters.batches import substituted
 from pytest_aecheck.observations import Bypass, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import Code, decoder_execution, find_code
+from pytest_aecheck.probes.lineage import descendants
 from pytest_aecheck.probes.objective import comparisons
 from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import Run, record
@@ -66,12 +67,7 @@ def observe_bypass(bench: Bench) -> Bypass:
 def _joins(run: Run, code: Code) -> int:
     """How many calls put an activation that is older than the code beside one that was decoded from it."""
     first = min(index for index, _ in code.keys)
-    decoded, stack = set[int](), list(code.values)
-    while stack:
-        value = stack.pop()
-        if id(value) not in decoded:
-            decoded.add(id(value))
-            stack.extend(output for call in value.consumers for output in call.outputs)
+    decoded = {id(value) for value in descendants(code.values)}
     return sum(
         any(id(value) in decoded for value in call.inputs) and any(_is_older(value, first) for value in call.inputs)
         for call in run.trace.calls[first + 1 :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_aecheck.probes.objective import ancestors
+from pytest_aecheck.probes.lineage import ancestors
 from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.trace import Call, Flow, Value

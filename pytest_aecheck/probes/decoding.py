@@ -11,7 +11,7 @@ from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.codes import Code, find_code
 from pytest_aecheck.probes.estimates import distinct_rows, root_ratio, variances
 from pytest_aecheck.probes.forward import rows
-from pytest_aecheck.probes.objective import ancestors
+from pytest_aecheck.probes.lineage import ancestors
 from pytest_aecheck.probes.runs import Run, record, zeros
 from pytest_aecheck.probes.sites import find_sites
 from pytest_aecheck.probes.trained import comparable, trained_pass

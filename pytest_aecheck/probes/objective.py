@@ -11,12 +11,13 @@ from pytest_aecheck.localize import first_non_finite
 from pytest_aecheck.observations import Objective, OperandPair, Unavailable
 from pytest_aecheck.probes.attention import crossed_attentions
 from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.lineage import ancestors
 from pytest_aecheck.probes.ranges import interval_of, through_views
 from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import REDUCTIONS
 
-__all__ = ["ancestors", "comparisons", "logits_behind", "observe_objective", "operand_pairs"]
+__all__ = ["comparisons", "logits_behind", "observe_objective", "operand_pairs"]
 
 _LOSSES = frozenset(
     {
@@ -55,18 +56,6 @@ def observe_objective(bench: Bench) -> Objective:
         softmax_lengths=_softmax_lengths(first.run),
         crossed_attentions=crossed_attentions(first.run),
     )
-
-
-def ancestors(value: Value) -> set[int]:
-    """Indices of the calls from which a value was computed."""
-    found: set[int] = set()
-    stack = [value]
-    while stack:
-        call = stack.pop().producer
-        if call is not None and call.index not in found:
-            found.add(call.index)
-            stack.extend(call.inputs)
-    return found
 
 
 def operand_pairs(run: Run) -> tuple[OperandPair, ...]:

@@ -6,13 +6,13 @@ real ones belong, as the generator's own loss would, nobody learns from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 
 from pytest_aecheck.observations import Players, Unavailable
 from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.lineage import descendants
 from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.trace import Call, Flow, Trace, Value
 
@@ -31,7 +31,7 @@ def observe_players(bench: Bench) -> Players:
     cuts = [call for call in run.trace.named("detach", "data") if _generated(call) or _reconstructed(call, run.x)]
     if not cuts or not run.loss.requires_grad:
         raise Unavailable("the loss is given no generated sample that is detached")
-    from_noise = [value for cut in cuts if _generated(cut) for value in _descendants(cut.outputs)]
+    from_noise = [value for cut in cuts if _generated(cut) for value in descendants(cut.outputs)]
     return Players(
         cuts=len(cuts),
         where=cuts[0].module.strip(".") or "the loss",
@@ -54,17 +54,6 @@ def _reconstructed(call: Call, x: Any) -> bool:
     return Flow.INPUT in made.flow and Flow.PARAMETER in made.flow and made.tensor.shape == x.shape
 
 
-def _descendants(values: Iterable[Value]) -> Iterator[Value]:
-    stack, seen = list(values), set()
-    while stack:
-        value = stack.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        yield value
-        stack.extend(output for following in value.consumers for output in following.outputs)
-
-
 def _pulled_to_zero(loss: Any, value: Value) -> bool:
     """Whether the gradient is `c · value` with c > 0 in all elements: what a KL to N(0, I) leaves at a mean."""
     tensor = value.tensor
@@ -83,8 +72,8 @@ def _pulled_to_zero(loss: Any, value: Value) -> bool:
 
 def _same_label(trace: Trace, cuts: list[Call]) -> bool:
     """Whether scores of detached samples and scores of real ones are compared with one and the same label."""
-    followed = {id(value) for cut in cuts for value in _descendants(cut.outputs)}
-    attached = {id(value) for cut in cuts for value in _descendants(cut.inputs[:1])} - followed
+    followed = {id(value) for cut in cuts for value in descendants(cut.outputs)}
+    attached = {id(value) for cut in cuts for value in descendants(cut.inputs[:1])} - followed
     labels: dict[bool, set[float]] = {True: set(), False: set()}
     for call in trace.calls:
         if call.name not in _SCORED or len(call.inputs) < 2:

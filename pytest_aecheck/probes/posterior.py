@@ -17,7 +17,8 @@ import torch
 
 from pytest_aecheck.observations import Posterior, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.objective import ancestors, comparisons
+from pytest_aecheck.probes.lineage import ancestors, descendants
+from pytest_aecheck.probes.objective import comparisons
 from pytest_aecheck.probes.ranges import interval_of
 from pytest_aecheck.probes.runs import Run, record
 from pytest_aecheck.probes.shared import second_training_pass, training_pass
@@ -247,16 +248,7 @@ def _acts_on_sample(run: Run, site: Site) -> bool:
     if not predictions:
         return True
     loss = run.trace.value(run.loss)
-    stack, seen = [run.trace.calls[site.latent.index].out], set()
-    while stack:
-        value = stack.pop()
-        if value is loss:
-            return True
-        if id(value) in seen or id(value) in predictions:
-            continue
-        seen.add(id(value))
-        stack.extend(output for call in value.consumers for output in call.outputs)
-    return False
+    return any(value is loss for value in descendants([run.trace.calls[site.latent.index].out], predictions))
 
 
 def _loss_reads(run: Run, mean: Root, head: Root, site: Site) -> bool:

@@ -10,7 +10,7 @@ import torch
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import Program
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.objective import ancestors
+from pytest_aecheck.probes.lineage import ancestors, descendants
 from pytest_aecheck.probes.ranges import interval_of, through_views
 from pytest_aecheck.probes.runs import Run
 from pytest_aecheck.probes.shared import TrainingPass, evaluation_pass, training_pass
@@ -142,15 +142,7 @@ def _unused_noise(run: Run) -> tuple[str, ...]:
 
 def _leads_nowhere(call: Call, escaped: set[int]) -> bool:
     """Whether nothing that was computed from a draw met a weight, or was read as a number."""
-    stack, seen = list(call.outputs), set()
-    while stack:
-        value = stack.pop()
-        if id(value) in escaped or Flow.PARAMETER in value.flow:
-            return False
-        if id(value) not in seen:
-            seen.add(id(value))
-            stack.extend(output for following in value.consumers for output in following.outputs)
-    return True
+    return not any(id(value) in escaped or Flow.PARAMETER in value.flow for value in descendants(call.outputs))
 
 
 def _should_be_read(call: Call) -> bool:

@@ -141,8 +141,11 @@ def _is_squashed(call: Call, value: Value, name: str) -> bool:
     """Whether an output of a recurrent layer ends in tanh: all but the cell state, and what a GRU keeps of a state it was given."""
     if name.startswith("gru"):
         return not any(given.tensor.bool().any() for given in call.inputs[1:2])
-    kept = call.outputs[-1:] if name.startswith("lstm") else ()
-    return not any(value is cell for cell in kept)
+    if name.startswith("lstm"):
+        hidden, cell = call.outputs[-2:]
+        # With `proj_size`, a linear map follows the tanh, and the hidden state is narrower than the cell's.
+        return value is not cell and hidden.tensor.shape[-1] == cell.tensor.shape[-1]
+    return True
 
 
 def _mapped(function: Any, inner: Interval, name: str) -> Interval:

@@ -15,6 +15,7 @@ from pytest_aecheck.adapters.roles import AmbiguousOutputError, reconstruction_a
 from pytest_aecheck.observations import Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised, tensors_of
 from pytest_aecheck.probes.determinism import seeded
+from pytest_aecheck.probes.lineage import descendants
 from pytest_aecheck.probes.trace import Flow, Trace, Tracer, Value, watching_modules
 from pytest_aecheck.probes.wording import said
 
@@ -47,8 +48,9 @@ class Run:
         found = leaves(self.output)
         leaf = reconstruction_among(found, self.x.shape, floating=floating, given=self.x)
         chosen = self.trace.value(leaf.tensor)
-        decoded = [self.trace.value(one.tensor) for one in found if one.tensor.shape != self.x.shape]
-        if Flow.NOISE not in chosen.flow and _leads_to(chosen, [one for one in decoded if Flow.NOISE in one.flow]):
+        others = [self.trace.value(one.tensor) for one in found if one.tensor.shape != self.x.shape]
+        decoded = {id(one) for one in others if Flow.NOISE in one.flow}
+        if decoded and Flow.NOISE not in chosen.flow and any(id(one) in decoded for one in descendants([chosen])):
             raise AmbiguousOutputError(
                 f"{leaf.path} has the shape of the input, but another output is decoded from a draw around it; "
                 "declare reconstruct=... to say which one is the reconstruction"
@@ -61,19 +63,6 @@ class Run:
             return self.reconstruction()
         except AmbiguousOutputError:
             return None
-
-
-def _leads_to(value: Value, ends: list[Value]) -> bool:
-    """Whether one of the ends is computed from a value."""
-    wanted, seen, stack = {id(end) for end in ends}, set[int](), [value] if ends else []
-    while stack:
-        for output in (one for call in stack.pop().consumers for one in call.outputs):
-            if id(output) in wanted:
-                return True
-            if id(output) not in seen:
-                seen.add(id(output))
-                stack.append(output)
-    return False
 
 
 def graph_leaves(loss: Any) -> list[Any]:

@@ -15,7 +15,7 @@ import torch
 from pytest_aecheck.adapters.batches import can_be_rebuilt, substituted
 from pytest_aecheck.observations import Scaling, Unavailable
 from pytest_aecheck.probes.bench import Bench
-from pytest_aecheck.probes.objective import ancestors
+from pytest_aecheck.probes.lineage import ancestors
 from pytest_aecheck.probes.runs import Run, record, zeros
 from pytest_aecheck.probes.vocabulary import NORMAL, RANDOM
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from aelint.rules.optimization import misspelled_attribute
 from aelint.rules.variants import ineffective_average as rule
 from tests.rules.harness import rows
 
@@ -66,10 +67,16 @@ def test_weights_that_are_exchanged(update):
 
 
 def test_a_result_that_nothing_reads():
-    source = QUANTIZER.format(update=KEPT, result=f"{SUMS}; self._book = self.sums / self.size.unsqueeze(1)")
+    source = QUANTIZER.format(update=KEPT, result=f"{SUMS}; self.moved = self.sums / self.size.unsqueeze(1)")
     assert rows(rule, source) == [20]
-    assert not rows(rule, source + "\nprint(Quantizer()._book)\n")
-    assert not rows(rule, source + "\nprint(getattr(Quantizer(), '_book'))\n")
+    assert not rows(rule, source + "\nprint(Quantizer().moved)\n")
+    assert not rows(rule, source + "\nprint(getattr(Quantizer(), 'moved'))\n")
+
+
+def test_a_result_under_a_name_like_the_buffer_s_is_told_once():
+    source = QUANTIZER.format(update=KEPT, result=f"{SUMS}; self._book = self.sums / self.size.unsqueeze(1)")
+    assert rows(rule, source) == []
+    assert rows(misspelled_attribute, source) == [20]
 
 
 def test_silent_where_the_other_branch_sets_the_first_value():

@@ -3,7 +3,7 @@
 import pytest
 
 from aelint.rules.inference import unsaved_flag as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 NETWORK = """
 import torch
@@ -70,3 +70,9 @@ def test_silent_on_flags_that_come_back_or_need_not(changes):
 )
 def test_a_flag_that_no_state_holds(changes):
     assert rows(rule, NETWORK.format(**{**FAULT, **changes})) == [11]
+
+
+def test_the_buffer_starts_as_the_flag_does():
+    changes = {"flag": "self.fresh = True", "turn": "self.fresh = False", "test": "self.fresh"}
+    (finding,) = run(rule, NETWORK.format(**{**FAULT, **changes}))
+    assert 'self.register_buffer("fresh", torch.tensor(True))' in finding.message

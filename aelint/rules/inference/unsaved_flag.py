@@ -85,7 +85,7 @@ def check(program: Program) -> Iterator[Finding]:
         message = (
             f"`{flag.name}` is no part of the state, so that after `load_state_dict` the next batch fills `{flag.weights}` anew "
             f"({place(flag.written, flag.site)}) and the trained values are lost; make it a buffer, "
-            f'`self.register_buffer("{flag.name}", torch.tensor(False))`, and set it in place'
+            f'`self.register_buffer("{flag.name}", torch.tensor({flag.start}))`, and set it in place'
         )
         yield Finding(
             flag.site, message, (Note(flag.written, "filled from data"), Note(flag.turned, "turned over here"))

@@ -64,6 +64,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
 from aelint.semantics.dataflow.liveness import names_read
+from aelint.semantics.dataflow.surroundings import functions_around
 from aelint.semantics.domain.trace import Call, Guard
 from aelint.semantics.domain.values import External, Function, Object, Sym
 from aelint.semantics.explanation.wording import place
@@ -192,12 +193,12 @@ def _outermost(program: Program, value: Sym) -> Site | None:
 
 def _unread_target(program: Program, one: Comparison) -> str:
     """What the function with the comparison is given and does not read, where that may be the target."""
-    around = [f.node for f in program.own_functions if holds(f.node, one.site.node)]
-    if not around or isinstance(around[-1], ast.Lambda):
+    innermost = next((f.node for f in functions_around(program, one.site.node)), None)
+    if innermost is None or isinstance(innermost, ast.Lambda):
         return ""
-    placed = around[-1].args
+    placed = innermost.args
     asked = [a.arg for a in placed.args[: len(placed.args) - len(placed.defaults)]]
-    unread = [name for name in asked if name not in names_read(around[-1]) and not _NO_TARGET.search(name)]
+    unread = [name for name in asked if name not in names_read(innermost) and not _NO_TARGET.search(name)]
     return unread[0] if len(unread) == 1 else ""
 
 

@@ -61,7 +61,7 @@ Quantizer()(torch.randn(32, 8))
 
 ## Known limits
 
-Weights must be known numbers that add up to one.
+Weights must be known numbers that add up to one. An attribute whose name is like that of the buffer is a misspelled one (AEL408).
 
 ## References
 

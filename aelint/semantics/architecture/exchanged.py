@@ -11,6 +11,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.callables import applied, run_by
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.dataflow.surroundings import functions_around
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import ClassValue, External, Function, Instance, Value
 from aelint.semantics.operators import REGISTRY
@@ -77,9 +78,8 @@ def exchanged_results(program: Program) -> list[Exchange]:
 
 def undone(program: Program, one: Exchange, others: list[Exchange]) -> bool:
     """Whether the same function exchanges the two names back: what is taken under the wrong name is passed under it."""
-    around = [f.node for f in program.own_functions if holds(f.node, one.site.node)]
     again = [other.site.node for other in others if {other.first, other.second} == {one.first, one.second}]
-    return any(holds(node, other) for node in around for other in again)
+    return any(holds(function.node, other) for function in functions_around(program, one.site.node) for other in again)
 
 
 def _is_unknown(call: Call) -> bool:

@@ -1,14 +1,21 @@
-"""What the files beside a class say of it, which the file under the linter need not import."""
+"""What stands around a piece of a program: the function it is in, and the files beside it that nothing need import."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.values import ClassValue
+from aelint.semantics.domain.values import ClassValue, Function
+from aelint.syntax.walk import holds
 
-__all__ = ["texts_around"]
+__all__ = ["functions_around", "texts_around"]
+
+
+def functions_around(program: Program, node: ast.AST) -> list[Function]:
+    """The functions that hold a node, the innermost first."""
+    return [f for f in reversed(program.own_functions) if holds(f.node, node)]
 
 
 def texts_around(program: Program, cls: ClassValue) -> Iterator[str]:

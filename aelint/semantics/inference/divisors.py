@@ -11,11 +11,12 @@ from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.dataflow.surroundings import functions_around
 from aelint.semantics.domain.values import Function, Object, Sym, Value
 from aelint.semantics.inference.averages import addends, is_weighted_mean
 from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.syntax.signatures import parameters
-from aelint.syntax.walk import every, holds, walk
+from aelint.syntax.walk import every, walk
 
 __all__ = ["WrongDivisor", "loaders_behind", "wrong_divisors"]
 
@@ -89,14 +90,9 @@ def _whose_data_set(program: Program, quotient: Sym) -> Object | None:
         case ast.BinOp(right=right) | ast.AugAssign(value=right):
             match right:
                 case ast.Call(func=ast.Name(id="len"), args=[ast.Attribute(attr="dataset", value=loader)]):
-                    found = _named(program, ast.unparse(loader), _around(program, node))
+                    found = _named(program, ast.unparse(loader), next(iter(functions_around(program, node)), None))
                     return found[0] if len(found) == 1 else None
     return None
-
-
-def _around(program: Program, node: ast.AST) -> Function | None:
-    """The function that a node stands in."""
-    return next((f for f in reversed(program.own_functions) if holds(f.node, node)), None)
 
 
 def _named(program: Program, name: str, function: Function | None) -> list[Object]:

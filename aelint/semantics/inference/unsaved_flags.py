@@ -12,7 +12,8 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.surroundings import texts_around
 from aelint.semantics.domain.values import ClassValue
 from aelint.semantics.interpreter.kinds import is_network
-from aelint.syntax.names import is_own_attribute, last_name
+from aelint.syntax.names import is_own_attribute
+from aelint.syntax.registrations import registered
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every
 
@@ -25,9 +26,10 @@ _OF_STATE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class UnsavedFlag:
-    """An attribute of Python's own, where it is turned over, and the weights that are written from data under it."""
+    """An attribute of Python's own, what it starts as, where it is turned over, and the weights that are written from data under it."""
 
     name: str
+    start: bool
     site: Site
     turned: Site
     written: Site
@@ -46,17 +48,12 @@ def unsaved_flags(program: Program) -> Iterator[UnsavedFlag]:
             for method in (m for m in methods if m is not built):
                 turned = next((s for s in _sets(method, name) if _constant(s) is (not value)), None)
                 written = next(_written_from_data(method, held), None)
-                if (
-                    turned is None
-                    or written is None
-                    or not _is_asked(network.node, name)
-                    or _is_set_elsewhere(program, network, name)
-                ):
+                if turned is None or written is None or not _is_asked(network.node, name):
                     continue
-                weights, statement = written
-                yield UnsavedFlag(
-                    name, Site(program.unit, start), Site(program.unit, turned), Site(program.unit, statement), weights
-                )
+                if not _is_set_elsewhere(program, network, name):
+                    weights, statement = written
+                    site, turn, write = (Site(program.unit, one) for one in (start, turned, statement))
+                    yield UnsavedFlag(name, value, site, turn, write, weights)
 
 
 def _flags(built: ast.FunctionDef) -> dict[str, tuple[ast.Assign, bool]]:
@@ -79,14 +76,7 @@ def _held(built: ast.FunctionDef) -> set[str]:
         and isinstance(s.value, ast.Call)
         and ast.unparse(s.value.func).startswith(("nn.", "torch.nn."))
     }
-    registered = {
-        call.args[0].value
-        for call in every(ast.Call, built)
-        if last_name(call.func) in {"register_buffer", "register_parameter"}
-        and call.args
-        and isinstance(call.args[0], ast.Constant)
-    }
-    return made | {name for name in registered if isinstance(name, str)}
+    return made | registered(built, "register_buffer", "register_parameter").keys()
 
 
 def _sets(method: ast.FunctionDef, name: str) -> Iterator[ast.Assign]:

@@ -177,7 +177,8 @@ def _call(frame: Frame, node: ast.Call) -> Value:
     match node.func:
         case ast.Attribute(
             attr="update",
-            value=ast.Attribute(attr="__dict__", value=owner) | ast.Call(func=ast.Name(id="vars"), args=[owner]),
+            value=ast.Attribute(attr="__dict__", value=ast.Name() as owner)
+            | ast.Call(func=ast.Name(id="vars"), args=[ast.Name() as owner]),
         ) if isinstance(instance := evaluate(frame, owner), Instance):
             return _filled(frame, instance, node)
         case ast.Attribute(value=receiver_node, attr=name):

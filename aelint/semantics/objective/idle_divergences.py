@@ -15,13 +15,14 @@ from aelint.semantics.domain.trace import Binding
 from aelint.semantics.domain.values import External, Function, Sym
 from aelint.semantics.objective.losses import LOSSES
 from aelint.semantics.objective.objectives import Objective
+from aelint.semantics.objective.reports import LOGGED
 from aelint.semantics.objective.terms import divergences
 
 __all__ = ["IdleDivergence", "idle_divergences"]
 
 _NAMED = re.compile(r"(^|_)kl|kld|kl_?(loss|div)|divergence|latent_loss|regulari[sz]", re.IGNORECASE)
 _LOOKS_ON = re.compile(r"val|test|eval|metric|report|log_|monitor|plot|stat|diagnos|infer|predict", re.IGNORECASE)
-_SHOWN = frozenset({"log", "log_dict", "add_scalar", "log_metric", "log_scalar", "print", "format", "info", "debug"})
+_SHOWN = LOGGED | {"print", "format", "info", "debug"}
 _CUTS = frozenset({"detach", "item", "item_value"})
 
 

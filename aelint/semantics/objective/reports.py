@@ -12,9 +12,10 @@ from aelint.semantics.domain.trace import Call, Store
 from aelint.semantics.domain.values import DictValue, Sym, Value
 from aelint.semantics.operators.api import to_number
 
-__all__ = ["Report", "reports_turned_round"]
+__all__ = ["LOGGED", "Report", "reports_turned_round"]
 
-_SHOWN = frozenset({"log", "add_scalar", "log_metric", "log_scalar", "log_dict"})
+LOGGED = frozenset({"log", "add_scalar", "log_metric", "log_scalar", "log_dict"})
+"""Methods of loggers that are given a number and its name."""
 _FOR_READING = frozenset({"detach", "item", "data", "float", "cpu", "numpy"})
 
 
@@ -42,9 +43,9 @@ _Judge = Callable[[Sym], bool]
 def _named(program: Program) -> Iterator[tuple[str, Value, _Judge]]:
     for event in program.machine.trace.events:
         match event:
-            case Call(args=(str(name), value, *_), method=method) if method in _SHOWN:
+            case Call(args=(str(name), value, *_), method=method) if method in LOGGED:
                 yield name, value, lambda _: True
-            case Call(args=(DictValue(items=items), *_), method=method) if method in _SHOWN:
+            case Call(args=(DictValue(items=items), *_), method=method) if method in LOGGED:
                 yield from ((k, v, lambda _: True) for k, v in items.items() if isinstance(k, str))
             case Store(index=str(name), value=value):
                 yield name, value, lambda _: False

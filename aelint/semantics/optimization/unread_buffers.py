@@ -12,6 +12,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.surroundings import texts_around
 from aelint.syntax.names import is_own_attribute
+from aelint.syntax.registrations import registered
 from aelint.syntax.walk import every
 
 __all__ = ["UnreadBuffer", "unread_buffers"]
@@ -33,28 +34,19 @@ class UnreadBuffer:
 def unread_buffers(program: Program) -> Iterator[UnreadBuffer]:
     """`self._weight = self._ema_w / counts`, where the forward pass reads the buffer `_w` and nothing ever changes that."""
     for network in program.own_classes:
-        registered = _registered(network.node)
-        if not registered:
+        buffers = registered(network.node)
+        if not buffers:
             continue
         stored, read = _stored(network.node), {a.attr for a in _own(network.node, ast.Load)}
         changed = stored.keys() | _changed_in_place(network.node)
-        stale = {name: call for name, call in registered.items() if name in read and name not in changed}
+        stale = {name: call for name, call in buffers.items() if name in read and name not in changed}
         for name, statement in stored.items():
-            if name in registered or not _uses(statement, registered.keys() & changed) or _is_read(program, name):
-                continue
             meant = [one for one in stale if _is_like(name, one)]
-            if len(meant) == 1 and not any(_spells(text, name) for text in texts_around(program, network)):
+            if name in buffers or len(meant) != 1 or not _uses(statement, buffers.keys() & changed):
+                continue
+            if not _is_read(program, name) and not any(_spells(text, name) for text in texts_around(program, network)):
                 registration = Site(program.unit, stale[meant[0]])
                 yield UnreadBuffer(name, Site(program.unit, statement), meant[0], registration)
-
-
-def _registered(network: ast.ClassDef) -> dict[str, ast.Call]:
-    found: dict[str, ast.Call] = {}
-    for call in every(ast.Call, network):
-        match call:
-            case ast.Call(func=ast.Attribute(attr="register_buffer"), args=[ast.Constant(value=str() as name), *_]):
-                found[name] = call
-    return found
 
 
 def _own(node: ast.AST, context: type[ast.expr_context]) -> Iterator[ast.Attribute]:

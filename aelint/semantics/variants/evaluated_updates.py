@@ -11,6 +11,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import ClassValue, Function
 from aelint.semantics.interpreter.kinds import is_module, is_network
 from aelint.semantics.interpreter.modules import submodules
+from aelint.syntax.registrations import registered
 from aelint.syntax.walk import walk
 
 __all__ = ["Ungated", "ungated_averages"]
@@ -34,7 +35,7 @@ def ungated_averages(program: Program) -> Iterator[Ungated]:
         forward = cls.namespace.get("forward")
         if not is_network(cls) or not isinstance(forward, Function) or _asks_for_mode(cls):
             continue
-        buffers = _buffers(cls)
+        buffers = registered(cls.node)
         first = next((n for n in walk(forward.node) if _averaged(n) in buffers), None) if buffers else None
         switch = next(
             (c for c in switched if any(getattr(m, "cls", None) is cls for _, m in submodules(c.receiver))), None
@@ -45,15 +46,6 @@ def ungated_averages(program: Program) -> Iterator[Ungated]:
 
 def _asks_for_mode(cls: ClassValue) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr == "training" for c in cls.mro() for n in walk(c.node))
-
-
-def _buffers(cls: ClassValue) -> set[str]:
-    found: set[str] = set()
-    for node in walk(cls.node):
-        match node:
-            case ast.Call(func=ast.Attribute(attr="register_buffer"), args=[ast.Constant(value=str(name)), *_]):
-                found.add(name)
-    return found
 
 
 def _averaged(node: ast.AST) -> str:

@@ -13,6 +13,8 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Instance, Sym, Value
 from aelint.semantics.formulas.linear_forms import linear
 from aelint.semantics.operators.api import to_number
+from aelint.semantics.optimization.unread_buffers import unread_buffers
+from aelint.syntax.registrations import registered
 from aelint.syntax.walk import every, walk
 
 __all__ = ["Forgetful", "Unread", "forgetful_averages", "unread_results"]
@@ -118,25 +120,19 @@ def _factor(value: Value) -> float:
 
 
 def unread_results(program: Program) -> Iterator[Unread]:
-    """Attributes set from averages in a buffer although their name occurs nowhere else: a misspelled codebook."""
-    mentioned = attributes_read(program) | strings(program)
+    """Attributes set from averages in a buffer although their name occurs nowhere else.
+
+    Where the buffer that was meant is known, that is told of a misspelled attribute.
+    """
+    mentioned = attributes_read(program) | strings(program) | {one.written for one in unread_buffers(program)}
     for cls in (c for c in program.own_classes if c.fully_known):
-        buffers = _buffers(cls.node)
+        buffers = registered(cls.node)
         averages = {name for _, name, value in _own_stores(cls.node) if name in buffers and name in _loads(value)}
         for target, name, value in _own_stores(cls.node):
             used = tuple(sorted(averages & _loads(value)))
             if len(used) > 1 and name not in mentioned | buffers.keys():
                 first = buffers[used[0]]
                 yield Unread(Site(program.unit, target), name, used, Site(program.unit, first))
-
-
-def _buffers(cls: ast.ClassDef) -> dict[str, ast.AST]:
-    found: dict[str, ast.AST] = {}
-    for node in walk(cls):
-        match node:
-            case ast.Call(func=ast.Attribute(attr="register_buffer"), args=[ast.Constant(value=str() as name), *_]):
-                found[name] = node
-    return found
 
 
 def _own_stores(cls: ast.ClassDef) -> Iterator[tuple[ast.AST, str, ast.expr]]:

@@ -65,7 +65,7 @@ from tests.plugin.zoo.plain import (
     Unet,
     ZeroStart,
 )
-from tests.plugin.zoo.sequence import Masked, Packed, Recurrent, SentenceVAE, SequenceFirst, Transformer
+from tests.plugin.zoo.sequence import Masked, Packed, ProjectedState, Recurrent, SentenceVAE, SequenceFirst, Transformer
 from tests.plugin.zoo.variational import (
     VAE,
     WAE,
@@ -111,6 +111,7 @@ __all__ = [
     "Masked",
     "Overcomplete",
     "Packed",
+    "ProjectedState",
     "Recurrent",
     "Residual",
     "ResidualVQ",
@@ -210,6 +211,7 @@ HEALTHY = [
     Healthy("input-handed-on", HandsInputOn, lambda n, s: vectors(n, s).view(n, 4, 5), handed_on_loss),
     Healthy("gru", Recurrent, series, lambda m, x: elbo(m, x, 0.1)),
     Healthy("lstm", lambda: Recurrent(nn.LSTM), series, lambda m, x: elbo(m, x, 0.1)),
+    Healthy("lstm-projected", ProjectedState, lambda n, s: 2 * series(n, s), mse),
     Healthy("sequence-first", SequenceFirst, series_first, mse),
     Healthy("sentence", SentenceVAE, tokens, token_loss),
     Healthy("packed-sentences", Packed, sentences, padded_token_loss),
