@@ -43,6 +43,8 @@ class Bypass:
     """The loss compares with the very tensor that the model was given."""
     joins: int = 0
     """Calls that put an activation of the encoder beside one that was decoded."""
+    total: bool = False
+    """Every element that was followed depends on all elements of its sample alike, as on their sum."""
 
 
 @dataclass(frozen=True, slots=True)

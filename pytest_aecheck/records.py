@@ -409,6 +409,8 @@ class StepFacts:
     moved: tuple[str, ...] = ()
     unmoved: tuple[str, ...] = ()
     """Trainable parameters that received a gradient and did not move."""
+    trained: tuple[str, ...] = ()
+    """Parameters that an optimiser moved by a gradient, of whatever loss."""
     missing_from_optimizer: tuple[str, ...] = ()
     stepped: int = -1
     """How often an optimiser stepped; -1 where no training step was made."""

@@ -14,6 +14,8 @@ __all__ = ["AmbiguousOutputError", "reconstruction_among"]
 _NAMED = re.compile(r"recon|x_?hat|x_?rec|decoded|sample|output\b|logits|pred|x_?tilde|\bxr?\b", re.IGNORECASE)
 _RESULT = re.compile(r"recon|hat|x_?rec|decoded|output|pred|tilde", re.IGNORECASE)
 _NOT = re.compile(r"input|target|mask|mu\b|mean|log_?var|noise|latent|loss", re.IGNORECASE)
+_SPREAD = re.compile(r"scale|sigma|std|var|theta|dispersion|total_count|concentration|\bdf\b", re.IGNORECASE)
+"""Parameters of a likelihood that say how far the data lie from its mean."""
 
 
 class AmbiguousOutputError(LookupError):
@@ -39,7 +41,7 @@ def reconstruction_among(found: Sequence[Leaf], shape: Sequence[int], *, floatin
         if candidates:
             chosen = _preferred(candidates)
             several = next((leaf for leaf in found if _has_draws(leaf, shape)), None)
-            if several is not None and not _NAMED.search(chosen.path.removeprefix("output")):
+            if several is not None and not _is_called(_NAMED, chosen):
                 raise AmbiguousOutputError(
                     f"{several.path} {tuple(several.tensor.shape)} looks like several reconstructions of each sample; "
                     "declare reconstruct=... to say which one is meant"
@@ -72,6 +74,11 @@ def _criteria(floating: bool) -> tuple[Callable[[tuple[int, ...], tuple[int, ...
 
 
 def _preferred(candidates: Sequence[Leaf]) -> Leaf:
-    plain = [leaf for leaf in candidates if not _NOT.search(leaf.path.removeprefix("output"))] or list(candidates)
-    named = [leaf for leaf in plain if _NAMED.search(leaf.path.removeprefix("output"))]
+    central = [leaf for leaf in candidates if not _is_called(_SPREAD, leaf)] or list(candidates)
+    plain = [leaf for leaf in central if not _is_called(_NOT, leaf)] or central
+    named = [leaf for leaf in plain if _is_called(_NAMED, leaf)]
     return (named or plain)[0]
+
+
+def _is_called(words: re.Pattern[str], leaf: Leaf) -> bool:
+    return words.search(leaf.path.removeprefix("output")) is not None

@@ -103,7 +103,7 @@ def _followed(bench: Bench, x_hat: Any, leaf: Any, *, where: str, drawn: bool, g
     gradient = _back(x_hat, leaf, cotangent)
     largest = 0.0 if gradient is None else float(gradient.abs().max())
     own = rank = 0
-    identity = False
+    identity = total = False
     sampled: list[int] = []
     if largest > 0 and x_hat.shape == leaf.shape:
         axis = bench.batch_axis
@@ -114,7 +114,8 @@ def _followed(bench: Bench, x_hat: Any, leaf: Any, *, where: str, drawn: bool, g
         own = sum(bool(row[index] != 0) for row, index in zip(rows, sampled, strict=True))
         rank = int(torch.linalg.matrix_rank(torch.stack(rows), rtol=1e-5))
         identity = all(_is_unit(row, index) for row, index in zip(rows, sampled, strict=True))
-    return Bypass(where, drawn, largest, own, len(sampled), rank, given, identity=identity)
+        total = len(rows[0]) > 1 and all(bool(torch.allclose(row, row.mean(), rtol=1e-4)) for row in rows)
+    return Bypass(where, drawn, largest, own, len(sampled), rank, given, identity=identity, total=total)
 
 
 def _is_unit(row: Any, index: int) -> bool:

@@ -26,6 +26,7 @@ class _Watch:
         self.steps = 0
         self.without_gradient = False
         self.at_step: dict[int, tuple[Any, Any, int]] = {}
+        self.trained: set[int] = set()
 
     def before(self, optimizer: Any, *_: Any) -> None:
         self.steps += 1
@@ -39,6 +40,8 @@ class _Watch:
             for p in group["params"]:
                 if p.grad is not None and not p.grad.is_sparse:
                     self.at_step[id(p)] = (p.grad, p.grad.detach().clone(), p.grad._version)  # noqa: SLF001 - counts writes in place
+                    if bool((p.grad != 0).any()):
+                        self.trained.add(id(p))
 
 
 @contextlib.contextmanager
@@ -97,6 +100,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         missing_from_optimizer=missing,
         moved=tuple(sorted(moved)),
         unmoved=unmoved,
+        trained=tuple(name for name, p in model.named_parameters() if name in moved and id(p) in watch.trained),
         stepped=watch.steps,
         gradients_accumulate=_accumulates(bench, model, optimizer),
         gradients_edited_after_step=_edited(model, watch),

@@ -105,3 +105,48 @@ def guided(model, x):
 
 def test_a_network_that_only_guides_the_draw_is_left_alone():
     assert run_checks(AESpec(Guided, vectors, loss=guided), only=["AEC406"])["AEC406"].status == "passed"
+
+
+class Critical(VAE):
+    """Tells the decoder what a critic thinks of the sample; the critic is another player, and learns by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.critic, self.told = torch.nn.Linear(20, 1), torch.nn.Linear(1, 4)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        z = mu + torch.randn_like(mu) * (0.5 * logvar).exp()
+        return self.decoder(z + self.told(self.critic(x).detach())), mu, logvar
+
+
+def in_turns(model, batch):
+    """A step of the model by its loss, and one of the critic by its own."""
+    for parameters, loss in ((model.parameters(), elbo(model, batch)), (model.critic.parameters(), own(model, batch))):
+        model.zero_grad()
+        loss.backward()
+        torch.optim.SGD(parameters, lr=0.01).step()
+
+
+def own(model, x):
+    return (model.critic(x) - x.mean(1, keepdim=True)).pow(2).mean()
+
+
+def by_the_loss_alone(model, batch):
+    model.zero_grad()
+    elbo(model, batch).backward()
+    torch.optim.SGD(model.parameters(), lr=0.01).step()
+
+
+@pytest.mark.parametrize(
+    ("step", "status"),
+    [
+        pytest.param(in_turns, "passed", id="the critic is trained by a loss of its own"),
+        pytest.param(by_the_loss_alone, "failed", id="nothing trains it"),
+        pytest.param(None, "failed", id="no training step is declared"),
+    ],
+)
+def test_another_player_s_network_need_not_hear_from_this_loss(step, status):
+    found = run_checks(AESpec(Critical, vectors, loss=elbo, train_step=step), only=["AEC406"])["AEC406"]
+    assert found.status == status
+    assert status == "passed" or "critic.weight" in found.message

@@ -23,7 +23,7 @@ given: then the input was simply added.
 
 ## Exemptions
 
-`skips=True`; conditions (tensors of the batch after the first); teacher forcing, autoregressive decoders and blind-spot
+`skips=True`; the total of the input (the size factor of counts); conditions (tensors of the batch after the first); teacher forcing, autoregressive decoders and blind-spot
 networks, which never show an element to its own prediction; residual denoisers, whose input is not their target; inputs that are not of floating point; models in which no
 latent is drawn and no module is called decoder.
 
@@ -74,6 +74,8 @@ def judge(observations: Observations) -> Verdict:
         return CHECK.passed(
             "the decoder sees other elements of the input, but never the one that it predicts", **numbers
         )
+    if bypass.total:
+        return CHECK.passed("the decoder sees the total of the input, a size factor, and nothing else of it", **numbers)
     if bypass.identity and bypass.target_is_input:
         return CHECK.failed(
             f"the input itself is added to the reconstruction, past the code ({bypass.where}), and the loss compares it with that very "

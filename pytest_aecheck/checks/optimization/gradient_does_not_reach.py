@@ -25,7 +25,7 @@ argmax alone (`(code > 0.5).float().mean()` for the activity of a sparse code) f
 
 ## Exemptions
 
-Frozen parameters; parameters that the forward never touches (they only make a warning elsewhere) or touches only
+Frozen parameters; parameters that the declared training step trains by another loss (a critic that this one only asks); parameters that the forward never touches (they only make a warning elsewhere) or touches only
 under `no_grad`; codebooks that the forward itself updates; layers that run on after a forward hook has taken the
 feature out; biases alone (a bias before a batch norm has no effect); weights that meet nothing but zeros, such as the
 input weights of a recurrent decoder that is given no input. From the reconstruction alone: weights that act only on other
@@ -38,7 +38,7 @@ weights (the projection of a codebook), or through an argmax or a draw (score-fu
 
 from __future__ import annotations
 
-from pytest_aecheck.observations import Observations
+from pytest_aecheck.observations import Observations, Unavailable
 from pytest_aecheck.verdicts import Check, Verdict
 
 CHECK = Check(
@@ -72,6 +72,9 @@ def judge(observations: Observations) -> Verdict:
     weights = {p.name.rpartition(".")[0] for p in lost if not p.name.endswith("bias")}
     lost = [p for p in lost if p.status == "none" or p.name.rpartition(".")[0] in weights]
     if lost:
+        others = _trained_by_other_losses(observations)
+        lost = [p for p in lost if p.name not in others]
+    if lost:
         kind = "no gradient" if lost[0].status == "none" else "a gradient of exactly 0"
         return CHECK.failed(
             f"{len(lost)} of {len(reach.parameters)} parameters took part in the forward pass but get {kind} from the loss on "
@@ -94,6 +97,14 @@ def judge(observations: Observations) -> Verdict:
             "changes in steps, and nothing is trained by it. Measure the same with something that has a slope"
         )
     return CHECK.passed(parameters=len(reach.parameters))
+
+
+def _trained_by_other_losses(observations: Observations) -> frozenset[str]:
+    """Parameters that the declared training step trains: those of a critic, which the declared loss only asks."""
+    try:
+        return frozenset(observations.step.trained)
+    except Unavailable:
+        return frozenset()
 
 
 def _listing(parameters: list[str]) -> str:

@@ -61,6 +61,14 @@ def scaled_images(n, seed):
     return images(n, seed) * 1.16 - 0.08
 
 
+def counts(n, seed):
+    """Molecules of 20 genes, drawn around one of three profiles, at a depth of each cell's own."""
+    g = torch.Generator().manual_seed(seed)
+    profiles = torch.randn(3, 20, generator=torch.Generator().manual_seed(9)).softmax(1)
+    depth = 200 + 600 * torch.rand(n, 1, generator=g)
+    return torch.poisson(depth * profiles[torch.randint(0, 3, (n,), generator=g)], generator=g)
+
+
 def adjacency(n, seed):
     """Node features and a dense graph, with as many features as a graph autoencoder's latent has."""
     g = torch.Generator().manual_seed(seed)

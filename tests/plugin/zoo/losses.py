@@ -46,6 +46,11 @@ def distribution_loss(model, x):
     return -likelihood.log_prob(x).sum(1).mean() + torch.distributions.kl_divergence(q, prior).sum(1).mean()
 
 
+def count_loss(model, x):
+    likelihood, mu, logvar = model(x)
+    return -likelihood.log_prob(x).sum(1).mean() + gaussian_kl(mu, logvar)
+
+
 def free_bits_loss(model, x):
     x_hat, mu, logvar = model(x)
     kl = (-0.5 * (1 + logvar - mu.pow(2) - logvar.exp())).mean(0)

@@ -162,6 +162,33 @@ class GammaVAE(VAE):
         return self.decoder(q.rsample()), kl.sum(1).mean()
 
 
+class NegativeBinomialLikelihood:
+    """A likelihood of one's own: a mean for every entry, and a dispersion that no sample has a say in."""
+
+    def __init__(self, mu, theta):
+        self.mu, self.theta = mu, theta.expand_as(mu)
+
+    def log_prob(self, x):
+        return torch_likelihood(self.mu, self.theta).log_prob(x)
+
+
+def torch_likelihood(mu, theta):
+    return torch.distributions.NegativeBinomial(theta, logits=mu.add(1e-8).log() - theta.log())
+
+
+class CountVAE(VAE):
+    """Counts of genes: a profile times the depth of each cell."""
+
+    def __init__(self, likelihood=NegativeBinomialLikelihood):
+        super().__init__()
+        self.dispersion, self.likelihood = nn.Parameter(torch.zeros(20)), likelihood
+
+    def forward(self, x):
+        mu, logvar = self.encode(x.log1p())
+        profile = self.decoder(reparameterize(mu, logvar)).softmax(1)
+        return self.likelihood(x.sum(1, keepdim=True) * profile, self.dispersion.exp()), mu, logvar
+
+
 class HandsInputOn(VAE):
     """Gives the loss everything that it needs, the input among it; the reconstruction is flat."""
 
