@@ -55,3 +55,60 @@ def test_silent(body: str) -> None:
 )
 def test_fires(body: str) -> None:
     assert rows(rule, HEAD + body + "\n") == [6]
+
+
+VAE = """import torch
+from torch import nn
+from torch.nn import functional as F
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(30, 8), nn.Linear(4, 60)
+        self.spread = nn.Parameter(torch.zeros(30))
+
+    def draw(self, mean, logvar):
+        return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar)
+
+    def loss(self, x):
+        mean, logvar = self.encoder(x).chunk(2, 1)
+        kl = -0.5 * (1 + logvar - mean.pow(2) - logvar.exp()).sum(1).mean()
+        x_mean, x_logvar = self.decoder(self.draw(mean, logvar)).chunk(2, 1)
+        {body}
+
+x = torch.rand(16, 30)
+VAE().loss(x).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("return ((x - x_mean) ** 2 / x_logvar.exp() + x_logvar).sum(1).mean() + kl", id="a density"),
+        pytest.param("return F.gaussian_nll_loss(x_mean, x, x_logvar.exp()) + kl", id="a density of torch's"),
+        pytest.param("return F.mse_loss(x_mean, x) + kl", id="the mean"),
+        pytest.param("return F.mse_loss(x_mean + 0.1 * torch.randn_like(x_mean), x) + kl", id="noise of a fixed scale"),
+        pytest.param(
+            "return F.mse_loss(self.draw(x_mean, x_logvar), self.draw(x_mean, x_logvar)) + kl", id="two draws"
+        ),
+        pytest.param("print(self.draw(x_mean, x_logvar)); return F.mse_loss(x_mean, x) + kl", id="drawn to look at"),
+        pytest.param(
+            "return F.mse_loss(self.draw(*self.encoder(x).repeat(1, 8)[:, :60].chunk(2, 1)), x) + kl", id="a code"
+        ),
+        pytest.param("return F.l1_loss(self.draw(x_mean, x_logvar), x) + kl", id="an absolute error"),
+    ],
+)
+def test_silent_on_errors_of_what_was_decoded(body: str) -> None:
+    assert rows(rule, VAE.format(body=body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("return F.mse_loss(self.draw(x_mean, x_logvar), x) + kl", id="a loss of torch's"),
+        pytest.param("return ((x - self.draw(x_mean, x_logvar)) ** 2).mean() + kl", id="written out"),
+        pytest.param("return F.mse_loss(self.draw(x_mean, x_logvar).view_as(x), x) + kl", id="reshaped"),
+    ],
+)
+def test_the_squared_error_of_a_drawn_reconstruction(body: str) -> None:
+    assert rows(rule, VAE.format(body=body)) == [18]

@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.objective import output_range_cannot_express_data as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 HEAD = """
 import math
@@ -139,7 +139,6 @@ for (x,) in DataLoader(TensorDataset(torch.tensor(data, dtype=torch.float32)), b
     ("activation", "scaled"),
     [
         pytest.param("Identity", "data = StandardScaler().fit_transform(table)", id="no-activation"),
-        pytest.param("Tanh", "data = StandardScaler().fit_transform(table)", id="most-values-are-within-reach"),
         pytest.param("Sigmoid", "data = MinMaxScaler().fit_transform(table)", id="scaled-to-the-unit-interval"),
         pytest.param("ReLU", "data = StandardScaler(with_mean=False).fit_transform(table)", id="not-centred"),
         pytest.param("ReLU", "data = table / table.std(0)", id="scale-alone"),
@@ -162,6 +161,7 @@ def test_tables_within_reach_or_not_known(activation, scaled):
     ("activation", "scaled"),
     [
         pytest.param("Sigmoid", "data = StandardScaler().fit_transform(table)", id="scaler"),
+        pytest.param("Tanh", "data = StandardScaler().fit_transform(table)", id="a-third-is-out-of-reach"),
         pytest.param("ReLU", "data, rest = train_test_split(StandardScaler().fit_transform(table))", id="split-after"),
         pytest.param(
             "Softplus",
@@ -428,3 +428,63 @@ def test_a_block_beside_parts_of_other_classes_is_changed_in_its_class():
         .replace("return h if self.activation is None else self.activation(h)", "return torch.sigmoid(h)")
     )
     assert rows(rule, other) == [13]
+
+
+RECURRENT = """
+import torch
+from torch import nn
+
+class Sequences(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.LSTM(2, 16, batch_first=True), {decoder}
+        self.out = nn.Linear(2, 2)
+
+    def forward(self, x):
+        code = self.encoder(x)[0][:, -1:].expand(-1, x.size(1), -1)
+        decoded, _ = self.decoder(code{state})
+        return {result}
+
+readings = torch.rand(64, 12, 2)
+x = {data}
+nn.functional.mse_loss(Sequences()(x), x).backward()
+"""
+BARE = {
+    "decoder": "nn.LSTM(16, 2, batch_first=True)",
+    "result": "decoded",
+    "state": "",
+    "data": "(readings - readings.mean()) / readings.std()",
+}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"result": "self.out(decoded)"}, id="a-linear-layer-behind-it"),
+        pytest.param({"data": "2 * readings - 1"}, id="data-within-reach"),
+        pytest.param({"decoder": "nn.LSTM(16, 8, proj_size=2, batch_first=True)"}, id="a-projection"),
+        pytest.param(
+            {"decoder": "nn.RNN(16, 2, nonlinearity='relu', batch_first=True)", "data": "readings"}, id="a-relu"
+        ),
+        pytest.param(
+            {"decoder": "nn.GRU(16, 2, batch_first=True)", "state": ", 3 * torch.randn(1, 64, 2)"},
+            id="a-state-from-outside",
+        ),
+    ],
+)
+def test_hidden_states_that_reach_the_data(parts):
+    assert not rows(rule, RECURRENT.format(**{**BARE, **parts}))
+
+
+@pytest.mark.parametrize(
+    ("decoder", "called"),
+    [
+        ("nn.LSTM(16, 2, batch_first=True)", "the hidden state of an LSTM"),
+        ("nn.GRU(16, 2, batch_first=True)", "the hidden state of a GRU"),
+        ("nn.RNN(16, 2, batch_first=True)", "the hidden state of a recurrent layer"),
+    ],
+)
+def test_a_bare_hidden_state_for_standardised_data(decoder, called):
+    (finding,) = run(rule, RECURRENT.format(**{**BARE, "decoder": decoder}))
+    assert called in finding.message
+    assert "linear layer" in finding.message

@@ -595,6 +595,26 @@ def test_data_that_is_scaled_before_the_split(scaled, split):
     assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == [31]
 
 
+ROWS = "order = np.random.permutation(1000)\ntrain_rows, {other} = order[:800], order[800:]\nfit(x[train_rows], x[{other}])"
+
+
+@pytest.mark.parametrize(
+    ("scaled", "other"),
+    [
+        pytest.param("Scaler().fit_transform(x)", "more", id="nobody says what the others are"),
+        pytest.param("(x - x.mean(axis=0)) / x.std(axis=0)", "test_rows", id="centred by hand"),
+        pytest.param("Rows().fit_transform(x)", "test_rows", id="each row by itself"),
+    ],
+)
+def test_silent_on_rows_of_what_no_scaler_saw_as_a_whole(scaled, other):
+    assert rows(rule, WHOLE.format(scaled=scaled, split=ROWS.format(other=other))) == []
+
+
+@pytest.mark.parametrize("other", ["test_rows", "val_rows"])
+def test_parts_that_only_their_rows_name(other):
+    assert rows(rule, WHOLE.format(scaled="Scaler().fit_transform(x)", split=ROWS.format(other=other))) == [31]
+
+
 @pytest.mark.parametrize("names", ["x_train, x_rest", "train, inference"])
 def test_the_rest_of_the_rows_is_held_out_whatever_it_is_called(names):
     split = f"def divide(rows, n):\n    return rows[:n], rows[n:]\n{names} = divide(x, int(0.8 * len(x)))"
@@ -751,3 +771,85 @@ def loaders(x, use):
     assert rows(rule, source.format("x")) == [7]
     assert rows(rule, source.format("x_train")) == []
     assert rows(rule, source.replace("    return", "    use(x_train)\n    return").format("x")) == []
+
+
+SERIES_IN_WINDOWS = """
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from torch.utils.data import Dataset, Subset, TensorDataset, random_split
+
+class Windows(Dataset):
+    def __init__(self, series, size):
+        self.series, self.size = series, size
+
+    def __len__(self):
+        return len(self.series) - self.size
+
+    def __getitem__(self, i):
+        return self.series[{index}]
+
+def cut(series, size, step=1):
+    return np.stack([series[i : i + size] for i in range(0, len(series) - size + 1, step)])
+
+def collect(series, size):
+    found = []
+    for i in range(len(series) - size):
+        found.append(series[i : i + size])
+    return torch.tensor(np.array(found))
+
+series = np.load("series.npy")
+{split}
+"""
+NEXT_TO_EACH_OTHER = "i * self.size : (i + 1) * self.size"
+WHOLE_WINDOW = "i : i + self.size"
+
+
+@pytest.mark.parametrize(
+    ("split", "index"),
+    [
+        pytest.param("random_split(TensorDataset(torch.tensor(cut(series, 24, 24))), [80, 20])", "", id="side by side"),
+        pytest.param(
+            "random_split(TensorDataset(torch.tensor(series).unfold(0, 24, 24)), [80, 20])",
+            "",
+            id="unfolded side by side",
+        ),
+        pytest.param(
+            "random_split(Windows(series, 24), [80, 20])", NEXT_TO_EACH_OTHER, id="a data set of windows side by side"
+        ),
+        pytest.param("random_split(Windows(series, 1), [80, 20])", WHOLE_WINDOW, id="windows of one sample"),
+        pytest.param("random_split(Windows(series, 24), [80, 20])", "i", id="a data set of samples"),
+        pytest.param("train_test_split(cut(series, 24), shuffle=False)", "", id="split in order"),
+        pytest.param(
+            "windows = Windows(series, 24)\ntrain, val = Subset(windows, range(80)), Subset(windows, range(104, 120))",
+            WHOLE_WINDOW,
+            id="with a gap",
+        ),
+        pytest.param("first, last = cut(series[:800], 24), cut(series[800:], 24)", "", id="split before"),
+        pytest.param(
+            "random_split(TensorDataset(torch.tensor(cut(series, int(np.load('size.npy'))))), [80, 20])",
+            "",
+            id="of unknown size",
+        ),
+        pytest.param("random_split(TensorDataset(torch.tensor(series)), [80, 20])", "", id="no windows"),
+    ],
+)
+def test_silent_on_windows_that_share_nothing_across_the_split(split, index):
+    assert rows(rule, SERIES_IN_WINDOWS.format(split=split, index=index or "i")) == []
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        pytest.param("random_split(TensorDataset(torch.tensor(cut(series, 24))), [80, 20])", id="in a comprehension"),
+        pytest.param("random_split(TensorDataset(torch.tensor(cut(series, 24, 12))), [80, 20])", id="half of each"),
+        pytest.param("random_split(TensorDataset(collect(series, 24)), [80, 20])", id="in a loop"),
+        pytest.param(
+            "random_split(TensorDataset(torch.tensor(series).unfold(0, 24, 1).contiguous()), [80, 20])", id="unfolded"
+        ),
+        pytest.param("random_split(Windows(series, 24), [80, 20])", id="cut when read"),
+        pytest.param("train_test_split(cut(series, 24), test_size=0.2)", id="by scikit-learn"),
+    ],
+)
+def test_overlapping_windows_that_are_dealt_out_at_random(split):
+    assert rows(rule, SERIES_IN_WINDOWS.format(split=split, index=WHOLE_WINDOW)) == [27]

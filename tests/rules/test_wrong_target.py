@@ -374,3 +374,61 @@ def test_silent_where_the_target_keeps_its_memory(body, use):
 )
 def test_fires_where_the_target_is_corrupted_in_its_own_memory(body, use, row):
     assert rows(rule, IN_PLACE.format(body=body, use=use)) == [row]
+
+
+REST = """
+import torch
+from torch import nn
+
+class Coder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.spare = nn.Linear(16, 32), nn.Linear(16, 32)
+        self.decoder, self.second, self.unbiased = nn.Linear(32, 16), nn.Linear(32, 16), nn.Linear(32, 16, bias=False)
+        self.weight, self.bias = nn.Parameter(torch.randn(32, 16)), nn.Parameter(torch.zeros(16))
+
+    def decode(self, code):
+        return code @ self.weight + self.bias
+
+    def forward(self, x):
+        code, spare = torch.relu(self.encoder(x)), torch.relu(self.spare(x))
+        {body}
+"""
+BOTH = "((x_hat - x) ** 2).mean() + ((rest_hat - rest) ** 2).mean()"
+DECODED_RESTS = {
+    "without the bias": f"x_hat = self.decode(code); rest = (x - x_hat).detach(); rest_hat = spare @ self.weight; return {BOTH}",
+    "by a decoder of its own": f"x_hat = self.decode(code); rest = x - x_hat; rest_hat = self.second(spare); return {BOTH}",
+    "no bias at all": f"x_hat = self.unbiased(code); rest = x - x_hat; rest_hat = self.unbiased(spare); return {BOTH}",
+    "the sum of both is what is wanted": "return ((self.decode(code) + self.decode(spare) - x) ** 2).mean()",
+    "two reconstructions of the same": "return ((self.decode(code) - x) ** 2).mean() + ((self.decode(spare) - x) ** 2).mean()",
+    "the bias is taken off": f"x_hat = self.decode(code); rest = x - x_hat; rest_hat = self.decode(spare) - self.bias; return {BOTH}",
+}
+
+
+@pytest.mark.parametrize("body", DECODED_RESTS.values(), ids=DECODED_RESTS.keys())
+def test_a_rest_that_is_decoded_without_the_bias(body):
+    assert not rows(rule, REST.format(body=body))
+
+
+@pytest.mark.parametrize(
+    ("body", "row"),
+    [
+        pytest.param(
+            f"x_hat = self.decode(code)\n        rest = (x - x_hat).detach()\n        rest_hat = self.decode(spare)\n        return {BOTH}",
+            19,
+            id="a parameter",
+        ),
+        pytest.param(
+            f"x_hat = self.decoder(code)\n        rest = x - x_hat\n        rest_hat = self.decoder(spare)\n        return {BOTH}",
+            19,
+            id="a layer",
+        ),
+        pytest.param(
+            "x_hat = self.decode(code)\n        rest = x - x_hat\n        return (rest ** 2).mean() + nn.functional.mse_loss(self.decode(spare), rest.detach())",
+            19,
+            id="a loss of torch's",
+        ),
+    ],
+)
+def test_a_rest_that_is_decoded_with_the_bias(body, row):
+    assert rows(rule, REST.format(body=body)) == [row]

@@ -15,6 +15,7 @@ Reports
 - a training step that encodes all edges of a graph while it is to predict the training part of them,
 - held-out data that is scaled by its own mean, range or fitted scaler, beside training data scaled by its own,
 - data that is scaled by the mean, range or fitted scaler of all rows before the held-out part is taken from it,
+- windows that overlap, as those of a series with a small step, and are dealt out to training and validation at random,
 - the folds of a cross-validation that share one network and optimiser, made before the first fold,
 - two parts of one data set that come from two random splits.
 
@@ -81,6 +82,7 @@ from aelint.semantics import Program
 from aelint.semantics.data.batches import is_held_out_name, is_training_name, training_loaders
 from aelint.semantics.data.held_out_steps import held_out_steps
 from aelint.semantics.data.leaked_scales import leaked_scales
+from aelint.semantics.data.overlapping_windows import overlapping_windows
 from aelint.semantics.data.own_scales import scaled_apart
 from aelint.semantics.data.same_splits import misread_splits, same_splits
 from aelint.semantics.data.splits import (
@@ -106,7 +108,7 @@ RULE = Rule(
     name="split-overlap",
     summary="held-out data is trained on, or stands under another name",
     severity=Severity.WARNING,
-    triggers=(("val", "test", "eval", "train", "fold"),),
+    triggers=(("val", "test", "eval", "train", "fold", "random_split"),),
 )
 
 
@@ -123,6 +125,7 @@ def check(program: Program) -> Iterator[Finding]:
         _edges(program),
         _scaled_apart(program),
         _scaled_before(program),
+        _windows(program),
         _folds(program),
         _redrawn(program),
         _built_alike(program),
@@ -228,19 +231,27 @@ def _scaled_apart(program: Program) -> Iterator[Finding]:
         yield Finding(found.site, message, (Note(found.other, f"`{found.training}` is scaled here"),))
 
 
+def _windows(program: Program) -> Iterator[Finding]:
+    for found in overlapping_windows(program):
+        message = (
+            f"the windows overlap ({found.size} long, a new one every {found.step}: {place(found.cut, found.split)}), and this deals them "
+            "out at random: most held-out samples lie in training windows too. Split the series first, then cut each part"
+        )
+        yield Finding(found.split, message, (Note(found.cut, "cut here"),))
+
+
 def _scaled_before(program: Program) -> Iterator[Finding]:
     for found in leaked_scales(program):
-        name, site = found.held_out.name, found.held_out.site
         what = (
             "this scaler is fitted to all rows"
             if found.is_fit
             else "these rows are scaled by what was measured on all of them"
         )
         message = (
-            f"{what}, and `{name}` is taken from them afterwards ({place(site, found.site)}): training knows the scale of held-out data. "
+            f"{what}, and `{found.held_out}` is taken from them afterwards ({place(found.taken, found.site)}): training knows the scale of held-out data. "
             "Split first, and fit to the training part"
         )
-        yield Finding(found.site, message, (Note(site, "the held-out part"),))
+        yield Finding(found.site, message, (Note(found.taken, "the held-out part"),))
 
 
 def _folds(program: Program) -> Iterator[Finding]:

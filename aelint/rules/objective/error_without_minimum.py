@@ -3,8 +3,9 @@
 ## What it does
 
 Reports a loss in which the reconstruction and the data are subtracted without a square or absolute value, or in
-which only one of them is squared: `(recon - x).mean()`, `0.5 * x - recon ** 2`; a squared error that is subtracted; and
-a similarity, of cosines or of structure (SSIM), that is added.
+which only one of them is squared: `(recon - x).mean()`, `0.5 * x - recon ** 2`; a squared error that is subtracted;
+a similarity, of cosines or of structure (SSIM), that is added; and the squared error of a reconstruction that is drawn with a
+log-variance of the decoder's own.
 
 ## Why is this bad?
 
@@ -52,13 +53,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import source, through_reshapes
 from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.objective.comparisons import is_data, is_output
 from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.objective.rewards import is_reconstruction_of, rewarded_errors, rewarded_unlikeness
+from aelint.semantics.objective.sampled_errors import sampled_errors
 from aelint.semantics.operators.api import to_number
 
 RULE = Rule(
@@ -104,6 +107,13 @@ def check(program: Program) -> Iterator[Finding]:
             "other term holds the reconstruction to the data. Mind the parentheses of a negated sum"
         )
         yield Finding(one.site, message)
+    for sampled in sampled_errors(program):
+        message = (
+            "the squared error of a reconstruction that is drawn with a spread of its own: what it adds to the error is the variance "
+            f"of the draw ({place(sampled.drawn, sampled.compared)}), so that the decoder learns a spread of zero, whatever the noise in the data. "
+            "Compare the mean, or take the log-density of the data under mean and spread"
+        )
+        yield Finding(sampled.compared, message, (Note(sampled.drawn, "drawn here"),), severity=Severity.WARNING)
 
 
 def _summed(objective: Objective) -> list[Sym]:

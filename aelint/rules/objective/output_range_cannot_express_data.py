@@ -4,7 +4,8 @@
 
 Compares the range of the output, as the last activation confines it, with the range of the data that it is
 trained to reproduce, and reports data outside of it: a sigmoid for normalised images or for raw bytes, ReLU
-for centred signals, tanh for standardised features. Also tanh for images in [0, 1].
+for centred signals, tanh or the bare hidden state of a recurrent layer for standardised features. Also tanh for images in
+[0, 1].
 
 ## Why is this bad?
 
@@ -72,7 +73,7 @@ RULE = Rule(
     name="output-range-cannot-express-data",
     summary="the output's last activation cannot produce the range of the data",
     severity=Severity.WARNING,
-    triggers=(("sigmoid", "tanh", "relu", "softmax", "softplus"),),
+    triggers=(("sigmoid", "tanh", "relu", "softmax", "softplus", "lstm", "gru", "rnn"),),
 )
 
 _CONFINED = {
@@ -85,6 +86,7 @@ _CONFINED = {
     "hardsigmoid": Interval(0, 1),
     "hardtanh": Interval(-1, 1),
 }
+_RECURRENT = {"lstm": "an LSTM", "gru": "a GRU", "rnn": "a recurrent layer"}
 _KINDS = frozenset(
     {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "squared", "absolute"}
 )
@@ -123,7 +125,7 @@ def _mismatch(one: Comparison) -> _Mismatch | None:
     if output is None or target is None:
         return None
     activations = data_source(output)
-    if not activations or not all(a.op in _CONFINED for a in activations):
+    if not activations or not all(_confines(a) for a in activations):
         return None
     wanted = attained_range(target)
     if wanted is None:
@@ -131,8 +133,27 @@ def _mismatch(one: Comparison) -> _Mismatch | None:
     slack = SLACK * min(wanted.high - wanted.low, 2.0)
     if all(a.op == "tanh" for a in activations) and _UNIT.covers(wanted) and wanted.high > 0.5 and _is_image(one):
         return _Mismatch(one, activations[0], wanted, halved=True)
-    missed = [a for a in activations if not _CONFINED[a.op].covers(wanted, slack=slack)]
+    missed = [a for a in activations if not _confinement(a).covers(wanted, slack=slack)]
     return _Mismatch(one, missed[0], wanted) if len(missed) == len(activations) else None
+
+
+def _recurrent(value: Sym) -> str:
+    """What to call the layer whose hidden state the value is; empty for anything else."""
+    made = value.inputs[0] if value.op == "item" and value.inputs else None
+    return _RECURRENT.get(made.op, "") if isinstance(made, Sym) else ""
+
+
+def _confines(value: Sym) -> bool:
+    return value.op in _CONFINED or (bool(_recurrent(value)) and value.range.bounded)
+
+
+def _confinement(value: Sym) -> Interval:
+    return _CONFINED.get(value.op, value.range)
+
+
+def _ending(value: Sym) -> str:
+    layer = _recurrent(value)
+    return f"is the hidden state of {layer}" if layer else f"ends in {value.op}"
 
 
 def _is_image(one: Comparison) -> bool:
@@ -147,7 +168,7 @@ def _moved_out(mismatch: _Mismatch) -> Site | None:
     if mismatch.halved or not isinstance(step, Sym) or step.op not in _SHIFTS or _is_same(mismatch.wanted, _SIGNED):
         return None
     before = [attained_range(i) for i in step.inputs if isinstance(i, Sym)]
-    filled = [b for b in before if b is not None and _is_same(b, _CONFINED[mismatch.activation.op])]
+    filled = [b for b in before if b is not None and _is_same(b, _confinement(mismatch.activation))]
     return step.site if len(before) == len(filled) == 1 else None
 
 
@@ -171,10 +192,11 @@ def _finding(mismatch: _Mismatch, site: Site) -> Finding:
             "range is never wanted. Normalise the images to [-1, 1], or end the network in a sigmoid"
         )
         return Finding(site, message, (Note(one.site, "output and images are compared here"),))
+    remedy = "put a linear layer behind it" if _recurrent(activation) else "drop the activation"
     message = (
-        f"the output ends in {activation.op}, with values in {_CONFINED[activation.op]}, but it is compared with data "
+        f"the output {_ending(activation)}, with values in {_confinement(activation)}, but it is compared with data "
         f"that reaches {_ends(mismatch.wanted)} ({made}). What lies outside is never reconstructed: scale the data into the output's "
-        "range, or drop the activation"
+        f"range, or {remedy}"
     )
     notes = [Note(one.site, "output and data are compared here")]
     if target is not None and target.site is not None:
@@ -183,13 +205,13 @@ def _finding(mismatch: _Mismatch, site: Site) -> Finding:
 
 
 def _finding_at_data(mismatch: _Mismatch, moved: Site, activation: Site) -> Finding:
-    op = mismatch.activation.op
+    ending = _ending(mismatch.activation)
     message = (
-        f"this moves the data to values {_ends(mismatch.wanted)}, but the output that is compared with it ends in {op}, "
-        f"with values in {_CONFINED[op]} ({place(activation, moved)}), as the data was before: leave it in that range"
+        f"this moves the data to values {_ends(mismatch.wanted)}, but the output that is compared with it {ending}, "
+        f"with values in {_confinement(mismatch.activation)} ({place(activation, moved)}), as the data was before: leave it in that range"
     )
     notes = (
-        Note(activation, f"the output ends in {op}"),
+        Note(activation, f"the output {ending}"),
         Note(mismatch.comparison.site, "output and data are compared here"),
     )
     return Finding(moved, message, notes)

@@ -6,7 +6,8 @@ Reports a loss whose two operands are the same tensor (a cross-entropy, which th
 given another tensor and does not read it), and a denoising autoencoder whose target is the input
 after the noise was put on it. Likewise data that is masked or noised in its own memory, and is then read as the target, a batch
 that a function corrupts entry by entry where the caller takes its own for clean, and the
-worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from.
+worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from. Also the rest
+`x - decode(code)` that is compared with what the same decoder makes of another code: its bias then counts twice.
 
 ## Why is this bad?
 
@@ -64,7 +65,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source, through, through_reshapes
 from aelint.semantics.dataflow.liveness import names_read
-from aelint.semantics.dataflow.surroundings import functions_around
+from aelint.semantics.dataflow.surroundings import functions_around, given_at
 from aelint.semantics.domain.trace import Call, Guard
 from aelint.semantics.domain.values import External, Function, Object, Sym
 from aelint.semantics.explanation.wording import place
@@ -72,6 +73,7 @@ from aelint.semantics.formulas.equality import kept, same_values
 from aelint.semantics.interpreter.apply import syms_in
 from aelint.semantics.objective.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
 from aelint.semantics.objective.degraded_targets import degraded_targets
+from aelint.semantics.objective.doubled_biases import doubled_biases
 from aelint.semantics.objective.overwritten_targets import changed_targets, overwritten_targets
 from aelint.semantics.objective.shared_batches import shared_batches
 from aelint.semantics.operators.api import is_number
@@ -130,6 +132,13 @@ def check(program: Program) -> Iterator[Finding]:
         )
         note = Note(degraded.original.site, "unpacked here and never read")
         yield Finding(one.site, message, (note,), severity=Severity.WARNING)
+    for doubled in doubled_biases(program):
+        site = given_at(program, doubled.decoded) or doubled.site
+        message = (
+            "the rest is decoded with the decoder's bias, which is in the reconstruction that was taken off already "
+            f"({place(doubled.whole, site)}): what is left has a mean of zero, so leave the bias out"
+        )
+        yield Finding(site, message, (Note(doubled.site, "compared with the rest here"),), severity=Severity.WARNING)
 
 
 def _same(program: Program, one: Comparison) -> Finding | None:
@@ -156,7 +165,7 @@ def _same(program: Program, one: Comparison) -> Finding | None:
             "network computes. Compute one of them from the target"
         )
         notes = tuple(Note(s.site, "computed here") for s in (left, right) if s.site is not None)
-        return Finding(_outermost(program, right) or one.site, message, (*notes, Note(one.site, "and compared here")))
+        return Finding(given_at(program, right) or one.site, message, (*notes, Note(one.site, "and compared here")))
     return None
 
 
@@ -183,12 +192,6 @@ def _asks_for_another(guard: Guard) -> bool:
             return not guard.taken and not isinstance(other, ast.Constant)
         case _:
             return False
-
-
-def _outermost(program: Program, value: Sym) -> Site | None:
-    """The call that gave the value, the outermost of nested ones."""
-    calls = [c for c in program.calls if c.result is value]
-    return min(calls, key=lambda c: len(c.context.stack)).site if calls else value.site
 
 
 def _unread_target(program: Program, one: Comparison) -> str:

@@ -11,8 +11,9 @@ from aelint.semantics.data.batches import is_held_out_name, is_training_name
 from aelint.semantics.data.own_scales import fits_of, scale_measured_on
 from aelint.semantics.data.scaling import SCALES
 from aelint.semantics.data.splits import Part, parts_of
+from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Binding, Call, Store
+from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import External, Sym, Value
 
 __all__ = ["LeakedScale", "leaked_scales"]
@@ -26,30 +27,54 @@ class LeakedScale:
 
     site: Site
     is_fit: bool
-    held_out: Binding | Store
+    held_out: str
+    taken: Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taken:
+    """Some rows of data, and what says which."""
+
+    name: str
+    site: Site
+    value: Value
+    whole: Sym
 
 
 def leaked_scales(program: Program) -> Iterator[LeakedScale]:
-    """What scalers give that were fitted to all rows, of which both a training and a held-out part are taken afterwards.
+    """What scalers give that were fitted to all rows, of which both a training and a held-out part are taken afterwards; each once.
 
     Numbers that are centred by hand are no such claim: nothing there was to be fitted to the training part.
     """
     scaled = _scaled(program)
     if not scaled:
         return
-    taken = [(b, whole) for b in program.assignments if (whole := _whole(b.value)) is not None and whole.id in scaled]
+    taken = [one for one in _taken(program) if one.whole.id in scaled]
     fits = fits_of(program)
-    training = [b for b, _ in taken if is_training_name(b.name)]
-    whole_of = {id(b): whole for b, whole in taken}
-    for binding, whole in taken:
-        beside = [b for b in training if whole_of[id(b)] is whole]
-        held_out = is_held_out_name(binding.name) or any(_is_the_rest(binding, one) for one in beside)
-        if not beside or not held_out or scale_measured_on(whole, fits) is None:
+    training = [one for one in taken if is_training_name(one.name)]
+    told: set[int] = set()
+    for part in taken:
+        beside = [one for one in training if one.whole is part.whole]
+        held_out = is_held_out_name(part.name) or any(_is_the_rest(part, one) for one in beside)
+        if not beside or not held_out or scale_measured_on(part.whole, fits) is None:
             continue
-        fit = _fit_before(program, scaled[whole.id])
-        site = fit.site if fit is not None else _named(program, whole)
-        if site is not None:
-            yield LeakedScale(site, fit is not None, binding)
+        fit = _fit_before(program, scaled[part.whole.id])
+        site = fit.site if fit is not None else _named(program, part.whole)
+        if site is not None and id(site.node) not in told:
+            told.add(id(site.node))
+            yield LeakedScale(site, fit is not None, part.name, part.site)
+
+
+def _taken(program: Program) -> Iterator[_Taken]:
+    """The parts of data that are kept under a name, and those whose rows have one: `data[train_rows]`."""
+    for binding in program.assignments:
+        whole = _whole(binding.value)
+        if whole is not None:
+            yield _Taken(binding.name, binding.site, binding.value, whole)
+    for node in nodes(program):
+        part = parts_of(node) if node.op == "getitem" else None
+        if part is not None and part.site is not None and isinstance(part.data, Sym) and isinstance(part.index, Sym):
+            yield _Taken(part.index.name, part.site, node, part.data)
 
 
 def _scaled(program: Program) -> dict[int, Call]:
@@ -70,11 +95,11 @@ def _fit_before(program: Program, scaled: Call) -> Call | None:
     return fits[-1] if fits and "fit" not in scaled.method.lower() else None
 
 
-def _is_the_rest(binding: Binding | Store, training: Binding | Store) -> bool:
+def _is_the_rest(part: _Taken, training: _Taken) -> bool:
     """Whether it holds the rows behind those of the training part, `x[n:]` beside `x[:n]`, whatever it is called."""
-    match parts_of(binding.value), parts_of(training.value):
+    match parts_of(part.value), parts_of(training.value):
         case Part(index=slice(start=start, stop=None, step=None)), Part(index=slice(start=None, stop=stop, step=None)):
-            return start is not None and not is_training_name(binding.name) and (start is stop or start == stop)
+            return start is not None and not is_training_name(part.name) and (start is stop or start == stop)
         case _:
             return False
 

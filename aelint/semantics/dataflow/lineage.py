@@ -23,7 +23,7 @@ __all__ = [
 RESHAPES = frozenset(
     {
         "view", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "expand",
-        "contiguous", "clone", "to", "cpu", "cuda", "float", "double", "half", "einops.rearrange",
+        "contiguous", "clone", "to", "cpu", "cuda", "float", "double", "half", "identity", "einops.rearrange",
     }
 )  # fmt: skip
 """Operations that hand their tensor on with every value as it was."""

@@ -1,0 +1,64 @@
+"""Residuals that are decoded with the bias which the reconstruction had before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aelint.rule import Site
+from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.formulas.linear_forms import Linear, linear
+from aelint.semantics.objective.comparisons import comparisons, is_data
+
+__all__ = ["DoubledBias", "doubled_biases"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DoubledBias:
+    """A decoded code, where it is compared with what another one left over, and where that one is compared with the data."""
+
+    decoded: Sym
+    site: Site
+    whole: Site
+
+
+def doubled_biases(program: Program) -> Iterator[DoubledBias]:
+    """`decode(rest)` against `x - decode(code)`: the bias that `decode` adds is in both, and can be right in one only.
+
+    The reconstruction is compared with the data by its own, bias and all, so that what is left over has a mean of zero.
+    """
+    pairs = list(_pairs(program))
+    wholes = [(site, {**data, **made}) for site, _, made, data in pairs if _is_data(data) and _biases(made, 1)]
+    told: set[int] = set()
+    for site, decoded, made, rest in pairs:
+        shared = _biases(made, 1) & _biases(rest, -1)
+        whole = next((at for at, both in wholes if both.keys() <= rest.keys() and made.keys() - both.keys()), None)
+        if shared and whole is not None and id(site.node) not in told:
+            told.add(id(site.node))
+            yield DoubledBias(decoded, site, whole)
+
+
+def _pairs(program: Program) -> Iterator[tuple[Site, Sym, Linear, Linear]]:
+    """Every comparison both ways round: its place, one side, and both as sums."""
+    for one in comparisons(program):
+        left, right = linear(one.first), linear(one.second)
+        if left and right:
+            yield one.site, one.first, left, right
+            yield one.site, one.second, right, left
+
+
+def _is_data(form: Linear) -> bool:
+    return all(c.tensor is not None and is_data(c.tensor) for c in form.values())
+
+
+def _biases(form: Linear, times: int) -> set[int]:
+    """What is added so often to every sample alike: tensors of one axis, and the biases of layers by the layer."""
+    added = [c.tensor for c in form.values() if c.tensor is not None and c.value == times]
+    offsets = {t.id for t in added if t.shape is not None and len(t.shape) == 1 and len(form) > 1}
+    return offsets | {id(t.layer) for t in added if isinstance(t.layer, Object) and _has_bias(t)}
+
+
+def _has_bias(output: Sym) -> bool:
+    biased = output.op == "linear" or output.op.startswith(("conv", "bilinear"))
+    return biased and isinstance(output.layer, Object) and output.layer.bound.get("bias") is not False
