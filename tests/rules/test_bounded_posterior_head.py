@@ -273,3 +273,94 @@ def test_features_of_another_network_are_taken_for_the_mean() -> None:
         """
     assert rows(rule, source.format(activation="Identity")) == []
     assert rows(rule, source.format(activation="ReLU")) == [20]
+
+
+def test_features_that_another_network_made_before_are_not_to_blame() -> None:
+    source = """
+        import torch
+        from torch import nn
+
+        class Body(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(784, 64)
+
+            def forward(self, x):
+                return torch.tanh(self.layer(x))
+
+        class Features(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(64, 32)
+
+            def forward(self, x):
+                return torch.relu(self.layer(x))
+
+        class VAE(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body, self.features, self.decoder = Body(), Features(), nn.Linear(32, 784)
+                self.mean, self.scale = nn.Linear(32, 32), nn.Linear(32, 32)
+
+            def forward(self, x):
+                h = self.body(x)
+                h = self.features(h)
+                mu, logvar = {mean}, self.scale(h)
+                z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+                return self.decoder(z), -0.5 * (1 + logvar - mu ** 2 - logvar.exp()).sum()
+        """
+    assert rows(rule, source.format(mean="self.mean(h)")) == []
+    assert rows(rule, source.format(mean="h")) == [29]
+
+
+@pytest.mark.parametrize(
+    ("mean", "row"),
+    [
+        pytest.param("self.encode(x)", 17, id="by a method of its own"),
+        pytest.param("self(x)", 14, id="by calling itself"),
+        pytest.param("positive(self.mean, x)", 6, id="by a function"),
+    ],
+)
+def test_a_mean_that_is_bounded_in_sight(mean: str, row: int) -> None:
+    source = """
+import torch
+from torch import nn
+
+def positive(layer, x):
+    return torch.relu(layer(x))
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.logvar, self.decoder = nn.Linear(784, 32), nn.Linear(784, 32), nn.Linear(32, 784)
+
+    def forward(self, x):
+        return torch.relu(self.mean(x))
+
+    def encode(self, x):
+        return self.mean(x).relu()
+
+    def loss(self, x):
+        mu, logvar = {mean}, self.logvar(x)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        return (self.decoder(z) - x).pow(2).sum() - 0.5 * (1 + logvar - mu ** 2 - logvar.exp()).sum()
+"""
+    assert rows(rule, source.format(mean="self.mean(x)")) == []
+    assert rows(rule, source.format(mean=mean)) == [row]
+
+
+def test_layers_of_a_script_that_has_no_class() -> None:
+    source = """
+        import torch
+        from torch import nn
+
+        body, mean, scale, decoder = nn.Linear(30, 16), nn.Linear(16, 4), nn.Linear(16, 4), nn.Linear(4, 30)
+        for x in torch.rand(100, 8, 30):
+            h = torch.tanh(body(x))
+            m, s = {mean}, scale(h)
+            z = m + torch.exp(0.5 * s) * torch.randn_like(m)
+            loss = (decoder(z) - x).pow(2).mean() - 0.5 * (1 + s - m ** 2 - s.exp()).mean()
+            loss.backward()
+        """
+    assert rows(rule, source.format(mean="mean(h)")) == []
+    assert rows(rule, source.format(mean="torch.relu(mean(h))")) == [8]

@@ -113,10 +113,32 @@ NUMPY = {"made": "np.random.RandomState(0)", "draw": "self.rng.rand(784) < 0.75"
         pytest.param({"draw": "np.random.rand(784) < 0.75"}, id="and that of numpy"),
         pytest.param({"before": "self.masks.rng = np.random.RandomState(i)"}, id="built for each sample"),
         pytest.param({"before": "self.masks.rng.seed(i)"}, id="seeded for each sample"),
+        pytest.param(
+            {"before": "self.masks.rng.bit_generator.advance(1000 * torch.utils.data.get_worker_info().id)"},
+            id="moved on by the number of the worker",
+        ),
+        pytest.param(
+            {"before": "image = self.images[i].clone()", "draw": "torch.rand(784) < 0.75"},
+            id="a tensor that it keeps is no generator",
+        ),
     ],
 )
 def test_silent_on_generators_that_differ_or_need_not(changes):
     assert rows(rule, OWN.format(**{**NUMPY, **changes})) == []
+
+
+def test_silent_where_only_the_data_of_another_loader_have_a_generator():
+    plain = """
+class Plain(Dataset):
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, i):
+        return torch.rand(784)
+
+training = DataLoader(Plain(), batch_size=8, shuffle=True, num_workers=4)
+"""
+    assert rows(rule, OWN.format(**{**NUMPY, "options": "num_workers=4"}) + plain) == []
 
 
 @pytest.mark.parametrize(

@@ -359,3 +359,39 @@ def test_silent_on_functions_that_return_a_loss(name, loss, body, result):
 )
 def test_a_divergence_that_is_only_read_off(body, result):
     assert rows(rule, RETURNING.format(name="loss", loss="reconstruction", body=body, result=result)) == [9]
+
+
+TRAINED = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(64, 8), nn.Linear(4, 64)
+
+    def loss(self, x):
+        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+        reconstruction = F.mse_loss(self.decoder(z), x)
+        return {result}
+
+model = VAE()
+for x in torch.utils.data.DataLoader(torch.rand(512, 64), batch_size=32):
+    loss, *shown = model.loss(x)
+    loss.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        pytest.param("reconstruction + kl, kl.item()", [], id="added"),
+        pytest.param("reconstruction, kl.item()", [14], id="the divergence that is only shown, and no second place"),
+        pytest.param("reconstruction, x", [15], id="the reconstruction, beside a divergence that nothing reads"),
+    ],
+)
+def test_a_loss_of_a_model_that_is_trained_in_sight(result, found):
+    assert rows(rule, TRAINED.format(result=result)) == found

@@ -301,3 +301,54 @@ for epoch in range(90):
 def test_silent_on_a_decay_that_training_lowers(update, row):
     assert rows(rule, PHASED.format(update=update, early=0.99)) == []
     assert rows(rule, PHASED.format(update=update, early=0.2)) == [row]
+
+
+AVERAGED = """
+import torch
+from torch import nn
+
+class Average:
+    def __init__(self, model, decay=0.99):
+        self.decay, self.model = decay, model
+        self.shadow = [p.detach().clone() for p in model.parameters()]
+
+    @torch.no_grad()
+    def update(self, step):
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for s, p in zip(self.shadow, self.model.parameters()):
+            {step}
+
+average = Average(nn.Linear(4, 4))
+for step in range(100):
+    average.update(step)
+"""
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("s.sub_((1 - decay) * (s - p))", id="the gap is subtracted"),
+        pytest.param("s.add_((1 - decay) * (p - s))", id="the gap the other way round is added"),
+        pytest.param("s -= (1.0 - decay) * (s - p)", id="by an operator"),
+        pytest.param("s.add_(p - s, alpha=1 - decay)", id="with alpha"),
+        pytest.param("s.copy_(p + 0.9 * (p - s))", id="an extrapolation from the newest"),
+        pytest.param("s.add_(0.9 * (s - p))", id="a step ahead, by a factor of its own"),
+        pytest.param("s.mul_(decay).add_((1 - decay) * p)", id="two weights"),
+    ],
+)
+def test_silent_on_averages_that_follow(step):
+    assert rows(rule, AVERAGED.format(step=step)) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("s.add_((1 - decay) * (s - p))", id="the gap is added"),
+        pytest.param("s.add_(s - p, alpha=1 - decay)", id="with alpha"),
+        pytest.param("s += (s - p.float()) * (1.0 - decay)", id="by an operator"),
+        pytest.param("s.sub_((1 - decay) * (p - s))", id="the other gap is subtracted"),
+        pytest.param("gap = s - p; s.add_(gap * (1 - self.decay))", id="under a name"),
+    ],
+)
+def test_an_average_that_moves_away(step):
+    assert rows(rule, AVERAGED.format(step=step)) == [14]

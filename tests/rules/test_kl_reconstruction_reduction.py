@@ -94,6 +94,20 @@ def test_points_at_the_divergence_that_alone_is_summed_over_the_batch():
     assert rows(rule, program(body)) == [14]
 
 
+@pytest.mark.parametrize(
+    ("error", "kl", "found"),
+    [
+        pytest.param("F.mse_loss(y, x, reduction='sum')", "per_dim.sum()", [], id="both summed"),
+        pytest.param("((y - x) ** 2).sum(1).mean()", "per_dim.sum() / 64", [], id="both averaged"),
+        pytest.param("((y - x) ** 2).sum(1).mean()", "per_dim.sum()", [13], id="the divergence alone summed"),
+        pytest.param("F.mse_loss(y, x, reduction='sum')", "per_dim.sum(1).mean()", [13], id="the error alone summed"),
+    ],
+)
+def test_a_known_number_of_samples(error, kl, found):
+    function = program(f"return {error} + {kl}").partition("for x in")[0]
+    assert rows(rule, function + "loss(torch.rand(64, 784), 1.0)\n") == found
+
+
 def test_points_at_the_reduction_inside_a_helper():
     helper = "def distance(y, x):\n    return {}\n\n\ndef loss("
     source = program("return distance(y, x) + per_dim.sum(1).mean()").replace("def loss(", helper)

@@ -945,6 +945,27 @@ def test_a_loss_that_is_computed_before_the_loop(before, body, found):
     assert rows(rule, program) == found
 
 
+@pytest.mark.parametrize(
+    ("before", "body", "said"),
+    [
+        pytest.param(
+            "loss = loss_of(x)", "loss.backward()", "torch raises in the second round", id="without its graph"
+        ),
+        pytest.param("loss = loss_of(x)", _KEPT, "each step repeats the first gradient", id="with its graph"),
+        pytest.param(
+            "decay = sum(p.pow(2).sum() for p in net.parameters())",
+            "loss = loss_of(x) + 0.1 * decay; loss.backward()",
+            "torch raises in the second round",
+            id="a term without its graph",
+        ),
+    ],
+)
+def test_the_message_says_what_a_loss_of_before_the_loop_leads_to(before, body, said):
+    program = SETUP + FITTED.replace("{before}", before).replace("{body}", f"{_CLEAR}; {body}; {_STEP}")
+    (finding,) = run(rule, program)
+    assert said in finding.message
+
+
 def test_silent_on_one_loss_for_several_optimizers():
     loop = """
 parts = [torch.optim.Adam(m.parameters()) for m in model]

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from aelint.rules.optimization import optimizer_misses_parameters as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 PARTS = """
 import itertools
@@ -539,3 +539,15 @@ def test_silent_on_an_optimiser_that_no_backward_pass_belongs_to():
 def test_data_in_the_place_of_parameters(made, given):
     source = HANDED.format(made=made, given=given, of="model(x)", then="")
     assert rows(rule, source) == [source.splitlines().index(f"opt = torch.optim.SGD({given}, lr=0.1)") + 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param("[x]", "is given a tensor of data that asks for no gradient", id="one"),
+        pytest.param(DATA, "is given 2 tensors of data that ask for no gradient", id="two"),
+    ],
+)
+def test_the_message_counts_the_tensors_of_data(given, said):
+    (finding,) = run(rule, HANDED.format(made="", given=given, of="model(x)", then=""))
+    assert said in finding.message

@@ -147,6 +147,22 @@ def test_fires(lines, row, severity):
     assert [(f.site.row, f.severity) for f in found] == [(row, severity)]
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        pytest.param("round", "has a derivative of zero and stands on every path", id="a part behind a step function"),
+        pytest.param("detach", "takes the tensor out of the graph", id="a part behind a detached tensor"),
+        pytest.param(
+            "a penalty on the number of active units", "has a derivative of zero, and a term", id="a flat term"
+        ),
+        pytest.param("a term of the generator", "keeps one term of the loss", id="a detached term"),
+    ],
+)
+def test_the_message_says_how_the_gradient_ends(fault, said):
+    (finding,) = run(rule, program(FAULTS[fault][0]))
+    assert said in finding.message
+
+
 def test_features_taken_by_a_hook_in_another_file():
     files = {
         "train.py": """

@@ -199,13 +199,32 @@ model = Net()
         pytest.param("torch.optim.Adam(model.enc.parameters())", id="it is there"),
         pytest.param("model.encoder = model.enc; model.encoder(torch.rand(2, 8))", id="it is set from outside"),
         pytest.param("if wrapped: model.module.eval()", id="under a condition"),
+        pytest.param("if compiled: model.recompile()", id="a method under a condition"),
         pytest.param("try:\n    model.encoder.eval()\nexcept AttributeError:\n    pass", id="tried"),
         pytest.param("def use(net):\n    return net.encoder.weight", id="a function that gets some network"),
         pytest.param("getattr(model, 'encoder', None); model.encoder.eval()", id="a string names it"),
+        pytest.param(
+            "def weights(model, x):\n    model(x)\n    return model.encoder.weight",
+            id="a function that nobody calls, for models like this one",
+        ),
+        pytest.param(
+            "def old(net): return net.encoder\ndef new(net): return net.enc\n(old if args.old else new)(model)",
+            id="a function that an option chooses",
+        ),
+        pytest.param(
+            "def embed(self, x):\n    return self.enc(x)\n\nNet.encode = embed\nmodel.encode(torch.rand(2, 8))",
+            id="a function that the class is given under another name",
+        ),
     ],
 )
 def test_silent_on_attributes_read_from_outside(use):
     assert rows(rule, OUTSIDE.format(use=use)) == []
+
+
+def test_silent_on_code_of_another_file_that_may_serve_other_models():
+    helper = "def weights(net):\n    return net.encoder.weight\n"
+    use = "from helper import weights\nweights(model)"
+    assert rows(rule, {"main.py": OUTSIDE.format(use=use), "helper.py": helper}) == []
 
 
 @pytest.mark.parametrize(
@@ -215,6 +234,12 @@ def test_silent_on_attributes_read_from_outside(use):
         pytest.param("model.encode(torch.rand(2, 8))", 14, id="a method"),
         pytest.param(
             "def use(net):\n    return net.encoder.weight\n\nuse(model)", 15, id="in a function that the program calls"
+        ),
+        pytest.param("try:\n    model.encoder.eval()\nfinally:\n    log.close()", 15, id="tried, and not caught"),
+        pytest.param(
+            "try:\n    import wandb\nexcept ImportError:\n    wandb = None\nmodel.encoder.eval()",
+            18,
+            id="behind something else that is tried",
         ),
     ],
 )

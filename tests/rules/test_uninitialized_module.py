@@ -81,6 +81,14 @@ def test_the_fix_calls_first():
     assert [t for _, t in finding.rewrite.replacements] == ["super().__init__()\n        self.a = nn.Linear(n, 4)"]
 
 
-def test_no_fix_where_the_call_only_has_to_move():
-    (finding,) = run(rule, NETWORK.format(**{**PARTS, "body": "self.a = nn.Linear(n, 4); super().__init__()"}))
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"body": "self.a = nn.Linear(n, 4); super().__init__()"}, id="through super"),
+        pytest.param({"body": "self.a = nn.Linear(n, 4); nn.Module.__init__(self)"}, id="through the class"),
+        pytest.param({"child": "self.b = nn.Linear(2, 2); super().build()"}, id="in a method of the parent"),
+    ],
+)
+def test_no_fix_where_the_call_only_has_to_move(parts):
+    (finding,) = run(rule, NETWORK.format(**{**PARTS, **parts}))
     assert finding.rewrite is None

@@ -26,6 +26,11 @@ SILENT = {
     "addmm": "index = torch.addmm((w ** 2).sum(1) + (z ** 2).sum(1, keepdim=True), z, w.t(), alpha=-2.0, beta=1.0).argmin(1)",
     "differences": "index = ((z[:, None] - w[None]) ** 2).sum(-1).argmin(1)",
     "cosine similarity": "index = (F.normalize(z, dim=-1) @ F.normalize(w, dim=-1).t()).argmax(1)",
+    "a plain product of both": "index = (z @ w.t()).argmax(1)",
+    "cosine similarity in one expression": "index = torch.einsum('nd,cd->nc', F.normalize(z, dim=-1), F.normalize(w, dim=-1)).argmax(1)",
+    "cosine similarity by the norm of the codes": "index = (F.normalize(z, dim=-1) @ (w / w.norm(dim=1, keepdim=True)).t()).argmax(1)",
+    "codes that are normalised after each step": "self.book.weight.data.copy_(F.normalize(w.data, dim=-1))\n"
+    "        index = (F.normalize(z, dim=-1) @ w.t()).argmax(1)",
     "unit vectors without the norm": "z = F.normalize(z, dim=-1)\n        w = F.normalize(w, dim=-1)\n"
     "        index = ((z ** 2).sum(1, keepdim=True) - 2 * z @ w.t()).argmin(1)",
     "halved": "index = (0.5 * (w ** 2).sum(1) - z @ w.t()).argmin(1)",
@@ -42,6 +47,8 @@ LOUD = {
     "wrong axis": "index = torch.cdist(z, w).argmin(0)",
     "no axis": "index = torch.cdist(z, w).argmin()",
     "factor of two lost": "index = (z.pow(2).sum(1, keepdim=True) - z @ w.t() + w.pow(2).sum(1)).argmin(1)",
+    "unit latents and codes of any length": "index = (F.normalize(z, dim=-1) @ w.t()).argmax(1)",
+    "the same in one expression": "index = torch.einsum('nd,cd->nc', F.normalize(z, dim=-1), w).argmax(1)",
     "norm of the codes lost": "index = (z.pow(2).sum(1, keepdim=True) - 2 * z @ w.t()).argmin(1)",
 }
 

@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.objective import unused_loss_term as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 HEAD = """
 import torch
@@ -28,6 +28,8 @@ HEALTHY = {
     "printed": "loss = rec_loss\n    print(sparsity_loss.item())",
     "kept for later": "loss = rec_loss\n    history.append(sparsity_loss)",
     "weighted through a list": "loss = sum([rec_loss, 0.1 * sparsity_loss])",
+    "chosen on a branch": "if verbose:\n        loss = rec_loss\n    else:\n        loss = sparsity_loss",
+    "an error of the data alone": "noise_loss = F.mse_loss(x + torch.randn_like(x), x)\n    loss = rec_loss + sparsity_loss",
 }
 
 
@@ -49,6 +51,11 @@ def test_no_backward_in_that_function():
 
 def test_left_out():
     assert rows(rule, HEAD.format("loss = rec_loss")) == [13]
+
+
+def test_one_finding_in_a_step_that_returns_its_loss():
+    (found,) = run(rule, HEAD.format("loss = rec_loss") + "    return loss.item()\n")
+    assert found.site.row == 13
 
 
 def test_overwritten_sum():
@@ -130,6 +137,36 @@ def train(x, opt, model):
     opt.step()
 """
     assert rows(rule, source.format(loss="loss")) == []
+
+
+def test_silent_on_parts_of_a_loss_that_one_of_two_models_gives():
+    source = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from settings import args
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+
+    def forward(self, x):
+        code = self.encoder(x)
+        rec_loss, l1_loss = F.mse_loss(self.decoder(code), x), code.abs().mean()
+        return rec_loss + l1_loss, rec_loss, l1_loss
+
+class Deep(Plain):
+    pass
+
+model = Deep() if args.deep else Plain()
+
+def step(x, optimizer):
+    loss, rec_loss, l1_loss = model(x)
+    loss.backward()
+    optimizer.step()
+"""
+    assert rows(rule, source) == []
 
 
 CRITIC = """

@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.data import wrong_normalization as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 HEAD = "import torch\nfrom torch.utils.data import DataLoader, Dataset\nfrom torchvision import datasets, transforms as T\n"
 
@@ -229,6 +229,8 @@ def test_silent_on_statistics_under_their_names(source):
     ("source", "row"),
     [
         ("import numpy as np\nmean, std = np.mean(x, axis=0), np.mean(x, axis=0)", 2),
+        ("import numpy as np\nmean = np.mean(x, axis=0)\nstd = np.mean(x, axis=0) + 1e-8", 3),
+        ("eps = 1e-6\nmean = x.mean(0)\nstd = x.mean(0) + eps", 3),
         ("class A:\n    def fit(self, x):\n        self.mean = x.mean(0)\n        self.std = x.mean(0)", 4),
         ("x_min = x.max(dim=0).values\nx_max = x.max(dim=0).values", 1),
         ("stats = {\n    'train_mean': x.std(),\n    'train_std': x.std(),\n}", 2),
@@ -463,6 +465,35 @@ def test_shifts_of_the_wrong_sign(scaled: str) -> None:
     assert rows(rule, SCALED.format(scaled=scaled, low=LOW, mean=MEAN)) == [15]
 
 
+@pytest.mark.parametrize(
+    ("scaled", "said", "noted"),
+    [
+        pytest.param(
+            "(x + self.low) / (self.high - self.low)",
+            "the minimum is added here, so that the values miss their range: subtract it",
+            [],
+            id="added",
+        ),
+        pytest.param(
+            "x * (self.high - self.low) - self.low",
+            "the minimum is subtracted here, so that the values miss their range: add it",
+            [],
+            id="subtracted",
+        ),
+        pytest.param(
+            "x * self.std - self.mean",
+            "the mean is subtracted here, so that it moves further what was standardised with it (line 11): add it",
+            [11],
+            id="of a standardisation elsewhere",
+        ),
+    ],
+)
+def test_the_message_says_which_way_a_shift_goes(scaled: str, said: str, noted: list[int]) -> None:
+    (finding,) = run(rule, SCALED.format(scaled=scaled, low=LOW, mean=MEAN))
+    assert finding.message == said
+    assert [note.site.row for note in finding.notes] == noted
+
+
 def test_a_minimum_that_is_given_or_measured() -> None:
     source = """
     def scaled(x, low=None):
@@ -487,3 +518,55 @@ def test_an_extreme_that_is_given_and_set_elsewhere() -> None:
     """
     assert rows(rule, source.format(name="a_min")) == []
     assert rows(rule, source.format(name="another")) == [7]
+
+
+SIGNED = """
+import torch
+from torch import nn
+
+encoder = nn.Conv2d(3, 4, 4, stride=2, padding=1)
+decoder = nn.Sequential(nn.ConvTranspose2d(4, 3, 4, stride=2, padding=1), nn.{end}())
+features = nn.Conv2d(3, 8, 3)
+
+def prepare(pictures):
+    return pictures.float() / {by} - {less}
+
+def signed(x):
+    return {mapped}
+
+x = prepare(torch.randint(0, 256, (8, 3, 16, 16)))
+recon = decoder(encoder(x))
+loss = (features({given}) - features(x)).pow(2).mean()
+"""
+TWICE = {"end": "Tanh", "by": 127.5, "less": 1.0, "mapped": "x * 2.0 - 1.0", "given": "signed(recon)"}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"end": "Sigmoid"}, id="from the unit interval"),
+        pytest.param({"given": "recon"}, id="not mapped again"),
+        pytest.param({"mapped": "(x + 1.0) / 2.0"}, id="mapped back"),
+        pytest.param({"mapped": "x * 2.0"}, id="a factor alone"),
+        pytest.param({"given": "signed(x)", "by": 255.0, "less": 0.0}, id="pictures in the unit interval"),
+        pytest.param(
+            {"given": "recon + signed(recon.mean((1, 2, 3)))[:, None, None, None]"}, id="a number of each picture"
+        ),
+    ],
+)
+def test_silent_on_pictures_that_are_mapped_once(parts):
+    assert rows(rule, SIGNED.format(**{**TWICE, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="what ends in tanh"),
+        pytest.param({"mapped": "(x - 0.5) / 0.5"}, id="by centre and half the width"),
+        pytest.param({"mapped": "(x - 0.5) * 2"}, id="by centre and factor"),
+        pytest.param({"end": "Sigmoid", "given": "signed(x)"}, id="bytes"),
+        pytest.param({"end": "Sigmoid", "given": "signed(signed(recon))"}, id="the same map twice"),
+    ],
+)
+def test_pictures_that_are_mapped_to_both_signs_twice(parts):
+    assert rows(rule, SIGNED.format(**{**TWICE, **parts})) == [13]

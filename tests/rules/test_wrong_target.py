@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.objective import wrong_target as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nmodel = nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 4))\n"
 
@@ -28,6 +28,8 @@ HEALTHY = {
     "an entropy with a setting that nothing reads": "def entropy(p, eps=1e-6):\n    return F.binary_cross_entropy(p, p)\n",
     "an entropy beside an error": "def loss(p, x):\n    return F.binary_cross_entropy(p, p) + F.mse_loss(p, x)\n",
     "an entropy in each step": "def loss(p, step):\n    return F.binary_cross_entropy(p, p)\n",
+    "an entropy in a script": "p = model(torch.rand(8, 4)).sigmoid()\nentropy = F.binary_cross_entropy(p, p)\n",
+    "a label beside the target": "def loss(y, x, label):\n    return F.binary_cross_entropy(y, x)\n",
     "an entropy": "def step(x):\n    p = model(x).sigmoid()\n    return F.binary_cross_entropy(p, p)\n",
 }
 
@@ -43,6 +45,23 @@ def test_compared_with_itself():
 
 def test_cross_entropy_with_itself_where_the_target_is_not_read():
     assert rows(rule, HEAD + "def loss(y, x):\n    return F.binary_cross_entropy(y, y)\n") == [6]
+
+
+@pytest.mark.parametrize(
+    ("compared", "said"),
+    [
+        pytest.param("F.mse_loss(y, y)", "`mse_loss` compares `y` with itself: it is zero", id="an error"),
+        pytest.param("F.mse_loss(*[model(y)] * 2)", "`mse_loss` compares a tensor with itself", id="without a name"),
+        pytest.param(
+            "F.binary_cross_entropy(y, y)",
+            "`binary_cross_entropy` compares `y` with itself, and nothing reads `x`",
+            id="a cross-entropy",
+        ),
+    ],
+)
+def test_the_message_names_what_is_compared_with_itself(compared, said):
+    (finding,) = run(rule, HEAD + f"def loss(y, x):\n    return {compared}\n")
+    assert said in finding.message
 
 
 def test_noisy_input_as_target():
@@ -432,3 +451,48 @@ def test_a_rest_that_is_decoded_without_the_bias(body):
 )
 def test_a_rest_that_is_decoded_with_the_bias(body, row):
     assert rows(rule, REST.format(body=body)) == [row]
+
+
+NORMALISED = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Masked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = {norm}
+        self.net = nn.Sequential(nn.Linear(16, 4), nn.ReLU(), nn.Linear(4, 16))
+
+    def forward(self, x):
+        x = self.norm(x)
+        return self.net(x), x
+
+model, x = Masked(), torch.rand(8, 16)
+x_hat, target = model(x)
+{loss}.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("norm", "loss"),
+    [
+        pytest.param("nn.BatchNorm1d(16, affine=False)", "F.mse_loss(x_hat, target)", id="no weights"),
+        pytest.param(
+            "nn.LayerNorm(16, elementwise_affine=False)", "F.mse_loss(x_hat, target)", id="no weights of a layer norm"
+        ),
+        pytest.param("nn.BatchNorm1d(16)", "F.mse_loss(x_hat, target.detach())", id="detached"),
+        pytest.param("nn.BatchNorm1d(16)", "F.mse_loss(x_hat, x)", id="compared with the data itself"),
+        pytest.param("nn.BatchNorm1d(16)", "F.cross_entropy(x_hat, target.argmax(1))", id="classes"),
+    ],
+)
+def test_a_target_that_no_weights_make(norm, loss):
+    assert not rows(rule, NORMALISED.format(norm=norm, loss=loss))
+
+
+@pytest.mark.parametrize("norm", ["nn.BatchNorm1d(16)", "nn.LayerNorm(16)", "nn.GroupNorm(4, 16)"])
+@pytest.mark.parametrize(
+    "loss", ["F.mse_loss(x_hat, target)", "((target - x_hat) ** 2).mean()", "F.l1_loss(x_hat, target)"]
+)
+def test_a_target_that_a_trained_normalisation_makes(norm, loss):
+    assert rows(rule, NORMALISED.format(norm=norm, loss=loss)) == [9]

@@ -135,9 +135,6 @@ def _with_call(first: Site, statement: ast.stmt, start: ast.AST) -> Rewrite | No
     if any(n.attr == "__init__" for n in every(ast.Attribute, start)) or uses(start, "super"):
         return None
     indent = " " * statement.col_offset
-    text = ast.get_source_segment(first.unit.text, statement)
-    if text is None or not isinstance(start, ast.FunctionDef) or statement not in start.body:
-        return None
     return Rewrite(
-        "call `super().__init__()` first", ((first, f"super().__init__()\n{indent}{text}"),), Applicability.UNSAFE
+        "call `super().__init__()` first", ((first, f"super().__init__()\n{indent}{first.text}"),), Applicability.UNSAFE
     )

@@ -10,6 +10,7 @@ Reports
 - a division by 255 of pictures that `ToTensor` has already brought to [0, 1], and statistics that were divided by it,
 - a standard deviation that is computed as the mean beside it, or a minimum as the maximum,
 - values from which mean and deviation along an axis were taken out already, of which the same are taken again,
+- pictures in [-1, 1], the output of a tanh say, that go through `2 * x - 1` once more,
 - a logarithm of counts, `log1p(x)`, that a likelihood of counts is taken of, Poisson's or the negative binomial's,
 - `(y + mean) * std` in a file that normalises by `(x - mean) / std`: what is to undo it adds before it multiplies,
 - `(x + low) / (high - low)`, which adds the very minimum that it subtracts below, `(x + mean) / std` with the mean and the
@@ -81,6 +82,7 @@ from aelint.semantics.data.inverses import wrong_inverses
 from aelint.semantics.data.logged_counts import logged_counts
 from aelint.semantics.data.named_statistics import wrong_statistics
 from aelint.semantics.data.renormalised import renormalised
+from aelint.semantics.data.signed_twice import signed_twice
 from aelint.semantics.data.wrong_signs import wrong_signs
 from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.lineage import ancestors
@@ -95,7 +97,7 @@ RULE = Rule(
     name="wrong-normalization",
     summary="data is normalised twice, with exchanged numbers or for another number of channels, or not taken back as it was",
     severity=Severity.WARNING,
-    triggers=(("norm", "mean", "255", "sub_", "div_", "std", "max", "poisson", "lgamma", "log_prob"),),
+    triggers=(("norm", "mean", "255", "sub_", "div_", "std", "max", "poisson", "lgamma", "log_prob", "tanh", "127.5"),),
 )
 
 _TINY = 0.01
@@ -122,6 +124,7 @@ def check(program: Program) -> Iterator[Finding]:
         _repeated(program),
         _wrong_signs(program),
         _renormalised(program),
+        _signed_twice(program),
         _logged(program),
         _blue_first(program),
     )
@@ -149,6 +152,15 @@ def _logged(program: Program) -> Iterator[Finding]:
             "it is a law of whole numbers. Give the likelihood the counts, and the logarithm to the encoder alone"
         )
         yield Finding(one.site, message, (Note(one.likelihood, "the likelihood"),))
+
+
+def _signed_twice(program: Program) -> Iterator[Finding]:
+    for one in signed_twice(program):
+        message = (
+            f"the pictures lie in [-1, 1] already ({place(one.before, one.site)}), and this map from [0, 1] to [-1, 1] takes them to "
+            "[-3, 1]: leave it out"
+        )
+        yield Finding(one.site, message, (Note(one.before, "in [-1, 1] since here"),))
 
 
 def _renormalised(program: Program) -> Iterator[Finding]:

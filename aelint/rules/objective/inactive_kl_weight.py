@@ -97,9 +97,9 @@ def check(program: Program) -> Iterator[Finding]:
         if p.learned and _is_from_layer(p.mean) and _is_from_layer(p.head) and _sees_data(p) and _trains(program, p)
     ]
     yield from _severed(called)
-    idle = list(idle_divergences(program))
-    yield from (_read_off(one) for one in idle if one.read)
-    if not idle:
+    read_off = [_read_off(one) for one in idle_divergences(program) if one.read]
+    yield from read_off
+    if not read_off:
         yield from _unrestrained(called, sampled)
 
 

@@ -107,8 +107,7 @@ _IN_EVALUATION = re.compile(r"(^|_)(val|valid|validation|test|eval)(_|$)")
 def check(program: Program) -> Iterator[Finding]:
     """Yield each named term that nothing uses, beside a backward pass in the same function."""
     backward = backward_passes(program)
-    if backward:
-        yield from _beside_backward(program, backward)
+    yield from _beside_backward(program, backward)
     going_back = {id(c.context.function.node) for c in backward if c.context.function is not None}
     for dead in dead_terms(program, _TERM, _ELSEWHERE):
         if id(dead.function) in going_back:
@@ -144,8 +143,8 @@ def _unused(program: Program, reached: set[int], functions: set[int]) -> Iterato
         value = binding.value
         if not isinstance(value, Sym) or not _is_term(binding, value) or id(binding.context.function) not in functions:
             continue
-        held = any(one.id in reached or one.id in used for one in alternatives(value) if isinstance(one, Sym))
-        idle = not held and value.id not in used and is_output(value) and not _is_in(value, reached)
+        # What may be one of several values is mostly a result of one of several networks, chosen by an option.
+        idle = value.op != "phi" and value.id not in used and is_output(value) and not _is_in(value, reached)
         by_place.setdefault(id(binding.site.node), []).append(idle)
         found.append((binding, value))
     for binding, value in found:

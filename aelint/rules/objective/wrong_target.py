@@ -7,7 +7,8 @@ given another tensor and does not read it), and a denoising autoencoder whose ta
 after the noise was put on it. Likewise data that is masked or noised in its own memory, and is then read as the target, a batch
 that a function corrupts entry by entry where the caller takes its own for clean, and the
 worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from. Also the rest
-`x - decode(code)` that is compared with what the same decoder makes of another code: its bias then counts twice.
+`x - decode(code)` that is compared with what the same decoder makes of another code: its bias then counts twice; and a target
+that is made by a normalisation with weights of its own, which the error trains.
 
 ## Why is this bad?
 
@@ -76,6 +77,7 @@ from aelint.semantics.objective.degraded_targets import degraded_targets
 from aelint.semantics.objective.doubled_biases import doubled_biases
 from aelint.semantics.objective.overwritten_targets import changed_targets, overwritten_targets
 from aelint.semantics.objective.shared_batches import shared_batches
+from aelint.semantics.objective.trained_targets import trained_targets
 from aelint.semantics.operators.api import is_number
 from aelint.syntax.walk import holds
 
@@ -132,6 +134,15 @@ def check(program: Program) -> Iterator[Finding]:
         )
         note = Note(degraded.original.site, "unpacked here and never read")
         yield Finding(one.site, message, (note,), severity=Severity.WARNING)
+    for trained in trained_targets(program):
+        built = trained.layer.site or trained.used
+        message = (
+            f"the target of `{trained.comparison.kind}` ({place(trained.comparison.site, built)}) passes this layer, whose weights get the "
+            "gradient of the error: it is smallest where they shrink the target to nothing. Build the layer without weights "
+            "(`affine=False`, `elementwise_affine=False`), or detach the target"
+        )
+        notes = (Note(trained.used, "the target is made here"), Note(trained.comparison.site, "and compared here"))
+        yield Finding(built, message, notes, severity=Severity.WARNING)
     for doubled in doubled_biases(program):
         site = given_at(program, doubled.decoded) or doubled.site
         message = (
@@ -146,17 +157,20 @@ def _same(program: Program, one: Comparison) -> Finding | None:
     if one.kind in {"cross_entropy", "binary_cross_entropy"}:
         # An entropy of a distribution is its cross-entropy with itself.
         unread = _unread_target(program, one) if first is second else ""
-        message = f"`{one.kind}` compares `{one.first.name or 'the tensor'}` with itself, and nothing reads `{unread}`; compare with that"
+        message = (
+            f"`{one.kind}` compares {_said(one.first)} with itself, and nothing reads `{unread}`; compare with that"
+        )
         return Finding(one.site, message) if unread else None
     if one.kind in {"squared", "absolute"}:
         return None
     if first is second and (_are_told_apart(program, one) or _is_unfilled(program, one)):
         return None
     if first is second:
-        name = one.first.name or "the tensor"
         site = _given_twice(program, one) or one.site
         message = f"`{one.kind}` ({place(one.site, site)})" if site is not one.site else f"`{one.kind}`"
-        return Finding(site, f"{message} compares `{name}` with itself: it is zero whatever the network computes")
+        return Finding(
+            site, f"{message} compares {_said(one.first)} with itself: it is zero whatever the network computes"
+        )
     left, right = kept(first), kept(second)
     twice = isinstance(left, Sym) and isinstance(right, Sym) and left is not right
     if twice and is_output(left) and same_values(left, right) and not _are_told_apart(program, one):
@@ -167,6 +181,10 @@ def _same(program: Program, one: Comparison) -> Finding | None:
         notes = tuple(Note(s.site, "computed here") for s in (left, right) if s.site is not None)
         return Finding(given_at(program, right) or one.site, message, (*notes, Note(one.site, "and compared here")))
     return None
+
+
+def _said(value: Sym) -> str:
+    return f"`{value.name}`" if value.name else "a tensor"
 
 
 def _are_told_apart(program: Program, one: Comparison) -> bool:
@@ -197,7 +215,7 @@ def _asks_for_another(guard: Guard) -> bool:
 def _unread_target(program: Program, one: Comparison) -> str:
     """What the function with the comparison is given and does not read, where that may be the target."""
     innermost = next((f.node for f in functions_around(program, one.site.node)), None)
-    if innermost is None or isinstance(innermost, ast.Lambda):
+    if innermost is None:
         return ""
     placed = innermost.args
     asked = [a.arg for a in placed.args[: len(placed.args) - len(placed.defaults)]]

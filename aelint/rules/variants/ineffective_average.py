@@ -6,6 +6,7 @@ Reports
 
 - a moving average of a buffer or a parameter whose two weights are exchanged: `(1 - decay) * old + decay * new`
   with a decay near one,
+- one that is moved the wrong way: `average + (1 - decay) * (average - new)`,
 - a quotient of averaged buffers (the sums and counts of a codebook) that is assigned to an attribute which
   occurs nowhere else, so that the codebook itself is never changed,
 - a moving average in `forward` of a class that never asks for `self.training`, in a program that calls `eval()`,
@@ -78,6 +79,7 @@ from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.inference.lost_states import averages_left_in
 from aelint.semantics.variants.evaluated_updates import ungated_averages
+from aelint.semantics.variants.fleeing_averages import fleeing_averages
 from aelint.semantics.variants.moving_averages import forgetful_averages, unread_results
 
 RULE = Rule(
@@ -85,7 +87,7 @@ RULE = Rule(
     name="ineffective-average",
     summary="a moving average keeps nearly nothing of itself, nothing reads it, or it stays in the network that is trained",
     severity=Severity.WARNING,
-    triggers=(("register_buffer", "lerp_", "mul_", "copy_to", "apply_shadow"),),
+    triggers=(("register_buffer", "lerp_", "mul_", "copy_to", "apply_shadow", "decay", "ema", "average", "shadow"),),
     absence=True,
 )
 
@@ -105,6 +107,12 @@ def check(program: Program) -> Iterator[Finding]:
             f"`{unread.name}` is made of the averages {names} and read nowhere: what they are kept for is never changed; assign "
             "to the attribute that is read",
             (Note(unread.registered, "averaged in each step"),),
+        )
+    for site in fleeing_averages(program):
+        yield Finding(
+            site,
+            "this adds what the average is ahead of the new value, so it moves away from what it is to follow, further in each step; "
+            "subtract the difference, or turn it round",
         )
     for lost in averages_left_in(program):
         yield Finding(

@@ -76,7 +76,7 @@ from dataclasses import replace
 from itertools import chain
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import consumers, nodes
 from aelint.semantics.dataflow.lineage import source, through
@@ -283,9 +283,12 @@ def _inputs(program: Program) -> Iterator[Finding]:
             and _of_loader(shape[0])
             and not _of_loader(shape[1])
         ):
-            where = f" ({place(layer.site, call.site)})" if isinstance(layer, Object) and layer.site is not None else ""
-            message = f"the samples of a batch lie along axis 0 of {shape_text(shape)}, but this layer{where} takes axis 0 for time: "
-            yield Finding(call.site, message + "build it with `batch_first=True`")
+            built = _built(layer) or call.site
+            message = (
+                f"this layer takes axis 0 for time, but the samples of the batch lie along axis 0 of {shape_text(shape)}, which it is "
+                f"given ({place(call.site, built)}): build it with `batch_first=True`"
+            )
+            yield Finding(built, message, (Note(call.site, "samples first"),) if built is not call.site else ())
 
 
 def _pooled(program: Program) -> Iterator[Finding]:
@@ -298,11 +301,12 @@ def _pooled(program: Program) -> Iterator[Finding]:
             continue
         pool = _pool(result, users)
         if pool is not None and pool.site is not None:
+            built = _built(layer) or call.site
             message = (
                 f"this layer takes axis 0 of {shape_text(shape)} for time and axis 1 for samples, but axis 1 of its output is "
-                f"summed up as time ({place(pool.site, call.site)}): attention mixes the samples. Build it with `batch_first=True`"
+                f"summed up as time ({place(pool.site, built)}): attention mixes the samples. Build it with `batch_first=True`"
             )
-            yield Finding(call.site, message, (Note(pool.site, "axis 1 is taken for time here"),))
+            yield Finding(built, message, (Note(pool.site, "axis 1 is taken for time here"),))
 
 
 def _input_of_transformer(call: Call) -> Shape | None:
@@ -327,11 +331,18 @@ def _pool(output: Sym, users: dict[int, list[Sym]]) -> Sym | None:
     return None
 
 
-def _batch_first(layer: Object) -> bool | None:
-    found = layer.bound.get("batch_first")
+def _innermost(layer: Object) -> Object:
+    """The layer that a stack of layers copies, which has the setting; else the layer itself."""
     inner = layer.bound.get("encoder_layer", layer.bound.get("decoder_layer"))
-    if isinstance(inner, Object):
-        found = inner.bound.get("batch_first")
+    return inner if isinstance(inner, Object) else layer
+
+
+def _built(layer: Object) -> Site | None:
+    return _innermost(layer).site
+
+
+def _batch_first(layer: Object) -> bool | None:
+    found = _innermost(layer).bound.get("batch_first")
     return found if isinstance(found, bool) else None
 
 

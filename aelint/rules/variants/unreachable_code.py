@@ -7,6 +7,7 @@ Reports
 - an argmin over another axis than the codes,
 - an argmin of a similarity, or an argmax of a distance,
 - a distance `|z|² - 2 z·e + |e|²` with a wrong factor or without `|e|²`,
+- an argmax of products of codes with latents, of which the latents alone are brought to unit length,
 - a random number of codebooks whose upper bound is exclusive, so that the last one is never used.
 
 ## Why is this bad?
@@ -92,8 +93,14 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import External, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.operators.api import to_int
-from aelint.semantics.variants.nearest import Measure, codes_in, is_normalized, measure_of
-from aelint.semantics.variants.quantizers import Lookup, lookups
+from aelint.semantics.variants.nearest import (
+    Measure,
+    codes_in,
+    compares_unit_latents_with_codes,
+    is_normalized,
+    measure_of,
+)
+from aelint.semantics.variants.quantizers import Lookup, lookups, rewritten
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -111,11 +118,10 @@ def check(program: Program) -> Iterator[Finding]:
         if not _is_codebook(program, lookup):
             continue
         site = lookup.chosen.site
-        fault = _axis(lookup) or _nearness(lookup)
+        fault = _axis(lookup) or _nearness(lookup) or _lengths(program, lookup)
         if fault is not None and site is not None:
-            place = (
-                lookup.measure.site if fault.startswith("the distance") and lookup.measure.site is not None else site
-            )
+            of_measure = fault.startswith(("the distance", "the latents"))
+            place = lookup.measure.site or site if of_measure else site
             notes = () if lookup.node.site is None else (Note(lookup.node.site, "the codes are taken here"),)
             yield Finding(place, fault, notes)
     yield from _levels(program)
@@ -171,6 +177,15 @@ def _nearness(lookup: Lookup) -> str | None:
         kind = "a distance" if measure.direction > 0 else "a measure that grows with the similarity"
         return f"`{lookup.chosen.op}` of {kind} picks the code that is farthest away"
     return _expansion(measure, lookup)
+
+
+def _lengths(program: Program, lookup: Lookup) -> str | None:
+    if not lookup.trainable or not compares_unit_latents_with_codes(lookup) or rewritten(program, lookup.table):
+        return None
+    return (
+        "the latents are brought to unit length and the codes are not: the product prefers long codes to near ones, and training "
+        "changes their lengths; normalise the codes as well"
+    )
 
 
 def _expansion(measure: Measure, lookup: Lookup) -> str | None:

@@ -38,10 +38,9 @@ def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str
     """Reads and calls of attributes of networks that no code of the program sets."""
     known = _names_set(program)
     for read in program.missing_attributes:
-        network, node = read.receiver, read.site.node
-        told = is_own_attribute(node) or _runs_for_certain(program, read)
-        if told and isinstance(network, Instance) and _is_missing(program, network, read.name, known):
-            yield read.site, network, read.name
+        told = is_own_attribute(read.site.node) or _runs_for_certain(program, read)
+        if told and _is_missing(program, read.receiver, read.name, known):
+            yield read.site, read.receiver, read.name
     for call in program.calls:
         network, name = call.receiver, call.method
         if not isinstance(network, Instance) or call.name != f".{name}":

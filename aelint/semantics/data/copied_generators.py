@@ -9,7 +9,7 @@ from aelint.rule import Site
 from aelint.semantics.data.batches import loaders
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import External, Instance, Object, Sym, Value
+from aelint.semantics.domain.values import External, Object, Sym, Value
 from aelint.semantics.interpreter.loaders import loader_argument
 
 __all__ = ["CopiedGenerator", "copied_generators"]
@@ -34,10 +34,10 @@ def copied_generators(program: Program) -> Iterator[CopiedGenerator]:
         workers, data = loader_argument(loader, "num_workers"), loader_argument(loader, "dataset")
         shuffled = loader_argument(loader, "shuffle") is True
         seeded = loader_argument(loader, "worker_init_fn") is not None
-        if not isinstance(workers, int) or workers < 2 or not isinstance(data, Instance) or seeded or not shuffled:
+        if not isinstance(workers, int) or workers < 2 or seeded or not shuffled:
             continue
         visits = [c for c in program.calls if _is_visit_of(data, c)]
-        if any((c.method or c.name.rpartition(".")[2]) in _SEEDS for c in visits):
+        if any(c.name.rpartition(".")[2] in _SEEDS for c in visits):
             continue
         for call in visits:
             made = _drawn_from(call)
@@ -46,7 +46,7 @@ def copied_generators(program: Program) -> Iterator[CopiedGenerator]:
                 break
 
 
-def _is_visit_of(data: Instance, call: Call) -> bool:
+def _is_visit_of(data: Value, call: Call) -> bool:
     return any(a.function.name == "__getitem__" and a.receiver is data for a in call.context.stack)
 
 

@@ -56,7 +56,7 @@ def wrong_statistics(program: Program) -> Iterator[WrongStatistic]:
             if computed != _COUNTERPARTS[one.kind]:
                 continue
             same = (n for n in named if n.stem == one.stem and n.kind == computed)
-            twin = next((n for n in same if ast.dump(n.value) == ast.dump(one.value)), None)
+            twin = next((n for n in same if ast.dump(_bare(n.value)) == ast.dump(_bare(one.value))), None)
             if twin is not None:
                 unit = program.unit
                 yield WrongStatistic(Site(unit, one.value), one.name, one.kind, twin.name, Site(unit, twin.value))
@@ -85,8 +85,18 @@ def _named(name: str, value: ast.expr) -> _Named | None:
     return _Named(name, stem, kinds[0], value) if len(kinds) == 1 else None
 
 
+def _bare(value: ast.expr) -> ast.expr:
+    """What a constant is added to, against a division by zero."""
+    match value:
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.Constant() | ast.Name(id="eps" | "EPS" | "epsilon")):
+            return left
+        case _:
+            return value
+
+
 def _computed(value: ast.expr) -> str | None:
     """Which statistic an expression is: `np.mean(x)`, `x.mean(0)`, and what is done to its shape or type behind it."""
+    value = _bare(value)
     while isinstance(value, (ast.Call, ast.Attribute)):
         if isinstance(value, ast.Attribute):
             value = value.value

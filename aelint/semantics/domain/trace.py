@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aelint.semantics.domain.values import Function, Value
+from aelint.semantics.domain.values import Function, Instance, Value
 
 if TYPE_CHECKING:
     from aelint.rule import Site
@@ -145,7 +145,7 @@ class Return(Event):
 class MissingAttribute(Event):
     """An attribute was read that nothing in a fully known class ever sets."""
 
-    receiver: Value
+    receiver: Instance
     name: str
 
 

@@ -24,8 +24,8 @@ class StaleLoss:
     computed: Site
     backward: Site
     step: Site
-    raises: bool = False
-    """Whether torch refuses the second round: one term of the loss has no graph any more."""
+    raises: bool
+    """Whether torch refuses the second round, for which the first has left no graph."""
 
 
 def stale_losses(program: Program) -> Iterator[StaleLoss]:
@@ -41,10 +41,9 @@ def stale_losses(program: Program) -> Iterator[StaleLoss]:
         step = _repeated_step(done, first, second)
         if step is None:
             continue
-        whole = _stale(first.of, second.of, step)
-        stale = whole or _stale_term(program, first, second, step)
+        stale = _stale(first.of, second.of, step) or _stale_term(program, first, second, step)
         if stale is not None and stale.site is not None:
-            raises = whole is None and not _keeps_graph(first)
+            raises = not _keeps_graph(first)
             yield StaleLoss(_place(program, stale, first), first.event.site, step.event.site, raises)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through_reshapes
 from aelint.semantics.domain.dims import Dim, Poly
 from aelint.semantics.domain.values import Object, Sym, Value
 from aelint.semantics.operators.api import to_dim, to_number
 from aelint.semantics.variants.quantizers import Lookup
 
-__all__ = ["Measure", "codes_in", "is_normalized", "measure_of"]
+__all__ = ["Measure", "codes_in", "compares_unit_latents_with_codes", "is_normalized", "measure_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def _measure(value: Value, lookup: Lookup, depth: int) -> Measure | None:
             return _multiple(value, lookup, depth)
         case "cdist" | "norm":
             return Measure(distance=1.0)
-        case "matmul":
-            return _product(value, lookup)
+        case "matmul" | "einsum" if (operands := _operands(value)) is not None:
+            return _product(lookup, *operands)
         case "addmm":
             return _addmm(value, lookup, depth)
         case "sum" | "mean":
@@ -104,9 +104,20 @@ def _factor(value: Value) -> tuple[float, Value]:
     return total, value
 
 
-def _product(value: Sym, lookup: Lookup, left: Value = None, right: Value = None) -> Measure | None:
-    a, first = _factor(value.attrs.get("input") if left is None else left)
-    b, second = _factor(value.attrs.get("other") if right is None else right)
+def _operands(value: Sym) -> tuple[Value, Value] | None:
+    match value:
+        case (
+            Sym(op="matmul", attrs={"input": left, "other": right})
+            | Sym(op="einsum", attrs={"operands": (left, right)})
+        ):
+            return left, right
+        case _:
+            return None
+
+
+def _product(lookup: Lookup, left: Value, right: Value) -> Measure | None:
+    a, first = _factor(left)
+    b, second = _factor(right)
     if _is_codes(first, lookup) == _is_codes(second, lookup):
         return None
     return Measure(cross=a * b)
@@ -116,7 +127,7 @@ def _addmm(value: Sym, lookup: Lookup, depth: int) -> Measure | None:
     attrs = value.attrs
     beta, alpha = to_number(attrs.get("beta", 1)), to_number(attrs.get("alpha", 1))
     rest = _measure(attrs.get("input"), lookup, depth + 1)
-    product = _product(value, lookup, attrs.get("mat1"), attrs.get("mat2"))
+    product = _product(lookup, attrs.get("mat1"), attrs.get("mat2"))
     if beta is None or alpha is None or rest is None or product is None:
         return None
     return rest.times(beta) + product.times(alpha)
@@ -155,6 +166,21 @@ def is_normalized(lookup: Lookup) -> bool:
     return any(
         one.op in {"normalize", "truediv", "layer_norm"} for one in ancestors(lookup.measure, frozenset({"linear"}))
     )
+
+
+def compares_unit_latents_with_codes(lookup: Lookup) -> bool:
+    """Whether a bare product of latents and codes is measured, the latents brought to unit length and the codes not."""
+    product = through_reshapes(lookup.measure)
+    operands = _operands(product) if isinstance(product, Sym) else None
+    if operands is None:
+        return False
+    codes, latents = operands if _is_codes(operands[0], lookup) else operands[::-1]
+    unit = through_reshapes(latents)
+    return isinstance(unit, Sym) and unit.op == "normalize" and not any(a.op in _LENGTHS for a in ancestors(codes))
+
+
+_LENGTHS = frozenset({"normalize", "truediv", "norm", "layer_norm", "rsqrt"})
+"""What is in the making of vectors that were brought to some length."""
 
 
 def codes_in(lookup: Lookup) -> Dim | None:
