@@ -46,6 +46,11 @@ NONE = ("torch.exp(s)", "0")
         pytest.param("self.mean(h), 5 * torch.tanh(self.scale(h))", LOGVAR, id="tanh-as-a-guard"),
         pytest.param("torch.tanh(self.mean(h)), self.scale(h)", NONE, id="policy"),
         pytest.param("self.mean(F.elu(h)), self.scale(F.relu(h))", LOGVAR, id="activation-before-the-head"),
+        pytest.param(
+            "self.mean(h), self.scale(h) if x.mean() > 0 else -4.0",
+            ("torch.exp(0.5 * s)", "-0.5 * (1 + s - m ** 2 - torch.exp(s)).mean()"),
+            id="a-fixed-scale-for-some",
+        ),
     ],
 )
 def test_silent(heads: str, law: tuple[str, str]) -> None:

@@ -164,8 +164,20 @@ run(torch.rand(3){given})
         pytest.param(
             ", noise: float = 0.1", "pass", "noise", "0", ", 0.3)\nrun(torch.rand(3), True", [], id="a-number-or-a-flag"
         ),
+        pytest.param(
+            ", noise: float = 0.1",
+            "pass",
+            "noise",
+            "0",
+            ", 0.3)\nrun(torch.rand(3), settings",
+            [],
+            id="a-number-or-anything",
+        ),
         pytest.param(", noise: bool = 0.1", "pass", "noise", "0", "", [], id="a-parameter-for-a-flag"),
+        pytest.param(", noise: 'Noise' = 0.1", "pass", "noise", "0", "", [], id="a-type-of-its-own"),
+        pytest.param("", "settings = argparse.Namespace(level=0.1)", "settings.level", "0", "", [], id="not-declared"),
         pytest.param("", "noise = 0.1", "noise", "0", "", [7], id="a-constant"),
+        pytest.param("", "noise = level = 0.1", "noise", "0", "", [7], id="a-constant-of-two-names"),
         pytest.param("", "noise = 0.1; noise = args.noise", "noise", "0.5", "", [], id="two-sources"),
         pytest.param("", "for noise in (0.1, 0.2): pass", "noise", "0", "", [], id="one-of-several"),
     ],
@@ -175,3 +187,8 @@ def test_options_and_parameters(
 ) -> None:
     source = OPTION.format(parameter=parameter, before=before, name=name, default=default, given=given)
     assert rows(rule, source) == found
+
+
+@pytest.mark.parametrize(("noise", "found"), [("0.1", [4]), ("1.0", []), ("read()", [])])
+def test_a_constant_of_the_file(noise: str, found: list[int]) -> None:
+    assert rows(rule, f"import torch\n\nnoise = {noise}\nif noise == True:\n    x = torch.rand(3)\n") == found

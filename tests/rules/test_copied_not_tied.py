@@ -120,6 +120,35 @@ def test_silent_on_parameters_of_other_networks(name, text, mirror):
     assert rows(rule, NAMED.format(name=name, text=text, mirror=mirror)) == []
 
 
+def test_silent_on_a_parameter_that_no_network_makes():
+    source = """
+from torch import nn
+
+def start_of(layer):
+    return nn.Parameter(layer.weight.t().clone())
+
+encoder = nn.Linear(8, 4)
+mirror = start_of(encoder)
+other = nn.Parameter(encoder.weight.t().clone())  # not tied
+"""
+    assert rows(rule, source) == []
+
+
 @pytest.mark.parametrize(("name", "text"), [("TiedAE", ""), ("AE", "Encoder and decoder have tied weights.")])
 def test_a_parameter_made_from_a_clone_in_a_network_that_calls_itself_tied(name, text):
     assert rows(rule, NAMED.format(name=name, text=text, mirror=CLONED)) == [11]
+
+
+@pytest.mark.parametrize(
+    ("kept", "place"),
+    [
+        pytest.param("pass", "self.weight", id="the weight of the network itself"),
+        pytest.param("self.mirrors = nn.ParameterDict()", "self.mirrors['first']", id="one of several"),
+        pytest.param("self.decoder = nn.Module()", "self.decoder.kernel", id="in a part without a type"),
+    ],
+)
+def test_a_clone_that_is_kept_elsewhere_in_a_tied_network(kept, place):
+    source = NAMED.replace("self.mirror = {mirror}", "{kept}\n        {place} = {mirror}").replace(
+        "self.mirror)", "{place})"
+    )
+    assert rows(rule, source.format(name="TiedAE", text="", mirror=CLONED, kept=kept, place=place)) == [12]

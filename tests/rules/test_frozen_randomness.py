@@ -111,7 +111,14 @@ NUMPY = {"made": "np.random.RandomState(0)", "draw": "self.rng.rand(784) < 0.75"
         pytest.param({"options": SHUFFLED + ", worker_init_fn=seed_worker"}, id="seeded in each worker"),
         pytest.param({"draw": "torch.rand(784) < 0.75"}, id="torch seeds its own generator"),
         pytest.param({"draw": "np.random.rand(784) < 0.75"}, id="and that of numpy"),
+        pytest.param(
+            {"made": "torch.full((784,), 0.75)", "draw": "self.rng.bernoulli()"}, id="so does a tensor of rates"
+        ),
         pytest.param({"before": "self.masks.rng = np.random.RandomState(i)"}, id="built for each sample"),
+        pytest.param(
+            {"before": "self.masks.rng.set_state(states[torch.utils.data.get_worker_info().id])"},
+            id="each worker's own state",
+        ),
         pytest.param({"before": "self.masks.rng.seed(i)"}, id="seeded for each sample"),
         pytest.param(
             {"before": "self.masks.rng.bit_generator.advance(1000 * torch.utils.data.get_worker_info().id)"},
@@ -127,18 +134,17 @@ def test_silent_on_generators_that_differ_or_need_not(changes):
     assert rows(rule, OWN.format(**{**NUMPY, **changes})) == []
 
 
-def test_silent_where_only_the_data_of_another_loader_have_a_generator():
+def test_silent_where_the_shuffled_data_set_is_not_the_one_with_the_generator():
     plain = """
-class Plain(Dataset):
-    def __len__(self):
-        return 64
-
+class Plain(Masked):
     def __getitem__(self, i):
-        return torch.rand(784)
+        return self.images[i]
 
 training = DataLoader(Plain(), batch_size=8, shuffle=True, num_workers=4)
 """
-    assert rows(rule, OWN.format(**{**NUMPY, "options": "num_workers=4"}) + plain) == []
+    masked = OWN.format(**{**NUMPY, "options": "num_workers=4"})
+    assert rows(rule, masked + plain) == []
+    assert rows(rule, masked + plain.replace("self.images[i]", "self.images[i] * self.masks()")) == [34]
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,11 @@ CRITIC = "loss_d = judge(critic(x), 1.0) + judge(critic(y.detach()), 0.0)"
             id="all losses add up, then all step",
         ),
         pytest.param(
+            f"opt_g.zero_grad(); opt_d.zero_grad(); {GENERATOR}; loss_g.backward()",
+            "loss_d = judge(critic(x.detach()), 1.0); loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="detached data that no player made",
+        ),
+        pytest.param(
             "for p in critic.parameters(): p.requires_grad = False",
             f"{GENERATOR}; loss_g.backward(); opt_g.step(); opt_g.zero_grad(); critic.requires_grad_(True)\n"
             f"    {CRITIC}; loss_d.backward(); opt_d.step(); opt_d.zero_grad()",
@@ -322,6 +327,38 @@ CRITIC = "loss_d = judge(critic(x), 1.0) + judge(critic(y.detach()), 0.0)"
             "opt_g.zero_grad(); loss_g = F.mse_loss(y, x) + critic(y).mean() ** 2; loss_g.backward(retain_graph=True)",
             "opt_d.zero_grad(); loss_d = F.l1_loss(critic(y), critic(y.flip(0))); loss_d.backward(); opt_g.step(); opt_d.step()",
             id="a second part that judges no data works for the same end",
+        ),
+        pytest.param(
+            "z = encoder(x); y = decoder(z + (z.round() - z).detach()); opt_g.zero_grad()\n"
+            "    loss_g = F.mse_loss(y, x) + critic(y).mean() ** 2; loss_g.backward(retain_graph=True)",
+            "opt_d.zero_grad(); loss_d = F.l1_loss(critic(y), critic(y.flip(0))); loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="a rounded code that passes its gradient on",
+        ),
+        pytest.param(
+            f"opt_g.zero_grad(); {GENERATOR}; loss_g.backward(retain_graph=True)",
+            f"opt_d.zero_grad(); {CRITIC} + y.pow(2).mean(); loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="a penalty on what is generated, beside a critic that sees it detached",
+        ),
+        pytest.param(
+            "opt_g.zero_grad(); loss_g = F.mse_loss(y, x); loss_g.backward(retain_graph=True); opt_d.zero_grad()",
+            "loss_d = judge(critic(x), 1.0) + judge(critic(y), 1.0); loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="a task beside the reconstruction that nothing works against",
+        ),
+        pytest.param(
+            f"opt_g.zero_grad(); opt_d.zero_grad(); {GENERATOR}; loss_g.backward(retain_graph=True)",
+            "loss_d = judge(critic(x), 1.0) + judge(critic(y), 1.0); loss_d.backward(); opt_g.step(); opt_d.step()",
+            id="two tasks whose losses add up",
+        ),
+        pytest.param(
+            f"opt_g.zero_grad(); {GENERATOR}; loss_g.backward(retain_graph=True); opt_d.zero_grad()",
+            "weights = (critic(x) - critic(y)).sigmoid().detach(); (weights * (y - x) ** 2).mean().backward()\n"
+            "    opt_g.step(); opt_d.step()",
+            id="a second loss that the critic weighs",
+        ),
+        pytest.param(
+            f"opt_g.zero_grad(); {GENERATOR}; loss_g.backward(retain_graph=True); opt_d.zero_grad(); {CRITIC}; loss_d.backward()",
+            "opt_d.step(); F.mse_loss(critic(y), critic(x)).backward(); opt_g.step()",
+            id="the critic has stepped, and a second loss is the generator's own",
         ),
     ],
 )
@@ -370,10 +407,47 @@ def test_silent_on_players_that_clear_what_they_use(first, second):
             20,
             id="the critic first, on samples without a gradient",
         ),
+        pytest.param(
+            "opt_g.zero_grad(); opt_d.zero_grad()",
+            "with torch.no_grad(): fake = decoder(torch.randn(8, 4))\n"
+            "    loss_d = judge(critic(x), 1.0) + judge(critic(fake), 0.0); loss_d.backward()\n"
+            f"    {GENERATOR}; loss_g.backward(); opt_g.step(); opt_d.step()",
+            20,
+            id="the critic first, on decoded noise",
+        ),
     ],
 )
 def test_players_that_use_what_the_other_left(first, second, row):
     assert rows(rule, PLAYERS.format(first=first, second=second)) == [row]
+
+
+def test_the_loss_is_told_where_nothing_is_detached():
+    source = PLAYERS.format(
+        first=f"opt_g.zero_grad(); {GENERATOR}; loss_g.backward(retain_graph=True); opt_d.zero_grad()",
+        second="loss_d = judge(critic(x), 1.0) + judge(critic(y), 0.0)\n    loss_d.backward(); opt_g.step(); opt_d.step()",
+    )
+    assert rows(rule, source) == [18]
+
+
+def test_an_encoder_of_the_players_gives_two_tensors():
+    encoder = """
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.scale = nn.Linear(20, 4), nn.Linear(20, 4)
+
+    def forward(self, x):
+        return self.mean(x), self.scale(x).exp()
+
+encoder, decoder"""
+    source = PLAYERS.replace("\nencoder, decoder", encoder).replace(
+        "= nn.Linear(20, 4), nn.Linear(4", "= Encoder(), nn.Linear(4"
+    )
+    source = source.replace("decoder(encoder(x))", "decoder(encoder(x)[0])")
+    loss = "loss_d = judge(critic(x), 1.0) + judge(critic({}), 0.0); loss_d.backward(); opt_g.step(); opt_d.step()"
+    first = f"opt_g.zero_grad(); {GENERATOR}; loss_g.backward(retain_graph=True); opt_d.zero_grad()"
+    assert rows(rule, source.format(first=first, second=loss.format("y"))) == [26]
+    assert rows(rule, source.format(first=first, second=loss.format("y.detach()"))) == []
 
 
 def test_gradients_are_switched_off_in_between():

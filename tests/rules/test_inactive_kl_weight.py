@@ -343,6 +343,7 @@ class VAE(nn.Module):
         pytest.param("validate", "reconstruction", "pass", "loss, kl.item()", id="an evaluation"),
         pytest.param("loss", "reconstruction", "pass", "kl.item()", id="no error is returned"),
         pytest.param("loss", "reconstruction.detach()", "pass", "loss, kl.item()", id="numbers alone"),
+        pytest.param("loss", "reconstruction", "add_loss(kl)", "loss", id="handed to unknown code"),
     ],
 )
 def test_silent_on_functions_that_return_a_loss(name, loss, body, result):
@@ -355,6 +356,9 @@ def test_silent_on_functions_that_return_a_loss(name, loss, body, result):
         pytest.param("pass", "{'loss': loss, 'KL': -kl.detach()}", id="detached beside the loss"),
         pytest.param("pass", "loss, kl.item()", id="a number beside the loss"),
         pytest.param("self.log('kl', kl)", "loss", id="logged"),
+        pytest.param("self.log('kl', kl / x.size(1))", "loss", id="a share of it is logged"),
+        pytest.param("print(kl)", "loss", id="printed"),
+        pytest.param("import wandb; wandb.log({'kl': kl})", "loss", id="logged by a library"),
     ],
 )
 def test_a_divergence_that_is_only_read_off(body, result):
@@ -395,3 +399,41 @@ for x in torch.utils.data.DataLoader(torch.rand(512, 64), batch_size=32):
 )
 def test_a_loss_of_a_model_that_is_trained_in_sight(result, found):
     assert rows(rule, TRAINED.format(result=result)) == found
+
+
+KL = "torch.mean(-0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp(), dim=1))"
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        pytest.param("kl = (mu - logvar).abs().mean()", id="another distance"),
+        pytest.param("kl = measure(mu, logvar); kl = kl.mean()", id="what unknown code measures"),
+        pytest.param(f"kl = 0.0 * {KL}", id="switched off"),
+        pytest.param(f"with torch.no_grad(): kl = {KL}", id="without a gradient"),
+    ],
+)
+def test_silent_on_other_figures_beside_the_loss(term):
+    source = RETURNING.replace(f"kl = {KL}", term).format(
+        name="loss", loss="reconstruction", body="self.log('kl', kl)", result="loss"
+    )
+    assert rows(rule, source) == []
+
+
+def test_silent_on_a_divergence_that_is_called_something_else():
+    source = RETURNING.format(name="loss", loss="reconstruction", body="self.log('rate', rate)", result="loss")
+    assert rows(rule, source.replace("kl = ", "rate = ")) == []
+
+
+def test_silent_on_a_divergence_that_is_shown_where_another_function_returns_the_error():
+    source = RETURNING.format(name="encode", loss="0", body="self.log('kl', kl)", result="mu")
+    other = "\n    def error(self, y, x):\n        return F.mse_loss(y, x)\n"
+    assert rows(rule, source + other) == []
+    assert rows(rule, source.replace("return mu", "return reconstruction")) == [9]
+
+
+def test_a_divergence_is_told_in_its_own_file():
+    model = RETURNING.format(name="loss", loss="reconstruction", body="self.log('kl', kl)", result="loss")
+    main = "from model import VAE\n\nVAE().loss(y, x, mu, logvar)\n"
+    assert rows(rule, {"main.py": main, "model.py": model}) == []
+    assert rows(rule, {"model.py": model, "main.py": main}) == [9]

@@ -328,7 +328,7 @@ def test_wrong_formula_between_two_laws(body, said):
     assert said in found[0].message
 
 
-DENSITY = "import torch\n\ndef log_density(x, mean, logvar, weight=1.0):\n    return {}\n"
+DENSITY = "import torch\n\ndef log_density(x, mean, logvar, shift, part, weight=1.0):\n    return {}\n"
 
 
 @pytest.mark.parametrize(
@@ -340,6 +340,13 @@ DENSITY = "import torch\n\ndef log_density(x, mean, logvar, weight=1.0):\n    re
         pytest.param("(x - mean) / torch.exp(logvar)", id="a score"),
         pytest.param("(logvar + x) / torch.exp(logvar)", id="no square"),
         pytest.param("(weight + (x - mean) ** 2) / torch.exp(logvar)", id="a number beside the square"),
+        pytest.param("(shift + (x - mean) ** 2) / torch.exp(logvar)", id="another tensor beside the square"),
+        pytest.param("(logvar ** 2 + (x - mean) ** 2) / torch.exp(logvar)", id="the squared logarithm"),
+        pytest.param("(0.1 * logvar + (x - mean) ** 2) / torch.exp(logvar)", id="a tenth of the logarithm"),
+        pytest.param("(part * logvar + (x - mean) ** 2) / torch.exp(logvar)", id="a part of the logarithm"),
+        pytest.param("(logvar + torch.log(part)) / torch.exp(logvar)", id="two logarithms"),
+        pytest.param("logvar * torch.exp(-logvar) + (x - mean) ** 2", id="only the logarithm is divided"),
+        pytest.param("(logvar + (x - mean) ** 2) * torch.exp(logvar)", id="times the variance"),
     ],
 )
 def test_silent_on_densities(density):
@@ -352,7 +359,14 @@ def test_silent_on_densities(density):
         pytest.param("-0.5 * (logvar + (x - mean) ** 2) / torch.exp(logvar)", id="a quotient"),
         pytest.param("-0.5 * (logvar + (x - mean).pow(2)) * torch.exp(-logvar)", id="a product"),
         pytest.param("-(0.5 * logvar + 0.5 * torch.square(x - mean)) / logvar.exp()", id="weights inside"),
+        pytest.param("-0.5 * logvar * torch.exp(-logvar) - 0.5 * (x - mean) ** 2 * torch.exp(-logvar)", id="by terms"),
     ],
 )
 def test_a_density_that_divides_its_logarithm(density):
     assert rows(rule, DENSITY.format(density)) == [4]
+
+
+@pytest.mark.parametrize(("head", "said"), [("logvar", "`logvar`"), ("x.chunk(2)[1]", "the log-variance")])
+def test_the_divided_logarithm_is_named(head, said):
+    (finding,) = run(rule, DENSITY.format(f"-0.5 * ({head} + (x - mean) ** 2) / torch.exp({head})"))
+    assert f"divides {said} by the variance" in finding.message

@@ -1033,6 +1033,11 @@ NO_BACKWARD_HERE = {
         "body": "for p, g in zip(p, torch.autograd.grad(loss, p)): p.grad = g\n                self.optimizer.step()"
     },
     "the loss goes to what is not in sight": {"body": "Engine.learn(loss); self.optimizer.step()"},
+    "a hook in between": {"body": "self.call_hook('after_iteration'); self.optimizer.step()"},
+    "the optimiser belongs to an engine": {
+        "kept": "self.optimizer = optimizer; self.engine = Engine(model, self.optimizer)",
+        "body": "self.engine.learn(); self.optimizer.step()",
+    },
     "a closure": {"body": "self.optimizer.step(lambda: self.learn(x))"},
 }
 

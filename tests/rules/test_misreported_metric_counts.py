@@ -353,5 +353,47 @@ result = train()
 """
 
 
+LOADERS_OF_ITS_OWN = """
+class Trainer:
+    def __init__(self):
+        self.training, self.testing = DataLoader(data, batch_size=50), DataLoader(held_out, batch_size=50)
+
+    def evaluate(self):
+        total = 0.0
+        for (x,) in self.testing:
+            total += criterion(model(x), x).item() * len(x)
+        average = total / len(self.{counted}.dataset)
+        return average
+
+
+Trainer().evaluate()
+"""
+IN_ONE_FUNCTION = """
+def evaluate():
+    batches, others = DataLoader(held_out, batch_size=50), DataLoader(data, batch_size=50)
+    total = 0.0
+    for (x,) in batches:
+        total += criterion(model(x), x).item() * len(x)
+    average = total / len({counted}.dataset)
+    return average
+
+
+evaluate()
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "counted", "found"),
+    [
+        pytest.param(LOADERS_OF_ITS_OWN, "testing", [], id="its own attribute"),
+        pytest.param(LOADERS_OF_ITS_OWN, "training", [21], id="another attribute"),
+        pytest.param(IN_ONE_FUNCTION, "batches", [], id="its own variable"),
+        pytest.param(IN_ONE_FUNCTION, "others", [18], id="another variable"),
+    ],
+)
+def test_the_loader_whose_samples_are_counted_may_be_built_anywhere(source, counted, found):
+    assert rows(rule, LOADERS + source.format(counted=counted)) == found
+
+
 def test_silent_where_another_function_has_a_loader_of_that_name():
     assert rows(rule, LOADERS + EVALUATED_BY_A_FUNCTION) == []

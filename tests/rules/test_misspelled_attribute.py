@@ -122,6 +122,8 @@ QUOTIENT = "self.sums / self.counts.unsqueeze(1)"
         pytest.param(f"self.last_usage = {QUOTIENT}", id="another name, for whoever wants to look"),
         pytest.param(f"self.code = {QUOTIENT}; print(self.code)", id="it is read"),
         pytest.param("self.code = chosen.sum(0)", id="it is not made of the averages"),
+        pytest.param(f"self.codes[:] += {QUOTIENT} - self.codes; self.code = {QUOTIENT}", id="added to the entries"),
+        pytest.param(f"chosen.code = {QUOTIENT}", id="an attribute of another object"),
         pytest.param(f"write(self.codes); self.code = {QUOTIENT}", id="other code may write the buffer"),
     ],
 )
@@ -132,3 +134,51 @@ def test_silent_on_healthy_averages(update):
 @pytest.mark.parametrize("name", ["code", "codes_", "coeds"])
 def test_an_update_that_goes_into_another_name(name):
     assert rows(rule, AVERAGED.format(update=f"self.{name} = {QUOTIENT}")) == [17]
+
+
+def test_an_update_that_goes_into_a_longer_name():
+    assert rows(rule, AVERAGED.replace("codes", "_w").format(update=f"self._weight = {QUOTIENT}")) == [17]
+
+
+def test_an_update_that_goes_into_an_abbreviated_name():
+    assert rows(rule, AVERAGED.replace("codes", "embedding").format(update=f"self.embed = {QUOTIENT}")) == [17]
+
+
+GRID = 'self.register_buffer("grid", torch.eye(n))'
+
+
+@pytest.mark.parametrize(
+    ("line", "update"),
+    [
+        pytest.param(
+            'self.register_buffer("codes_of_last_epoch", torch.zeros(n, d))',
+            f"self.codes_of_last_epoch = {QUOTIENT}",
+            id="a buffer too",
+        ),
+        pytest.param(
+            'self.register_buffer("usage", torch.zeros(n))', "self.usages = self.counts / 9", id="neither is read"
+        ),
+        pytest.param(f"self.codes_at_first = {QUOTIENT}", "pass", id="the first value"),
+    ],
+)
+def test_silent_on_further_attributes(line, update):
+    assert rows(rule, AVERAGED.replace(GRID, f"{GRID}\n        {line}").format(update=update)) == []
+
+
+def test_silent_on_codes_that_are_a_parameter():
+    source = AVERAGED.format(update=f"self.code = {QUOTIENT}").replace(
+        'register_buffer("codes", torch.randn(n, d))', 'register_parameter("codes", nn.Parameter(torch.randn(n, d)))'
+    )
+    assert rows(rule, source) == []
+
+
+def test_silent_where_the_new_name_is_read_by_other_code():
+    source = AVERAGED.format(update=f"self.code = {QUOTIENT}")
+    assert rows(rule, source + "\nprint(getattr(Codebook(), 'code'))\n") == []
+    assert rows(rule, {"main.py": source, "show.py": "from main import Codebook\n\nprint(Codebook().code)\n"}) == []
+    assert rows(rule, {"main.py": source, "show.py": "from main import Codebook\n\nprint(Codebook().codes)\n"}) == [17]
+
+
+def test_an_update_that_goes_into_another_name_in_a_class_with_a_docstring():
+    source = AVERAGED.replace("(nn.Module):", '(nn.Module):\n    """Codes that follow their averages."""\n')
+    assert rows(rule, source.format(update=f"self.code = {QUOTIENT}")) == [19]

@@ -342,6 +342,10 @@ def step(x):
         pytest.param("return self.decoder(z) + 0 * self.critic(z.detach()), m, h", id="for another network alone"),
         pytest.param("return self.decoder(z), z.detach(), m", id="for reading"),
         pytest.param("plot(z.cpu().data.numpy()); return m, h", id="for a plot"),
+        pytest.param(
+            "with torch.no_grad():\n            shown = self.decoder(z.detach())\n        return self.decoder(m), m, h",
+            id="for a picture beside that of the mean",
+        ),
         pytest.param("z = z.detach() if self.frozen else z\n        return self.decoder(z), m, h", id="on demand"),
         pytest.param("return self.decoder(z + z.detach() - z), m, h", id="straight through"),
         pytest.param(

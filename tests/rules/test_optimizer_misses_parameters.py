@@ -41,6 +41,8 @@ HEALTHY = {
     "loaded": "decoder.load_state_dict(torch.load('d.pt'))\nopt = torch.optim.Adam(encoder.parameters())",
     "in evaluation mode": "decoder.eval()\nopt = torch.optim.Adam(encoder.parameters())",
     "unknown parameters": "from setup import parameters\nopt = torch.optim.Adam(parameters())",
+    "parameters that are chosen elsewhere": "from setup import chosen\nopt = torch.optim.Adam(chosen)",
+    "an optimiser from elsewhere": "from setup import optimizer_for\nopt = optimizer_for(encoder)",
 }
 
 
@@ -500,6 +502,7 @@ OPTIMISED = {
     "a share of what is stored": ("z = torch.as_tensor(torch.load('z.pt'))", "[z]", ""),
     "what a layer gave, which torch refuses": ("", "[model(x)]", ""),
     "an unknown start": ("from setup import start\nz = start + 0", "[z]", ""),
+    "an unknown start as a tensor": ("from setup import start\nz = torch.as_tensor(start)", "[z]", ""),
     "a stored start": ("z = torch.load('z.pt')", "[z]", ""),
     "a part of what is stored": ("z = torch.load('z.pt')[0]", "[z]", ""),
     "told to later": ("", DATA + ")\nfor p in parts(x): p.requires_grad_(True)\nprint(1", ""),
@@ -530,6 +533,8 @@ def test_silent_on_an_optimiser_that_no_backward_pass_belongs_to():
         ("model.weight.requires_grad = False", "[x]"),
         ("", "params=[{'params': [x]}, {'params': x}]"),
         ("z = torch.tensor([[0.1, 0.2, 0.3, 0.4]])", "[z]"),
+        ("z = torch.tensor(0.1)", "[z]"),
+        ("z = torch.as_tensor(x)", "[z]"),
         ("z = torch.from_numpy(np.load('z.npy'))", "[z.float()]"),
         ("mixed = torch.empty_like(x)\nmixed[:, 0] = x[:, 0] + x[:, 1]", "[mixed[:, 0], mixed[:, 1]]"),
         ("z = next(iter(DataLoader(torch.rand(9, 4), 8)))", "[z]"),

@@ -88,3 +88,12 @@ def test_silent_on_a_second_name_of_what_the_optimiser_took():
     lines = "model.last = nn.Linear(4, 2)\nopt = torch.optim.Adam(model.parameters())\nmodel.last = {value}"
     assert rows(rule, SETUP.format(lines=lines.format(value="model.decoder"))) == []
     assert rows(rule, SETUP.format(lines=lines.format(value="nn.Linear(4, 2)"))) == [19]
+
+
+def test_silent_where_the_new_part_gets_an_optimiser_of_its_own():
+    lines = (
+        "opt = torch.optim.Adam(model.parameters())\nmodel.decoder = nn.Linear(4, 20)\nnew = torch.optim.Adam({given})"
+    )
+    source = SETUP.replace("opt.step()", "opt.step()\n    new.step()")
+    assert rows(rule, source.format(lines=lines.format(given="model.decoder.parameters()"))) == []
+    assert rows(rule, source.format(lines=lines.format(given="model.encoder.parameters()"))) == [18]

@@ -40,6 +40,9 @@ HEALTHY = {
     "on a condition": {"before": ADAM, "here": f"if epoch == 10: {ADAM}"},
     "a model that is pruned": {"here": f"model.prune(); {ADAM}"},
     "a fit of so many steps": {"here": f"{ADAM}\n    for _ in range(99): model(x).sum().backward(); optimizer.step()"},
+    "several sets of data in each round": {
+        "here": f"{ADAM}\n    for data in (first, second):\n        for x in data: model(x).sum().backward(); optimizer.step()"
+    },
     "layers that are freed": {"here": f"model.requires_grad_(True); {ADAM}"},
 }
 
@@ -69,6 +72,7 @@ def test_silent_where_epochs_lie_within_the_rounds():
     ("parts", "row"),
     [
         ({"here": ADAM}, 13),
+        ({"here": ADAM, "then": "for i in range(3): print(model(torch.rand(4, 8)))"}, 13),
         ({"inner": ADAM}, 15),
         ({"here": f"model.train(); {ADAM}"}, 13),
         ({"inner": "optimizer = torch.optim.RMSprop(model.parameters())"}, 15),

@@ -132,6 +132,13 @@ OF_BOTH = "metrics.roc_auc_score(labels, scores)"
         pytest.param(MADE, "", "metrics.pairwise_distances(labels, own)", id="distances-of-all-pairs"),
         pytest.param(MADE, "", "plt.scatter(codes[:, 0], codes[:, 1], c=labels)", id="a-plot-of-one-pass"),
         pytest.param(MADE, "torch.manual_seed(0)", OF_BOTH, id="seeded-again"),
+        pytest.param(MADE, "torch.set_rng_state(state)", OF_BOTH, id="the-state-is-set-back"),
+        pytest.param(
+            MADE,
+            "def seed_everything(seed):\n    torch.manual_seed(seed)\n\nseed_everything(0)",
+            OF_BOTH,
+            id="seeded-by-a-function",
+        ),
         pytest.param(MADE, MADE, OF_BOTH, id="the-second-is-another-loader"),
         pytest.param(
             MADE, "", "metrics.roc_auc_score(own if len(own) > 3 else labels, scores)", id="perhaps-of-one-pass"
@@ -141,6 +148,29 @@ OF_BOTH = "metrics.roc_auc_score(labels, scores)"
 )
 def test_silent_on_passes(made: str, between: str, compared: str) -> None:
     assert rows(rule, PASSES.format(made=made, between=between, compared=compared)) == []
+
+
+DISTANCES = """
+import torch
+from sklearn import metrics
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+loader = DataLoader(TensorDataset(torch.rand(99, 8), torch.rand(99) < 0.1), batch_size=32, shuffle=True)
+model, own, labels, away = nn.Linear(8, 8), [], [], []
+for x, y in loader:
+    labels.append(y)
+anchor = x[0]
+for x, y in loader:
+    own.append(y)
+    away.append((anchor - model(model(x))).norm(dim=1))
+print(metrics.roc_auc_score(torch.cat({labels}), torch.cat(away)))
+"""
+
+
+def test_silent_on_distances_to_one_sample_of_another_pass() -> None:
+    assert rows(rule, DISTANCES.format(labels="own")) == []
+    assert rows(rule, DISTANCES.replace("anchor -", "x -").format(labels="labels")) == [7]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +190,15 @@ def test_silent_on_passes(made: str, between: str, compared: str) -> None:
 )
 def test_two_passes(compared: str) -> None:
     assert rows(rule, PASSES.format(made=MADE, between="", compared=compared)) == [10]
+
+
+def test_rows_that_a_list_chooses() -> None:
+    source = PASSES.replace("own.append(y)", "own.extend(y.tolist())").replace(
+        "labels, own, codes = np.array(scores), torch.cat(labels), torch.cat(own)",
+        "labels, codes = np.array(scores), torch.cat(labels)",
+    )
+    assert rows(rule, source.format(made=MADE, between="", compared="torch.cat(away)[own]")) == []
+    assert rows(rule, source.format(made=MADE, between="", compared="codes[own]")) == [10]
 
 
 def test_two_passes_in_functions_of_the_project() -> None:

@@ -233,6 +233,7 @@ ONCE = {
     "larger steps": {"branch": "stats.reset(); epoch += 2"},
     "rounds that are left early": {"between": "if not history: continue", **AGAIN},
     "a position": {"test": "place < epochs", "first": "place += 1", "branch": "stats.reset(); place += 1"},
+    "a least number of rounds": {"test": "epoch < epochs or stats.count > 0", **AGAIN},
     "a bound for something else": {"test": "stats.count < epochs", **AGAIN},
 }
 
@@ -256,3 +257,18 @@ TWICE = {
 @pytest.mark.parametrize(("change", "row"), TWICE.values(), ids=TWICE.keys())
 def test_counted_twice(change, row):
     assert rows(rule, TRAINED.format(**{**ROUND, **change})) == [row]
+
+
+def test_a_loop_of_single_steps_that_are_counted_twice():
+    source = """
+    def fit(model, batches, optimizer, steps):
+        step = 0
+        while step < steps:
+            step += 1
+            loss = model(next(batches)).mean()
+            loss.backward()
+            optimizer.step()
+            {last}
+    """
+    assert rows(rule, source.format(last="print(step)")) == []
+    assert rows(rule, source.format(last="step += 1")) == [9]

@@ -43,6 +43,7 @@ MOVED = {
     [
         {"step": "transforms.Resize(16)"},
         {"step": "transforms.ColorJitter(0.5)"},
+        {"step": "transforms.Compose(steps)"},
         {"first": "b = a; a = self.step(a)"},
         {"second": "pass"},
         {"loss": "nn.functional.mse_loss(net(x), x)"},
@@ -53,6 +54,7 @@ MOVED = {
     ids=[
         "no chance",
         "only colours",
+        "unknown steps",
         "two views",
         "one part",
         "another target",
@@ -107,6 +109,53 @@ def test_silent_on_transforms_of_the_program(given, draw, result):
     assert rows(rule, own + TEXT.format(**OWN_STEP)) == []
 
 
-def test_a_transform_of_the_program_draws_a_turn_for_each_part():
-    own = OWN.format(given="x", draw="k = random.randrange(4)", result="torch.rot90(x, k, (-2, -1))")
+@pytest.mark.parametrize(
+    ("draw", "result"),
+    [
+        ("k = random.randrange(4)", "torch.rot90(x, k, (-2, -1))"),
+        ("k = torch.randint(4, ())", "torch.rot90(x, k, (-2, -1))"),
+        ("k = random.random() < self.chance", "x.flip(-1) if k else x"),
+    ],
+)
+def test_a_transform_of_the_program_draws_a_turn_for_each_part(draw, result):
+    own = OWN.format(given="x", draw=draw, result=result)
     assert rows(rule, own + TEXT.format(**OWN_STEP)) == [28]
+
+
+def test_silent_on_a_transform_that_its_library_calls():
+    own = """
+import random
+from monai.transforms import Transform
+
+class Turn(Transform):
+    def apply(self, x):
+        return torch.rot90(x, random.randrange(4), (-2, -1))
+"""
+    assert rows(rule, own + TEXT.format(**OWN_STEP)) == []
+
+
+FUNCTION = """
+import random
+
+def turned(x):
+    return torch.rot90(x, {quarters}, (-2, -1))
+"""
+
+
+def test_a_function_that_turns_its_image():
+    changes = {**OWN_STEP, "step": "turned"}
+    assert rows(rule, FUNCTION.format(quarters="1") + TEXT.format(**changes)) == []
+    assert rows(rule, FUNCTION.format(quarters="random.randrange(4)") + TEXT.format(**changes)) == [23]
+
+
+def test_a_network_that_turns_its_image():
+    own = """
+import random
+from torch import nn
+
+class Turn(nn.Module):
+    def forward(self, x):
+        return torch.rot90(x, {quarters}, (-2, -1))
+"""
+    assert rows(rule, own.format(quarters="1") + TEXT.format(**OWN_STEP)) == []
+    assert rows(rule, own.format(quarters="random.randrange(4)") + TEXT.format(**OWN_STEP)) == [25]

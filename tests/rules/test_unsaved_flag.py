@@ -46,8 +46,19 @@ FAULT = {
         ),
         pytest.param({"write": "self.codes.data.copy_(torch.eye(16, 4))"}, id="the same each time"),
         pytest.param({"write": "self.seen = start"}, id="nothing of the state is written"),
+        pytest.param(
+            {"flag": "self.ready = False\n        self.recent = Recent(16)", "write": "self.recent = start"},
+            id="nor of a list that the constructor makes",
+        ),
         pytest.param({"turn": "pass"}, id="in every batch, as an average is"),
+        pytest.param({"turn": "self.filled = True"}, id="another flag is set"),
+        pytest.param({"turn": "self.embedding.ready = True"}, id="and that of another module"),
+        pytest.param({"turn": "self.ready = len(start) == 16"}, id="until there are enough"),
+        pytest.param(
+            {"flag": "self.ready = was_filled\n        self.embedding.ready = False"}, id="it starts as it was saved"
+        ),
         pytest.param({"test": "self.training"}, id="nothing asks for the flag"),
+        pytest.param({"test": "not self.embedding.ready"}, id="nor for that of this module"),
         pytest.param({"more": "def set_extra_state(self, state): self.ready = state"}, id="a state of its own"),
         pytest.param({"more": "\nnet = Codebook()\nnet.ready = True"}, id="switched from outside"),
     ],
@@ -56,13 +67,33 @@ def test_silent_on_flags_that_come_back_or_need_not(changes):
     assert rows(rule, NETWORK.format(**{**FAULT, **changes})) == []
 
 
+def test_silent_where_another_file_switches_the_flag():
+    resume = "from model import Codebook\n\nnet = Codebook()\nnet.{name} = True\n"
+    files = {"model.py": NETWORK.format(**FAULT), "resume.py": resume.format(name="ready")}
+    assert rows(rule, files) == []
+    assert rows(rule, {**files, "resume.py": resume.format(name="frozen")}) == [11]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         pytest.param({}, id="a parameter"),
         pytest.param({"write": "self.scale = start.std(0)"}, id="a buffer is replaced"),
         pytest.param({"write": "self.embedding.weight.data[:] = start"}, id="the weight of a layer"),
+        pytest.param(
+            {
+                "flag": "self.ready = False; self.register_parameter('shift', nn.Parameter(torch.zeros(4)))",
+                "write": "self.shift.data.copy_(start.mean(0))",
+            },
+            id="a parameter that is registered",
+        ),
         pytest.param({"test": "self.training and not self.ready"}, id="in training alone"),
+        pytest.param(
+            {"flag": "self.ready = False\n        head = nn.Linear(4, 4)\n        self.body = nn.Sequential(head)"},
+            id="beside a layer in a variable",
+        ),
+        pytest.param({"more": "\nnet = Codebook()\nnet.label = 'small'"}, id="something else is set from outside"),
+        pytest.param({"more": "\nclass Frozen(Codebook):\n    rate = 0.0"}, id="with a variant"),
         pytest.param(
             {"flag": "self.fresh = True", "turn": "self.fresh = False", "test": "self.fresh"}, id="the other way round"
         ),

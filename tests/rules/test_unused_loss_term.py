@@ -526,6 +526,16 @@ KL = "-0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())"
         pytest.param("validation_loss", f"kl_loss = {KL}", "rec_loss", id="an evaluation"),
         pytest.param("encode", f"kl_loss = {KL}", "y", id="no loss is returned"),
         pytest.param("loss_function", f"mean_kl_loss = {KL}", "rec_loss", id="a metric"),
+        pytest.param("loss_function", "kl_loss = [mu.pow(2).mean(), logvar.exp().mean()]", "rec_loss", id="a list"),
+        pytest.param("loss_function", "weight_of_penalty = 2 * beta", "rec_loss", id="a weight"),
+        pytest.param("loss_function", "spread = logvar.exp().mean()", "rec_loss", id="not called a term"),
+        pytest.param(
+            "loss_function",
+            f"kl_loss = {KL}; print(kl_loss); kl_loss = F.l1_loss(y, x)",
+            "rec_loss",
+            id="a name that is used twice",
+        ),
+        pytest.param("encode", f"kl_loss = {KL}; shown = 10 * rec_loss; print(shown)", "y", id="a loss is only shown"),
     ],
 )
 def test_silent_on_functions_that_return_a_loss(name, body, result):
@@ -542,6 +552,10 @@ def test_silent_on_functions_that_return_a_loss(name, body, result):
             "total",
             id="another term twice",
         ),
+        pytest.param(
+            f"kl_loss = {KL}; spread, middle = logvar.exp().mean(), mu.mean()", "rec_loss", id="beside several targets"
+        ),
+        pytest.param(f"kl_loss = {KL}\n    if y is None:\n        return", "rec_loss", id="it may end without a loss"),
     ],
 )
 def test_a_function_that_returns_a_loss_without_a_term_of_its_own(body, result):

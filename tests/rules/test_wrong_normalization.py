@@ -423,6 +423,12 @@ LOW, MEAN = "x.min(dim=0).values", "x.mean(0)"
         pytest.param("(x + self.low) / (self.high - self.low)", "-x.min(dim=0).values", MEAN, id="stored-negative"),
         pytest.param("(x + self.low) / (self.high - self.low)", "x.mean(0)", MEAN, id="not-a-minimum"),
         pytest.param("(x + self.low) / (self.high - y.min())", LOW, MEAN, id="another-minimum"),
+        pytest.param("(x + self.low) / (y - 1.0)", LOW, MEAN, id="less-a-number"),
+        pytest.param("(x + self.low) / (y - self.low)", LOW, MEAN, id="from-the-minimum-to-something-else"),
+        pytest.param("(x + np.min(x)) / (np.max(x) - np.min(y))", LOW, MEAN, id="another-minimum-by-numpy"),
+        pytest.param("(x + np.min(x)) / (np.max(x) - np.median(x))", LOW, MEAN, id="not-its-minimum-by-numpy"),
+        pytest.param("(x + np.ptp(x)) / (np.max(x) - np.ptp(x))", LOW, MEAN, id="a-margin-as-wide-as-the-range"),
+        pytest.param("(x + b_max[0]) / (b_max[1] - b_max[0])", LOW, MEAN, id="numbers-of-a-table"),
         pytest.param("(x + 1) / 2", LOW, MEAN, id="numbers"),
         pytest.param("(x + self.low) / self.high", LOW, MEAN, id="no-range"),
         pytest.param("(x + a_min) / (b_max - a_min)", LOW, MEAN, id="names-of-two-things"),
@@ -431,6 +437,9 @@ LOW, MEAN = "x.min(dim=0).values", "x.mean(0)"
         pytest.param("(x - self.mean) / self.std", LOW, MEAN, id="standardised"),
         pytest.param("(x + self.mean) / self.std", LOW, "-x.mean(0)", id="mean-stored-negative"),
         pytest.param("(x + y.mean(0)) / self.std", LOW, MEAN, id="mean-of-other-data"),
+        pytest.param("(x + y.mean(0)) / torch.sqrt(y.mean(0) + 1.0)", LOW, MEAN, id="no-deviation"),
+        pytest.param("(x + y + 1.0) / self.std", LOW, MEAN, id="a-sum"),
+        pytest.param("(x + (y + 1.0)) / self.std", LOW, MEAN, id="shifted-by-no-statistic"),
         pytest.param("((x - self.mean) + self.mean) / self.std", LOW, MEAN, id="shifted-before"),
         pytest.param("(x.mean(0) + y.mean(0)) / y.std(0)", LOW, MEAN, id="two-means"),
         pytest.param("x * self.std + self.mean", LOW, MEAN, id="undone"),
@@ -454,6 +463,8 @@ def test_silent_on_shifts_of_the_right_sign(scaled: str, low: str, mean: str) ->
         "(x + x.min()) / (x.max() - x.min())",
         "(x + np.min(x)) / np.maximum(np.max(x) - np.min(x), 1e-6)",
         "(x + a_min) / (a_max - a_min)",
+        "(x + a_min) / (x.max() - a_min)",
+        "(x + x.min()) / (b_max - x.min())",
         "(x + self.mean) / self.std",
         "torch.div(x + self.mean, self.std + 1e-6)",
         "(x + y.mean(0)) / torch.sqrt(y.var(0) + 1e-6)",
@@ -505,6 +516,127 @@ def test_a_minimum_that_is_given_or_measured() -> None:
     """
     assert rows(rule, source.format(low="-x.min()")) == []
     assert rows(rule, source.format(low="x.min()")) == [6]
+
+
+@pytest.mark.parametrize("step", ["x + low", "x + high"])
+def test_both_extremes_at_once(step: str) -> None:
+    source = f"""
+    import torch
+
+    def scaled(x):
+        low, high = torch.aminmax(x)
+        return ({step}) / (high - low)
+    """
+    assert rows(rule, source) == ([6] if step == "x + low" else [])
+
+
+GIVEN = """
+def scaled(x, twice, a_min=None, b_max=None, noise=None):
+    if a_min is None:
+        a_min = {low}
+    if b_max is None:
+        b_max = x.max()
+    if twice:
+        noise = noise * 2
+    return (x + {shift}) / (b_max - {shift})
+"""
+
+
+def test_extremes_that_are_given_or_measured() -> None:
+    assert rows(rule, GIVEN.format(low="x.mean()", shift="a_min")) == []
+    assert rows(rule, GIVEN.format(low="x.min()", shift="noise")) == []
+    assert rows(rule, GIVEN.format(low="x.min()", shift="a_min")) == [9]
+
+
+FITTED = """
+import torch
+
+class Scaler:
+    def __init__(self):
+        self.lowest = self.highest = self.centre = self.spread = None
+
+    def fit(self, x):
+        self.lowest, self.highest = {low}, x.max(dim=0).values
+        self.centre, self.spread = x.mean(0), x.std(0).clamp(min=1e-6)
+
+    def start_over(self, x):
+        self.lowest = {anew}
+
+def scaled(x, scaler, lowest, highest):
+    return {scaled}
+"""
+BY_RANGE = "(x + scaler.lowest) / (scaler.highest - scaler.lowest)"
+FITS = {"low": LOW, "anew": LOW, "scaled": BY_RANGE}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"scaled": BY_RANGE.replace("+", "-")}, id="subtracted"),
+        pytest.param({"low": "-x.min(dim=0).values", "anew": "None"}, id="stored negative"),
+        pytest.param({"low": LOW + " + 1e-3", "anew": "None"}, id="above the minimum"),
+        pytest.param({"anew": "torch.zeros(3)"}, id="not always the minimum"),
+        pytest.param({"anew": "x.mean(0)"}, id="a minimum or a mean"),
+        pytest.param({"scaled": "(x + lowest) / (highest - lowest)"}, id="parameters of the same names"),
+        pytest.param({"scaled": "(x + getattr(scaler, lowest)) / scaler.spread"}, id="whatever is asked for"),
+        pytest.param({"scaled": "(x + scaler.centre) / scaler.highest"}, id="a mean and a maximum"),
+    ],
+)
+def test_silent_on_statistics_that_another_object_keeps(changes: dict[str, str]) -> None:
+    assert rows(rule, FITTED.format(**(FITS | changes))) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="the range"),
+        pytest.param({"scaled": "(x + scaler.centre) / scaler.spread"}, id="mean and deviation"),
+    ],
+)
+def test_shifts_by_statistics_that_another_object_keeps(changes: dict[str, str]) -> None:
+    assert rows(rule, FITTED.format(**(FITS | changes))) == [16]
+
+
+MARGIN = """
+import torch
+
+class Scaler:
+    def fit(self, x):
+        self.mean, self.std = x.mean(0), x.std(0)
+        self.overall, self.range = x.mean(), x.amax(0) - x.amin(0)
+
+    def standardised(self, x):
+        return (x - self.{shift}) / self.{scale}
+
+    def margin(self, widths):
+        return widths * self.std - self.mean
+"""
+
+
+@pytest.mark.parametrize(
+    ("shift", "scale", "found"),
+    [
+        pytest.param("mean", "range", [], id="another-scale"),
+        pytest.param("overall", "std", [], id="another-mean"),
+        pytest.param("mean", "std", [13], id="the-same-two"),
+    ],
+)
+def test_a_difference_undoes_what_both_numbers_did(shift: str, scale: str, found: list[int]) -> None:
+    assert rows(rule, MARGIN.format(shift=shift, scale=scale)) == found
+
+
+def test_silent_on_a_line_and_where_it_crosses() -> None:
+    source = """
+    def side(x, slope, offset):
+        return x * slope - offset
+
+    def crossing(y, slope, offset):
+        return (y - offset) / slope
+
+    def both(x, y, slope, offset):
+        return side(x, slope, offset), crossing(y, slope, offset)
+    """
+    assert rows(rule, source) == []
 
 
 def test_an_extreme_that_is_given_and_set_elsewhere() -> None:

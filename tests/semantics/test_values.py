@@ -349,3 +349,74 @@ def test_the_length_of_other_slices_is_unknown(index):
     first, last = window(index)
     assert not isinstance(first, int)
     assert last == 5
+
+
+def test_a_window_of_rows_whose_number_is_unknown():
+    source = """
+    class Windows:
+        def cut(self, rows, i):
+            return rows.view(-1, 5)[i : i + 24]
+    """
+    assert next(r.value.shape for r in understood(source).returns) == (24, 5)
+
+
+@pytest.mark.parametrize("index", ["i:i + 24:2", "2:24", ":2 * k:2"])
+def test_the_length_of_a_part_of_unknown_rows_is_unknown(index):
+    source = f"""
+    class Windows:
+        def cut(self, rows, i, k):
+            return rows.view(-1, 5)[{index}]
+    """
+    first, last = next(r.value.shape for r in understood(source).returns)
+    assert not isinstance(first, int)
+    assert last == 5
+
+
+def test_only_names_become_attributes():
+    source = """
+    class Solver:
+        def __init__(self):
+            self.__dict__.update({1: 2, "no-name": 3, "me": self, "width": 4})
+    solver = Solver()
+    """
+    assert names(source)["solver"].attrs == {"width": 4}
+
+
+def test_a_list_of_what_passes_a_known_test():
+    assert shape("y = torch.zeros(3) if [n for n in (1, 2) if n > 1] else torch.zeros(4)") == (3,)
+    assert shape("y = torch.zeros(3) if [n for n in (1, 2) if n > 2] else torch.zeros(4)") == (4,)
+
+
+BOXES = """
+    from settings import deep
+    class Box:
+        def __init__(self):
+            self.table = torch.rand(3)
+    a, b = Box(), Box()
+    box = a if deep else b
+    first = box.table
+    {between}
+    again = box.table
+"""
+
+
+def test_two_reads_from_one_of_several_objects_are_the_same():
+    found = names(BOXES.format(between="other = box.__class__"))
+    assert found["first"] is found["again"]
+
+
+@pytest.mark.parametrize("between", ["a.table = torch.rand(3)", "b.table = torch.rand(3)"])
+def test_a_read_after_one_of_them_was_set_is_another(between):
+    found = names(BOXES.format(between=between))
+    assert found["first"] is not found["again"]
+
+
+def test_an_option_that_picks_one_of_many_or_of_none_is_not_followed():
+    functions = "\n    ".join(f"def f{n}(): pass" for n in range(60))
+    source = f"""
+    from settings import args
+    {functions}
+    many = {{{", ".join(f"'{n}': f{n}" for n in range(60))}}}[args.name]
+    none = {{}}[args.name]
+    """
+    assert [names(source)[name].op for name in ("many", "none")] == ["item", "item"]

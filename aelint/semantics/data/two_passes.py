@@ -6,6 +6,7 @@ summed up, sliced or paired with everything: only then is it told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -48,6 +49,7 @@ _ALONG = frozenset({"mean", "sum", "argmax", "norm", "amax", "softmax"})
 _PAIRED = ("sklearn.metrics.", "torch.utils.data.TensorDataset")
 _CROSSED = ("pairwise", "_distances", "_kernel")
 _FITTED = frozenset({"fit", "score"})
+_RESTARTS = re.compile("seed|rng_state|set_state")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,32 +72,26 @@ class _Pass:
 
 def two_passes(program: Program) -> Iterator[TwoPasses]:
     """Places that put together what two loops over one loader gave, each once."""
-    seeds = [c.result.id for c in program.calls if "seed" in c.name and isinstance(c.result, Sym)]
+    seeds = [c.result.id for c in program.calls if _RESTARTS.search(c.name) and isinstance(c.result, Sym)]
     known: dict[int, _Pass | None] = {}
     for site, values in (*_by_entry(program), *_by_call(program)):
         passes = [found for value in values if (found := _rows(value, known)) is not None]
         for one, other in combinations(passes, 2):
             first, second = sorted((one.batch, other.batch), key=lambda batch: batch.id)
-            if one.loader is not other.loader or _is_one_loop(first, second):
-                continue
             # A seed that is set in between may give the second pass the order of the first.
-            if first.site and second.site and one.loader.site and not any(first.id < s < second.id for s in seeds):
-                yield TwoPasses(one.loader.site, first.site, second.site, site)
-
-
-def _is_one_loop(first: Sym, second: Sym) -> bool:
-    return first.site is None or second.site is None or first.site.node is second.site.node
+            if one.loader is not other.loader or any(first.id < s < second.id for s in seeds):
+                continue
+            made, early, late = one.loader.site, first.site, second.site
+            if made and early and late and early.node is not late.node:
+                yield TwoPasses(made, early, late, site)
 
 
 def _by_entry(program: Program) -> Iterator[tuple[Site, tuple[Value, ...]]]:
     """Operations on two tensors entry by entry, and choices of rows by a mask."""
     for node in nodes(program):
-        if node.site is None:
-            continue
-        if node.op in _BY_ENTRY:
-            yield node.site, (node.attrs.get("input"), node.attrs.get("other"))
-        elif node.op == "getitem" and isinstance(node.attrs.get("index"), Sym):
-            yield node.site, (node.attrs.get("input"), node.attrs.get("index"))
+        beside = node.attrs.get("other" if node.op in _BY_ENTRY else "index")
+        if beside is not None and node.site is not None:
+            yield node.site, (node.attrs.get("input"), beside)
 
 
 def _by_call(program: Program) -> Iterator[tuple[Site, tuple[Value, ...]]]:
@@ -103,7 +99,7 @@ def _by_call(program: Program) -> Iterator[tuple[Site, tuple[Value, ...]]]:
     for call in program.calls:
         if _pairs(call):
             yield call.site, call.args + tuple(call.kwargs.values())
-        elif call.method == "scatter" or call.name.endswith(".scatter"):
+        elif call.name.endswith(".scatter"):
             yield (
                 call.site,
                 tuple(_column(a) for a in (*call.args[:2], *(v for k, v in call.kwargs.items() if k in "xyc"))),
@@ -156,16 +152,14 @@ def _found(value: Sym, known: dict[int, _Pass | None]) -> _Pass | None:
 
 def _collected(value: Value, *, joined: bool = False) -> _Pass | None:
     """The one pass from which a list was filled, with one entry for each sample; `joined` tensors have several."""
-    if not isinstance(value, ListValue) or value.complete or not value.items:
+    if not isinstance(value, ListValue) or value.complete:
         return None
     if not all(_counts_samples(one, joined=joined) for one in value.items):
         return None
     found = [one for one in ancestors_of_any(parts(value)) if one.op == "batch"]
-    sites = {id(one.site.node) if one.site is not None else 0 for one in found}
-    loaders = {id(one.attrs.get("loader")): one.attrs.get("loader") for one in found}
-    loader = next(iter(loaders.values()), None)
-    if len(loaders) != 1 or len(sites) != 1 or not isinstance(loader, Object):
+    if len({id(one.site.node) for one in found if one.site is not None}) != 1:
         return None
+    loader = found[0].attrs["loader"]
     return _Pass(loader, found[0]) if loader_argument(loader, "shuffle") is True else None
 
 
@@ -177,7 +171,7 @@ def _counts_samples(value: Value, *, joined: bool) -> bool:
             return _counts_samples(whole, joined=joined)
         case Sym(shape=(Poly() as first, *_)):
             return first.has_batch
-        case Sym(shape=None, tensor=tensor):
-            return joined and tensor is not False
+        case Sym(shape=None):
+            return joined
         case _:
             return False

@@ -7,7 +7,7 @@ measured on one thing, or a standardisation elsewhere with the two numbers that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aelint.rule import Site
@@ -29,8 +29,6 @@ _OPERATIONS = {
     **dict.fromkeys(["std", "nanstd"], "std"),
 }
 _LOW, _HIGH = re.compile(r"min(imum)?|low(er)?|lo"), re.compile(r"max(imum)?|high(er)?|hi|upper")
-_UNKNOWN = frozenset({"param", "attr", "item", "name", "getitem"})
-_DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,39 +175,41 @@ class _Pairs:
         first, second = _call(one), _call(other)
         return first is not None and second is not None and first[0] == second[0] and self.is_same(first[1], second[1])
 
-    def statistic(self, value: Value, depth: int = 0) -> _Statistic | None:
+    def statistic(self, value: Value) -> _Statistic | None:
         """What is known of a value as a statistic: by how it was computed, or for an extreme by its name."""
         value = through(value, _KEEPING)
-        if not isinstance(value, Sym) or depth > _DEEPEST:
+        if not isinstance(value, Sym):
             return None
         if value.id not in self.known:
             self.known[value.id] = None  # while an attribute that is made of itself is looked at
-            self.known[value.id] = self._statistic(value, depth)
+            self.known[value.id] = self._statistic(value)
         return self.known[value.id]
 
-    def _statistic(self, value: Sym, depth: int) -> _Statistic | None:
+    def _statistic(self, value: Sym) -> _Statistic | None:
         if value.op == "phi":
-            found = [self.statistic(one, depth + 1) for one in alternatives(value) if one is not None]
-            kinds = {one.kind if one is not None else "" for one in found}
-            return (
-                next((s for s in found if s is not None and s.data is not None), found[0]) if len(kinds) == 1 else None
-            )
-        return _computed(value) or self._stored(value, depth) or self._named(value)
+            return self._common(one for one in alternatives(value) if one is not None)
+        return _computed(value) or self._stored(value) or self._named(value)
 
-    def _stored(self, value: Sym, depth: int) -> _Statistic | None:
+    def _stored(self, value: Sym) -> _Statistic | None:
         """An attribute that only some other method sets: what it is set to wherever it is set."""
-        name = value.attrs.get("name") if value.op == "attr" else None
-        if not isinstance(name, str):
+        match value:
+            case Sym(op="attr", attrs={"name": str() as name}):
+                return self._common(self.stored.get(name, ()))
+            case _:
+                return None
+
+    def _common(self, values: Iterable[Value]) -> _Statistic | None:
+        """What all of the values are, by one that was measured where there is one."""
+        found = [self.statistic(one) for one in values]
+        known = [one for one in found if one is not None]
+        if len(known) < len(found) or len({one.kind for one in known}) != 1:
             return None
-        found = [self.statistic(one, depth + 1) for one in self.stored.get(name, ())]
-        kinds = {one.kind if one is not None else "" for one in found}
-        return found[0] if found and len(kinds) == 1 else None
+        return next((one for one in known if one.data is not None), known[0])
 
     def _named(self, value: Sym) -> _Statistic | None:
         """An extreme that the program is given under its name, and never sets itself."""
-        own = value.attrs.get("name", value.attrs.get("index"))
-        name = own if isinstance(own, str) else ""
-        if value.op not in _UNKNOWN or not name or name in self.stored:
+        name = value.attrs.get("name", value.attrs.get("index"))
+        if not isinstance(name, str) or name in self.stored:
             return None
         words = [w for w in re.split(r"_|(?<=[a-z])(?=[A-Z])", name.lower()) if w]
         for kind, pattern in (("min", _LOW), ("max", _HIGH)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
@@ -21,7 +22,6 @@ __all__ = ["NumberAsFlag", "numbers_as_flags"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _NUMBERS = frozenset({"float", "int"})
-_DEEPEST = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,27 +43,25 @@ def numbers_as_flags(program: Program) -> Iterator[NumberAsFlag]:
         places[id(event.site.node)] = event.site
     for key, values in seen.items():
         site = places[key]
-        number = next((n for n in values if isinstance(n, (int, float))), None)
-        if number is None or not all(_is_no_flag(n) for n in values) or not isinstance(site.node, ast.Compare):
+        numbers = [n for n in values if _is_no_flag(n)]
+        if len(numbers) < len(values) or not isinstance(site.node, ast.Compare):
             continue
-        declared = _declared(program, site, site.node.left, 0)
+        declared = _declared(program, site, site.node.left)
         if declared is not None:
-            yield NumberAsFlag(site, ast.unparse(site.node.left), number, declared)
+            yield NumberAsFlag(site, ast.unparse(site.node.left), numbers[0], declared)
 
 
-def _is_no_flag(value: object) -> bool:
+def _is_no_flag(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and value not in {0, 1}  # `True` is 1
 
 
-def _declared(program: Program, site: Site, node: ast.expr, depth: int) -> Site | None:
+def _declared(program: Program, site: Site, node: ast.expr) -> Site | None:
     """Where the source says of an attribute or a variable that it is a number; None where it does not, or says more."""
-    if depth > _DEEPEST:
-        return None
     match node:
         case ast.Attribute(attr=name):
             found = list(_fields(program, name)) or list(_options(program, name))
         case ast.Name(id=name):
-            found = list(_assigned(program, site, name, depth))
+            found = list(_assigned(program, site, name))
         case _:
             return None
     return found[0] if found and all(found) else None
@@ -85,10 +83,10 @@ def _options(program: Program, name: str) -> Iterator[Site | None]:
         for call in every(ast.Call, unit.tree):
             if destination(call) == name:
                 kind = next((k.value for k in call.keywords if k.arg == "type"), None)
-                yield Site(unit, call) if kind is not None and _is_number(kind) else None
+                yield Site(unit, call) if _is_number(kind) else None
 
 
-def _assigned(program: Program, site: Site, name: str, depth: int) -> Iterator[Site | None]:
+def _assigned(program: Program, site: Site, name: str) -> Iterator[Site | None]:
     """What gives a variable its values: an annotated parameter, constants, or an attribute that is declared."""
     for scope in scopes(site.unit.tree):
         own = own_nodes(scope)
@@ -96,25 +94,30 @@ def _assigned(program: Program, site: Site, name: str, depth: int) -> Iterator[S
             continue
         for parameter in parameters(scope) if isinstance(scope, Function) else ():
             if parameter.arg == name:
-                number = parameter.annotation is not None and _is_number(parameter.annotation)
-                yield Site(site.unit, parameter) if number else None
+                yield Site(site.unit, parameter) if _is_number(parameter.annotation) else None
         targets = [n for n in own if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
-        known = {id(s.targets[0]): s for s in own if isinstance(s, ast.Assign) and len(s.targets) == 1}
+        known = {id(target): s for s in own if isinstance(s, ast.Assign) for target in s.targets}
         for target in targets:
             statement = known.get(id(target))
-            yield _given(program, site, statement, depth) if statement is not None else None
+            yield _given(program, site, statement) if statement is not None else None
 
 
-def _given(program: Program, site: Site, statement: ast.Assign, depth: int) -> Site | None:
+def _given(program: Program, site: Site, statement: ast.Assign) -> Site | None:
     match statement.value:
         case ast.Constant(value=float()):
             return Site(site.unit, statement)
         case ast.Attribute() as read:
-            return _declared(program, site, read, depth + 1)
+            return _declared(program, site, read)
         case _:
             return None
 
 
-def _is_number(kind: ast.expr) -> bool:
+def _is_number(kind: ast.expr | None) -> bool:
     """Whether an annotation, or a type that converts, is that of numbers alone."""
-    return last_name(kind) in _NUMBERS or (isinstance(kind, ast.Constant) and kind.value in _NUMBERS)
+    match kind:
+        case None:
+            return False
+        case ast.Constant(value=quoted):
+            return quoted in _NUMBERS
+        case _:
+            return last_name(kind) in _NUMBERS

@@ -12,7 +12,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.surroundings import texts_around
 from aelint.semantics.domain.values import ClassValue
 from aelint.semantics.interpreter.kinds import is_network
-from aelint.syntax.names import is_own_attribute
+from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.registrations import registered
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every
@@ -81,7 +81,7 @@ def _held(built: ast.FunctionDef) -> set[str]:
 
 def _sets(method: ast.FunctionDef, name: str) -> Iterator[ast.Assign]:
     for statement in every(ast.Assign, method):
-        if any(isinstance(t, ast.Attribute) and is_own_attribute(t) and t.attr == name for t in statement.targets):
+        if any(is_own_attribute(t) and last_name(t) == name for t in statement.targets):
             yield statement
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 from aelint.rule import Site
 from aelint.semantics.dataflow import graph
@@ -27,6 +28,7 @@ from aelint.semantics.operators.distributions import constructor_arguments
 __all__ = ["PlainScale", "Reading", "divided_logarithms", "plain_scales", "readings"]
 
 _SUMS = frozenset({"add", "sub", "addcmul"})
+_SUMS_OR_PRODUCTS = _SUMS | {"mul", "truediv"}
 _OF_DISTRIBUTIONS = frozenset({"distributions.kl_divergence", "distributions.log_prob", "distributions.entropy"})
 """Operations, not names of calls: `log_prob` is traced under the name of each class that has it."""
 
@@ -78,7 +80,7 @@ def plain_scales(program: Program) -> tuple[PlainScale, ...]:
         if node.op not in _SUMS or node.site is None:
             continue
         form = algebra.form(node) or {}
-        for term, coefficient in form.items() if len(form) <= formulas.LARGEST_FORM else ():
+        for term, coefficient in form.items():
             match list(term):
                 case [(Leaf(key=Sym() as scale), 1)] if _is_plain(form, scale, coefficient, noises):
                     found.setdefault(scale.id, PlainScale(node.site, f"`{scale.name}`" if scale.name else "the scale"))
@@ -89,14 +91,14 @@ def plain_scales(program: Program) -> tuple[PlainScale, ...]:
 
 @per_program
 def divided_logarithms(program: Program) -> tuple[PlainScale, ...]:
-    """Quotients `(logvar + d^2) / exp(logvar)`: the variance divides the logarithm as well; each head once, in the smallest quotient."""
+    """Quotients `(logvar + d^2) / exp(logvar)`: the variance divides the logarithm as well; each head once, where that is complete."""
     algebra = algebra_of(program)
     found: dict[int, PlainScale] = {}
     for node in graph.nodes(program):
-        if node.op not in {"truediv", "mul"} or node.site is None:
+        if node.op not in _SUMS_OR_PRODUCTS or node.site is None:
             continue
         form = algebra.form(node) or {}
-        for term, coefficient in form.items() if len(form) <= formulas.LARGEST_FORM else ():
+        for term, coefficient in form.items():
             head = _divided_logarithm(term)
             if head is not None and _has_square_beside(form, term, coefficient):
                 name = f"`{head.name}`" if head.name else "the log-variance"
@@ -106,11 +108,10 @@ def divided_logarithms(program: Program) -> tuple[PlainScale, ...]:
 
 def _divided_logarithm(term: Monomial) -> Sym | None:
     """The head of `h * exp(-h)`."""
-    for generator, exponent in term:
-        match generator:
-            case Exp(of=of) if exponent < 0 and len(term) == 2:
-                head = next((g.key for g, e in term if isinstance(g, Leaf) and e == 1 and (g, 1.0) in of), None)
-                return head if isinstance(head, Sym) else None
+    for pair in permutations(term, 2) if len(term) == 2 else ():
+        match pair:
+            case ((Leaf(key=Sym() as head) as leaf, 1), (Exp(of=of), exponent)) if exponent < 0 and (leaf, 1.0) in of:
+                return head
     return None
 
 
@@ -175,7 +176,7 @@ def _of_each_network(reading: Reading) -> Iterator[Reading]:
 
 
 def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:
-    if not 2 <= len(form) <= formulas.LARGEST_FORM:
+    if len(form) < 2:
         return
     holding: dict[Generator, list[tuple[Monomial, float]]] = {}
     for term, weight in form.items():

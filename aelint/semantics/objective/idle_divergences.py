@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, parts, parts_of_all
+from aelint.semantics.dataflow.graph import consumers, handed, parts, parts_of_all
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
@@ -50,12 +50,12 @@ def idle_divergences(program: Program) -> Iterator[IdleDivergence]:
         binding = found[0][0]
         error = _returned_error(program, binding.context.function)
         if all(idle for _, idle in found) and error is not None:
-            read = any(consumers(program).get(one.value.id) for one, _ in found if isinstance(one.value, Sym))
+            read = any(one.value.id in _read(program) for one, _ in found if isinstance(one.value, Sym))
             yield IdleDivergence(binding.name, binding.site, error, read)
 
 
 def _is_divergence(value: Sym) -> bool:
-    return any(term.factor and not term.by_name for term in divergences(Objective(value, called=False)))
+    return any(not term.by_name for term in divergences(Objective(value, called=False)))
 
 
 def _is_idle(program: Program, value: Sym) -> bool:
@@ -63,13 +63,19 @@ def _is_idle(program: Program, value: Sym) -> bool:
     users, seen, stack = consumers(program), {value.id}, [value]
     while stack:
         one = stack.pop()
-        if one.id in _kept(program) or (one is not value and one.op == "call" and not _is_shown(one)):
+        if one.id in _kept(program) or (one.op == "call" and not _is_shown(one)):
             return False
         for user in users.get(one.id, ()):
             if user.id not in seen and user.op not in _CUTS:
                 seen.add(user.id)
                 stack.append(user)
     return True
+
+
+@per_program
+def _read(program: Program) -> frozenset[int]:
+    """Ids of what some operation or some call takes."""
+    return handed(program).union(consumers(program))
 
 
 def _is_shown(call: Sym) -> bool:
@@ -87,10 +93,5 @@ def _kept(program: Program) -> frozenset[int]:
 
 def _returned_error(program: Program, function: Function | None) -> Site | None:
     """An error of the reconstruction that the function returns with its graph."""
-    for ended in program.returns:
-        for part in parts(ended.value) if ended.function is function else ():
-            if part.op not in _CUTS:
-                error = next((one for one in ancestors(part, _CUTS) if one.op in LOSSES), None)
-                if error is not None and error.site is not None:
-                    return error.site
-    return None
+    returned = (part for ended in program.returns if ended.function is function for part in parts(ended.value))
+    return next((one.site for part in returned for one in ancestors(part, _CUTS) if one.op in LOSSES), None)

@@ -48,7 +48,7 @@ def counted_twice(program: Program) -> Iterator[CountedTwice]:
     """The loops of the entry file that count each round twice."""
     for loop in every(ast.While, program.tree):
         name = _bounded(loop.test)
-        counts = _counts(loop, name) if name else []
+        counts = _counts(loop, name)
         if len(counts) == 2 and any(c.sure for c in counts) and _is_one_work(loop, counts, name):
             first, second = counts
             unit = program.unit

@@ -36,15 +36,14 @@ def handed_data(program: Program) -> Iterator[HandedData]:
     """Optimisers of plain tensors in programs where nothing asks for a gradient, or sets one, behind their back."""
     if _asks_later(program):
         return
-    told: set[int] = set()
     for update in updates(program):
         for step in update.steps:
-            given = _given(step.of)
-            if id(step.of) in told or not given or not all(_is_data(one) for one in given):
+            optimizer = step.of
+            if not isinstance(optimizer, Object) or optimizer.site is None:
                 continue
-            if isinstance(step.of, Object) and step.of.site is not None and reach(update.backward.of).live:
-                told.add(id(step.of))
-                yield HandedData(step.of.site, len(given), update.backward.event.site)
+            given = _given(optimizer)
+            if given and all(_is_data(one) for one in given) and reach(update.backward.of).live:
+                yield HandedData(optimizer.site, len(given), update.backward.event.site)
 
 
 def _asks_later(program: Program) -> bool:
@@ -55,10 +54,8 @@ def _asks_later(program: Program) -> bool:
     )
 
 
-def _given(optimizer: Value) -> list[Value]:
+def _given(optimizer: Object) -> list[Value]:
     """The tensors in the list that an optimiser was given, or in its groups; none where not all are in sight."""
-    if not isinstance(optimizer, Object):
-        return []
     found = []
     waiting = [optimizer.args[0] if optimizer.args else optimizer.kwargs.get("params")]
     while waiting:
@@ -89,9 +86,9 @@ def _is_data(value: Value, depth: int = 0) -> bool:
 
 
 def _is_array(value: Value) -> bool:
-    """Whether something that is no tensor of torch's is made into one: a list of numbers, or an array of numpy."""
+    """Whether something that is no tensor of torch's is made into one: a number, a list of them, or an array of numpy."""
     match value:
-        case ListValue() | tuple():
+        case int() | float() | ListValue() | tuple():
             return True
         case Sym(op="call", attrs={"callee": External(name=name)}):
             return name.startswith("numpy.")

@@ -55,20 +55,20 @@ def undetached(program: Program) -> Iterator[Leak]:
 
 
 def contested(program: Program) -> Iterator[Leak]:
-    """Steps of a generator that use the gradient of its critic's loss as well, since nothing is detached for that loss.
+    """Steps of a generator that use the gradient of its critic's loss as well, `undetached` ones among them.
 
     For instance `opt_g.zero_grad(); loss_g.backward(retain_graph=True); opt_d.zero_grad(); loss_d.backward(); opt_g.step()`,
     where the loss of the critic compares what it says of data with what it says of the generator's own output.
     """
     for step, other, own, foreign in _late_steps(program):
         judged = list(_judgements(program, foreign, other))
-        if any(_is_cut_off(program, c, step) for c in judged):
-            continue
         generated = [c for c in judged if _comes_from(program, c, step)]
         wanted = reach(own.of, untracked(program)).live & other.held.owners
-        if wanted and generated and len(generated) < len(judged):
-            made = foreign.of.site if isinstance(foreign.of, Sym) else None
-            yield Leak(step, foreign, own, made or foreign.event.site)
+        match foreign.of:
+            case Sym(site=Site() as made) if wanted and generated and len(generated) < len(judged):
+                yield Leak(step, foreign, own, made)
+            case _:
+                pass
 
 
 def _late_steps(program: Program) -> Iterator[tuple[Action, Action, Action, Action]]:
@@ -82,7 +82,7 @@ def _late_steps(program: Program) -> Iterator[tuple[Action, Action, Action, Acti
         cleared = [a for a in between if a.kind is Kind.CLEAR and own.order < a.order < foreign.order]
         for other in (a for a in actions(program) if a.kind is Kind.STEP and same_round(a.context, step.context)):
             its_own = any(a.of is other.of for a in cleared) and live & other.held.owners
-            if its_own and foreign.order < other.order and _are_apart(step, other):
+            if its_own and foreign.order < other.order:
                 yield step, other, own, foreign
                 break
 
@@ -99,7 +99,9 @@ def unasked(program: Program) -> Iterator[Leak]:
         for other in (a for a in others if _are_apart(step, a)):
             both = [a for a, r in zip(computed, reached, strict=True) if r.live & other.held.owners]
             alone = [a for a, r in zip(computed, reached, strict=True) if a not in both]
-            apart = any(_behind_cuts(a.of, cuts) & other.held.owners for a in alone)
+            behind = [one for a in alone for one in _behind_cuts(a.of, cuts)]
+            # A weight that comes of the step's own layers as well is no data that another player made.
+            apart = any(one & other.held.owners and not one & step.held.owners for one in behind)
             if both and alone and apart and len(both) + len(alone) == len(computed):
                 yield Leak(step, both[0], alone[-1], both[0].event.site)
                 break
@@ -154,13 +156,11 @@ def _are_apart(step: Action, other: Action) -> bool:
     return both_known and other.of is not step.of and not other.held.owners & step.held.owners
 
 
-def _behind_cuts(loss: Value, cuts: frozenset[int]) -> set[int]:
-    """The layers behind a `detach`, or behind one of `cuts`, whether or not the loss reaches them on another way, too."""
-    found = set[int]()
+def _behind_cuts(loss: Value, cuts: frozenset[int]) -> Iterator[frozenset[int]]:
+    """The layers behind each `detach`, or behind each of `cuts`, whether or not the loss reaches them on another way, too."""
     for one in ancestors(loss):
         if (one.op == "detach" or one.id in cuts) and one.inputs:
-            found |= reach(one.inputs[0]).live | ({id(one.layer)} if one.layer is not None else set())
-    return found
+            yield reach(one.inputs[0]).live | ({id(one.layer)} if one.layer is not None else set())
 
 
 def _entrance(program: Program, foreign: Action, step: Action, other: Action) -> Site | None:
@@ -183,7 +183,7 @@ def _judgements(program: Program, foreign: Action, other: Action) -> Iterator[Ca
 def _is_cut_off(program: Program, call: Call, step: Action) -> bool:
     """Whether what the critic is given comes from the other player, behind a cut."""
     return not _comes_from(program, call, step) and any(
-        _behind_cuts(a, frozenset()) & step.held.owners for a in call.args
+        behind & step.held.owners for a in call.args for behind in _behind_cuts(a, frozenset())
     )
 
 

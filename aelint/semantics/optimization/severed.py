@@ -81,8 +81,8 @@ def severed_terms(program: Program) -> Iterator[Severed]:
 
 
 def _is_count(reached: Reach) -> bool:
-    """Whether a term counts or chooses, and nothing else: its value changes in steps, and has no slope anywhere."""
-    return bool(reached.severed) and not reached.live and all(is_flat(cut) for cut in reached.severed.values())
+    """Whether a term without a gradient counts or chooses, and nothing else: its value changes in steps."""
+    return all(is_flat(cut) for cut in reached.severed.values())
 
 
 def _stays_frozen(program: Program, layer: Object) -> bool:

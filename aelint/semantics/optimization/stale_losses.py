@@ -43,8 +43,8 @@ def stale_losses(program: Program) -> Iterator[StaleLoss]:
             continue
         stale = _stale(first.of, second.of, step) or _stale_term(program, first, second, step)
         if stale is not None and stale.site is not None:
-            raises = not _keeps_graph(first)
-            yield StaleLoss(_place(program, stale, first), first.event.site, step.event.site, raises)
+            place, raises = _place(program, stale, first), not _keeps_graph(first)
+            yield StaleLoss(place, first.event.site, step.event.site, raises)
 
 
 def _repeated_step(done: tuple[Action, ...], first: Action, second: Action) -> Action | None:
@@ -71,9 +71,7 @@ def _stale(first: object, second: object, step: Action) -> Sym | None:
 def _stale_term(program: Program, first: Action, second: Action, step: Action) -> Sym | None:
     """A term of the second loss that was there in the first round, with a gradient for the parameters of the step."""
     before = {one.id for one in terms(first.of)}
-    kept = {one.id for one in terms(second.of) if one.id in before and one is not second.of}
-    if not kept:
-        return None
+    kept = {one.id for one in terms(second.of) if one.id in before}
     old = {one.id for one in ancestors(first.of)}
     shared = (
         i for one in ancestors(second.of) if one.id not in old for i in one.inputs if isinstance(i, Sym) and i.id in old

@@ -37,52 +37,52 @@ def unread_buffers(program: Program) -> Iterator[UnreadBuffer]:
         buffers = registered(network.node)
         if not buffers:
             continue
-        stored, read = _stored(network.node), {a.attr for a in _own(network.node, ast.Load)}
+        stored, read = _stored(network.node), {a.attr for a in _own(network.node)}
         changed = stored.keys() | _changed_in_place(network.node)
         stale = {name: call for name, call in buffers.items() if name in read and name not in changed}
         for name, statement in stored.items():
             meant = [one for one in stale if _is_like(name, one)]
-            if name in buffers or len(meant) != 1 or not _uses(statement, buffers.keys() & changed):
+            if len(meant) != 1 or not _uses(statement, buffers.keys() & changed):
                 continue
             if not _is_read(program, name) and not any(_spells(text, name) for text in texts_around(program, network)):
                 registration = Site(program.unit, stale[meant[0]])
                 yield UnreadBuffer(name, Site(program.unit, statement), meant[0], registration)
 
 
-def _own(node: ast.AST, context: type[ast.expr_context]) -> Iterator[ast.Attribute]:
-    return (a for a in every(ast.Attribute, node) if is_own_attribute(a) and isinstance(a.ctx, context))
+def _own(node: ast.AST) -> Iterator[ast.Attribute]:
+    return (a for a in every(ast.Attribute, node) if is_own_attribute(a))
 
 
 def _stored(network: ast.ClassDef) -> dict[str, ast.Assign]:
     """What the methods assign to `self`, behind the constructor."""
     methods = (m for m in network.body if isinstance(m, ast.FunctionDef) and m.name != "__init__")
     assigned = (s for m in methods for s in every(ast.Assign, m))
-    return {a.attr: s for s in assigned for target in s.targets for a in _own(target, ast.Store)}
+    return {a.attr: s for s in assigned for target in s.targets for a in _own(target)}
 
 
 def _changed_in_place(network: ast.ClassDef) -> set[str]:
     """What is augmented, indexed as a target, the receiver of a method that ends in `_`, or handed to a function that may write."""
-    augmented = {a.attr for s in every(ast.AugAssign, network) for a in _own(s.target, ast.Store)}
+    augmented = {a.attr for s in every(ast.AugAssign, network) for a in _own(s.target)}
     targets = (
         t for s in every(ast.Assign, network) for t in s.targets if isinstance(t, (ast.Subscript, ast.Attribute))
     )
-    inside = {a.attr for t in targets for a in _own(t, ast.Load)}
+    inside = {a.attr for t in targets for a in _own(t.value)}
     calls = every(ast.Call, network)
     in_place = (c.func.value for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr.endswith("_"))
-    received = {a.attr for value in in_place for a in _own(value, ast.Load)}
+    received = {a.attr for value in in_place for a in _own(value)}
     handed = {
         a.attr
         for c in calls
         if not ast.unparse(c.func).startswith(("torch.", "F.", "nn."))
         for given in (*c.args, *(k.value for k in c.keywords))
         if is_own_attribute(given)
-        for a in _own(given, ast.Load)
+        for a in _own(given)
     }
     return augmented | inside | received | handed
 
 
 def _uses(statement: ast.Assign, names: set[str]) -> bool:
-    return any(a.attr in names for a in _own(statement.value, ast.Load))
+    return any(a.attr in names for a in _own(statement.value))
 
 
 def _is_read(program: Program, name: str) -> bool:
