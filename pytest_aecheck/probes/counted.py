@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
+
 from pytest_aecheck.probes.lineage import ancestors
-from pytest_aecheck.probes.ranges import through_views
-from pytest_aecheck.probes.runs import Run
+from pytest_aecheck.probes.runs import Run, graph_leaves
 from pytest_aecheck.probes.trace import Call, Flow, Value
+from pytest_aecheck.probes.vocabulary import VIEWS
 
 __all__ = ["counted_term"]
 
-_STEPS = frozenset(
-    {"gt", "lt", "ge", "le", "eq", "ne", "greater", "less", "sign", "round", "floor", "ceil", "argmax", "argmin"}
+_CHOICES = frozenset(
+    {"gt", "lt", "ge", "le", "eq", "ne", "greater", "less", "argmax", "argmin"}
     | {"one_hot", "count_nonzero", "bucketize", "searchsorted", "heaviside", "topk", "sort"}
 )
+"""Functions whose result has no graph."""
+_ROUNDINGS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
+"""Functions through which a gradient of zero comes back."""
 _CUTS = frozenset({"detach", "detach_", "requires_grad_"})
 _SUMS = frozenset({"add", "sub", "rsub", "neg"})
 _FACTORS = frozenset({"mul", "div", "true_divide"})
@@ -26,23 +33,32 @@ def counted_term(run: Run) -> str:
     if run.loss is None or not run.loss.requires_grad:
         return ""
     for term in _terms(run.trace.value(run.loss)):
-        if term.tensor.requires_grad or not {Flow.INPUT, Flow.PARAMETER} <= set(term.flow):
+        if not {Flow.INPUT, Flow.PARAMETER} <= set(term.flow):
             continue
         behind = [run.trace.calls[index] for index in sorted(ancestors(term))]
-        step = next((call.name for call in reversed(behind) if _loses_gradient(call)), "")
-        if step and not any(call.name in _CUTS or not call.grad for call in behind):
+        steps = _ROUNDINGS if term.tensor.requires_grad else _CHOICES
+        step = next((call.name for call in reversed(behind) if _is_step(call, steps)), "")
+        if step and not any(call.name in _CUTS or not call.grad for call in behind) and _has_no_slope(term.tensor):
             return step
     return ""
 
 
-def _loses_gradient(call: Call) -> bool:
-    given = any(value.tensor.requires_grad for value in call.inputs)
-    return call.name.rstrip("_") in _STEPS and given and not any(value.tensor.requires_grad for value in call.outputs)
+def _is_step(call: Call, steps: frozenset[str]) -> bool:
+    return call.name.rstrip("_") in steps and any(value.tensor.requires_grad for value in call.inputs)
+
+
+def _has_no_slope(term: Any) -> bool:
+    """Whether the gradient of a term is zero at all it was computed from, where it has one at all."""
+    if not term.requires_grad:
+        return True
+    gradients = torch.autograd.grad(term.sum(), graph_leaves(term), allow_unused=True, retain_graph=True)
+    return not any(bool(gradient.any()) for gradient in gradients if gradient is not None)
 
 
 def _terms(value: Value, depth: int = 12) -> list[Value]:
     """The summands, factors that are numbers looked through."""
-    value = through_views(value)
+    while value.producer is not None and value.producer.name in VIEWS - _CUTS and value.producer.inputs:
+        value = value.producer.inputs[0]
     call = value.producer
     name = call.name.rstrip("_") if call is not None else ""
     if call is None or not depth or name not in _SUMS | _FACTORS or (name in _FACTORS and len(call.inputs) != 1):

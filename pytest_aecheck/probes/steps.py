@@ -100,7 +100,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         missing_from_optimizer=missing,
         moved=tuple(sorted(moved)),
         unmoved=unmoved,
-        trained=tuple(name for name, p in model.named_parameters() if name in moved and id(p) in watch.trained),
+        trained=tuple(name for name, p in model.named_parameters() if id(p) in watch.trained),
         stepped=watch.steps,
         gradients_accumulate=_accumulates(bench, model, optimizer),
         gradients_edited_after_step=_edited(model, watch),

@@ -1,6 +1,7 @@
 """A catalogue of toy rules in place of the real one, and a run in an empty folder."""
 
 import json
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +18,13 @@ def toy_rules(monkeypatch):
     registry.rules.cache_clear()
     yield
     registry.rules.cache_clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts_arrive():
+    """A shell starts what runs in its background with interrupts ignored, and every child inherits that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass

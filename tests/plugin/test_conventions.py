@@ -10,6 +10,8 @@ import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
 from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
+from pytest_aecheck.adapters.outputs import Leaf
+from pytest_aecheck.adapters.roles import reconstruction_among
 from pytest_aecheck.probes.bench import Bench
 from tests.plugin.zoo import MLP, VAE, elbo, images, mse, series, vectors
 
@@ -501,3 +503,36 @@ def test_a_batch_may_hold_more_than_the_model_takes_by_name():
     assert report["AEC200"].status == "passed", "the input is what the model takes, not what stands first"
     unnamed = run_checks(AESpec(TakesPicture, lambda n, seed: {"rows": vectors(n, seed)}), only=["AEC100"])
     assert unnamed["AEC100"].status == "failed"
+
+
+class BesideADraw(nn.Module):
+    """A plain autoencoder that draws something else beside its reconstruction."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder, self.start = nn.Linear(20, 4), nn.Linear(4, 20), nn.Linear(4, 3)
+
+    def forward(self, x):
+        z = self.encoder(x)
+        return self.decoder(torch.zeros_like(z)), self.start(z) * torch.randn(len(x), 3)
+
+
+def test_a_draw_beside_the_reconstruction_leaves_no_doubt_which_it_is():
+    found = run_checks(AESpec(BesideADraw, vectors), only=["AEC200"])["AEC200"]
+    assert found.status == "failed", str(found)
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        pytest.param(["scale"], "scale", id="the only one, whatever it is called"),
+        pytest.param(["mean"], "mean", id="the only mean"),
+        pytest.param(["theta", "rate"], "rate", id="not a dispersion"),
+        pytest.param(["mu", "theta"], "mu", id="the mean of a likelihood"),
+        pytest.param(["scale", "mean", "decoded"], "decoded", id="what is called decoded"),
+        pytest.param(["first", "second"], "first", id="the first of equals"),
+    ],
+)
+def test_which_of_several_outputs_is_the_reconstruction(names, chosen):
+    found = [Leaf(f"output['{name}']", torch.rand(8, 20)) for name in names]
+    assert reconstruction_among(found, (8, 20), floating=True).path == f"output['{chosen}']"

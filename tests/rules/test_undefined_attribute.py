@@ -199,6 +199,10 @@ model = Net()
         pytest.param("torch.optim.Adam(model.enc.parameters())", id="it is there"),
         pytest.param("model.encoder = model.enc; model.encoder(torch.rand(2, 8))", id="it is set from outside"),
         pytest.param("if wrapped: model.module.eval()", id="under a condition"),
+        pytest.param(
+            "from tracing import LanguageModel\nlm = LanguageModel()\nlm.layers[0].net = model\nwith lm.trace():\n    seen = lm.layers[0].net.output.save()",
+            id="a library wraps what it is given",
+        ),
         pytest.param("if compiled: model.recompile()", id="a method under a condition"),
         pytest.param("try:\n    model.encoder.eval()\nexcept AttributeError:\n    pass", id="tried"),
         pytest.param("def use(net):\n    return net.encoder.weight", id="a function that gets some network"),

@@ -11,7 +11,7 @@ from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.surroundings import texts_around
 from aelint.semantics.domain.trace import Event
-from aelint.semantics.domain.values import MISSING, ClassValue, Function, Instance
+from aelint.semantics.domain.values import MISSING, ClassValue, Function, Instance, Sym
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.syntax.names import is_own_attribute
 from aelint.syntax.walk import every, holds, once_per_node, walk
@@ -38,23 +38,25 @@ def undefined_attributes(program: Program) -> Iterator[tuple[Site, Instance, str
     """Reads and calls of attributes of networks that no code of the program sets."""
     known = _names_set(program)
     for read in program.missing_attributes:
-        told = is_own_attribute(read.site.node) or _runs_for_certain(program, read)
+        told = is_own_attribute(read.site.node) or _runs_for_certain(program, read, read.receiver)
         if told and _is_missing(program, read.receiver, read.name, known):
             yield read.site, read.receiver, read.name
     for call in program.calls:
         network, name = call.receiver, call.method
         if not isinstance(network, Instance) or call.name != f".{name}":
             continue
-        told = _is_own_call(call.site.node, name) or _runs_for_certain(program, call)
+        told = _is_own_call(call.site.node, name) or _runs_for_certain(program, call, network)
         if told and _is_missing(program, network, name, known):
             yield call.site, network, name
 
 
-def _runs_for_certain(program: Program, event: Event) -> bool:
+def _runs_for_certain(program: Program, event: Event, network: Instance) -> bool:
     """Whether the program comes to a place of its own with this very object: under no condition, and not to try whether it works."""
     context = event.context
     if not context.is_run or context.guards or context.speculative or event.site.unit is not program.unit:
         return False
+    if any(s.value is network and isinstance(s.target, Sym) for s in program.stores):
+        return False  # libraries that look into models hand out what they were given in a wrapping of their own
     return not any(t.handlers and holds(t, event.site.node) for t in every(ast.Try, program.tree))
 
 
