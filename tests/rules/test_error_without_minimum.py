@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aelint.rules.objective import error_without_minimum as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 HEAD = """import torch
 from torch import nn
@@ -95,6 +95,14 @@ VAE().loss(x).backward()
         pytest.param(
             "return F.mse_loss(self.draw(*self.encoder(x).repeat(1, 8)[:, :60].chunk(2, 1)), x) + kl", id="a code"
         ),
+        pytest.param(
+            "return F.mse_loss(x_mean + 0.1 * x_mean * torch.randn_like(x_mean), x) + kl",
+            id="in proportion to the mean",
+        ),
+        pytest.param(
+            "return F.mse_loss(x_mean + x_mean * x_logvar.sigmoid() * torch.randn_like(x_mean), x) + kl",
+            id="a spread of two factors",
+        ),
         pytest.param("return F.l1_loss(self.draw(x_mean, x_logvar), x) + kl", id="an absolute error"),
     ],
 )
@@ -112,3 +120,9 @@ def test_silent_on_errors_of_what_was_decoded(body: str) -> None:
 )
 def test_the_squared_error_of_a_drawn_reconstruction(body: str) -> None:
     assert rows(rule, VAE.format(body=body)) == [18]
+
+
+def test_the_call_that_draws_a_reconstruction_is_noted() -> None:
+    body = "drawn = self.draw(x_mean, x_logvar)\n        return F.mse_loss(drawn, x) + kl"
+    (finding,) = run(rule, VAE.format(body=body))
+    assert [note.site.row for note in finding.notes] == [18]

@@ -334,6 +334,7 @@ for step in range(100):
         pytest.param("s.copy_(p + 0.9 * (p - s))", id="an extrapolation from the newest"),
         pytest.param("s.add_(0.9 * (s - p))", id="a step ahead, by a factor of its own"),
         pytest.param("s.mul_(decay).add_((1 - decay) * p)", id="two weights"),
+        pytest.param("s.add_((1 - decay) * (p - 0.1 * p.grad))", id="the weights a step ahead"),
     ],
 )
 def test_silent_on_averages_that_follow(step):
@@ -348,6 +349,7 @@ def test_silent_on_averages_that_follow(step):
         pytest.param("s += (s - p.float()) * (1.0 - decay)", id="by an operator"),
         pytest.param("s.sub_((1 - decay) * (p - s))", id="the other gap is subtracted"),
         pytest.param("gap = s - p; s.add_(gap * (1 - self.decay))", id="under a name"),
+        pytest.param("step = (1 - decay) * (s - p); s.add_(step)", id="the step under a name"),
     ],
 )
 def test_an_average_that_moves_away(step):

@@ -205,6 +205,21 @@ def test_a_loss_and_a_penalty_are_judged_by_what_training_minimises(mode, traine
     assert rows(rule, source.replace("(-bound(x)", "(-bound(x))")) == expected
 
 
+@pytest.mark.parametrize(("mode", "expected"), [("min", []), ("max", [8])])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sum(bound(x).item() * len(x) for x in loader) / len(loader.dataset)",
+        "sum(len(x) * bound(x).item() for x in loader) / len(loader.dataset)",
+    ],
+)
+def test_a_mean_over_all_samples_of_terms_written_out(mode, expected, value):
+    source = ELBO.format(mode=mode, trained="bound", trains=".backward()")
+    source = source.replace("sum(bound(x).item() for x in loader) / len(loader)", value)
+    error = 'nn.functional.mse_loss(h, x, reduction="sum")'
+    assert rows(rule, source.replace(error, "0.5 * (h - x).pow(2).sum()")) == expected
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -414,3 +414,44 @@ def test_silent_on_scores_of_two_things(labels, scores, measured):
 )
 def test_a_score_of_one_entry_under_two_names(labels, scores, measured, found):
     assert rows(rule, EVALUATED.format(labels=labels, scores=scores, measured=measured)) == found
+
+
+AREA = """
+import numpy as np
+import torch
+from torch import nn
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
+
+model, x, labels = nn.Linear(20, 20), torch.randn(100, 20), np.load("labels.npy")
+scores = (model(x) - x).pow(2).mean(1).detach()
+for threshold in (0.5, 1.0):
+    flagged = scores > threshold
+    {call}
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param("roc_auc_score(labels, scores.numpy())", id="scores"),
+        pytest.param("roc_auc_score(labels == 1, scores)", id="labels by a test"),
+        pytest.param("f1_score(labels, flagged)", id="a measure of decisions"),
+        pytest.param("roc_auc_score(labels, scores * flagged)", id="scores of what is flagged"),
+    ],
+)
+def test_silent_on_curves_of_scores(call):
+    assert not rows(rule, AREA.format(call=call))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param("roc_auc_score(labels, flagged)", id="decisions"),
+        pytest.param("roc_auc_score(labels, flagged.long().numpy())", id="decisions as numbers"),
+        pytest.param("roc_auc_score(labels, (scores >= 1.0).numpy().astype(int))", id="numbers of numpy"),
+        pytest.param("average_precision_score(y_true=labels, y_score=flagged.int())", id="by name"),
+        pytest.param("fpr, tpr, _ = roc_curve(labels, flagged)", id="the curve itself"),
+    ],
+)
+def test_curves_over_all_thresholds_of_what_one_has_decided(call):
+    assert rows(rule, AREA.format(call=call)) == [11]

@@ -54,6 +54,11 @@ def test_output_that_is_rescaled_afterwards():
     assert not rows(rule, source)
 
 
+def test_output_that_is_cut_off_on_purpose():
+    source = program("Identity", "torch.randn(8, 4)").replace("model(x)", "model(x).clamp(-1, 1)")
+    assert not rows(rule, source)
+
+
 def test_normalised_input_with_a_plain_target():
     source = program("Sigmoid", "torch.rand(8, 4)").replace("model(x)", "model((x - 0.5) / 0.5)")
     assert not rows(rule, source)
@@ -62,6 +67,7 @@ def test_normalised_input_with_a_plain_target():
 MISSED = [
     ("Sigmoid", "(torch.rand(8, 4) - 0.5) / 0.5"),
     ("Sigmoid", "torch.rand(8, 4) * 255"),
+    ("Sigmoid", "torch.rand(8, 4) * 255 - 128"),
     ("Sigmoid", "torch.randn(8, 4)"),
     ("ReLU", "torch.cos(torch.rand(8, 4) * 6)"),
     ("Tanh", "torch.randn(8, 4)"),
@@ -84,6 +90,12 @@ def test_data_outside(activation, data):
 )
 def test_data_that_filled_the_range_is_reported_where_it_is_shifted_out(activation, data):
     assert rows(rule, program(activation, data)) == [13]
+
+
+def test_the_message_names_the_activation_and_what_to_do():
+    (finding,) = run(rule, program("Sigmoid", "torch.randn(8, 4)"))
+    assert "the output ends in sigmoid, with values in [0, 1]" in finding.message
+    assert "or drop the activation" in finding.message
 
 
 def test_functional_sigmoid_of_a_method():
@@ -482,6 +494,7 @@ def test_hidden_states_that_reach_the_data(parts):
         ("nn.LSTM(16, 2, batch_first=True)", "the hidden state of an LSTM"),
         ("nn.GRU(16, 2, batch_first=True)", "the hidden state of a GRU"),
         ("nn.RNN(16, 2, batch_first=True)", "the hidden state of a recurrent layer"),
+        ("nn.RNN(16, 2, nonlinearity='relu', batch_first=True)", "the hidden state of a recurrent layer"),
     ],
 )
 def test_a_bare_hidden_state_for_standardised_data(decoder, called):

@@ -34,6 +34,10 @@ LOUD = {
         5,
     ),
     "loader": ("for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.GRU(8, 16)(x)", 5),
+    "built before": (
+        "layer = nn.GRU(8, 16)\nfor (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = layer(x)",
+        4,
+    ),
     "attention": (
         "for (x,) in DataLoader(TensorDataset(torch.randn(64, 20, 8)), 4):\n    y = nn.TransformerEncoderLayer(8, 2)(x)",
         5,
@@ -155,8 +159,19 @@ code = {pool}
         ("", "x.transpose(0, 1)", "out[0]"),
         ("", "x.transpose(0, 1)", "out.transpose(0, 1).mean(dim=1)"),
         ("", "x", "out.mean()"),
+        ("", "x[0]", "out.mean(dim=1)"),
+        ("", "torch.load('x.pt')", "out.mean(dim=1)"),
     ],
-    ids=["samples-first", "first-token", "time-first", "first-step", "turned-back", "everything"],
+    ids=[
+        "samples-first",
+        "first-token",
+        "time-first",
+        "first-step",
+        "turned-back",
+        "everything",
+        "one-sequence",
+        "not-known",
+    ],
 )
 def test_silent_on_transformers(first, given, pool):
     assert rows(rule, TRANSFORMER.format(first=first, given=given, pool=pool)) == []

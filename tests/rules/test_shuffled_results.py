@@ -229,3 +229,108 @@ def test_two_passes_in_functions_of_the_project() -> None:
     """
     assert rows(rule, source.replace("{expression}", "scores(model, loader)[y == 1].mean()")) == [11]
     assert rows(rule, source.replace("{expression}", "z[y == 1].mean()")) == []
+
+
+PACKED = """
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+class Sentences(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.GRU(4, 16, batch_first=True), nn.Linear(16, 36)
+
+    def encode(self, x, lengths):
+        {order}
+        packed = pack_padded_sequence({given}, batch_first=True{more})
+        _, hidden = self.encoder(packed)
+        return {code}
+
+    def forward(self, x, lengths):
+        {before}
+        x_hat = self.decoder(self.encode(x, lengths)).view(-1, 9, 4)
+        return nn.functional.mse_loss(x_hat, {target})
+
+Sentences()(torch.rand(8, 9, 4), torch.randint(1, 9, (8,))).backward()
+"""
+SORTED = {
+    "order": "order = lengths.argsort(descending=True)",
+    "given": "x[order], lengths[order]",
+    "more": "",
+    "code": "hidden[-1]",
+    "before": "pass",
+    "target": "x",
+}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"code": "hidden[-1][order.argsort()]"}, id="put back"),
+        pytest.param({"code": "hidden[-1].index_select(0, torch.sort(order)[1])"}, id="put back by another sorting"),
+        pytest.param(
+            {
+                "order": "order = lengths.argsort(descending=True); back = torch.empty(8).long(); back[order] = torch.arange(8)",
+                "code": "hidden[-1][back]",
+            },
+            id="put back by what was written at the order",
+        ),
+        pytest.param({"given": "x, lengths", "more": ", enforce_sorted=False"}, id="not sorted"),
+        pytest.param(
+            {
+                "order": "pass",
+                "given": "x, lengths",
+                "before": SORTED["order"] + "; x, lengths = x[order], lengths[order]",
+            },
+            id="sorted before, the target too",
+        ),
+        pytest.param({"target": "x[lengths.argsort(descending=True)]"}, id="the target is sorted for itself"),
+        pytest.param(
+            {"order": "order = torch.arange(8)", "more": ", enforce_sorted=False"}, id="rows that are chosen otherwise"
+        ),
+    ],
+)
+def test_silent_on_sorted_rows_that_meet_their_own(parts):
+    assert rows(rule, PACKED.format(**{**SORTED, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "order = lengths.argsort(descending=True)",
+        "_, order = lengths.sort(0, descending=True)",
+        "order = torch.sort(lengths, descending=True)[1]",
+    ],
+)
+@pytest.mark.parametrize("given", ["x[order], lengths[order]", "x.index_select(0, order), lengths[order]"])
+def test_sorted_rows_that_are_never_put_back(order, given):
+    assert rows(rule, PACKED.format(**{**SORTED, "order": order, "given": given})) == [15]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"code": "hidden[-1][torch.arange(8)]"}, id="chosen by something else in the end"),
+        pytest.param({"target": "x[torch.arange(8)]"}, id="a target that is chosen by something else"),
+        pytest.param({"given": "lengths=lengths[order], input=x[order]"}, id="by name"),
+    ],
+)
+def test_other_choices_of_rows_put_nothing_back(parts):
+    assert rows(rule, PACKED.format(**{**SORTED, **parts})) == [15]
+
+
+def test_rows_that_a_script_sorts_are_told_where_they_are_packed():
+    source = """
+    import torch
+    from torch import nn
+    from torch.nn.utils.rnn import pack_padded_sequence
+
+    encoder, decoder = nn.GRU(4, 16, batch_first=True), nn.Linear(16, 36)
+    x, lengths = torch.rand(8, 9, 4), torch.randint(1, 9, (8,))
+    order = lengths.argsort(descending=True)
+    packed = pack_padded_sequence(x[order], lengths[order], batch_first=True)
+    x_hat = decoder(encoder(packed)[1][-1]).view(8, 9, 4)
+    nn.functional.mse_loss(x_hat, x).backward()
+    """
+    assert rows(rule, source) == [9]

@@ -14,6 +14,7 @@ SILENT = {
     "no penalty": "def score(a):\n    return a.norm(dim=1).mean()\ny = score(torch.relu(enc(s)))",
     "channels of a feature map": "def sparsity(a):\n    return a.norm(dim=1).mean()\ny = sparsity(nn.Conv1d(10, 4, 3)(s))",
     "average over samples": "h = torch.sigmoid(enc(x))\nrho = h.mean(0)" + KL,
+    "average over samples, clamped": "rho = torch.sigmoid(enc(x)).mean(0).clamp(1e-6, 1 - 1e-6)" + KL,
     "an average that is no rate": "h = torch.sigmoid(enc(x))\nrho = h.mean(1)",
     "absolute values": "z = enc(x)\nl1_loss = z.abs().sum(1).mean()",
     "positive activations": "z = torch.relu(enc(x))\nl1_loss = z.sum(1).mean()",
@@ -24,6 +25,11 @@ LOUD = {
     "average over units": ("h = torch.sigmoid(enc(x))\nrho = torch.mean(h, dim=1)" + KL, 7),
     "average over the last axis": ("h = torch.sigmoid(enc(x))\nrho = h.mean(-1)" + KL, 7),
     "every activation": ("rho = torch.sigmoid(enc(x))" + KL, 7),
+    "every activation, clamped": ("rho = torch.sigmoid(enc(x)).clamp(1e-6, 1 - 1e-6)" + KL, 7),
+    "every activation, the target a tensor": (
+        "rho = torch.sigmoid(enc(x))\nt = torch.tensor(0.05)\np = (t * torch.log(t / rho)).sum()",
+        8,
+    ),
     "average over units, the target filled": (
         "h = torch.sigmoid(enc(x))\nrho = h.mean(1)\nt = torch.full_like(rho, 0.05)\np = (t * torch.log(t / rho)).sum()",
         7,

@@ -571,6 +571,11 @@ CUT = "x_train, x_test = x[:800], x[800:]"
         pytest.param("LabelEncoder().fit_transform(x)", RATIO, id="labels"),
         pytest.param("Rows().fit_transform(x)", RATIO, id="each row by itself"),
         pytest.param("StandardScaler().fit_transform(x)", "x_train = x[:800]", id="no held-out part"),
+        pytest.param("StandardScaler().fit_transform(x)", "x_test = x[800:]", id="no part to train on"),
+        pytest.param("StandardScaler().fit_transform(x)", "x_train, x_all = x[:], x[:]", id="everything trains"),
+        pytest.param(
+            "StandardScaler().fit_transform(x)", "train_a, train_b = x[:800], x[800:]", id="two parts to train on"
+        ),
         pytest.param("StandardScaler().fit(x[:800]).transform(x)", CUT, id="fitted to the training part"),
         pytest.param("Range().Fit(x[:800]).Transform(x)", CUT, id="of the project, fitted to the training part"),
         pytest.param(
@@ -593,6 +598,17 @@ def test_silent_on_data_that_no_scaler_saw_as_a_whole(scaled, split):
 )
 def test_data_that_is_scaled_before_the_split(scaled, split):
     assert rows(rule, WHOLE.format(scaled=scaled, split=split)) == [31]
+
+
+def test_data_that_is_scaled_within_the_split():
+    split = "x_train, x_test = train_test_split(Scaler().fit_transform(x), test_size=0.2)"
+    assert rows(rule, WHOLE.format(scaled="x.astype('float32')", split=split)) == [32]
+
+
+def test_at_the_name_that_rows_get_which_a_function_scales():
+    function = "def prepare(rows):\n    return Scaler().fit_transform(rows)\n\nx, y = np.load"
+    source = WHOLE.replace("x, y = np.load", function).format(scaled="prepare(x)", split=CUT)
+    assert rows(rule, source) == [34]
 
 
 ROWS = "order = np.random.permutation(1000)\ntrain_rows, {other} = order[:800], order[800:]\nfit(x[train_rows], x[{other}])"
@@ -798,7 +814,15 @@ def collect(series, size):
         found.append(series[i : i + size])
     return torch.tensor(np.array(found))
 
-series = np.load("series.npy")
+class Sorted(Windows):
+    def __init__(self, series, size):
+        super().__init__(np.sort(series), size)
+
+class Rows(TensorDataset):
+    def __init__(self, series):
+        super().__init__(torch.tensor(series))
+
+series, last = np.load("series.npy"), 99
 {split}
 """
 NEXT_TO_EACH_OTHER = "i * self.size : (i + 1) * self.size"
@@ -819,6 +843,18 @@ WHOLE_WINDOW = "i : i + self.size"
         ),
         pytest.param("random_split(Windows(series, 1), [80, 20])", WHOLE_WINDOW, id="windows of one sample"),
         pytest.param("random_split(Windows(series, 24), [80, 20])", "i", id="a data set of samples"),
+        pytest.param("random_split(Rows(series), [80, 20])", "", id="a data set of samples by inheritance"),
+        pytest.param("random_split(Windows(series, 24), [80, 20])", "i : last + 2", id="up to a common end"),
+        pytest.param(
+            "random_split(Windows(series, int(np.load('size.npy'))), [80, 20])",
+            WHOLE_WINDOW,
+            id="a data set of windows of unknown size",
+        ),
+        pytest.param(
+            "random_split(TensorDataset(torch.tensor(cut(series, 24, int(np.load('step.npy'))))), [80, 20])",
+            "",
+            id="of unknown step",
+        ),
         pytest.param("train_test_split(cut(series, 24), shuffle=False)", "", id="split in order"),
         pytest.param(
             "windows = Windows(series, 24)\ntrain, val = Subset(windows, range(80)), Subset(windows, range(104, 120))",
@@ -838,6 +874,12 @@ def test_silent_on_windows_that_share_nothing_across_the_split(split, index):
     assert rows(rule, SERIES_IN_WINDOWS.format(split=split, index=index or "i")) == []
 
 
+def test_silent_on_windows_side_by_side_from_a_start_that_is_computed():
+    split = "random_split(Windows(series, 24), [80, 20])"
+    source = SERIES_IN_WINDOWS.format(split=split, index="start : start + self.size")
+    assert rows(rule, source.replace("return self.series", "start = i * self.size; return self.series")) == []
+
+
 @pytest.mark.parametrize(
     "split",
     [
@@ -848,8 +890,9 @@ def test_silent_on_windows_that_share_nothing_across_the_split(split, index):
             "random_split(TensorDataset(torch.tensor(series).unfold(0, 24, 1).contiguous()), [80, 20])", id="unfolded"
         ),
         pytest.param("random_split(Windows(series, 24), [80, 20])", id="cut when read"),
+        pytest.param("random_split(Sorted(series, 24), [80, 20])", id="cut when read by a parent"),
         pytest.param("train_test_split(cut(series, 24), test_size=0.2)", id="by scikit-learn"),
     ],
 )
 def test_overlapping_windows_that_are_dealt_out_at_random(split):
-    assert rows(rule, SERIES_IN_WINDOWS.format(split=split, index=WHOLE_WINDOW)) == [27]
+    assert rows(rule, SERIES_IN_WINDOWS.format(split=split, index=WHOLE_WINDOW)) == [35]

@@ -92,3 +92,65 @@ def test_the_fix_calls_first():
 def test_no_fix_where_the_call_only_has_to_move(parts):
     (finding,) = run(rule, NETWORK.format(**{**PARTS, **parts}))
     assert finding.rewrite is None
+
+
+BARE = """
+import torch
+from torch import nn
+from elsewhere import Base
+
+class Signature(nn.Module):
+    def __init__(self, power=2):
+        {body}
+
+    {forward}
+
+class Child(Signature):
+    def __init__(self):
+        {child}
+        self.net = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.net(x)
+"""
+SCALED = "def forward(self, x):\n        return x**self.power"
+
+
+@pytest.mark.parametrize(
+    ("body", "forward", "child"),
+    [
+        pytest.param("super().__init__(); self.power = power", SCALED, "super().__init__()", id="called"),
+        pytest.param(
+            "self.power = power; super().__init__()", SCALED, "super().__init__()", id="called last: no layer was set"
+        ),
+        pytest.param(
+            "self.power = power",
+            SCALED,
+            "nn.Module.__init__(self); super().__init__()",
+            id="a child calls in its place",
+        ),
+        pytest.param("self.power = power; prepare(self)", SCALED, "super().__init__()", id="self is handed on"),
+    ],
+)
+def test_silent_on_networks_without_layers(body, forward, child):
+    assert rows(rule, BARE.format(body=body, forward=forward, child=child)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "forward", "row"),
+    [
+        pytest.param("self.power = power", SCALED, 8, id="a network without layers"),
+        pytest.param('"""Raise to a power."""\n        self.power = power', SCALED, 9, id="behind a docstring"),
+        pytest.param("self.power = power", "", 8, id="a base without a forward"),
+        pytest.param("self.root = 1\n        self.power = power", SCALED, 8, id="two statements"),
+        pytest.param('"""Do nothing."""', "def forward(self, x):\n        return x", 8, id="a docstring alone"),
+    ],
+)
+def test_a_network_without_layers_that_is_never_initialized(body, forward, row):
+    assert rows(rule, BARE.format(body=body, forward=forward, child="super().__init__()")) == [row]
+
+
+def test_silent_on_a_network_that_is_no_network_of_its_own():
+    lone = BARE[: BARE.index("class Child")]
+    assert rows(rule, lone.format(body="self.power = power", forward="")) == []
+    assert rows(rule, lone.format(body="self.power = power", forward=SCALED).replace("nn.Module", "Base")) == []

@@ -49,6 +49,7 @@ LOUD = {
     "factor of two lost": "index = (z.pow(2).sum(1, keepdim=True) - z @ w.t() + w.pow(2).sum(1)).argmin(1)",
     "unit latents and codes of any length": "index = (F.normalize(z, dim=-1) @ w.t()).argmax(1)",
     "the same in one expression": "index = torch.einsum('nd,cd->nc', F.normalize(z, dim=-1), w).argmax(1)",
+    "the same, codes first": "index = (w @ F.normalize(z, dim=-1).t()).argmax(0)",
     "norm of the codes lost": "index = (z.pow(2).sum(1, keepdim=True) - 2 * z @ w.t()).argmin(1)",
 }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from aelint.rules.objective import unstable_logarithm as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 PROGRAM = """
 import torch
@@ -34,6 +34,10 @@ HEALTHY = {
     "logits that are bounded": (SOFTMAX, "torch.log(F.softmax(torch.tanh(p), dim=1))", "loss.backward()"),
     "the rest of a sigmoid of few logits": ("Tanh()", "torch.log(1 - torch.sigmoid(5 * p))", "loss.backward()"),
     "two less": ("Sigmoid()", "torch.log(2 - p)", "loss.backward()"),
+    "an output that is made positive": ("Softplus()", "torch.log(p)", "loss.backward()"),
+    "the exponential of an output": ("Identity()", "torch.log(p.exp())", "loss.backward()"),
+    "a square": ("Identity()", "torch.log(p.pow(2))", "loss.backward()"),
+    "a bare output, for a report": ("Identity()", "torch.log(p)", "print(loss)"),
     "no gradient": (SOFTMAX, "torch.log(p).detach()", "loss.backward()"),
     "for a report": (SOFTMAX, "torch.log(p)", "print(loss)"),
     "an action that was drawn": (SOFTMAX, "torch.log(p.gather(1, p.multinomial(1)))", "loss.backward()"),
@@ -73,3 +77,29 @@ def test_two_files_and_a_loop():
         "    def forward(self, x):\n        return self.fc(x).softmax(dim=1)\n",
     }
     assert rows(rule, files) == [4]
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "torch.log(p)",
+        "p.log()",
+        "torch.log(p[:, 2:]).sum(1, keepdim=True)",
+        "torch.log(p.chunk(2, 1)[1]).sum(1, keepdim=True)",
+    ],
+)
+def test_the_logarithm_of_a_bare_output(log):
+    (finding,) = run(rule, PROGRAM.format(layer="Identity()", log=log, end="loss.backward()"))
+    assert "NaN" in finding.message
+
+
+def test_the_logarithm_of_what_a_convolution_gives():
+    source = """
+    import torch
+    from torch import nn
+
+    heads = nn.Conv2d(3, 8, 3)
+    logvar = torch.log(heads(torch.rand(4, 3, 9, 9))[:, 4:])
+    logvar.exp().mean().backward()
+    """
+    assert rows(rule, source) == [6]

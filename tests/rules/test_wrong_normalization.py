@@ -680,9 +680,16 @@ TWICE = {"end": "Tanh", "by": 127.5, "less": 1.0, "mapped": "x * 2.0 - 1.0", "gi
         pytest.param({"given": "recon"}, id="not mapped again"),
         pytest.param({"mapped": "(x + 1.0) / 2.0"}, id="mapped back"),
         pytest.param({"mapped": "x * 2.0"}, id="a factor alone"),
+        pytest.param({"mapped": "x * 3.0 - 1.0"}, id="another factor"),
+        pytest.param({"mapped": "x + 0.5 - 1.0"}, id="a shift alone"),
+        pytest.param({"mapped": "(x - 0.5) / 0.25"}, id="another width"),
+        pytest.param({"end": "ReLU(), nn.Tanh"}, id="a tanh of what is positive"),
+        pytest.param({"given": "signed(torch.sin(x))"}, id="waves"),
+        pytest.param({"given": "recon + signed(torch.tanh(torch.load('mask.pt')))"}, id="a shape that nobody knows"),
         pytest.param({"given": "signed(x)", "by": 255.0, "less": 0.0}, id="pictures in the unit interval"),
         pytest.param(
-            {"given": "recon + signed(recon.mean((1, 2, 3)))[:, None, None, None]"}, id="a number of each picture"
+            {"given": "recon + signed(torch.tanh(features(x).mean((1, 2, 3))))[:, None, None, None]"},
+            id="a number of each picture",
         ),
     ],
 )
@@ -698,6 +705,10 @@ def test_silent_on_pictures_that_are_mapped_once(parts):
         pytest.param({"mapped": "(x - 0.5) * 2"}, id="by centre and factor"),
         pytest.param({"end": "Sigmoid", "given": "signed(x)"}, id="bytes"),
         pytest.param({"end": "Sigmoid", "given": "signed(signed(recon))"}, id="the same map twice"),
+        pytest.param(
+            {"end": "Sigmoid", "mapped": "(x - 0.5) / 0.5", "given": "signed(signed(recon))"},
+            id="by centre and half the width, twice",
+        ),
     ],
 )
 def test_pictures_that_are_mapped_to_both_signs_twice(parts):

@@ -405,6 +405,7 @@ class Coder(nn.Module):
         self.encoder, self.spare = nn.Linear(16, 32), nn.Linear(16, 32)
         self.decoder, self.second, self.unbiased = nn.Linear(32, 16), nn.Linear(32, 16), nn.Linear(32, 16, bias=False)
         self.weight, self.bias = nn.Parameter(torch.randn(32, 16)), nn.Parameter(torch.zeros(16))
+        self.positive, self.widened = nn.Softplus(), nn.ConvTranspose1d(32, 16, 1)
 
     def decode(self, code):
         return code @ self.weight + self.bias
@@ -412,6 +413,8 @@ class Coder(nn.Module):
     def forward(self, x):
         code, spare = torch.relu(self.encoder(x)), torch.relu(self.spare(x))
         {body}
+
+Coder()(torch.rand(8, 16))
 """
 BOTH = "((x_hat - x) ** 2).mean() + ((rest_hat - rest) ** 2).mean()"
 DECODED_RESTS = {
@@ -420,6 +423,13 @@ DECODED_RESTS = {
     "no bias at all": f"x_hat = self.unbiased(code); rest = x - x_hat; rest_hat = self.unbiased(spare); return {BOTH}",
     "the sum of both is what is wanted": "return ((self.decode(code) + self.decode(spare) - x) ** 2).mean()",
     "two reconstructions of the same": "return ((self.decode(code) - x) ** 2).mean() + ((self.decode(spare) - x) ** 2).mean()",
+    "two parts that are to agree, and a third": "a, b = self.decoder(code), self.decoder(spare); rest = x - a - b; return ((a - b) ** 2).mean() + ((self.decoder(code * spare) - rest) ** 2).mean()",
+    "the bias is in the rest alone": f"part = code @ self.weight; x_hat = part; rest = x - part - self.bias; rest_hat = self.decode(spare); return {BOTH}",
+    "the sum of both is wanted of another sample": "other = x.flip(0); rest = other - self.decode(code.flip(0)); return ((self.decode(code) - x) ** 2).mean() + ((self.decode(spare) - rest) ** 2).mean()",
+    "what each sample adds of its own": f"own = self.unbiased(code * spare); x_hat = code @ self.weight + own; rest = x - x_hat; rest_hat = spare @ self.weight + own; return {BOTH}",
+    "a function without a bias": f"w = self.weight.t(); x_hat = nn.functional.linear(code, w); rest = x - x_hat; rest_hat = nn.functional.linear(spare, w); return {BOTH}",
+    "a layer that has no bias": f"x_hat = self.positive(code @ self.weight); rest = x - x_hat; rest_hat = self.positive(spare @ self.weight); return {BOTH}",
+    "one of two decoders": "x_hat = self.decode(code) if self.training else self.second(code); return ((x_hat - x) ** 2).mean() + ((x - x_hat) ** 2).mean()",
     "the bias is taken off": f"x_hat = self.decode(code); rest = x - x_hat; rest_hat = self.decode(spare) - self.bias; return {BOTH}",
 }
 
@@ -434,17 +444,22 @@ def test_a_rest_that_is_decoded_without_the_bias(body):
     [
         pytest.param(
             f"x_hat = self.decode(code)\n        rest = (x - x_hat).detach()\n        rest_hat = self.decode(spare)\n        return {BOTH}",
-            19,
+            20,
             id="a parameter",
         ),
         pytest.param(
             f"x_hat = self.decoder(code)\n        rest = x - x_hat\n        rest_hat = self.decoder(spare)\n        return {BOTH}",
-            19,
+            20,
             id="a layer",
         ),
         pytest.param(
+            f"x_hat = self.widened(code[..., None]).squeeze(-1)\n        rest = x - x_hat\n        rest_hat = self.widened(spare[..., None]).squeeze(-1)\n        return {BOTH}",
+            20,
+            id="a convolution",
+        ),
+        pytest.param(
             "x_hat = self.decode(code)\n        rest = x - x_hat\n        return (rest ** 2).mean() + nn.functional.mse_loss(self.decode(spare), rest.detach())",
-            19,
+            20,
             id="a loss of torch's",
         ),
     ],
@@ -468,6 +483,10 @@ class Masked(nn.Module):
         x = self.norm(x)
         return self.net(x), x
 
+    @torch.no_grad()
+    def normalised(self, x):
+        return self.norm(x)
+
 model, x = Masked(), torch.rand(8, 16)
 x_hat, target = model(x)
 {loss}.backward()
@@ -483,6 +502,10 @@ x_hat, target = model(x)
         ),
         pytest.param("nn.BatchNorm1d(16)", "F.mse_loss(x_hat, target.detach())", id="detached"),
         pytest.param("nn.BatchNorm1d(16)", "F.mse_loss(x_hat, x)", id="compared with the data itself"),
+        pytest.param("lambda x: F.layer_norm(x, (16,))", "F.mse_loss(x_hat, target)", id="a function without weights"),
+        pytest.param(
+            "nn.BatchNorm1d(16)", "F.mse_loss(model.net(x), model.normalised(x))", id="normalised without a gradient"
+        ),
         pytest.param("nn.BatchNorm1d(16)", "F.cross_entropy(x_hat, target.argmax(1))", id="classes"),
     ],
 )
@@ -492,7 +515,13 @@ def test_a_target_that_no_weights_make(norm, loss):
 
 @pytest.mark.parametrize("norm", ["nn.BatchNorm1d(16)", "nn.LayerNorm(16)", "nn.GroupNorm(4, 16)"])
 @pytest.mark.parametrize(
-    "loss", ["F.mse_loss(x_hat, target)", "((target - x_hat) ** 2).mean()", "F.l1_loss(x_hat, target)"]
+    "loss",
+    [
+        "F.mse_loss(x_hat, target)",
+        "((target - x_hat) ** 2).mean()",
+        "F.l1_loss(x_hat, target)",
+        "print(model.normalised(x).std()); F.mse_loss(x_hat, target)",
+    ],
 )
 def test_a_target_that_a_trained_normalisation_makes(norm, loss):
     assert rows(rule, NORMALISED.format(norm=norm, loss=loss)) == [9]

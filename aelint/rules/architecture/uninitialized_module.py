@@ -3,12 +3,12 @@
 ## What it does
 
 Reports a layer, a network or a parameter that a constructor sets on `self` where neither it nor a statement before it
-calls the `__init__` of a base class.
+calls the `__init__` of a base class; and a network, with layers of its own or without, whose constructor never runs it.
 
 ## Why is this bad?
 
 `nn.Module.__init__` makes the tables in which layers and parameters are registered. Without it the first layer raises
-`AttributeError: cannot assign module before Module.__init__() call`, and the network is never built.
+`AttributeError: cannot assign module before Module.__init__() call`, and the network is never built. One without layers is built, and raises when it is called.
 
 ## Example
 
@@ -81,6 +81,14 @@ def check(program: Program) -> Iterator[Finding]:
         if cls.module.unit is not program.unit or not isinstance(start, Function) or isinstance(start.node, ast.Lambda):
             continue
         early = _set_early(program, cls, start.node) if _is_plain(cls) else None
+        if early is None and _is_plain(cls) and _never_initializes(program, cls, start.node):
+            first = _first_statement(start.node)
+            site = Site(program.unit, first)
+            message = (
+                f"`{cls.name}.__init__` never runs `nn.Module.__init__`: torch raises when the network is called, or given a layer. "
+                "Call `super().__init__()` first"
+            )
+            yield Finding(site, message, (), _with_call(site, first, start.node))
         if early is not None:
             store, statement = early
             message = (
@@ -108,6 +116,24 @@ def _set_early(program: Program, cls: ClassValue, start: ast.AST) -> tuple[Store
             if holds(statement, store.site.node):
                 return store, statement
     return None
+
+
+def _never_initializes(program: Program, cls: ClassValue, start: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the constructor of something that is called as a network runs no other one, and no subclass does so in its place."""
+    heirs = [one for one in program.classes if cls in one.mro()]
+    called = any(isinstance(one.find("forward"), Function) for one in heirs)
+    own = any(_may_initialize(statement) for statement in start.body)
+    return called and not own and not any(_calls_modules(one) for one in heirs)
+
+
+def _calls_modules(cls: ClassValue) -> bool:
+    """Whether a method spells `Module.__init__`, past the constructors between."""
+    return any("Module.__init__" in ast.unparse(n) for n in every(ast.Attribute, cls.node) if n.attr == "__init__")
+
+
+def _first_statement(start: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+    """The first statement behind the docstring."""
+    return start.body[1] if len(start.body) > 1 and ast.get_docstring(start) is not None else start.body[0]
 
 
 def _is_own(store: Store, cls: ClassValue) -> bool:

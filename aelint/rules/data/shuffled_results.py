@@ -1,11 +1,12 @@
-"""Results of a loader that shuffles are compared with rows in another order: the table's, or that of another pass.
+"""Results are compared with rows in another order: that of the table, of another pass, or of before a sorting.
 
 ## What it does
 
 Reports a `DataLoader` with `shuffle=True` whose results, collected over all batches, are handed to a metric of
 scikit-learn or to a function of the project beside a column of the very table that the loader reads. And one over which
 two loops go, where what the one has collected is put together with what the other has, row by row: in a metric, under a
-mask, in a comparison, in the colours of a scatter plot.
+mask, in a comparison, in the colours of a scatter plot. Also what a network makes of sequences that it sorts by their lengths to
+pack them, where nothing takes the sorting back before a loss compares it with the sequences as they came.
 
 ## Why is this bad?
 
@@ -62,6 +63,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.data.sorted_rows import sorted_rows
 from aelint.semantics.data.table_order import shuffled_results
 from aelint.semantics.data.two_passes import two_passes
 from aelint.semantics.explanation.wording import place
@@ -69,9 +71,9 @@ from aelint.semantics.explanation.wording import place
 RULE = Rule(
     code="AEL514",
     name="shuffled-results",
-    summary="results of a loader that shuffles are compared with rows in another order",
+    summary="results of a loader that shuffles, or of sorted rows, are compared with rows in another order",
     severity=Severity.WARNING,
-    triggers=(("shuffle",), ("dataloader",)),
+    triggers=(("shuffle", "pack_padded"), ("dataloader", "pack_padded")),
 )
 
 
@@ -91,3 +93,10 @@ def check(program: Program) -> Iterator[Finding]:
         )
         notes = (Note(two.first, "one pass"), Note(two.second, "the other"), Note(two.together, "put together here"))
         yield Finding(two.loader, message, notes)
+    for rows in sorted_rows(program):
+        message = (
+            f"the rows were sorted by their lengths to be packed ({place(rows.sorted, rows.site)}), and nothing puts the results back in "
+            f"the order of the rows that they are compared with ({place(rows.compared, rows.site)}): each belongs to another row. Take them by "
+            "`order.argsort()`, or pack with `enforce_sorted=False` and leave the rows as they are"
+        )
+        yield Finding(rows.site, message, (Note(rows.sorted, "sorted here"), Note(rows.compared, "compared here")))

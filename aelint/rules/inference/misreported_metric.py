@@ -14,7 +14,8 @@ and a `sklearn` score where outputs from a loader that shuffles meet labels in t
 a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that its last entry alone is left, and a loss that
 is a sum over the batch already, times the number of its samples, a mean of collected losses that is divided by
 their number once more, and a score of the whole batch that is added for each of its samples; and a score of two names that
-one and the same entry is read into.
+one and the same entry is read into. An area under a curve over all thresholds is reported where it is computed from predictions
+that a threshold has made.
 
 ## Why is this bad?
 
@@ -88,6 +89,7 @@ from aelint.semantics.inference.patience import ignored_validations
 from aelint.semantics.inference.rebuilt_tables import rebuilt_tables
 from aelint.semantics.inference.scores import losses_in
 from aelint.semantics.inference.self_scores import scores_of_itself
+from aelint.semantics.inference.thresholded_scores import thresholded_scores
 from aelint.semantics.inference.twice_divided import means_divided_again
 from aelint.semantics.inference.whole_batches import whole_batches
 from aelint.semantics.optimization.schedules import is_over_batches
@@ -99,7 +101,10 @@ RULE = Rule(
     summary="the loss reported for an epoch is its last batch's, or is averaged by the wrong count",
     severity=Severity.WARNING,
     confidence=Confidence.MEDIUM,
-    triggers=(("loss", "error", "mse", "entropy", "cost", "metrics", "psnr", "ssim", "score", "auc"), ("for ",)),
+    triggers=(
+        ("loss", "error", "mse", "entropy", "cost", "metrics", "psnr", "ssim", "score", "auc", "curve"),
+        ("for ", "roc", "precision"),
+    ),
 )
 
 _CLAIMS = re.compile(r"^(epoch|mean|avg|average|val|valid|validation|test|eval)_?(\w*_)?(loss|error|mse|bce)(_\w*)?$")
@@ -131,6 +136,16 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _rebuilt(program)
     yield from _repeated(program)
     yield from _compared_with_itself(program)
+    yield from _thresholded(program)
+
+
+def _thresholded(program: Program) -> Iterator[Finding]:
+    for one in thresholded_scores(program):
+        message = (
+            f"`{one.measure}` goes through all thresholds itself, but is given what one threshold has decided "
+            f"({place(one.threshold, one.site)}): the result is that of a curve of one point. Give it the scores"
+        )
+        yield Finding(one.site, message, (Note(one.threshold, "compared with a threshold here"),))
 
 
 def _left_at_once(program: Program) -> Iterator[Finding]:

@@ -124,27 +124,31 @@ def _mismatch(one: Comparison) -> _Mismatch | None:
     output, target = one.prediction, one.target
     if output is None or target is None:
         return None
-    activations = data_source(output)
-    if not activations or not all(_confines(a) for a in activations):
-        return None
-    wanted = attained_range(target)
+    match data_source(output):
+        case [first, *_] as activations if all(_confines(a) for a in activations):
+            wanted = attained_range(target)
+        case _:
+            return None
     if wanted is None:
         return None
     slack = SLACK * min(wanted.high - wanted.low, 2.0)
     if all(a.op == "tanh" for a in activations) and _UNIT.covers(wanted) and wanted.high > 0.5 and _is_image(one):
-        return _Mismatch(one, activations[0], wanted, halved=True)
-    missed = [a for a in activations if not _confinement(a).covers(wanted, slack=slack)]
-    return _Mismatch(one, missed[0], wanted) if len(missed) == len(activations) else None
+        return _Mismatch(one, first, wanted, halved=True)
+    reached = any(_confinement(a).covers(wanted, slack=slack) for a in activations)
+    return None if reached else _Mismatch(one, first, wanted)
 
 
 def _recurrent(value: Sym) -> str:
     """What to call the layer whose hidden state the value is; empty for anything else."""
-    made = value.inputs[0] if value.op == "item" and value.inputs else None
-    return _RECURRENT.get(made.op, "") if isinstance(made, Sym) else ""
+    match value:
+        case Sym(op="item", inputs=(Sym(op=op), *_)):
+            return _RECURRENT.get(op, "")
+        case _:
+            return ""
 
 
 def _confines(value: Sym) -> bool:
-    return value.op in _CONFINED or (bool(_recurrent(value)) and value.range.bounded)
+    return value.op in _CONFINED or _recurrent(value) != ""
 
 
 def _confinement(value: Sym) -> Interval:
@@ -168,8 +172,11 @@ def _moved_out(mismatch: _Mismatch) -> Site | None:
     if mismatch.halved or not isinstance(step, Sym) or step.op not in _SHIFTS or _is_same(mismatch.wanted, _SIGNED):
         return None
     before = [attained_range(i) for i in step.inputs if isinstance(i, Sym)]
-    filled = [b for b in before if b is not None and _is_same(b, _confinement(mismatch.activation))]
-    return step.site if len(before) == len(filled) == 1 else None
+    match before:
+        case [Interval() as filled] if _is_same(filled, _confinement(mismatch.activation)):
+            return step.site
+        case _:
+            return None
 
 
 def _is_same(one: Interval, other: Interval) -> bool:

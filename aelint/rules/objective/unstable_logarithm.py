@@ -1,15 +1,16 @@
-"""The loss takes the logarithm of a softmax or sigmoid, which can be exactly zero.
+"""The loss takes the logarithm of something that can be zero or negative: a softmax, a sigmoid, the bare output of a layer.
 
 ## What it does
 
 Reports `log(softmax(x))`, `log(sigmoid(x))` and `log(1 - sigmoid(x))` that a loss is computed from, also where the
-activation stands in another method, and where a part of its result is taken.
+activation stands in another method, and where a part of its result is taken. Also the logarithm of what a linear layer or a
+convolution gives, with nothing between them.
 
 ## Why is this bad?
 
 In single precision a softmax or sigmoid is exactly 0 for logits that are about 104 below the others, and `1 - sigmoid(x)`
 from x = 17 on. The logarithm is then minus infinity, its gradient and `0 * log(0)` are NaN, and one such
-value ends the training. `log_softmax`, `logsigmoid` and the losses on logits compute the same without that step.
+value ends the training. Half of what a fresh layer gives is negative, and has no logarithm at all. `log_softmax`, `logsigmoid` and the losses on logits compute the same without that step.
 
 ## Example
 
@@ -53,7 +54,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors_of_any, source, through
 from aelint.semantics.domain.values import Sym, Value
@@ -64,9 +65,9 @@ from aelint.semantics.objective.objectives import objectives
 RULE = Rule(
     code="AEL334",
     name="unstable-logarithm",
-    summary="the loss takes the logarithm of a softmax or sigmoid, which can be exactly zero",
+    summary="the loss takes the logarithm of a softmax or sigmoid, which can be exactly zero, or of a bare output",
     severity=Severity.WARNING,
-    triggers=(("softmax", "sigmoid"), ("log",), ("backward",)),
+    triggers=(("softmax", "sigmoid", "linear", "conv"), ("log",), ("backward",)),
 )
 
 _KEPT = RESHAPES | {"narrow"}
@@ -86,10 +87,33 @@ def check(program: Program) -> Iterator[Finding]:
     for node in ancestors_of_any(called, frozenset({"detach"})):
         if node.op != "log" or node.site is None or id(node.site.node) in told:
             continue
+        output = _free(source(node))
+        if output is not None:
+            told.add(id(node.site.node))
+            yield Finding(node.site, _of_output(output, node.site), (Note(output.site or node.site, "the output"),))
         for kind, activation in _vanishing(source(node)):
             told.add(id(node.site.node))
             yield _finding(node, kind, activation)
             break
+
+
+def _free(value: Value) -> Sym | None:
+    """The output of a layer that the value is, as it is: nothing keeps it from being negative."""
+    match _taken_from(value):
+        case Sym(op="item", inputs=(Sym(op="chunk" | "split", attrs={"input": Sym() as whole}), *_)):
+            return _free(whole)
+        case Sym(op=op) as output if op == "linear" or op.startswith("conv"):
+            return output
+        case _:
+            return None
+
+
+def _of_output(output: Sym, site: Site) -> str:
+    return (
+        f"this is the logarithm of what a layer gives ({place(output.site, site)}), and nothing keeps that from being negative: about "
+        "every second value is NaN. If the layer is to give a logarithm, as of a variance, take its output as it is; else put a "
+        "`softplus` between"
+    )
 
 
 def _vanishing(value: Value) -> Iterator[tuple[str, Sym]]:

@@ -274,39 +274,36 @@ def _listed(joined: Sym) -> list[Value]:
 
 def _inputs(program: Program) -> Iterator[Finding]:
     for call in program.calls_to(*_RECURRENT, *_ATTENTION):
-        shape, layer = _input(call), call.receiver
-        first = _batch_first(layer) if isinstance(layer, Object) else None
+        shape, built = _input(call), _time_first(call.receiver)
         if (
-            first is False
+            built is not None
             and shape is not None
             and len(shape) == 3
             and _of_loader(shape[0])
             and not _of_loader(shape[1])
         ):
-            built = _built(layer) or call.site
             message = (
                 f"this layer takes axis 0 for time, but the samples of the batch lie along axis 0 of {shape_text(shape)}, which it is "
                 f"given ({place(call.site, built)}): build it with `batch_first=True`"
             )
-            yield Finding(built, message, (Note(call.site, "samples first"),) if built is not call.site else ())
+            yield Finding(built, message, (Note(call.site, "samples first"),))
 
 
 def _pooled(program: Program) -> Iterator[Finding]:
     """Transformers that take axis 0 for time, whose outputs are summed up over axis 1: their samples."""
     users = consumers(program)
     for call in program.calls_to(*(_ATTENTION - {"multihead_attention"})):
-        shape, layer, result = _input_of_transformer(call), call.receiver, call.result
-        first = _batch_first(layer) if isinstance(layer, Object) else None
-        if first is not False or shape is None or len(shape) != 3 or not isinstance(result, Sym):
-            continue
-        pool = _pool(result, users)
-        if pool is not None and pool.site is not None:
-            built = _built(layer) or call.site
+        match _input_of_transformer(call), _time_first(call.receiver), call.result:
+            case (_, _, _) as shape, Site() as built, Sym() as result:
+                pool = _pool(result, users)
+            case _:
+                continue
+        if pool is not None:
             message = (
                 f"this layer takes axis 0 of {shape_text(shape)} for time and axis 1 for samples, but axis 1 of its output is "
-                f"summed up as time ({place(pool.site, built)}): attention mixes the samples. Build it with `batch_first=True`"
+                f"summed up as time ({place(pool, built)}): attention mixes the samples. Build it with `batch_first=True`"
             )
-            yield Finding(built, message, (Note(pool.site, "axis 1 is taken for time here"),))
+            yield Finding(built, message, (Note(pool, "axis 1 is taken for time here"),))
 
 
 def _input_of_transformer(call: Call) -> Shape | None:
@@ -314,16 +311,16 @@ def _input_of_transformer(call: Call) -> Shape | None:
     return given.shape if isinstance(given, Sym) else None
 
 
-def _pool(output: Sym, users: dict[int, list[Sym]]) -> Sym | None:
-    """The mean over axis 1, or its first element, that an output goes into in its own layout."""
+def _pool(output: Sym, users: dict[int, list[Sym]]) -> Site | None:
+    """Where the mean is taken over axis 1, or its first element, of an output in its own layout."""
     pending = [output]
     for one in pending:
         for user in users.get(one.id, ()):
             match user:
                 case Sym(op="mean", attrs={"dim": 1 | -2}):
-                    return user
+                    return user.site
                 case Sym(op="getitem", attrs={"index": (slice(start=None, stop=None, step=None), 0, *_)}):
-                    return user
+                    return user.site
                 case Sym(op="dropout" | "layer_norm" | "relu" | "gelu" | "tanh"):
                     pending.append(user)
                 case _:
@@ -331,19 +328,22 @@ def _pool(output: Sym, users: dict[int, list[Sym]]) -> Sym | None:
     return None
 
 
-def _innermost(layer: Object) -> Object:
+def _innermost(layer: Value) -> Value:
     """The layer that a stack of layers copies, which has the setting; else the layer itself."""
-    inner = layer.bound.get("encoder_layer", layer.bound.get("decoder_layer"))
-    return inner if isinstance(inner, Object) else layer
+    match layer:
+        case Object(bound={"encoder_layer": Object() as inner} | {"decoder_layer": Object() as inner}):
+            return inner
+        case _:
+            return layer
 
 
-def _built(layer: Object) -> Site | None:
-    return _innermost(layer).site
-
-
-def _batch_first(layer: Object) -> bool | None:
-    found = _innermost(layer).bound.get("batch_first")
-    return found if isinstance(found, bool) else None
+def _time_first(layer: Value) -> Site | None:
+    """Where a layer was built that takes axis 0 for time; None for any other."""
+    match _innermost(layer):
+        case Object(bound={"batch_first": False}, site=built):
+            return built
+        case _:
+            return None
 
 
 def _of_loader(size: Dim) -> bool:

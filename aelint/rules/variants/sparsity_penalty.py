@@ -85,7 +85,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import nodes
-from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through, through_reshapes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function, Sym, Value
 from aelint.semantics.explanation.wording import shape_text
@@ -239,15 +239,15 @@ def _rate(value: Value) -> Sym | None:
     """`rho_hat` in `rho / rho_hat`."""
     match value:
         case Sym(op="truediv", attrs={"input": rho, "other": Sym() as rate}) if _is_number(rho):
-            held = through_reshapes(rate)
+            held = through(rate, RESHAPES | {"clamp"})
             return held if isinstance(held, Sym) else None
         case _:
             return None
 
 
 def _is_number(value: Value) -> bool:
-    if isinstance(value, Sym) and value.op in {"full", "full_like"}:
-        value = value.attrs.get("fill_value")
+    if isinstance(value, Sym) and value.op in {"full", "full_like", "tensor"}:
+        value = value.attrs.get("fill_value", value.attrs.get("data"))
     return to_number(value) is not None
 
 

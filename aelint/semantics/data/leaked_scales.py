@@ -42,7 +42,7 @@ class _Taken:
 
 
 def leaked_scales(program: Program) -> Iterator[LeakedScale]:
-    """What scalers give that were fitted to all rows, of which both a training and a held-out part are taken afterwards; each once.
+    """What scalers give that were fitted to all rows, of which both a training and a held-out part are taken afterwards.
 
     Numbers that are centred by hand are no such claim: nothing there was to be fitted to the training part.
     """
@@ -52,17 +52,15 @@ def leaked_scales(program: Program) -> Iterator[LeakedScale]:
     taken = [one for one in _taken(program) if one.whole.id in scaled]
     fits = fits_of(program)
     training = [one for one in taken if is_training_name(one.name)]
-    told: set[int] = set()
     for part in taken:
         beside = [one for one in training if one.whole is part.whole]
         held_out = is_held_out_name(part.name) or any(_is_the_rest(part, one) for one in beside)
         if not beside or not held_out or scale_measured_on(part.whole, fits) is None:
             continue
-        fit = _fit_before(program, scaled[part.whole.id])
-        site = fit.site if fit is not None else _named(program, part.whole)
-        if site is not None and id(site.node) not in told:
-            told.add(id(site.node))
-            yield LeakedScale(site, fit is not None, part.name, part.site)
+        call = scaled[part.whole.id]
+        fit = _fit_before(program, call)
+        site = fit.site if fit is not None else _named(program, part.whole) or call.site
+        yield LeakedScale(site, fit is not None, part.name, part.site)
 
 
 def _taken(program: Program) -> Iterator[_Taken]:
@@ -72,9 +70,11 @@ def _taken(program: Program) -> Iterator[_Taken]:
         if whole is not None:
             yield _Taken(binding.name, binding.site, binding.value, whole)
     for node in nodes(program):
-        part = parts_of(node) if node.op == "getitem" else None
-        if part is not None and part.site is not None and isinstance(part.data, Sym) and isinstance(part.index, Sym):
-            yield _Taken(part.index.name, part.site, node, part.data)
+        match parts_of(node):
+            case Part(data=Sym() as data, index=Sym(name=name), site=Site() as site):
+                yield _Taken(name, site, node, data)
+            case _:
+                pass
 
 
 def _scaled(program: Program) -> dict[int, Call]:
@@ -99,7 +99,7 @@ def _is_the_rest(part: _Taken, training: _Taken) -> bool:
     """Whether it holds the rows behind those of the training part, `x[n:]` beside `x[:n]`, whatever it is called."""
     match parts_of(part.value), parts_of(training.value):
         case Part(index=slice(start=start, stop=None, step=None)), Part(index=slice(start=None, stop=stop, step=None)):
-            return start is not None and not is_training_name(part.name) and (start is stop or start == stop)
+            return start is not None and start == stop and not is_training_name(part.name)
         case _:
             return False
 
@@ -125,5 +125,5 @@ def _whole(value: Value) -> Sym | None:
 
 
 def _named(program: Program, whole: Sym) -> Site | None:
-    """Where the scaled rows get their name, which may be far from where they are computed."""
-    return next((b.site for b in program.bindings if b.value is whole), whole.site)
+    """Where the scaled rows get a name, which may be far from where they are computed."""
+    return next((b.site for b in program.bindings if b.value is whole), None)

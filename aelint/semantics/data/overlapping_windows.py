@@ -20,7 +20,6 @@ __all__ = ["OverlappingWindows", "overlapping_windows"]
 _RANDOM_SPLITS = ("torch.utils.data.random_split", "sklearn.model_selection.train_test_split")
 _KEPT = RESHAPES | {"tensor", "stack", "copy", "clone", "to", "cat"}
 _ARRAYS = frozenset({"numpy.array", "numpy.asarray", "numpy.stack", "numpy.vstack"})
-_DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,13 +33,11 @@ class OverlappingWindows:
 
 
 def overlapping_windows(program: Program) -> Iterator[OverlappingWindows]:
-    """Random splits of windows that share samples of a series with their neighbours; each once."""
-    told: set[int] = set()
+    """Random splits of windows that share samples of a series with their neighbours."""
     for call in program.calls_to(*_RANDOM_SPLITS):
-        given = call.args if _is_random(call) and id(call.site.node) not in told else ()
+        given = call.args if _is_random(call) else ()
         windows = next((found for value in given if (found := _windows(value)) is not None), None)
-        if windows is not None and call.site.unit is program.unit:
-            told.add(id(call.site.node))
+        if windows is not None:
             yield OverlappingWindows(call.site, *windows)
 
 
@@ -48,26 +45,24 @@ def _is_random(call: Call) -> bool:
     return call.kwargs.get("shuffle") is not False
 
 
-def _windows(value: Value, depth: int = 0) -> tuple[Site, int, int] | None:
+def _windows(value: Value) -> tuple[Site, int, int] | None:
     """Where overlapping windows of known size and step were cut that the value holds."""
-    if depth > _DEEPEST:
-        return None
     match value:
         case Object(name="torch.utils.data.TensorDataset", args=(first, *_)):
-            return _windows(first, depth + 1)
+            return _windows(first)
         case Instance():
             return _read_at_an_index(value)
-        case ListValue(items=[only]):
-            return _windows(only, depth + 1)
+        case ListValue(items=[Sym() as only]):
+            return _windows(only)
         case Sym(op="unfold", attrs={"size": int() as size, "step": int() as step}, site=Site() as site):
             return (site, size, step) if step < size else None
         case Sym(op="call", attrs={"callee": External(name=name), "args": (first, *_)}) if name in _ARRAYS:
-            return _windows(first, depth + 1)
+            return _windows(first)
         case Sym(op="getitem", attrs={"index": slice() as index}, site=Site() as site):
             return _sliced(index, site)
         case Sym(op=op) if op in _KEPT:
             inner = value.attrs.get("tensors", value.attrs.get("data", value.attrs.get("input")))
-            return _windows(inner, depth + 1)
+            return _windows(inner)
         case _:
             return None
 
@@ -78,7 +73,7 @@ def _sliced(index: slice, site: Site) -> tuple[Site, int, int] | None:
         case Sym(op="element", inputs=(Sym(op="range", inputs=bounds),)) as start, Sym(op="add", inputs=inputs) if (
             start in inputs
         ):
-            size = next((n for i in inputs if i is not start and (n := to_number(i)) is not None), None)
+            size = next((n for i in inputs if (n := to_number(i)) is not None), None)
             step = to_number(bounds[2]) if len(bounds) > 2 else 1
             return (site, int(size), int(step)) if size is not None and step is not None and step < size else None
         case _:
@@ -87,7 +82,7 @@ def _sliced(index: slice, site: Site) -> tuple[Site, int, int] | None:
 
 def _read_at_an_index(data: Instance) -> tuple[Site, int, int] | None:
     """A data set whose `__getitem__(i)` gives `self.series[i : i + self.size]`, for every `i`."""
-    method = data.cls.namespace.get("__getitem__")
+    method = data.cls.find("__getitem__")
     if not isinstance(method, Function):
         return None
     names = positional(method.node)

@@ -11,7 +11,6 @@ from aelint.semantics.dataflow.lineage import through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.intervals import Interval
 from aelint.semantics.domain.values import Sym, Value
-from aelint.semantics.operators.api import to_number
 
 __all__ = ["SignedTwice", "signed_twice"]
 
@@ -29,48 +28,50 @@ class SignedTwice:
 
 
 def signed_twice(program: Program) -> Iterator[SignedTwice]:
-    """`2 * x - 1` of an `x` that ends in tanh, or that was mapped so before; each place once."""
-    told: set[int] = set()
+    """`2 * x - 1` of an `x` that ends in tanh, or that was mapped so before."""
     for node in nodes(program):
-        inner = through_reshapes(_unit_mapped(node))
-        if node.site is None or not isinstance(inner, Sym) or inner.site is None or id(node.site.node) in told:
-            continue
-        if _is_signed(inner) and inner.shape is not None and len(inner.shape) >= _PICTURE:
-            told.add(id(node.site.node))
-            yield SignedTwice(node.site, inner.site)
+        match node.site, through_reshapes(_unit_mapped(node)):
+            case Site() as site, Sym(site=Site() as before, shape=tuple() as shape) as inner:
+                if _is_signed(inner) and len(shape) >= _PICTURE:
+                    yield SignedTwice(site, before)
+            case _:
+                pass
 
 
 def _is_signed(value: Sym) -> bool:
-    return value.range == _SIGNED and (value.op == "tanh" or _unit_mapped(value) is not None or _is_of_bytes(value))
+    return value.range == _SIGNED and (value.op == "tanh" or _is_centred(value))
+
+
+def _is_centred(value: Sym) -> bool:
+    """Whether it was brought to both signs, from [0, 1], or from [0, 2] as by `x / 127.5 - 1`."""
+    match value:
+        case Sym(op="sub", attrs={"other": 1 | 1.0}):
+            return True
+        case _:
+            return _unit_mapped(value) is not None
 
 
 def _unit_mapped(value: Value) -> Value:
     """What `2 * x - 1` or `(x - 0.5) / 0.5` takes from [0, 1] to [-1, 1]; None for anything else."""
     match value:
-        case Sym(op="sub", attrs={"input": Sym() as scaled, "other": 1 | 1.0}):
-            return _times(scaled, 2.0)
-        case Sym(op="truediv" | "mul", attrs={"input": Sym(op="sub", attrs={"input": inner, "other": 0.5})}):
-            return inner if _times(value, 2.0) is not None else None
+        case Sym(op="sub", attrs={"input": scaled, "other": 1 | 1.0}):
+            return _doubled(scaled)
+        case _:
+            match _doubled(value):
+                case Sym(op="sub", attrs={"input": inner, "other": 0.5}):
+                    return inner
+                case _:
+                    return None
+
+
+def _doubled(value: Value) -> Value:
+    """What is taken twice, however that is written; None for anything else."""
+    match value:
+        case (
+            Sym(op="mul", attrs={"input": inner, "other": 2 | 2.0})
+            | Sym(op="mul", attrs={"input": 2 | 2.0, "other": inner})
+            | Sym(op="truediv", attrs={"input": inner, "other": 0.5})
+        ):
+            return inner
         case _:
             return None
-
-
-def _is_of_bytes(value: Sym) -> bool:
-    match value:
-        case Sym(op="sub", attrs={"input": Sym() as scaled, "other": 1 | 1.0}):
-            return _times(scaled, 1 / 127.5) is not None
-        case _:
-            return False
-
-
-def _times(value: Sym, factor: float) -> Value:
-    """What is multiplied by a factor, however that is written; None where it is another factor."""
-    for one, other in (
-        (value.attrs.get("input"), value.attrs.get("other")),
-        (value.attrs.get("other"), value.attrs.get("input")),
-    ):
-        number = to_number(other)
-        if isinstance(one, Sym) and number and value.op in {"mul", "truediv"}:
-            written = number if value.op == "mul" else 1 / number
-            return one if abs(written / factor - 1) < 1e-6 else None
-    return None

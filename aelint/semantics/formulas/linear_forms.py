@@ -19,7 +19,7 @@ class Coefficients:
 
     value: float
     gradient: float
-    tensor: Sym | None = None
+    tensor: Sym
 
 
 Linear = dict[int, Coefficients]
@@ -74,7 +74,7 @@ def _sum(left: Linear | None, right: Linear | None, sign: float) -> Linear | Non
         return None
     total = dict(left)
     for key, c in right.items():
-        known = total.get(key, Coefficients(0.0, 0.0))
+        known = total.get(key, Coefficients(0.0, 0.0, c.tensor))
         total[key] = Coefficients(known.value + sign * c.value, known.gradient + sign * c.gradient, c.tensor)
     return total
 

@@ -123,6 +123,8 @@ def _judged(value: Sym, depth: int, asked: _Asked) -> Better | None:
             )
         case Sym(op="truediv" | "div", inputs=(inner, Sym(tensor=False) | Sym(op="len") | Poly())):
             return _better(inner, depth, asked)
+        case Sym(op="mul", inputs=(inner, Poly() | Sym(op="len")) | (Poly() | Sym(op="len"), inner)):
+            return _better(inner, depth, asked)
         case Sym(op="item", attrs=attrs) if "index" in attrs:
             return None
         case Sym(op=op, inputs=(inner, *_)) if op in _KEEPING:
@@ -137,9 +139,9 @@ def _judged(value: Sym, depth: int, asked: _Asked) -> Better | None:
 
 
 def _of_minimised(value: Sym, found: list[Better | None], asked: _Asked) -> Better | None:
-    """A loss plus terms of unknown kind, as a penalty or a divergence, where training minimises this very sum."""
+    """Terms of any kind, as a penalty or a divergence, where training minimises this very sum."""
     written = value.op == "add" and value.site is not None and id(value.site.node) in asked.minimised
-    return Better.LOWER if written and Better.LOWER in found and Better.HIGHER not in found else None
+    return Better.LOWER if written and Better.HIGHER not in found else None
 
 
 @per_program

@@ -30,12 +30,9 @@ def doubled_biases(program: Program) -> Iterator[DoubledBias]:
     """
     pairs = list(_pairs(program))
     wholes = [(site, {**data, **made}) for site, _, made, data in pairs if _is_data(data) and _biases(made, 1)]
-    told: set[int] = set()
     for site, decoded, made, rest in pairs:
-        shared = _biases(made, 1) & _biases(rest, -1)
-        whole = next((at for at, both in wholes if both.keys() <= rest.keys() and made.keys() - both.keys()), None)
-        if shared and whole is not None and id(site.node) not in told:
-            told.add(id(site.node))
+        whole = next((at for at, both in wholes if both.keys() <= rest.keys()), None)
+        if whole is not None and _biases(made, 1) & _biases(rest, -1):
             yield DoubledBias(decoded, site, whole)
 
 
@@ -49,14 +46,14 @@ def _pairs(program: Program) -> Iterator[tuple[Site, Sym, Linear, Linear]]:
 
 
 def _is_data(form: Linear) -> bool:
-    return all(c.tensor is not None and is_data(c.tensor) for c in form.values())
+    return all(is_data(c.tensor) for c in form.values())
 
 
 def _biases(form: Linear, times: int) -> set[int]:
     """What is added so often to every sample alike: tensors of one axis, and the biases of layers by the layer."""
-    added = [c.tensor for c in form.values() if c.tensor is not None and c.value == times]
-    offsets = {t.id for t in added if t.shape is not None and len(t.shape) == 1 and len(form) > 1}
-    return offsets | {id(t.layer) for t in added if isinstance(t.layer, Object) and _has_bias(t)}
+    added = [c.tensor for c in form.values() if c.value == times]
+    offsets = {t.id for t in added if t.shape is not None and len(t.shape) == 1}
+    return offsets | {id(t.layer) for t in added if _has_bias(t)}
 
 
 def _has_bias(output: Sym) -> bool:

@@ -27,19 +27,17 @@ class SampledError:
 
 def sampled_errors(program: Program) -> Iterator[SampledError]:
     """`(x - (mean + exp(logvar / 2) * noise)) ** 2`, where mean and log-variance are decoded from a latent sample; each once."""
-    draws = {p.sample.id: p for p in posteriors(program) if p.learned and p.law is not None and p.law.exponential}
-    told: set[int] = set()
-    for one in comparisons(program) if len(draws) > 1 else ():
+    draws = {p.sample.id: p for p in posteriors(program) if p.law is not None and p.law.exponential}
+    for one in comparisons(program):
         drawn = draws.get(through_reshapes(one.prediction).id) if one.prediction is not None else None
-        if one.kind in _SQUARED and drawn is not None and id(one.site.node) not in told and _is_decoded(drawn, draws):
-            told.add(id(one.site.node))
+        if one.kind in _SQUARED and drawn is not None and _is_decoded(drawn, draws):
             yield SampledError(given_at(program, drawn.sample) or drawn.site, one.site)
 
 
 def _is_decoded(drawn: Posterior, draws: dict[int, Posterior]) -> bool:
     """Whether both parameters of the draw were computed from another one, the latent sample."""
     return all(
-        any(a.id in draws and a is not drawn.sample for a in ancestors(parameter))
+        any(a.id in draws for a in ancestors(parameter))
         for parameter in (drawn.mean, drawn.head)
         if parameter is not None
     )

@@ -13,7 +13,7 @@ from aelint.semantics.objective.comparisons import Comparison, comparisons
 
 __all__ = ["TrainedTarget", "trained_targets"]
 
-_CUTS = frozenset({"detach", "no_grad"})
+_CUTS = frozenset({"detach"})
 _KINDS = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "squared", "absolute"})
 
 
@@ -27,22 +27,20 @@ class TrainedTarget:
 
 
 def trained_targets(program: Program) -> Iterator[TrainedTarget]:
-    """Comparisons of an output with data behind an affine normalisation that gets their gradient; each once."""
-    told: set[int] = set()
+    """Comparisons of an output with data behind an affine normalisation that gets their gradient."""
     for one in comparisons(program):
-        if one.kind not in _KINDS or one.target is None or id(one.site.node) in told:
-            continue
-        made = next((a for a in ancestors(one.target, _CUTS) if _has_weights(a)), None)
-        if made is None or made.site is None or not isinstance(made.layer, Object) or _without_gradient(program, made):
-            continue
-        told.add(id(one.site.node))
-        yield TrainedTarget(one, made.layer, made.site)
+        for made in ancestors(one.target, _CUTS) if one.kind in _KINDS else ():
+            match made:
+                case Sym(layer=Object() as layer, site=Site() as used) if _has_weights(layer):
+                    if not _without_gradient(program, made):
+                        yield TrainedTarget(one, layer, used)
+                    break
+                case _:
+                    pass
 
 
-def _has_weights(value: Sym) -> bool:
-    if not value.op.endswith("_norm") or not isinstance(value.layer, Object):
-        return False
-    settings = value.layer.bound
+def _has_weights(normalisation: Object) -> bool:
+    settings = normalisation.bound
     return settings.get("affine", settings.get("elementwise_affine")) is True
 
 

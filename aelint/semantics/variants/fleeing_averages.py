@@ -16,33 +16,34 @@ __all__ = ["fleeing_averages"]
 
 
 def fleeing_averages(program: Program) -> Iterator[Site]:
-    """`average + (1 - decay) * (average - new)`, or the same with both signs turned, in place or not; each place once."""
-    told: set[int] = set()
+    """`average + (1 - decay) * (average - new)`, or the same with both signs turned, in place or not."""
     for node in nodes(program):
-        if node.op not in {"add", "sub"} or node.site is None or node.site.unit is not program.unit:
-            continue
-        average, moved = through_reshapes(node.attrs.get("input")), node.attrs.get("other")
-        factors = moved.inputs if isinstance(moved, Sym) and moved.op == "mul" else (moved,)
-        flees = any(_is_gap(one, average, ahead=node.op == "add") for one in factors)
-        if flees and _has_complement(node, moved) and id(node.site.node) not in told:
-            told.add(id(node.site.node))
-            yield node.site
+        match node:
+            case Sym(
+                op="add" | "sub" as op,
+                attrs={"input": average, "other": Sym(site=Site() as step) as moved},
+                site=Site() as site,
+            ):
+                factors = moved.inputs if moved.op == "mul" else (moved,)
+                flees = any(_is_gap(one, through_reshapes(average), ahead=op == "add") for one in factors)
+                if flees and (_has_complement(site) or _has_complement(step)):
+                    yield site
+            case _:
+                pass
 
 
 def _is_gap(value: Value, average: Value, *, ahead: bool) -> bool:
     """Whether a value is `average - new`, or `new - average` if it is not to say what the average is ahead."""
     match value:
         case Sym(op="sub", attrs={"input": Sym() as left, "other": Sym() as right}):
-            kept, new = (left, right) if ahead else (right, left)
-            return through_reshapes(kept) is average and through_reshapes(new) is not average
+            return through_reshapes(left if ahead else right) is average
         case _:
             return False
 
 
-def _has_complement(node: Sym, moved: Value) -> bool:
+def _has_complement(step: Site) -> bool:
     """Whether `1 - decay` is written in the step: with another factor, it may be an extrapolation, as momentum is."""
-    written = [one.site.node for one in (node, moved) if isinstance(one, Sym) and one.site is not None]
-    return any(_is_complement(b) for one in written for b in every(ast.BinOp, one))
+    return any(_is_complement(one) for one in every(ast.BinOp, step.node))
 
 
 def _is_complement(node: ast.BinOp) -> bool:

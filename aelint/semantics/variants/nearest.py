@@ -170,13 +170,15 @@ def is_normalized(lookup: Lookup) -> bool:
 
 def compares_unit_latents_with_codes(lookup: Lookup) -> bool:
     """Whether a bare product of latents and codes is measured, the latents brought to unit length and the codes not."""
-    product = through_reshapes(lookup.measure)
-    operands = _operands(product) if isinstance(product, Sym) else None
+    operands = _operands(through_reshapes(lookup.measure))
     if operands is None:
         return False
     codes, latents = operands if _is_codes(operands[0], lookup) else operands[::-1]
-    unit = through_reshapes(latents)
-    return isinstance(unit, Sym) and unit.op == "normalize" and not any(a.op in _LENGTHS for a in ancestors(codes))
+    match through_reshapes(latents):
+        case Sym(op="normalize"):
+            return not any(a.op in _LENGTHS for a in ancestors(codes))
+        case _:
+            return False
 
 
 _LENGTHS = frozenset({"normalize", "truediv", "norm", "layer_norm", "rsqrt"})
