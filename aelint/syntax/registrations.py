@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 
-from aelint.syntax.names import last_name
 from aelint.syntax.walk import every
 
 __all__ = ["registered"]
@@ -15,7 +14,7 @@ def registered(node: ast.AST, *methods: str) -> dict[str, ast.Call]:
     found: dict[str, ast.Call] = {}
     for call in every(ast.Call, node):
         match call:
-            case ast.Call(func=ast.Attribute() as function, args=[ast.Constant(value=str() as name), *_]):
-                if last_name(function) in (methods or ("register_buffer",)):
+            case ast.Call(func=ast.Attribute(attr=method), args=[ast.Constant(value=str() as name), *_]):
+                if method in (methods or ("register_buffer",)):
                     found[name] = call
     return found

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pytest_aecheck.probes.lineage import ancestors
+from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import Run, graph_leaves
 from pytest_aecheck.probes.trace import Call, Flow, Value
 from pytest_aecheck.probes.vocabulary import VIEWS
@@ -57,8 +58,7 @@ def _has_no_slope(term: Any) -> bool:
 
 def _terms(value: Value, depth: int = 12) -> list[Value]:
     """The summands, factors that are numbers looked through."""
-    while value.producer is not None and value.producer.name in VIEWS - _CUTS and value.producer.inputs:
-        value = value.producer.inputs[0]
+    value = through_views(value, views=VIEWS - _CUTS)
     call = value.producer
     name = call.name.rstrip("_") if call is not None else ""
     if call is None or not depth or name not in _SUMS | _FACTORS or (name in _FACTORS and len(call.inputs) != 1):

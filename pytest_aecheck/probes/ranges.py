@@ -98,16 +98,12 @@ class Interval:
 _ANYTHING = Interval()
 
 
-def through_views(value: Value, limit: int = 60) -> Value:
-    """The value from which `value` was only viewed, moved, cast or cut."""
-    while value.producer is not None and limit and _is_view(value.producer) and value.producer.inputs:
+def through_views(value: Value, limit: int = 60, views: frozenset[str] = VIEWS) -> Value:
+    """The value from which `value` was only viewed, moved, cast or cut, by functions of these names."""
+    while value.producer is not None and limit and value.producer.name in views and value.producer.inputs:
         value = value.producer.inputs[0]
         limit -= 1
     return value
-
-
-def _is_view(call: Call) -> bool:
-    return call.name in VIEWS
 
 
 def interval_of(value: Value, depth: int = 40) -> Interval:

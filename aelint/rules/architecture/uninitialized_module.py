@@ -8,7 +8,8 @@ calls the `__init__` of a base class; and a network, with layers of its own or w
 ## Why is this bad?
 
 `nn.Module.__init__` makes the tables in which layers and parameters are registered. Without it the first layer raises
-`AttributeError: cannot assign module before Module.__init__() call`, and the network is never built. One without layers is built, and raises when it is called.
+`AttributeError: cannot assign module before Module.__init__() call`, and the network is never built. One without
+layers is built, and raises when it is called.
 
 ## Example
 
@@ -75,27 +76,24 @@ RULE = Rule(
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield the first layer of each constructor that calls no other one before."""
+    """Yield the first layer of each constructor that calls no other one before, and constructors that call none at all."""
     for cls in program.classes:
         start = cls.namespace.get("__init__")
         if cls.module.unit is not program.unit or not isinstance(start, Function) or isinstance(start.node, ast.Lambda):
             continue
         early = _set_early(program, cls, start.node) if _is_plain(cls) else None
-        if early is None and _is_plain(cls) and _never_initializes(program, cls, start.node):
-            first = _first_statement(start.node)
-            site = Site(program.unit, first)
-            message = (
-                f"`{cls.name}.__init__` never runs `nn.Module.__init__`: torch raises when the network is called, or given a layer. "
-                "Call `super().__init__()` first"
-            )
-            yield Finding(site, message, (), _with_call(site, first, start.node))
         if early is not None:
             store, statement = early
-            message = (
-                f"`self.{store.name}` is set before `nn.Module.__init__` has made the tables for layers: torch raises here. "
-                "Call `super().__init__()` first"
-            )
-            yield Finding(store.site, message, (), _with_call(Site(program.unit, statement), statement, start.node))
+            site = store.site
+            what = f"`self.{store.name}` is set before `nn.Module.__init__` has made the tables for layers: torch raises here"
+        elif _is_plain(cls) and _never_initializes(program, cls, start.node):
+            statement = _first_statement(start.node)
+            site = Site(program.unit, statement)
+            what = f"`{cls.name}.__init__` never runs `nn.Module.__init__`: torch raises when the network is called, or given a layer"
+        else:
+            continue
+        rewrite = _with_call(Site(program.unit, statement), statement, start.node)
+        yield Finding(site, f"{what}. Call `super().__init__()` first", (), rewrite)
 
 
 def _is_plain(cls: ClassValue) -> bool:

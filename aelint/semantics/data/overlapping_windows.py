@@ -18,7 +18,7 @@ from aelint.syntax.walk import every
 __all__ = ["OverlappingWindows", "overlapping_windows"]
 
 _RANDOM_SPLITS = ("torch.utils.data.random_split", "sklearn.model_selection.train_test_split")
-_KEPT = RESHAPES | {"tensor", "stack", "copy", "clone", "to", "cat"}
+_KEPT = RESHAPES | {"tensor", "stack", "copy", "cat"}
 _ARRAYS = frozenset({"numpy.array", "numpy.asarray", "numpy.stack", "numpy.vstack"})
 
 

@@ -31,16 +31,18 @@ class SortedRows:
 
 def sorted_rows(program: Program) -> Iterator[SortedRows]:
     """Comparisons of what was made of `x[order]`, packed, with rows that no such order was put on."""
-    packs = {call.result.id: call for call in program.calls_to(_PACK) if isinstance(call.result, Sym)}
-    for one in comparisons(program):
+    packs = {
+        c.result.id: (c, order) for c in program.calls_to(_PACK) if isinstance(c.result, Sym) and (order := _order(c))
+    }
+    for one in comparisons(program) if packs else ():
         for made, other in ((one.first, one.second), (one.second, one.first)):
             behind = list(ancestors(made))
-            pack = next((packs[a.id] for a in behind if a.id in packs), None)
-            order = _order(pack) if pack is not None else None
-            if pack is None or order is None or order.site is None:
-                continue
-            if not any(_puts_back(a, order) for a in behind) and not _is_sorted(other):
-                yield SortedRows(_left_at(pack), order.site, one.site)
+            match next((packs[a.id] for a in behind if a.id in packs), None):
+                case (pack, Sym(site=Site() as site) as order) if not _is_sorted(other):
+                    if not any(_puts_back(a, order) for a in behind):
+                        yield SortedRows(_left_at(pack), site, one.site)
+                case _:
+                    pass
 
 
 def _order(pack: Call) -> Sym | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
@@ -31,9 +32,9 @@ def doubled_biases(program: Program) -> Iterator[DoubledBias]:
     pairs = list(_pairs(program))
     wholes = [(site, {**data, **made}) for site, _, made, data in pairs if _is_data(data) and _biases(made, 1)]
     for site, decoded, made, rest in pairs:
-        whole = next((at for at, both in wholes if both.keys() <= rest.keys()), None)
-        if whole is not None and _biases(made, 1) & _biases(rest, -1):
-            yield DoubledBias(decoded, site, whole)
+        if _biases(made, 1) & _biases(rest, -1):
+            held = (DoubledBias(decoded, site, at) for at, both in wholes if both.keys() <= rest.keys())
+            yield from islice(held, 1)
 
 
 def _pairs(program: Program) -> Iterator[tuple[Site, Sym, Linear, Linear]]:

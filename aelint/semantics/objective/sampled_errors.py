@@ -26,9 +26,9 @@ class SampledError:
 
 
 def sampled_errors(program: Program) -> Iterator[SampledError]:
-    """`(x - (mean + exp(logvar / 2) * noise)) ** 2`, where mean and log-variance are decoded from a latent sample; each once."""
+    """`(x - (mean + exp(logvar / 2) * noise)) ** 2`, where mean and log-variance are decoded from a latent sample."""
     draws = {p.sample.id: p for p in posteriors(program) if p.law is not None and p.law.exponential}
-    for one in comparisons(program):
+    for one in comparisons(program) if draws else ():
         drawn = draws.get(through_reshapes(one.prediction).id) if one.prediction is not None else None
         if one.kind in _SQUARED and drawn is not None and _is_decoded(drawn, draws):
             yield SampledError(given_at(program, drawn.sample) or drawn.site, one.site)

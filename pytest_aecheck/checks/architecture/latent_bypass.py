@@ -23,7 +23,8 @@ given: then the input was simply added.
 
 ## Exemptions
 
-`skips=True`; the total of the input (the size factor of counts); conditions (tensors of the batch after the first); teacher forcing, autoregressive decoders and blind-spot
+`skips=True`; the total of the input (the size factor of counts); conditions (tensors of the batch after the first);
+teacher forcing, autoregressive decoders and blind-spot
 networks, which never show an element to its own prediction; residual denoisers, whose input is not their target; inputs that are not of floating point; models in which no
 latent is drawn and no module is called decoder.
 

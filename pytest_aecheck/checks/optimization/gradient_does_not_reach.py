@@ -25,7 +25,8 @@ argmax alone (`(code > 0.5).float().mean()` for the activity of a sparse code) f
 
 ## Exemptions
 
-Frozen parameters; parameters that the declared training step trains by another loss (a critic that this one only asks); parameters that the forward never touches (they only make a warning elsewhere) or touches only
+Frozen parameters; parameters that the declared training step trains by another loss (a critic that this one only asks);
+parameters that the forward never touches (they only make a warning elsewhere) or touches only
 under `no_grad`; codebooks that the forward itself updates; layers that run on after a forward hook has taken the
 feature out; biases alone (a bias before a batch norm has no effect); weights that meet nothing but zeros, such as the
 input weights of a recurrent decoder that is given no input. From the reconstruction alone: weights that act only on other
