@@ -250,7 +250,10 @@ class Bench:
         declared = self.declared
         if declared.loss is None or declared.reconstruct is not None or has_forward(self.model):
             return False
-        return declared.encode is None and not callable(getattr(self.model, "encode", None))
+        return not (self._has("encode") and self._has("decode"))
+
+    def _has(self, part: str) -> bool:
+        return getattr(self.declared, part) is not None or callable(getattr(self.model, part, None))
 
     def call(self, model: Any, batch: Any) -> Any:
         """The model's output on a batch, called as its signature wants."""
@@ -341,7 +344,9 @@ class Bench:
             return self.declared.encode(model, batch)
         if not callable(getattr(model, "encode", None)):
             raise Unavailable("the model has no method encode, and none was declared")
-        code = code_in(model.encode(self.primary(batch)))
+        # A graph goes in with its edges.
+        given = (self.primary(batch),) if takes(model.encode, 1) else leading(model.encode, batch)
+        code = code_in(model.encode(*given))
         if code is None:
             raise Unavailable("encode does not return one tensor: declare encode and decode")
         return code

@@ -105,3 +105,47 @@ def test_silent_on_focal_weights(call):
 )
 def test_fires_on_the_focal_weight_of_a_mean(call):
     assert rows(rule, FOCAL.format(call=call)) == [9]
+
+
+STEPS = """
+import torch
+import torch.nn as nn
+
+head, given = nn.Linear(8, 4), torch.rand(16, 10, 8)
+
+def loss(x, mask, weight):
+    mean, logvar = head(x).chunk(2, dim=-1)
+    error = (x - mean.mean()).pow(2).sum(-1) * mask
+    kl = {kl}
+    return (error + kl).sum() / {count}
+"""
+KL = "-0.5 * torch.sum(1 + logvar - mean.pow(2) - logvar.exp(){dim}) * {mask}"
+
+
+@pytest.mark.parametrize(
+    ("kl", "count"),
+    [
+        (KL.format(dim=", dim=-1", mask="mask"), "mask.sum()"),  # a number for each step
+        (KL.format(dim="", mask="weight"), "mask.sum()"),  # a weight of the term
+        (KL.format(dim="", mask="mask"), "len(x)"),  # nothing says that it is a mask
+        (KL.format(dim="", mask="mask"), "mask.sum(1).mean()"),
+        ("(1 + logvar).max() * mask", "mask.sum()"),
+        ("x.sum() * mask", "mask.sum()"),  # no layer computed it
+        ("mask.sum() * error", "mask.sum()"),
+    ],
+)
+def test_silent_where_each_step_keeps_its_term_or_nothing_is_a_mask(kl, count):
+    assert rows(rule, STEPS.format(kl=kl, count=count)) == []
+
+
+@pytest.mark.parametrize("count", ["mask.sum()", "mask.sum().clamp(min=1)", "(mask.sum() + 1e-8)"])
+@pytest.mark.parametrize(
+    "kl",
+    [
+        KL.format(dim="", mask="mask"),
+        "mask * (-0.5 * (1 + logvar - mean.pow(2) - logvar.exp()).sum())",
+        "(1 + logvar - mean.pow(2) - logvar.exp()).mean() / -2 * mask",
+    ],
+)
+def test_a_sum_over_the_batch_under_a_mask_that_is_counted(kl, count):
+    assert rows(rule, STEPS.format(kl=kl, count=count)) == [10]

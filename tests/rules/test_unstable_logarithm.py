@@ -103,3 +103,52 @@ def test_the_logarithm_of_what_a_convolution_gives():
     logvar.exp().mean().backward()
     """
     assert rows(rule, source) == [6]
+
+
+PAIRS = """
+import torch
+from torch import nn
+
+encoder, x = nn.Linear(8, 4), torch.rand(16, 8)
+i, j = torch.randint(0, 16, (2, 30))
+z, other = encoder(x), torch.rand(16, 4)
+affinity = {log}
+affinity.mean().backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "torch.log((z[i] - z[j]).pow(2).sum(1) + 1e-2)",
+        "torch.log((z[i] - z[j]).pow(2).sum(1).clamp(min=1e-6))",
+        "torch.log1p((z[i] - z[j]).pow(2).sum(1))",
+        "torch.log((z - other).pow(2).sum(1))",
+        "torch.log((z[i] - other[j]).pow(2).sum(1))",
+        "torch.log((z[:, :2] - z[:, 2:]).pow(2).sum(1))",
+        "torch.log((z[i] + z[j]).pow(2).sum(1))",
+        "torch.log(torch.cdist(z, other)) * z.mean()",
+        "torch.log((other[i] - other[j]).pow(2).sum(1)) * z.mean()",
+        "torch.log(torch.cdist(other, other)) * z.mean()",
+        "torch.log((z[i] - z[j]).pow(4).sum(1).exp())",
+        "torch.log((z[i] - z[j]).pow(2).sum(1)).detach() * z.mean()",
+    ],
+)
+def test_silent_on_distances_that_are_kept_from_zero_or_are_none_of_equal_rows(log):
+    assert rows(rule, PAIRS.format(log=log)) == []
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "torch.log((z[i] - z[j]).pow(2).sum(1))",
+        "torch.log(((z[i] - z[j]) ** 2).sum(-1))",
+        "(z[i] - z[j]).norm(dim=1).log()",
+        "torch.cdist(z, z).log()",
+        "torch.log((z[:, None] - z[None]).pow(2).sum(-1))",
+        "torch.log((z.unsqueeze(1) - z.unsqueeze(0)).square().sum(-1))",
+    ],
+)
+def test_the_logarithm_of_a_distance_between_rows_of_one_tensor(log):
+    (finding,) = run(rule, PAIRS.format(log=log))
+    assert "itself" in finding.message

@@ -54,6 +54,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import consumers
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through_reshapes
+from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.domain import dims
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
@@ -121,8 +122,8 @@ _FORWARD = RESHAPES | _ACTIVATIONS | {
 
 def _around(program: Program, prediction: Sym, target: Value) -> Sym | None:
     """Where features of the input join what was decoded from a sample, and no sample lies between them and the input."""
-    samples = {p.sample.id for p in posteriors(program) if p.learned}
-    behind = _behind(program, samples)
+    samples = _samples(program)
+    behind = _behind_samples(program)
     if prediction.id not in behind or not isinstance(target, Sym):
         return None
     for node in _until(prediction, samples):
@@ -136,10 +137,17 @@ def _around(program: Program, prediction: Sym, target: Value) -> Sym | None:
     return None
 
 
-def _behind(program: Program, samples: set[int]) -> set[int]:
+@per_program
+def _samples(program: Program) -> set[int]:
+    return {p.sample.id for p in posteriors(program) if p.learned}
+
+
+@per_program
+def _behind_samples(program: Program) -> set[int]:
     """The samples and everything that was computed from one."""
     users = consumers(program)
-    found, pending = set(samples), list(samples)
+    found = set(_samples(program))
+    pending = list(found)
     while pending:
         for user in users.get(pending.pop(), []):
             if user.id not in found:

@@ -133,13 +133,12 @@ def _returns(program: Program) -> Iterator[tuple[Sym, Finding]]:
     used = graph.consumers(program)
     kept = _handed_out(program)
     for ended in program.returns:
-        if not isinstance(ended.value, tuple):
-            continue
-        twice = _repeated(ended.value)
-        idle = [b for b in _bound_in(program, ended) if b.value.id not in used and b.value.id not in kept]
+        twice = _repeated(ended.value) if isinstance(ended.value, tuple) else None
         statement = _statement(ended, twice.name) if twice is not None else None
-        for other in idle:
-            if twice is not None and statement is not None and _alike(twice, other.value):
+        if twice is None or statement is None:
+            continue
+        for other in _bound_in(program, ended):
+            if other.value.id not in used and other.value.id not in kept and _alike(twice, other.value):
                 message = (
                     f"`{twice.name}` is returned twice, and `{other.name}` ({place(other.site, ended.site)}) is computed and used nowhere; "
                     f"return `{other.name}` in one of the two places"

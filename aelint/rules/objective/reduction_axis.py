@@ -3,11 +3,13 @@
 ## What it does
 
 Reports a loss that was already averaged to one number and is then multiplied by a map of weights or a mask
-and averaged again, or weighted by its own size, as in a focal loss.
+and averaged again, or weighted by its own size, as in a focal loss. And a sum over everything, such as a KL divergence summed
+without `dim`, that is multiplied by a mask whose entries the loss counts, `mask.sum()`, to average over the steps that are there.
 
 ## Why is this bad?
 
-A number times a map, averaged, is the number times the average weight: which pixel weighs what has no effect.
+A number times a map, averaged, is the number times the average weight: which pixel weighs what has no effect. A sum over all
+steps times a mask, divided by the number of steps, is that sum once more: padded steps count, and the term grows with the batch.
 
 ## Example
 
@@ -35,7 +37,7 @@ def loss(recon: torch.Tensor, x=torch.rand(8, 1, 16, 16)):
 
 ## Known limits
 
-The shape of the weights must be known.
+The shape of the weights must be known, or that they are a mask that the loss counts.
 
 ## References
 
@@ -44,17 +46,19 @@ The shape of the weights must be known.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import consumers, nodes
 from aelint.semantics.dataflow.lineage import ancestors, depends_on
-from aelint.semantics.domain.values import Sym
+from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import shape_text
 from aelint.semantics.objective.comparisons import is_output
 from aelint.semantics.objective.losses import LOSSES, reduction_word
+from aelint.semantics.operators.api import to_number
 
 RULE = Rule(
     code="AEL316",
@@ -65,12 +69,14 @@ RULE = Rule(
 )
 
 _REDUCTIONS = frozenset({"sum", "mean"})
+_KEPT_FROM_ZERO = frozenset({"clamp", "clamp_min", "add", "maximum"})
 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield losses that are averaged before they are weighted."""
     yield from _early(program)
     yield from _focal(program)
+    yield from _under_a_mask(program)
 
 
 def _early(program: Program) -> Iterator[Finding]:
@@ -107,6 +113,50 @@ def _focal(program: Program) -> Iterator[Finding]:
                 )
                 notes = (Note(node.site, "the weight is applied here"),) if node.site is not None else ()
                 yield Finding(loss.site, message, notes)
+
+
+def _under_a_mask(program: Program) -> Iterator[Finding]:
+    """A sum over the whole batch, times a mask that the loss counts to average over the steps that are there."""
+    users = consumers(program)
+    told: set[ast.AST] = set()
+    for node in nodes(program):
+        if node.op != "mul" or len(node.inputs) != 2:
+            continue
+        for term, mask in (node.inputs, node.inputs[::-1]):
+            total = _total(term)
+            counted = _counted_in(mask, users) if total is not None and total.site is not None else None
+            if total is None or total.site is None or counted is None or total.site.node in told:
+                continue
+            told.add(total.site.node)
+            name = mask.name if isinstance(mask, Sym) and mask.name else "the mask"
+            message = (
+                f"this is one number for the whole batch when `{name}` multiplies it: the mask then leaves nothing out, and what "
+                "is masked counts. Reduce over the axes that the mask does not have, `dim=-1` for a code, so that each step keeps its own term"
+            )
+            yield Finding(total.site, message, (Note(counted, "the steps that the mask leaves are counted here"),))
+
+
+def _total(term: Value) -> Sym | None:
+    """The sum or mean of all that layers gave, as it is or times numbers."""
+    while isinstance(term, Sym) and term.op in {"mul", "neg", "truediv"}:
+        tensors = [i for i in term.inputs if to_number(i) is None]
+        if len(tensors) != 1:
+            return None
+        term = tensors[0]
+    if not isinstance(term, Sym) or term.op not in _REDUCTIONS or term.attrs.get("dim") is not None:
+        return None
+    return term if any(one.layer is not None for one in ancestors(term)) else None
+
+
+def _counted_in(mask: Value, users: dict[int, list[Sym]]) -> Site | None:
+    """Where something is divided by the sum of the mask's entries, if that is what it is used for besides."""
+    for count in users.get(mask.id, ()) if isinstance(mask, Sym) and mask.shape != () else ():
+        if count.op == "sum" and count.attrs.get("dim") is None:
+            kept = [count, *(u for u in users.get(count.id, ()) if u.op in _KEPT_FROM_ZERO)]
+            for user in (user for one in kept for user in users.get(one.id, ())):
+                if user.op == "truediv" and user.inputs[1:2] in [(one,) for one in kept]:
+                    return user.site
+    return None
 
 
 def _is_averaged(loss: object) -> bool:

@@ -1,16 +1,17 @@
-"""The loss takes the logarithm of something that can be zero or negative: a softmax, a sigmoid, the bare output of a layer.
+"""The loss takes the logarithm of something that can be zero or negative: a softmax, a distance, the bare output of a layer.
 
 ## What it does
 
 Reports `log(softmax(x))`, `log(sigmoid(x))` and `log(1 - sigmoid(x))` that a loss is computed from, also where the
 activation stands in another method, and where a part of its result is taken. Also the logarithm of what a linear layer or a
-convolution gives, with nothing between them.
+convolution gives, with nothing between them, and that of the distance between two rows of one tensor that layers computed.
 
 ## Why is this bad?
 
 In single precision a softmax or sigmoid is exactly 0 for logits that are about 104 below the others, and `1 - sigmoid(x)`
 from x = 17 on. The logarithm is then minus infinity, its gradient and `0 * log(0)` are NaN, and one such
-value ends the training. Half of what a fresh layer gives is negative, and has no logarithm at all. `log_softmax`, `logsigmoid` and the losses on logits compute the same without that step.
+value ends the training. Half of what a fresh layer gives is negative, and has no logarithm at all. Two
+nodes with the same features and neighbours get the same embedding, and every row is its own neighbour: their distance is zero. `log_softmax`, `logsigmoid` and the losses on logits compute the same without that step.
 
 ## Example
 
@@ -56,7 +57,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dataflow.lineage import RESHAPES, ancestors_of_any, source, through
+from aelint.semantics.dataflow.lineage import RESHAPES, adds_axes, ancestors, ancestors_of_any, source, through
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.joins import alternatives
@@ -65,7 +66,7 @@ from aelint.semantics.objective.objectives import objectives
 RULE = Rule(
     code="AEL334",
     name="unstable-logarithm",
-    summary="the loss takes the logarithm of a softmax or sigmoid, which can be exactly zero, or of a bare output",
+    summary="the loss takes the logarithm of a softmax, sigmoid or distance, which can be exactly zero, or of a bare output",
     severity=Severity.WARNING,
     triggers=(("softmax", "sigmoid", "linear", "conv"), ("log",), ("backward",)),
 )
@@ -91,6 +92,9 @@ def check(program: Program) -> Iterator[Finding]:
         if output is not None:
             told.add(id(node.site.node))
             yield Finding(node.site, _of_output(output, node.site), (Note(output.site or node.site, "the output"),))
+        if output is None and _is_distance_of_rows(source(node)):
+            told.add(id(node.site.node))
+            yield Finding(node.site, _OF_DISTANCE)
         for kind, activation in _vanishing(source(node)):
             told.add(id(node.site.node))
             yield _finding(node, kind, activation)
@@ -106,6 +110,50 @@ def _free(value: Value) -> Sym | None:
             return output
         case _:
             return None
+
+
+_OF_DISTANCE = (
+    "this is the logarithm of a distance between rows of one tensor, which is exactly zero for a row and itself, and for rows "
+    "that are made of equal inputs: the loss is infinite, its gradient NaN. Add a small number before the logarithm"
+)
+
+
+def _is_distance_of_rows(value: Value) -> bool:
+    """Whether it is `(z[i] - z[j]).pow(2).sum(-1)` or `cdist(z, z)`, of what layers computed."""
+    match _taken_from(value):
+        case Sym(op="cdist", attrs={"x1": Sym() as first, "x2": second}):
+            return first is second and _is_computed(first)
+        case Sym(op="sum", attrs={"input": Sym(op="square" | "pow", attrs={"input": Sym() as difference} as given)}):
+            return given.get("exponent", 2) == 2 and _is_of_rows(difference)
+        case Sym(op="sum", attrs={"input": Sym(op="mul", inputs=(Sym() as difference, other))}) if difference is other:
+            return _is_of_rows(difference)
+        case Sym(op="norm", attrs={"input": Sym() as difference}):
+            return _is_of_rows(difference)
+        case _:
+            return False
+
+
+def _is_of_rows(difference: Sym) -> bool:
+    match difference:
+        case Sym(op="sub", inputs=(Sym() as left, Sym() as right)):
+            first, second = _whole(left), _whole(right)
+            return first is second and isinstance(first, Sym) and left is not right and _is_computed(first)
+        case _:
+            return False
+
+
+def _whole(value: Value) -> Value:
+    """The tensor whose rows, or all of it with one more axis, a value is; not what is cut from along other axes."""
+    value = through(value, RESHAPES)
+    while isinstance(value, Sym) and value.op in {"getitem", "index_select"}:
+        if not (isinstance(value.attrs.get("index"), Sym) or adds_axes(value)):
+            break
+        value = through(source(value), RESHAPES)
+    return value
+
+
+def _is_computed(value: Sym) -> bool:
+    return any(one.layer is not None for one in ancestors(value))
 
 
 def _of_output(output: Sym, site: Site) -> str:

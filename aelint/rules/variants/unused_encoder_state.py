@@ -104,7 +104,7 @@ from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function, Instance, Object, Sym, Value
 from aelint.semantics.explanation.wording import place
-from aelint.semantics.interpreter.modules import submodules
+from aelint.semantics.interpreter.modules import each_module, submodules
 from aelint.semantics.variants.switched_off import switched_off
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, holds
@@ -172,7 +172,7 @@ def _independent(call: Call, made: dict[int, Call], decoder: Instance) -> bool:
 
 
 def _has_weights(module: Value) -> bool:
-    return isinstance(module, Instance) and any(isinstance(one, Object) for _, one in submodules(module))
+    return isinstance(module, Instance) and any(isinstance(one, Object) for one in each_module(module))
 
 
 def _finding(program: Program, function: Function, name: str, encoder: Call, call: Call) -> Finding:

@@ -15,7 +15,7 @@ from aelint.semantics.domain import dims
 from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.trace import Activation, Context, Guard
 from aelint.semantics.domain.values import Instance, Object, Sym, Value
-from aelint.semantics.interpreter.modules import submodules
+from aelint.semantics.interpreter.modules import contains, submodules
 from aelint.semantics.operators import Conflict
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import walk
@@ -254,7 +254,7 @@ def _handed_over(program: Program, found: Contradiction, layer: Object) -> Site:
     behind = {id(one) for one in ancestors(subject)} if subject is not None else set()
     stack = found.context.stack
     for call in reversed(program.calls):
-        held = call.name == "sequential" and any(one is layer for _, one in submodules(call.callee))
+        held = call.name == "sequential" and contains(call.callee, layer)
         if held and call.context.stack == stack and call.args and id(call.args[0]) in behind:
             return call.site
     return found.site

@@ -19,7 +19,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.kinds import is_network
-from aelint.semantics.interpreter.modules import submodules
+from aelint.semantics.interpreter.modules import each_module
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.optimization.parameters import NOTHING_KNOWN, held_by
 from aelint.sources.unit import SourceUnit
@@ -62,7 +62,7 @@ class IgnoredArgument:
 
 def has_parameters(module: Value) -> bool:
     """Whether a layer, or a container or network of layers, holds weights that torch trains."""
-    for _, one in submodules(module):
+    for one in each_module(module):
         spec = REGISTRY.layers.get(one.name) if isinstance(one, Object) else None
         if spec is not None and spec.stateful:
             return True

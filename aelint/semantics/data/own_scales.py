@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
@@ -82,21 +82,20 @@ def _are_twins(training: _Fit, held_out: _Fit) -> bool:
 
 def _fitted(program: Program) -> Iterator[_Fit]:
     """What each scaler of scikit-learn is fitted to, one for each call."""
-    for call, name in _named(program):
-        if _fits(call):
-            yield _Fit(name, call.args[0], call, call.context.function, call.receiver)
+    for call, name in _named(c for c in program.calls if _fits(c)):
+        yield _Fit(name, call.args[0], call, call.context.function, call.receiver)
 
 
 def _scaled(program: Program, fits: dict[int, Call]) -> Iterator[_Fit]:
     """What functions of the project scale by its own statistics."""
-    for call, name in _named(program):
-        if isinstance(call.callee, Function) and (data := scale_measured_on(call.result, fits)) is not None:
+    for call, name in _named(c for c in program.calls if isinstance(c.callee, Function)):
+        if (data := scale_measured_on(call.result, fits)) is not None:
             yield _Fit(name, data, call, call.context.function)
 
 
-def _named(program: Program) -> Iterator[tuple[Call, str]]:
-    """Calls on training or held-out data, with its name."""
-    for call in program.calls:
+def _named(calls: Iterable[Call]) -> Iterator[tuple[Call, str]]:
+    """Those of the calls that are made on training or held-out data, with its name."""
+    for call in calls:
         if call.args and isinstance(call.site.node, ast.Call) and call.site.node.args:
             name = _name(call.site.node.args[0])
             if is_held_out_name(name) or is_training_name(name):

@@ -93,4 +93,15 @@ def ancestors_of_any(values: Iterable[Value], stop: frozenset[str] = frozenset()
 
 def depends_on(value: Value, other: Sym) -> bool:
     """Whether `other` takes part in the value."""
-    return any(one is other for one in ancestors(value))
+    if not isinstance(value, Sym):
+        return False
+    pending, seen = [value], {value.id}
+    for one in pending:  # grows while it is read
+        if one is other:
+            return True
+        for inner in one.inputs:
+            # Whatever was made before `other` was computed without it.
+            if isinstance(inner, Sym) and inner.id >= other.id and inner.id not in seen:
+                seen.add(inner.id)
+                pending.append(inner)
+    return False

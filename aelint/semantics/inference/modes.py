@@ -14,7 +14,7 @@ from aelint.semantics.domain.trace import Call, Context
 from aelint.semantics.domain.values import Function, Instance, Object, Value
 from aelint.semantics.interpreter.apply import syms_in
 from aelint.semantics.interpreter.kinds import is_module
-from aelint.semantics.interpreter.modules import submodules
+from aelint.semantics.interpreter.modules import contains, submodules
 from aelint.semantics.latent.posteriors import noise_of
 from aelint.semantics.objective.losses import LOSSES
 from aelint.semantics.optimization.gradients import Update, updates
@@ -211,22 +211,22 @@ def _network_call(program: Program, inner: Call) -> Call:
     """The outermost call of a network or container, in code without gradients, that led to a layer's call."""
     depth = len(inner.context.stack)
     outer: Call | None = None
-    for call in reversed(list(program.calls_to("network", "sequential"))):
+    for call in reversed(_without_gradients(program)):
         stack = call.context.stack
-        if call.order > inner.order or len(stack) > depth or not call.context.no_grad:
+        if call.order > inner.order or len(stack) > depth:
             continue
-        if all(a is b for a, b in zip(stack, inner.context.stack, strict=False)) and _contains(
-            call.receiver, inner.receiver
-        ):
-            if outer is None or len(stack) < len(outer.context.stack) or _contains(call.receiver, outer.receiver):
+        leads = all(a is b for a, b in zip(stack, inner.context.stack, strict=False))
+        if leads and contains(call.receiver, inner.receiver):
+            if outer is None or len(stack) < len(outer.context.stack) or contains(call.receiver, outer.receiver):
                 outer = call
             if not stack:
                 break
     return outer or inner
 
 
-def _contains(module: Value, part: Value) -> bool:
-    return any(one is part for _, one in submodules(module))
+@per_program
+def _without_gradients(program: Program) -> list[Call]:
+    return [c for c in program.calls_to("network", "sequential") if c.context.no_grad]
 
 
 def _is_generator(program: Program, network: Value) -> bool:

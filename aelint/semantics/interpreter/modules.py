@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter import calls
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.machine import Frame
 
-__all__ = ["METHODS", "children_of", "method", "register", "submodules"]
+__all__ = ["METHODS", "children_of", "contains", "each_module", "method", "register", "submodules"]
 
 _SELF = frozenset(
     "to cuda cpu float double half bfloat16 train eval requires_grad_ share_memory type xpu to_empty compile".split()
@@ -51,6 +52,23 @@ def submodules(module: Value) -> list[tuple[str, Value]]:
 
     visit("", module)
     return found
+
+
+def each_module(module: Value) -> Iterator[Value]:
+    """The modules of `submodules` without their names, for those who look for one and stop there."""
+    seen = {id(module)}
+    pending = [module]
+    while pending:
+        one = pending.pop()
+        yield one
+        fresh = [child for child in children_of(one).values() if id(child) not in seen]
+        seen.update(map(id, fresh))
+        pending.extend(reversed(fresh))
+
+
+def contains(module: Value, part: Value) -> bool:
+    """Whether `part` is the module or registered somewhere below it."""
+    return any(one is part for one in each_module(module))
 
 
 def method(

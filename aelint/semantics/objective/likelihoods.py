@@ -13,7 +13,7 @@ from aelint.semantics.formulas.algebra import Algebra, algebra_of
 from aelint.semantics.formulas.formulas import Leaf, Log
 from aelint.semantics.objective.objectives import Objective
 from aelint.semantics.objective.summands import Summand
-from aelint.semantics.optimization.gradients import Update, reach, untracked, updates
+from aelint.semantics.optimization.gradients import Update, reach_of, untracked, updates
 from aelint.semantics.optimization.initialization import is_weighted
 from aelint.semantics.variants.bernoulli import remainder
 
@@ -37,7 +37,7 @@ def minimised_likelihoods(program: Program) -> Iterator[MinimisedLikelihood]:
         if not isinstance(loss, Sym) or not all(s.held.known for s in update.steps) or _rises(update):
             continue
         terms = [(s, *term) for s in Objective(loss, called=True).summands if (term := _term(algebra, s)) is not None]
-        judged = [(s, q, rest, reach(q, cuts)) for s, q, rest in terms]
+        judged = [(s, q, rest, reach_of(program)(q, cuts)) for s, q, rest in terms]
         mine = [j for j in judged if _judge(j[1]) in held]
         real = any(not rest and not (reached.severed or reached.live - held) for _, _, rest, reached in mine)
         made = any(rest and (reached.severed or reached.live - held) for _, _, rest, reached in mine)

@@ -136,7 +136,7 @@ def _below(value: Sym, memo: _Memo, depth: int) -> tuple[Summand, ...]:
     parts = expand(value, lambda v: _expand(v, memo, depth + 1))
     if parts is None or len(parts) > LARGEST_SUM:
         return _as_leaf(value, memo)
-    return tuple(replace(part, path=(value, *part.path)) for part in parts)
+    return tuple(Summand(p.factor, p.product, p.reductions, (value, *p.path)) for p in parts)
 
 
 Inner = Callable[[Value], tuple[Summand, ...]]
@@ -152,7 +152,7 @@ def _operands(value: Sym) -> tuple[Value, Value] | None:
 
 
 def _scaled(parts: tuple[Summand, ...], factor: float) -> tuple[Summand, ...]:
-    return tuple(replace(p, factor=p.factor * factor) for p in parts)
+    return tuple(Summand(p.factor * factor, p.product, p.reductions, p.path) for p in parts)
 
 
 def _sum_of(value: Sym, inner: Inner) -> Parts:
@@ -297,7 +297,7 @@ def _reduced(value: Sym, inner: Inner) -> Parts:
     if not isinstance(argument, Sym):
         return None
     reduction = _reduction_over(value.op, argument, value.attrs.get("dim"))
-    return tuple(replace(p, reductions=(*p.reductions, reduction)) for p in inner(argument))
+    return tuple(Summand(p.factor, p.product, (*p.reductions, reduction), p.path) for p in inner(argument))
 
 
 def _reduction_over(kind: str, argument: Sym, axes: Value) -> Reduction:

@@ -12,8 +12,8 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Context
 from aelint.semantics.domain.values import Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.kinds import is_module
-from aelint.semantics.interpreter.modules import submodules
-from aelint.semantics.optimization.gradients import reach, updates
+from aelint.semantics.interpreter.modules import contains, each_module
+from aelint.semantics.optimization.gradients import reach_of, updates
 from aelint.semantics.optimization.initialization import is_frozen, is_weighted
 from aelint.semantics.optimization.parameters import held_by, owner_of
 from aelint.semantics.optimization.training import Kind, actions, optimizers
@@ -53,7 +53,7 @@ def missed_layers(program: Program) -> Iterator[Missed]:
     layers = {id(o): o for o in program.layers if id(o) in ran}
     reported: set[int] = set()
     for update in updates(program):
-        reached = reach(update.backward.of)
+        reached = reach_of(program)(update.backward.of)
         optimizer = update.steps[0].of
         if reached.everything or not isinstance(optimizer, Object) or id(optimizer) in reported:
             continue
@@ -70,7 +70,7 @@ def _is_in_reach(context: Context, layer: Object) -> bool:
     """Whether the update is the layer's own: one in a forward pass, as a codebook makes, is for the parts of that network."""
     inner = (a.receiver for a in reversed(context.stack) if a.function.name == "forward" and is_module(a.receiver))
     network = next(inner, None)
-    return network is None or any(one is layer for _, one in submodules(network))
+    return network is None or contains(network, layer)
 
 
 def _is_cared_for(program: Program, layer: Object) -> bool:
@@ -133,7 +133,7 @@ def _is_kept_by_decorator(program: Program, layer: Object) -> bool:
 def _is_unregistered(program: Program, layer: Object) -> bool:
     # A layer in a plain list is another fault, and has a rule of its own.
     lists = [v.items for n in program.networks for v in n.attrs.values() if isinstance(v, ListValue)]
-    return any(one is layer for items in lists for item in items for _, one in submodules(item))
+    return any(contains(item, layer) for items in lists for item in items)
 
 
 def replaced_parameters(program: Program) -> Iterator[Replaced]:
@@ -158,7 +158,7 @@ def replaced_parameters(program: Program) -> Iterator[Replaced]:
 def _is_trainable(value: Value) -> bool:
     if isinstance(value, Sym):
         return value.op == "parameter" and value.attrs.get("requires_grad", True) is not False
-    return is_module(value) and any(is_weighted(one) for _, one in submodules(value))
+    return is_module(value) and any(is_weighted(one) for one in each_module(value))
 
 
 def _had_before(program: Program, target: Value, name: str, built: int) -> bool:

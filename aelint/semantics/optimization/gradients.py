@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
@@ -13,7 +14,7 @@ from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.modules import submodules
 from aelint.semantics.optimization.training import Action, Kind, actions
 
-__all__ = ["Reach", "Update", "is_flat", "reach", "terms", "untracked", "updates"]
+__all__ = ["Reach", "Update", "is_flat", "reach", "reach_of", "terms", "untracked", "updates"]
 
 _FLAT = frozenset(
     {"round", "floor", "ceil", "trunc", "sign", "argmax", "argmin", "heaviside", "gt", "ge", "lt", "le", "eq", "ne"}
@@ -121,6 +122,12 @@ def reach(tensor: Value, cuts: frozenset[int] = frozenset()) -> Reach:
         inputs = () if value.op in _SHAPED_ALIKE else value.inputs[:1] if value.op == "to" else value.inputs
         pending.extend((s, behind) for i in inputs for s in syms_in(i))
     return Reach(frozenset(live), {k: v for k, v in severed.items() if k not in live}, unread)
+
+
+@per_program
+def reach_of(_: Program) -> Callable[..., Reach]:
+    """`reach` for the tensors of a program, each of which several rules ask about: followed back once."""
+    return cache(reach)
 
 
 def terms(loss: Value) -> list[Sym]:

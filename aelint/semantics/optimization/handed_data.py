@@ -13,7 +13,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import DictValue, External, ListValue, Object, Sym, Value
 from aelint.semantics.operators.random import DRAWN
-from aelint.semantics.optimization.gradients import reach, updates
+from aelint.semantics.optimization.gradients import reach_of, updates
 
 __all__ = ["HandedData", "handed_data"]
 
@@ -42,7 +42,7 @@ def handed_data(program: Program) -> Iterator[HandedData]:
             if not isinstance(optimizer, Object) or optimizer.site is None:
                 continue
             given = _given(optimizer)
-            if given and all(_is_data(one) for one in given) and reach(update.backward.of).live:
+            if given and all(_is_data(one) for one in given) and reach_of(program)(update.backward.of).live:
                 yield HandedData(optimizer.site, len(given), update.backward.event.site)
 
 

@@ -17,7 +17,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding
 from aelint.semantics.domain.values import Function, Object, Sym
 from aelint.semantics.interpreter.kinds import is_module
-from aelint.semantics.optimization.gradients import reach, updates
+from aelint.semantics.optimization.gradients import reach_of, updates
 from aelint.syntax.walk import every, once_per_node, walk
 
 __all__ = ["Idle", "idle_outputs", "overwritten_outputs"]
@@ -37,7 +37,7 @@ class Idle:
 
 def idle_outputs(program: Program) -> Iterator[Idle]:
     """Named outputs of layers that an optimiser holds, that a training step runs, and that no loss depends on."""
-    known = [(u, reach(u.backward.of)) for u in updates(program)]
+    known = [(u, reach_of(program)(u.backward.of)) for u in updates(program)]
     if not known or any(r.everything for _, r in known) or _is_watched(program):
         return
     trained = frozenset[int]().union(*(r.live | r.severed.keys() for _, r in known))
@@ -109,7 +109,9 @@ def overwritten_outputs(program: Program) -> Iterator[Idle]:
     if not backward or _is_watched(program):
         return
     modules = (c for c in program.calls if c.name == "network" or is_module(c.receiver))
-    made = {s.id: c for c in modules if has_parameters(c.receiver) and not c.context.no_grad for s in parts(c.result)}
+    bound = {getattr(b.value, "id", -1) for b in program.bindings if id(b.context.function) in backward}
+    results = ((s.id, c) for c in modules if not c.context.no_grad for s in parts(c.result) if s.id in bound)
+    made = {i: c for i, c in results if has_parameters(c.receiver)}
     used = used_values(program)
     seen: set[int] = set()
     for binding in program.bindings:

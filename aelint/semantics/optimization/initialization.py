@@ -12,7 +12,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Context, Event, Store
 from aelint.semantics.domain.values import Instance, Object, Sym, Value
 from aelint.semantics.interpreter.kinds import is_module
-from aelint.semantics.interpreter.modules import submodules
+from aelint.semantics.interpreter.modules import each_module, submodules
 from aelint.semantics.optimization.parameters import Weight, owner_of, weight_of
 
 __all__ = ["Filling", "fillings", "is_frozen", "is_weighted"]
@@ -133,17 +133,19 @@ def _is_unfiltered(context: Context) -> bool:
 
 def is_frozen(program: Program, layer: Object) -> bool:
     """Whether the program takes the layer's parameters out of training somewhere."""
-    for store in program.stores:
-        if store.name == "requires_grad" and store.value is False and _concerns(store.target, layer):
-            return True
-        if store.target is layer and _is_fixed(store.value):
-            return True
-    frozen = (
-        c
-        for c in program.calls
-        if c.method == "requires_grad_" and (c.args[:1] == (False,) or False in c.kwargs.values())
-    )
-    return any(_concerns(c.receiver, layer) for c in frozen)
+    return id(layer) in _frozen(program)
+
+
+@per_program
+def _frozen(program: Program) -> frozenset[int]:
+    stores = program.stores
+    switched_off = [s.target for s in stores if s.name == "requires_grad" and s.value is False] + [
+        c.receiver
+        for c in program.method_calls("requires_grad_")
+        if c.args[:1] == (False,) or False in c.kwargs.values()
+    ]
+    fixed = [id(s.target) for s in stores if _is_fixed(s.value)]
+    return frozenset(fixed).union(id(one) for target in switched_off for one in _concerned(target))
 
 
 def _is_fixed(value: Value) -> bool:
@@ -151,9 +153,11 @@ def _is_fixed(value: Value) -> bool:
     return isinstance(value, Sym) and value.op == "parameter" and value.attrs.get("requires_grad") is False
 
 
-def _concerns(target: Value, layer: Object) -> bool:
+def _concerned(target: Value) -> Iterator[Value]:
+    """The layer of a weight, or everything in the module that was named or whose parameters were."""
     weight = weight_of(target)
-    if weight is not None:
-        return weight.layer is layer
     owner = target if isinstance(target, (Instance, Object)) else owner_of(target)
-    return owner is not None and is_module(owner) and any(one is layer for _, one in submodules(owner))
+    if weight is not None:
+        yield weight.layer
+    elif owner is not None and is_module(owner):
+        yield from each_module(owner)

@@ -10,7 +10,7 @@ from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Instance, Object, Sym, Value
-from aelint.semantics.optimization.gradients import Reach, reach, untracked
+from aelint.semantics.optimization.gradients import Reach, reach, reach_of, untracked
 from aelint.semantics.optimization.parameters import held_by, is_optimizer
 from aelint.semantics.optimization.training import Action, Kind, actions, following_round, same_round
 
@@ -40,7 +40,11 @@ def leftovers(program: Program) -> Iterator[Leak]:
             cleared = any(
                 a.kind is Kind.CLEAR and a.of is other.of and other.order < a.order < own.order for a in between
             )
-            if cleared and _are_apart(step, other) and reach(foreign.of, untracked(program)).live & other.held.owners:
+            if (
+                cleared
+                and _are_apart(step, other)
+                and reach_of(program)(foreign.of, untracked(program)).live & other.held.owners
+            ):
                 yield Leak(step, foreign, own, own.event.site)
                 break
 
@@ -63,7 +67,7 @@ def contested(program: Program) -> Iterator[Leak]:
     for step, other, own, foreign in _late_steps(program):
         judged = list(_judgements(program, foreign, other))
         generated = [c for c in judged if _comes_from(program, c, step)]
-        wanted = reach(own.of, untracked(program)).live & other.held.owners
+        wanted = reach_of(program)(own.of, untracked(program)).live & other.held.owners
         match foreign.of:
             case Sym(site=Site() as made) if wanted and generated and len(generated) < len(judged):
                 yield Leak(step, foreign, own, made)
@@ -78,7 +82,7 @@ def _late_steps(program: Program) -> Iterator[tuple[Action, Action, Action, Acti
     """
     for step, computed, between in _steps(program):
         own, foreign = computed[0], computed[-1]
-        live = reach(foreign.of, untracked(program)).live
+        live = reach_of(program)(foreign.of, untracked(program)).live
         cleared = [a for a in between if a.kind is Kind.CLEAR and own.order < a.order < foreign.order]
         for other in (a for a in actions(program) if a.kind is Kind.STEP and same_round(a.context, step.context)):
             its_own = any(a.of is other.of for a in cleared) and live & other.held.owners
@@ -94,7 +98,7 @@ def unasked(program: Program) -> Iterator[Leak]:
     """
     cuts = untracked(program)
     for step, computed, _ in _steps(program):
-        reached = [reach(a.of, cuts) for a in computed]
+        reached = [reach_of(program)(a.of, cuts) for a in computed]
         others = [a for a in actions(program) if a.kind is Kind.STEP and same_round(a.context, step.context)]
         for other in (a for a in others if _are_apart(step, a)):
             both = [a for a, r in zip(computed, reached, strict=True) if r.live & other.held.owners]
@@ -138,7 +142,7 @@ def _contributes(program: Program, backward: Action, step: Action) -> bool:
     outer = step.context.loops
     inside = all(a is b for a, b in zip(backward.context.loops, outer, strict=False))  # the same round, or a loop in it
     near = inside or following_round(backward.context, step.context) is not None
-    reached = reach(backward.of, untracked(program))
+    reached = reach_of(program)(backward.of, untracked(program))
     return near and not reached.everything and bool(reached.live & step.held.owners & _asked_for(backward, reached))
 
 
@@ -188,7 +192,7 @@ def _is_cut_off(program: Program, call: Call, step: Action) -> bool:
 
 
 def _comes_from(program: Program, call: Call, step: Action) -> bool:
-    return any(reach(a, untracked(program)).live & step.held.owners for a in call.args)
+    return any(reach_of(program)(a, untracked(program)).live & step.held.owners for a in call.args)
 
 
 def _is_of(call: Call, step: Action) -> bool:

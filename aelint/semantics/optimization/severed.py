@@ -10,7 +10,7 @@ from aelint.semantics.dataflow.lineage import RESHAPES
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym, Value
 from aelint.semantics.objective.losses import LOSSES
-from aelint.semantics.optimization.gradients import Reach, Update, is_flat, reach, terms, untracked, updates
+from aelint.semantics.optimization.gradients import Reach, Update, is_flat, reach_of, terms, untracked, updates
 from aelint.semantics.optimization.initialization import is_frozen, is_weighted
 from aelint.semantics.optimization.no_grad import switched_off_at
 from aelint.semantics.optimization.parameters import held_by, owner_of, weight_of
@@ -33,7 +33,7 @@ class Severed:
 
 def severed_parts(program: Program) -> Iterator[Severed]:
     """Layers in an optimiser that losses depend on through cuts alone."""
-    known = [(u, reach(u.backward.of)) for u in updates(program)]
+    known = [(u, reach_of(program)(u.backward.of)) for u in updates(program)]
     if any(r.everything for _, r in known):
         return
     live = frozenset[int]().union(*(r.live for _, r in known))
@@ -48,7 +48,7 @@ def severed_parts(program: Program) -> Iterator[Severed]:
 def idle_optimizers(program: Program) -> Iterator[Severed]:
     """Optimisers of their own for layers that losses depend on, but that only run where no graph is recorded."""
     cuts = untracked(program)
-    known = [(u, reach(u.backward.of, cuts)) for u in (updates(program) if cuts else ())]
+    known = [(u, reach_of(program)(u.backward.of, cuts)) for u in (updates(program) if cuts else ())]
     if any(r.everything for _, r in known):
         return
     live = frozenset[int]().union(*(r.live for _, r in known))
@@ -69,7 +69,7 @@ def severed_terms(program: Program) -> Iterator[Severed]:
             continue
         parts = terms(update.backward.of)
         for term in parts if len(parts) > 1 else ():
-            reached = reach(term, untracked(program))
+            reached = reach_of(program)(term, untracked(program))
             learning = {o for o in reached.live if o not in layers or not _stays_frozen(program, layers[o])}
             trained = any(learning & s.held.owners for s in update.steps)
             unlearnt = reached.live or _is_count(reached) or _is_error_of_detached(term, parts, untracked(program))

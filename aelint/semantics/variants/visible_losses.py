@@ -33,9 +33,7 @@ def visible_losses(program: Program) -> Iterator[VisibleLoss]:
     Zeros may stand for values that are missing, which no loss can count; a learned token is there to be predicted at.
     """
     users = consumers(program)
-    for mask in nodes(program):
-        if mask.op not in _MASKS or not any(a.op in DRAWN for a in ancestors(mask)):
-            continue
+    for mask in _drawn_masks(program):
         uses = list(mask_uses(mask, users))
         hidden = [
             (use.user, holds == use.straight) for use in uses if (holds := covered_where(use, _is_learned)) is not None
@@ -48,6 +46,15 @@ def visible_losses(program: Program) -> Iterator[VisibleLoss]:
             token = next((node for node, _ in hidden if node.id in behind), None)
             if token is not None and error.site is not None and token.site is not None:
                 yield VisibleLoss(error.site, token.site)
+
+
+def _drawn_masks(program: Program) -> Iterator[Sym]:
+    drawn: set[int] = set()
+    for node in nodes(program):  # each behind what it was computed from
+        if node.op in DRAWN or any(isinstance(i, Sym) and i.id in drawn for i in node.inputs):
+            drawn.add(node.id)
+            if node.op in _MASKS:
+                yield node
 
 
 def _is_learned(value: Value) -> bool:
