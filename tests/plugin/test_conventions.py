@@ -536,3 +536,46 @@ def test_a_draw_beside_the_reconstruction_leaves_no_doubt_which_it_is():
 def test_which_of_several_outputs_is_the_reconstruction(names, chosen):
     found = [Leaf(f"output['{name}']", torch.rand(8, 20)) for name in names]
     assert reconstruction_among(found, (8, 20), floating=True).path == f"output['{chosen}']"
+
+
+class Pairs(nn.Module):
+    """A graph autoencoder without a forward: only its loss knows how its parts belong together."""
+
+    def __init__(self, width=6):
+        super().__init__()
+        self.first, self.second = nn.Linear(width, 8), nn.Linear(8, 4)
+
+    def encode(self, x, adjacency):
+        return adjacency @ self.second(torch.relu(adjacency @ self.first(x)))
+
+
+class DecodedPairs(Pairs):
+    def decode(self, z):
+        return z @ self.first.weight[:4]
+
+
+def pairs(n, seed):
+    generator = torch.Generator().manual_seed(seed)
+    edges = (torch.rand(n, 5, 5, generator=generator) < 0.4).float()
+    return torch.rand(n, 5, 6, generator=generator), (edges + edges.transpose(1, 2) + torch.eye(5)).clamp(max=1) / 5
+
+
+def edge_loss(model, batch):
+    z = model.encode(*batch)
+    return nn.functional.binary_cross_entropy_with_logits(z @ z.transpose(1, 2), (batch[1] > 0).float())
+
+
+@pytest.mark.parametrize("model", [Pairs, DecodedPairs])
+def test_an_encoder_of_a_graph_is_given_its_edges(model):
+    found = run_checks(AESpec(model, pairs, loss=edge_loss), only=["AEC100"])["AEC100"]
+    assert found.status == "passed"
+
+
+def test_an_encoder_that_raises_is_told():
+    class Broken(DecodedPairs):
+        def encode(self, x, adjacency):
+            raise ValueError("no such edge")
+
+    found = run_checks(AESpec(Broken, pairs), only=["AEC100"])["AEC100"]
+    assert found.status == "failed"
+    assert "no such edge" in found.message

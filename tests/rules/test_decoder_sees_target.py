@@ -2,8 +2,9 @@
 
 import pytest
 
+from aelint.diagnostics import Severity
 from aelint.rules.variants import decoder_sees_target as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 TOKENS = """
 import torch
@@ -307,3 +308,65 @@ def test_an_evaluation_that_tosses_the_coin_of_training(choice):
     row = 1 + source[: source.index("logits = model")].count("\n")
     assert rows(rule, source) == [row]
     assert rows(rule, source.replace("with torch.no_grad():", "if True:")) == [row]
+
+
+COLUMNS = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.utils.data import DataLoader, TensorDataset
+
+embed = nn.Embedding(50, 16)
+encoder, decoder = nn.GRU(16, 32, batch_first=True), nn.GRU(16, 32, batch_first=True, bidirectional={both})
+out = nn.Linear({width}, 50)
+rows = torch.randint(0, 50, (64, 12))
+given, wanted, lengths = rows, torch.randint(0, {classes}, (64, {steps})), torch.full((64,), 12)
+for inputs, targets, length in DataLoader(TensorDataset(given, wanted, lengths), batch_size=8, shuffle=True):
+    _, code = encoder(embed({coded}))
+    state = torch.cat([code, code])
+    {body}
+    loss = F.{loss}
+"""
+PLAIN = "steps, _ = decoder(embed(inputs), state)"
+TOKENS_LOST = (
+    "inputs = inputs.masked_fill(torch.rand(inputs.shape) < 0.2, 3)\n    steps, _ = decoder(embed(inputs), state)"
+)
+PACKED = (
+    "packed = pack_padded_sequence(embed(inputs), length, batch_first=True)\n"
+    "    steps = pad_packed_sequence(decoder(packed, state)[0], batch_first=True)[0]"
+)
+SCORES = "cross_entropy(out(steps).flatten(0, 1), targets.flatten())"
+AS_LOGS = "nll_loss(F.log_softmax(out(steps), -1).transpose(1, 2), targets)"
+
+
+def columns(body=PLAIN, loss=SCORES, both="True", coded="inputs", steps=12, classes=50):
+    width = 64 if both == "True" else 32
+    return COLUMNS.format(body=body, loss=loss, both=both, coded=coded, width=width, steps=steps, classes=classes)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        columns(both="False"),
+        columns(coded="targets"),  # the decoder is shown another sequence, a condition
+        columns(body="steps, _ = decoder(embed(inputs))"),  # no code
+        columns(
+            body="steps, _ = decoder(embed(targets), state)", loss=SCORES.replace("targets", "inputs"), coded="rows[:8]"
+        ),
+        columns(body="steps, _ = decoder(state.transpose(0, 1)[:, :1, :16].expand(-1, 12, -1), state)"),
+        columns(steps=9, loss="cross_entropy(out(steps)[:, :9].flatten(0, 1), targets.flatten())"),
+        columns(loss="cross_entropy(out(steps).flatten(0, 1), torch.randint(0, 50, (96,)))"),
+        columns(loss="mse_loss(steps.mean(-1), targets.float())"),
+    ],
+)
+def test_silent_where_a_two_way_decoder_is_not_shown_what_was_encoded(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize("loss", [SCORES, AS_LOGS])
+@pytest.mark.parametrize("body", [PLAIN, TOKENS_LOST, PACKED])
+def test_a_two_way_decoder_of_the_column_that_was_encoded(body, loss):
+    (finding,) = run(rule, columns(body=body, loss=loss))
+    assert "backward direction" in finding.message
+    assert finding.severity is Severity.WARNING

@@ -1,5 +1,6 @@
 import pytest
 
+from aelint.diagnostics import Severity
 from aelint.rules.objective import kl_sign as rule
 from tests.rules.harness import rows, run
 
@@ -149,3 +150,56 @@ def test_silent_on_a_weight_that_is_a_difference():
 
 def test_fires_on_a_weight_that_is_negative():
     assert rows(rule, ANNEALED.format(weight="-end * 0.9 ** epoch")) != []
+
+
+DISCREPANCY = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(8, 2), nn.Linear(2, 8)
+
+def kernel(a, b):
+    return torch.exp(-torch.cdist(a, b)).mean()
+
+def mmd(z, prior):
+    return kernel(z, z) + kernel(prior, prior) - 2 * kernel(z, prior)
+
+def losses(x, weight=10.0):
+    z = encoder(x)
+    mmd_loss = mmd(z, torch.randn_like(z))
+    recon = F.mse_loss(decoder(z), x)
+    return {loss}
+
+losses(torch.rand(16, 8)).backward()
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "more"),
+    [
+        ("recon + weight * mmd_loss", ""),
+        ("recon - (-mmd_loss)", ""),
+        ("recon - -2.0 * mmd_loss", ""),
+        (
+            "-(mmd_loss - recon)",
+            "losses(torch.rand(16, 8)).mean(); (-losses(torch.rand(4, 8))).backward()",
+        ),  # both players
+        ("mmd_loss - recon", ""),  # a critic that is stepped uphill, or not at all
+        ("recon - z.mean()", ""),
+        ("-mmd_loss", ""),
+    ],
+)
+def test_silent_on_discrepancies_that_are_added_and_in_games(loss, more):
+    assert rows(rule, DISCREPANCY.format(loss=loss, more=more)) == []
+
+
+@pytest.mark.parametrize(
+    "loss", ["recon - mmd_loss", "recon - weight * mmd_loss", "-0.5 * mmd_loss + recon", "2 * (recon - mmd_loss) / 3"]
+)
+def test_a_discrepancy_that_is_taken_away(loss):
+    (finding,) = run(rule, DISCREPANCY.format(loss=loss, more=""))
+    assert finding.site.row == 18
+    assert finding.severity is Severity.WARNING
+    assert "`mmd_loss`" in finding.message

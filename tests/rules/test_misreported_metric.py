@@ -3,7 +3,7 @@
 import pytest
 
 from aelint.rules.inference import misreported_metric as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 SETUP = """
 import torch
@@ -455,3 +455,56 @@ def test_silent_on_curves_of_scores(call):
 )
 def test_curves_over_all_thresholds_of_what_one_has_decided(call):
     assert rows(rule, AREA.format(call=call)) == [11]
+
+
+IMAGES = """
+import torch
+from torch import nn
+from torchmetrics.image import StructuralSimilarityIndexMeasure
+from skimage.metrics import peak_signal_noise_ratio
+
+net, x, anything = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.{end}), torch.rand(8, 3, 16, 16), unknown()
+
+def ssim(a, b, data_range=1.0, window=7):
+    return (a - b).abs().mean() / data_range
+
+made = net(x)
+{score}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "score"),
+    [
+        ("Sigmoid()", "ssim(made, x, data_range=1.0)"),
+        ("Sigmoid()", "ssim(made * 255, x * 255, data_range=255)"),
+        ("Tanh()", "ssim(made, 2 * x - 1, data_range=2)"),
+        ("Tanh()", "ssim(made, 2 * x - 1, data_range=1)"),  # only a bound is known: the values may span less
+        ("Identity()", "ssim(made, anything, data_range=255)"),
+        ("Sigmoid()", "ssim(made, x, window=11)"),
+        ("Sigmoid()", "resize(made, max_val=255)"),  # one image
+        ("Sigmoid()", "ssim(made, x, data_range=unknown())"),
+    ],
+)
+def test_silent_on_ranges_that_the_images_may_have(end, score):
+    assert rows(rule, IMAGES.format(end=end, score=score)) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "score"),
+    [
+        ("Sigmoid()", "ssim(made, x, data_range=2.0)"),
+        ("Identity()", "ssim(made.clamp(0, 1), anything, data_range=255)"),
+        ("Sigmoid()", "peak_signal_noise_ratio(x.numpy(), made.detach().numpy(), data_range=255)"),
+        ("Tanh()", "for y in x: print(ssim((made + 1) / 2, x, data_range=2))"),
+    ],
+)
+def test_a_range_that_is_wider_than_the_images(end, score):
+    (finding,) = run(rule, IMAGES.format(end=end, score=score))
+    assert finding.site.row == 13
+    assert "in [0, 1]" in finding.message
+
+
+def test_the_range_of_a_measure_that_is_built_first():
+    score = "measure = StructuralSimilarityIndexMeasure(data_range=255.0)\nprint(measure(made, x))"
+    assert rows(rule, IMAGES.format(end="Sigmoid()", score=score)) == [13]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aelint.rules.data import shuffled_results as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 SCORED = """
 import numpy as np
@@ -334,3 +334,67 @@ def test_rows_that_a_script_sorts_are_told_where_they_are_packed():
     nn.functional.mse_loss(x_hat, x).backward()
     """
     assert rows(rule, source) == [9]
+
+
+COUNTED = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+data, labels = torch.rand(500, 8), torch.randint(0, 4, (500,))
+known, weights, noise = torch.zeros(20, dtype=torch.bool), torch.linspace(0, 1, 20), torch.randn(500, 4)
+known[:4] = True
+net = nn.Linear(8, 4)
+optimizer = torch.optim.Adam(net.parameters())
+loader = DataLoader(TensorDataset(data), batch_size=25, shuffle={shuffle})
+
+for epoch in range(3):
+    {before}
+    for i, (x,) in enumerate(loader):
+        optimizer.zero_grad()
+        {body}
+        loss.backward()
+        optimizer.step()
+"""
+ROWS = "loss = nn.functional.cross_entropy(net(x), labels[i * 25:(i + 1) * 25])"
+MARK = "loss = net(x).pow(2).mean() if known[i] else net(x).abs().mean()"
+
+
+@pytest.mark.parametrize(
+    ("body", "shuffle", "before"),
+    [
+        (ROWS, "False", "pass"),  # batches come as the rows lie
+        (MARK, "False", "pass"),
+        ("loss = net(x).pow(2).mean() * weights[i]", "True", "pass"),  # a schedule over the steps
+        ("loss = (net(x) - noise[i * 25:(i + 1) * 25]).pow(2).mean()", "True", "pass"),  # belongs to no sample
+        ("loss = net(x[i * 5:(i + 1) * 5]).mean()", "True", "pass"),  # of the batch itself
+        (
+            "noise[i * 25:(i + 1) * 25] = net(x).detach(); loss = (net(x) - noise[i * 25:(i + 1) * 25]).mean()",
+            "True",
+            "pass",
+        ),
+        ("found.append(net(x).mean()); loss = found[i]", "True", "found = []"),
+        ("loss = net(x).mean() + labels[i:].float().mean()", "True", "pass"),
+    ],
+)
+def test_silent_on_batches_in_order_and_on_what_belongs_to_a_step(body, shuffle, before):
+    assert rows(rule, COUNTED.format(body=body, shuffle=shuffle, before=before)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (ROWS, "these rows"),
+        (ROWS.replace("labels[i * 25:(i + 1) * 25]", "labels[25 * i : min(500, 25 * (i + 1))]"), "these rows"),
+        ("y = labels[i * len(x):(i + 1) * len(x)]; loss = nn.functional.cross_entropy(net(x), y)", "these rows"),
+        (MARK, "this mark"),
+        (
+            "mark = known[i].expand(len(x)); loss = torch.where(mark, net(x).mean(1), net(x).pow(2).mean(1)).mean()",
+            "this mark",
+        ),
+    ],
+)
+def test_a_table_read_by_the_number_of_a_shuffled_batch(body, said):
+    (finding,) = run(rule, COUNTED.format(body=body, shuffle="True", before="pass"))
+    assert said in finding.message
+    assert finding.site.row == 17

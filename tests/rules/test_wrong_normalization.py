@@ -176,7 +176,7 @@ class Scaler:
         ("(x - self.mean) / self.std", "y * self.std + self.mean"),
         ("(x - self.mean) / self.std", "self.mean + self.std * y"),
         ("x / self.std - self.mean", "(y + self.mean) * self.std"),
-        ("(x - self.mean) / self.std", "(y + 1) * self.std"),
+        ("(x - self.mean) / self.std", "(clip(y) + 1) * self.std"),
         ("(x - self.mean) / self.std", "(y + self.mean) * self.scale"),
     ],
 )

@@ -468,6 +468,34 @@ def test_a_rest_that_is_decoded_with_the_bias(body, row):
     assert rows(rule, REST.format(body=body)) == [row]
 
 
+TURNED = {
+    "by a decoder of its own": f"x_hat = self.decode(code); rest = x_hat - x; rest_hat = self.second(spare); return {BOTH}",
+    "the right way round": f"x_hat = self.unbiased(code); rest = x - x_hat; rest_hat = self.unbiased(spare); return {BOTH}",
+    "the negative of what is decoded": f"x_hat = self.unbiased(code); rest = x_hat - x; rest_hat = -self.unbiased(spare); return {BOTH}",
+    "the difference of two that are decoded": f"x_hat = self.unbiased(code); rest = x_hat - self.unbiased(spare * 2); rest_hat = self.unbiased(spare); return {BOTH}",
+    "no data": f"x_hat = self.unbiased(code); rest = x_hat - self.second(code); rest_hat = self.unbiased(spare); return {BOTH}",
+}
+
+
+@pytest.mark.parametrize("body", TURNED.values(), ids=TURNED.keys())
+def test_a_rest_that_is_not_turned_round(body):
+    assert not rows(rule, REST.format(body=body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"x_hat = self.unbiased(code)\n        rest = x_hat - x\n        rest_hat = self.unbiased(spare)\n        return {BOTH}",
+        f"x_hat = code @ self.weight\n        rest = (x_hat - x).detach()\n        rest_hat = spare @ self.weight\n        return {BOTH}",
+        "x_hat = self.decode(code)\n        rest = x_hat - x\n        return (rest ** 2).mean() + nn.functional.mse_loss(spare @ self.weight, rest.detach())",
+    ],
+)
+def test_a_rest_that_is_turned_round(body):
+    (finding,) = run(rule, REST.format(body=body))
+    assert finding.site.row == 19
+    assert "negative" in finding.message
+
+
 NORMALISED = """
 import torch
 from torch import nn

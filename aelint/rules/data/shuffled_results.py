@@ -6,13 +6,16 @@ Reports a `DataLoader` with `shuffle=True` whose results, collected over all bat
 scikit-learn or to a function of the project beside a column of the very table that the loader reads. And one over which
 two loops go, where what the one has collected is put together with what the other has, row by row: in a metric, under a
 mask, in a comparison, in the colours of a scatter plot. Also what a network makes of sequences that it sorts by their lengths to
-pack them, where nothing takes the sorting back before a loss compares it with the sequences as they came.
+pack them, where nothing takes the sorting back before a loss compares it with the sequences as they came. And a table that a
+training loop reads by the number of its batch, `labels[i * size:(i + 1) * size]` or a mask with a mark for each batch, while its
+loader shuffles.
 
 ## Why is this bad?
 
 The scores are in the order of the shuffle, the labels in that of the table: each score is compared with the label of some
 other row. Each pass over the loader is another shuffle, so that labels of a first pass do not belong to the scores of a second
-either. The area under the curve is near 0.5 and another one in each run, whatever the model has learned.
+either. The area under the curve is near 0.5 and another one in each run, whatever the model has learned. The
+tenth batch of one epoch holds other samples than the tenth of the next: over the epochs every sample gets every mark.
 
 ## Example
 
@@ -63,6 +66,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.data.counted_batches import counted_batches
 from aelint.semantics.data.sorted_rows import sorted_rows
 from aelint.semantics.data.table_order import shuffled_results
 from aelint.semantics.data.two_passes import two_passes
@@ -93,6 +97,13 @@ def check(program: Program) -> Iterator[Finding]:
         )
         notes = (Note(two.first, "one pass"), Note(two.second, "the other"), Note(two.together, "put together here"))
         yield Finding(two.loader, message, notes)
+    for read in counted_batches(program):
+        what = "these rows meet" if read.rows else "this mark meets"
+        message = (
+            f"`{read.table}` is read by the number of the batch, but the loader shuffles ({place(read.loader, read.site)}): in every epoch {what} "
+            "other samples. Let the data set give them with each sample, or its index to look them up by"
+        )
+        yield Finding(read.site, message, (Note(read.loader, "shuffles"),))
     for rows in sorted_rows(program):
         message = (
             f"the rows were sorted by their lengths to be packed ({place(rows.sorted, rows.site)}), and nothing puts the results back in "

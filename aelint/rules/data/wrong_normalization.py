@@ -13,6 +13,8 @@ Reports
 - pictures in [-1, 1], the output of a tanh say, that go through `2 * x - 1` once more,
 - a logarithm of counts, `log1p(x)`, that a likelihood of counts is taken of, Poisson's or the negative binomial's,
 - `(y + mean) * std` in a file that normalises by `(x - mean) / std`: what is to undo it adds before it multiplies,
+- an `inverse_transform` that leaves the range or the scale in the data which its `transform` took out, tried with numbers: a lost
+  parenthesis, a division where a multiplication belongs,
 - `(x + low) / (high - low)`, which adds the very minimum that it subtracts below, `(x + mean) / std` with the mean and the
   deviation of the same data, and what is to undo them and subtracts, `x * (high - low) - low`.
 
@@ -71,6 +73,7 @@ deviation by how they are computed alone.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from itertools import chain
 
@@ -83,6 +86,7 @@ from aelint.semantics.data.logged_counts import logged_counts
 from aelint.semantics.data.named_statistics import wrong_statistics
 from aelint.semantics.data.renormalised import renormalised
 from aelint.semantics.data.signed_twice import signed_twice
+from aelint.semantics.data.undone import not_undone
 from aelint.semantics.data.wrong_signs import wrong_signs
 from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.lineage import ancestors
@@ -91,13 +95,30 @@ from aelint.semantics.domain.values import Instance, Object, Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.transforms import PREFIX, channel_numbers, parameter, steps_of
 from aelint.semantics.operators.api import to_number
+from aelint.syntax.walk import holds
 
 RULE = Rule(
     code="AEL507",
     name="wrong-normalization",
     summary="data is normalised twice, with exchanged numbers or for another number of channels, or not taken back as it was",
     severity=Severity.WARNING,
-    triggers=(("norm", "mean", "255", "sub_", "div_", "std", "max", "poisson", "lgamma", "log_prob", "tanh", "127.5"),),
+    triggers=(
+        (
+            "norm",
+            "mean",
+            "255",
+            "sub_",
+            "div_",
+            "std",
+            "max",
+            "poisson",
+            "lgamma",
+            "log_prob",
+            "tanh",
+            "127.5",
+            "inverse",
+        ),
+    ),
 )
 
 _TINY = 0.01
@@ -304,12 +325,21 @@ def _divided(program: Program) -> Iterator[Finding]:
 
 
 def _restored(program: Program) -> Iterator[Finding]:
+    told: list[ast.AST] = []
     for wrong in wrong_inverses(program):
+        told.append(wrong.site.node)
         message = (
             f"`{wrong.site.text}` does not undo `{wrong.normalized.text}` ({place(wrong.normalized, wrong.site)}): first multiply by "
             f"`{wrong.std}`, then add `{wrong.mean}`"
         )
         yield Finding(wrong.site, message, (Note(wrong.normalized, "normalised here"),))
+    for one in not_undone(program):
+        if not any(holds(one.site.node, node) for node in told):
+            message = (
+                f"`{one.inverse}` does not undo `{one.forward}`, `{one.scaled.text}` ({place(one.scaled, one.site)}): put together, the two "
+                "give another value for other settings. Look at the order of the operations and at the parentheses"
+            )
+            yield Finding(one.site, message, (Note(one.scaled, f"what `{one.forward}` gives"),))
 
 
 def _repeated(program: Program) -> Iterator[Finding]:

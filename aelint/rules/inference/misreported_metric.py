@@ -15,7 +15,8 @@ a table `{f"{name}_loss": ...}` that each round of a loop makes anew, so that it
 is a sum over the batch already, times the number of its samples, a mean of collected losses that is divided by
 their number once more, and a score of the whole batch that is added for each of its samples; and a score of two names that
 one and the same entry is read into. An area under a curve over all thresholds is reported where it is computed from predictions
-that a threshold has made.
+that a threshold has made, and a measure of image quality where it is told a wider range of values (`data_range=255`) than the
+images have.
 
 ## Why is this bad?
 
@@ -84,6 +85,7 @@ from aelint.semantics.inference.evaluations import (
     losses_without_the_model,
     metrics_of_another_loop,
 )
+from aelint.semantics.inference.metric_ranges import wider_ranges
 from aelint.semantics.inference.orders import misordered_rows
 from aelint.semantics.inference.patience import ignored_validations
 from aelint.semantics.inference.rebuilt_tables import rebuilt_tables
@@ -103,7 +105,7 @@ RULE = Rule(
     confidence=Confidence.MEDIUM,
     triggers=(
         ("loss", "error", "mse", "entropy", "cost", "metrics", "psnr", "ssim", "score", "auc", "curve"),
-        ("for ", "roc", "precision"),
+        ("for ", "roc", "precision", "data_range", "val_range", "max_val", "pixel_max", "dynamic_range"),
     ),
 )
 
@@ -137,6 +139,17 @@ def check(program: Program) -> Iterator[Finding]:
     yield from _repeated(program)
     yield from _compared_with_itself(program)
     yield from _thresholded(program)
+    yield from _out_of_range(program)
+
+
+def _out_of_range(program: Program) -> Iterator[Finding]:
+    for one in wider_ranges(program):
+        low, high = one.image.range.low, one.image.range.high
+        message = (
+            f"the images are said to span `{one.setting}={one.told:g}`, but the values of one of them lie in [{low:g}, {high:g}] "
+            f"({place(one.image_site, one.site)}): the score is too good, as errors are small beside that range. Give it {high - low:g}"
+        )
+        yield Finding(one.site, message, (Note(one.image_site, f"values in [{low:g}, {high:g}]"),))
 
 
 def _thresholded(program: Program) -> Iterator[Finding]:

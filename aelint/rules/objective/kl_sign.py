@@ -5,11 +5,12 @@
 Reports a loss in which a KL divergence, recognised by its closed form or as `kl_divergence(...)`, has the
 opposite sign of the reconstruction loss beside it; and a KL that is negated where it is logged or returned for
 reading under the name of a KL, although its formula is positive already. The latter is advice, since it trains nothing.
+A maximum mean discrepancy, by its name, that is subtracted from the reconstruction loss is a warning.
 
 ## Why is this bad?
 
 Whatever is minimised then pushes the posterior away from the prior (or the reconstruction away from the
-input). The KL has no upper bound, so the total falls without limit while nothing useful is learned.
+input). The KL has no upper bound (and a discrepancy is large for codes far from the prior), so the total falls without limit while nothing useful is learned.
 
 ## Example
 
@@ -39,7 +40,7 @@ def vae_loss(recon, x, mu, logvar):
 
 ## Known limits
 
-Both terms must be in sight, and both in the same sum. Terms that are known by their name alone are not judged.
+Both terms must be in sight, and both in the same sum. A KL that is known by its name alone is not judged.
 
 ## References
 
@@ -56,6 +57,7 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.discrepancies import subtracted_discrepancies
 from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.objective.reports import reports_turned_round
 from aelint.semantics.objective.summands import summands
@@ -66,7 +68,7 @@ RULE = Rule(
     name="kl-sign",
     summary="the KL divergence has the opposite sign of the reconstruction loss, or is reported negated",
     severity=Severity.ERROR,
-    triggers=(("exp", "log", "kl_div"), ("loss", "cross_entropy", "mse", "pow", "**", "square", "backward")),
+    triggers=(("exp", "log", "kl_div", "mmd"), ("loss", "cross_entropy", "mse", "pow", "**", "square", "backward")),
 )
 
 
@@ -85,6 +87,14 @@ def check(program: Program) -> Iterator[Finding]:
             if finding is not None:
                 yield finding
     yield from _negated_reports(program)
+    for one in subtracted_discrepancies(program):
+        message = (
+            f"`{one.name}` is taken away from the reconstruction loss ({place(one.reconstruction, one.site)}): the sum is smallest where the "
+            "codes are as unlike the prior as can be. Add it"
+        )
+        yield Finding(
+            one.site, message, (Note(one.reconstruction, "the reconstruction loss"),), severity=Severity.WARNING
+        )
 
 
 def _negated_reports(program: Program) -> Iterator[Finding]:

@@ -146,7 +146,8 @@ def _whole(value: Value) -> Value:
     """The tensor whose rows, or all of it with one more axis, a value is; not what is cut from along other axes."""
     value = through(value, RESHAPES)
     while isinstance(value, Sym) and value.op in {"getitem", "index_select"}:
-        if not (isinstance(value.attrs.get("index"), Sym) or adds_axes(value)):
+        index = value.attrs.get("index")
+        if not (index is None or isinstance(index, Sym) or adds_axes(value)):
             break
         value = through(source(value), RESHAPES)
     return value

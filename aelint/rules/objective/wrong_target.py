@@ -7,8 +7,9 @@ given another tensor and does not read it), and a denoising autoencoder whose ta
 after the noise was put on it. Likewise data that is masked or noised in its own memory, and is then read as the target, a batch
 that a function corrupts entry by entry where the caller takes its own for clean, and the
 worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from. Also the rest
-`x - decode(code)` that is compared with what the same decoder makes of another code: its bias then counts twice; and a target
-that is made by a normalisation with weights of its own, which the error trains.
+`x - decode(code)` that is compared with what the same decoder makes of another code: its bias then counts twice, and with the rest
+turned round, `decode(code) - x`, the other code learns the negative; and a target that is made by a normalisation with weights of its
+own, which the error trains.
 
 ## Why is this bad?
 
@@ -74,7 +75,7 @@ from aelint.semantics.formulas.equality import kept, same_values
 from aelint.semantics.interpreter.apply import syms_in
 from aelint.semantics.objective.comparisons import LEARNED, Comparison, comparisons, data_source, is_output
 from aelint.semantics.objective.degraded_targets import degraded_targets
-from aelint.semantics.objective.doubled_biases import doubled_biases
+from aelint.semantics.objective.doubled_biases import doubled_biases, turned_rests
 from aelint.semantics.objective.overwritten_targets import changed_targets, overwritten_targets
 from aelint.semantics.objective.shared_batches import shared_batches
 from aelint.semantics.objective.trained_targets import trained_targets
@@ -150,6 +151,12 @@ def check(program: Program) -> Iterator[Finding]:
             f"({place(doubled.whole, site)}): what is left has a mean of zero, so leave the bias out"
         )
         yield Finding(site, message, (Note(doubled.site, "compared with the rest here"),), severity=Severity.WARNING)
+    for turned in turned_rests(program):
+        message = (
+            "the data is taken from its reconstruction here, and what the same decoder gives for other units is to be like that "
+            f"({place(turned.site, turned.rest)}): they learn the negative of what is missing. Take the reconstruction from the data"
+        )
+        yield Finding(turned.rest, message, (Note(turned.site, "compared here"),), severity=Severity.WARNING)
 
 
 def _same(program: Program, one: Comparison) -> Finding | None:

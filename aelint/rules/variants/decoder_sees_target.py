@@ -5,7 +5,7 @@
 Follows the target of a loss over sequences, and what the decoder gets as its input steps, to the sequence both
 come from. Reports a recurrent decoder, started from a code, or a causally masked transformer whose input
 at a step is the target of this step, and a bidirectional recurrent decoder whose input is one step late but whose
-backward direction reads the rest of the sequence. In a loop over the steps, reports teacher forcing that gives the decoder the
+backward direction reads the rest of the sequence, also where a data set gives inputs and targets as two columns. In a loop over the steps, reports teacher forcing that gives the decoder the
 target of this step in place of its own prediction of the step before, and an evaluation that leaves the share of forced steps
 at the default that is meant for training.
 
@@ -76,6 +76,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.variants.coin_forcing import forced_evaluations
 from aelint.semantics.variants.forcing import leaks
 from aelint.semantics.variants.step_forcing import forced_steps
+from aelint.semantics.variants.two_way_decoders import two_way_decoders
 
 RULE = Rule(
     code="AEL712",
@@ -88,7 +89,8 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the loss that compares a step with what the decoder was just shown."""
-    for leak in leaks(program):
+    proven = list(leaks(program))
+    for leak in (*proven, *two_way_decoders(program)):
         site = leak.decoder.site if leak.backwards else leak.loss.site
         if leak.backwards:
             message = (
@@ -104,7 +106,7 @@ def check(program: Program) -> Iterator[Finding]:
                 "steps before, `[:, :-1]`, and predict `[:, 1:]`"
             )
             note = Note(leak.decoder.site, "the decoder reads the same sequence here")
-        yield Finding(site, message, (note,))
+        yield Finding(site, message, (note,), severity=None if leak in proven else Severity.WARNING)
     for forced in forced_steps(program):
         yield Finding(
             forced.read,

@@ -1,4 +1,4 @@
-"""Residuals that are decoded with the bias which the reconstruction had before them."""
+"""Residuals that are decoded with the bias which the reconstruction had before them, or with the sign turned round."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from aelint.rule import Site
+from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.formulas.linear_forms import Linear, linear
 from aelint.semantics.objective.comparisons import comparisons, is_data
 
-__all__ = ["DoubledBias", "doubled_biases"]
+__all__ = ["DoubledBias", "TurnedRest", "doubled_biases", "turned_rests"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +36,40 @@ def doubled_biases(program: Program) -> Iterator[DoubledBias]:
         if _biases(made, 1) & _biases(rest, -1):
             held = (DoubledBias(decoded, site, at) for at, both in wholes if both.keys() <= rest.keys())
             yield from islice(held, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TurnedRest:
+    """Where the data is taken from its reconstruction, and where a decoded code is compared with that."""
+
+    rest: Site
+    site: Site
+
+
+def turned_rests(program: Program) -> Iterator[TurnedRest]:
+    """`decode(rest)` against `decode(code) - x`: what the one decoder gives for the rest is its negative."""
+    for site, _, made, rest in _pairs(program):
+        decoders = {_weights(c.tensor) for c in made.values() if c.value == 1} - {None}
+        data = [c.value for c in rest.values() if is_data(c.tensor)]
+        again = any(_weights(c.tensor) in decoders for c in rest.values() if c.value == 1)
+        if again and len(made) == 1 and data == [-1]:
+            yield TurnedRest(next((s for s in _differences(program, rest) if s is not None), site), site)
+
+
+def _differences(program: Program, rest: Linear) -> Iterator[Site | None]:
+    """Where exactly these tensors were put together."""
+    for node in nodes(program):
+        form = linear(node) if node.op == "sub" else None
+        if form is not None and form.keys() == rest.keys() and all(form[k].value == rest[k].value for k in form):
+            yield node.site
+
+
+def _weights(output: Sym) -> int | None:
+    """The layer, or the matrix of parameters, that made a tensor."""
+    if output.layer is not None:
+        return id(output.layer)
+    right = output.inputs[1] if output.op == "matmul" and len(output.inputs) == 2 else None
+    return id(right) if isinstance(right, Sym) and right.op == "parameter" else None
 
 
 def _pairs(program: Program) -> Iterator[tuple[Site, Sym, Linear, Linear]]:

@@ -14,7 +14,7 @@ from aelint.semantics.optimization.gradients import Reach, reach, reach_of, untr
 from aelint.semantics.optimization.parameters import held_by, is_optimizer
 from aelint.semantics.optimization.training import Action, Kind, actions, following_round, same_round
 
-__all__ = ["Leak", "contested", "leftovers", "unasked", "undetached"]
+__all__ = ["Leak", "behind_cuts", "contested", "leftovers", "switches_parameters", "unasked", "undetached"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +103,7 @@ def unasked(program: Program) -> Iterator[Leak]:
         for other in (a for a in others if _are_apart(step, a)):
             both = [a for a, r in zip(computed, reached, strict=True) if r.live & other.held.owners]
             alone = [a for a, r in zip(computed, reached, strict=True) if a not in both]
-            behind = [one for a in alone for one in _behind_cuts(a.of, cuts)]
+            behind = [one for a in alone for one in behind_cuts(a.of, cuts)]
             # A weight that comes of the step's own layers as well is no data that another player made.
             apart = any(one & other.held.owners and not one & step.held.owners for one in behind)
             if both and alone and apart and len(both) + len(alone) == len(computed):
@@ -114,7 +114,7 @@ def unasked(program: Program) -> Iterator[Leak]:
 def _steps(program: Program) -> Iterator[tuple[Action, list[Action], list[Action]]]:
     """Steps of known parameters that use several backward passes, with these and with everything since their gradients were cleared."""
     done = actions(program)
-    if _switches(program) or any(a.kind in {Kind.OPAQUE, Kind.WRITE} for a in done):
+    if switches_parameters(program) or any(a.kind in {Kind.OPAQUE, Kind.WRITE} for a in done):
         return
     for position, step in enumerate(done):
         if step.kind is not Kind.STEP or not is_optimizer(step.of) or not step.held.known:
@@ -131,7 +131,7 @@ def _steps(program: Program) -> Iterator[tuple[Action, list[Action], list[Action
             yield step, computed, between
 
 
-def _switches(program: Program) -> bool:
+def switches_parameters(program: Program) -> bool:
     """Whether the program takes parameters out of training now and then, which is not followed here."""
     return any(s.name == "requires_grad" for s in program.stores) or any(
         c.method == "requires_grad_" for c in program.calls
@@ -160,7 +160,7 @@ def _are_apart(step: Action, other: Action) -> bool:
     return both_known and other.of is not step.of and not other.held.owners & step.held.owners
 
 
-def _behind_cuts(loss: Value, cuts: frozenset[int]) -> Iterator[frozenset[int]]:
+def behind_cuts(loss: Value, cuts: frozenset[int]) -> Iterator[frozenset[int]]:
     """The layers behind each `detach`, or behind each of `cuts`, whether or not the loss reaches them on another way, too."""
     for one in ancestors(loss):
         if (one.op == "detach" or one.id in cuts) and one.inputs:
@@ -187,7 +187,7 @@ def _judgements(program: Program, foreign: Action, other: Action) -> Iterator[Ca
 def _is_cut_off(program: Program, call: Call, step: Action) -> bool:
     """Whether what the critic is given comes from the other player, behind a cut."""
     return not _comes_from(program, call, step) and any(
-        behind & step.held.owners for a in call.args for behind in _behind_cuts(a, frozenset())
+        behind & step.held.owners for a in call.args for behind in behind_cuts(a, frozenset())
     )
 
 

@@ -16,7 +16,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Sym, Value
 from aelint.semantics.operators.random import DRAWN
 
-__all__ = ["Leak", "leaks"]
+__all__ = ["TOKEN_LOSSES", "Leak", "is_bidirectional", "leaks", "recurrent_outputs"]
 
 _RECURRENT = frozenset({"lstm", "gru", "rnn"})
 _CAUSAL = frozenset({"transformer_encoder", "transformer_encoder_layer", "multihead_attention"})
@@ -25,7 +25,7 @@ _STEPWISE = RESHAPES | {
     "cat", "log_softmax", "softmax", "long", "float", "reshape", "type_as", "pack",
 }  # fmt: skip
 """Operations that give for each step what they make of this step."""
-_TOKEN_LOSSES = frozenset({"cross_entropy", "nll_loss"})
+TOKEN_LOSSES = frozenset({"cross_entropy", "nll_loss"})
 _VALUE_LOSSES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy"})
 _LONGEST_PATH = 400
 
@@ -43,12 +43,12 @@ class Leak:
 def leaks(program: Program) -> Iterator[Leak]:
     """Decoders of sequences whose input holds the target of the same step."""
     made = _outputs(program)
-    for loss in program.calls_to(*_TOKEN_LOSSES, *_VALUE_LOSSES) if made else ():
+    for loss in program.calls_to(*TOKEN_LOSSES, *_VALUE_LOSSES) if made else ():
         predicted, target = loss.bound.get("input"), loss.bound.get("target")
         wanted = _steps(target)
         for end in _ends(predicted):
             decoder = made.get(end.id)
-            if decoder is None or (decoder.name in _CAUSAL and loss.name not in _TOKEN_LOSSES):
+            if decoder is None or (decoder.name in _CAUSAL and loss.name not in TOKEN_LOSSES):
                 continue
             given = decoder.bound.get("input", decoder.bound.get("src"))
             read = [r for r in _roots(given) if r is not None]
@@ -58,9 +58,17 @@ def leaks(program: Program) -> Iterator[Leak]:
             if same and _is_conditioned(decoder, wanted[0]) and len(_axes(given)) == 3:
                 yield Leak(decoder, loss, backwards=False)
             elif (
-                _is_backwards(decoder) and any(r[0] is wanted[0] for r in read) and _is_conditioned(decoder, wanted[0])
+                is_bidirectional(decoder)
+                and any(r[0] is wanted[0] for r in read)
+                and _is_conditioned(decoder, wanted[0])
             ):
                 yield Leak(decoder, loss, backwards=True)
+
+
+def recurrent_outputs(program: Program) -> dict[int, Call]:
+    """The calls of recurrent layers, by the id of their output sequence."""
+    calls = program.calls_to(*_RECURRENT)
+    return {c.result[0].id: c for c in calls if isinstance(c.result, tuple) and isinstance(c.result[0], Sym)}
 
 
 Steps = tuple[Sym, str]
@@ -69,10 +77,7 @@ Steps = tuple[Sym, str]
 
 def _outputs(program: Program) -> dict[int, Call]:
     """The decoders that could read ahead, by the id of their output sequence."""
-    found: dict[int, Call] = {}
-    for call in program.calls_to(*_RECURRENT):
-        if isinstance(call.result, tuple) and isinstance(call.result[0], Sym):
-            found[call.result[0].id] = call
+    found = recurrent_outputs(program)
     for call in program.calls_to(*_CAUSAL):
         mask = call.bound.get("mask", call.bound.get("src_mask"))
         result = call.result[0] if isinstance(call.result, tuple) else call.result
@@ -140,6 +145,7 @@ def _is_conditioned(decoder: Call, sequence: Sym) -> bool:
     return any(depends_on(one, sequence) and one is not sequence for one in beside)
 
 
-def _is_backwards(decoder: Call) -> bool:
+def is_bidirectional(decoder: Call) -> bool:
+    """Whether the layer runs over the sequence from its end as well."""
     layer = decoder.receiver
     return isinstance(layer, Object) and layer.bound.get("bidirectional") is True
