@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aelint.rules.objective import adversarial_labels as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 GAME = """
 import torch
@@ -250,3 +250,31 @@ def test_silent_on_likelihoods_that_critics_raise(critic, other, options):
 )
 def test_a_likelihood_that_a_critic_lowers(critic):
     assert rows(rule, LIKELIHOODS.format(critic=critic, other=MINIMAX, options="")) == [17]
+
+
+def test_the_call_of_a_helper_is_told_that_is_given_the_label():
+    source = """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+
+    generator, critic = nn.Linear(4, 8), nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1))
+    opt_g, opt_d = torch.optim.Adam(generator.parameters()), torch.optim.Adam(critic.parameters())
+
+    def bce(logits, target):
+        return F.binary_cross_entropy_with_logits(logits, target)
+
+    for real in torch.rand(20, 16, 8):
+        fake = generator(torch.randn(16, 4))
+        opt_d.zero_grad()
+        on_real = bce(critic(real), torch.ones(16, 1))
+        on_fake = bce(critic(fake.detach()), torch.ones(16, 1))
+        (on_real + on_fake).backward()
+        opt_d.step()
+        opt_g.zero_grad()
+        bce(critic(fake), torch.ones(16, 1)).backward()
+        opt_g.step()
+    """
+    (finding,) = run(rule, source)
+    assert finding.site.row == 16
+    assert [note.site.row for note in finding.notes] == [15]

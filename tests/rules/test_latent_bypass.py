@@ -158,3 +158,31 @@ for layer in layers:
 
 def test_silent_on_the_rest_that_a_residual_quantiser_looks_up():
     assert rows(rule, RESIDUAL) == []
+
+
+MESSAGE = (
+    TEXT
+    + """
+message, reader, critic = torch.randint(0, 2, (64, 4)).float(), nn.Linear(20, 4), nn.Linear(20, 1)
+loss = loss + {more}
+"""
+)
+
+
+def test_silent_on_a_message_that_is_written_into_the_data():
+    more = "F.binary_cross_entropy_with_logits(reader(out + 0.1 * torch.randn_like(out)), message)"
+    assert rows(rule, MESSAGE.format(out="dec(z) + x", target="x", more=more)) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "0",
+        "F.binary_cross_entropy_with_logits(critic(out), torch.ones(64, 1))",  # asks for nothing but its like
+        "F.binary_cross_entropy_with_logits(reader(x), message)",
+        "F.mse_loss(reader(out), reader(x))",
+        "F.mse_loss(torch.tanh(out), x)",
+    ],
+)
+def test_fires_where_nothing_else_is_read_out_of_the_output(more):
+    assert rows(rule, MESSAGE.format(out="dec(z) + x", target="x", more=more))[0] == 10

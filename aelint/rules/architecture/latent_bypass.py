@@ -53,7 +53,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import consumers
-from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through_reshapes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source, through_reshapes
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.domain import dims
 from aelint.semantics.domain.values import Sym, Value
@@ -85,9 +85,24 @@ def check(program: Program) -> Iterator[Finding]:
         target = through_reshapes(comparison.target)
         held = _joined(comparison.prediction, target)
         joined = held or _around(program, comparison.prediction, target)
-        if joined is None or joined.site is None:
+        if joined is None or joined.site is None or _carries_more(program, comparison.prediction, target):
             continue
         yield _finding(joined.site, comparison.site, _ITSELF if held is not None else _FEATURES)
+
+
+def _carries_more(program: Program, prediction: Sym, target: Value) -> bool:
+    """Whether a network reads other data out of the output: a message that is hidden in a picture may change it as little as it can."""
+    for one in comparisons(program):
+        read, wanted = one.prediction, through_reshapes(one.target)
+        if read is None or read is prediction or wanted is target or not depends_on(read, prediction):
+            continue
+        if isinstance(wanted, Sym) and wanted.op not in _CONSTANTS:
+            return True
+    return False
+
+
+_CONSTANTS = frozenset({"zeros", "ones", "full"})
+"""What a critic is asked for."""
 
 
 def _joined(prediction: Sym, target: Value) -> Sym | None:

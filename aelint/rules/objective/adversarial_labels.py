@@ -73,7 +73,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import ancestors
-from aelint.semantics.domain.values import Sym
+from aelint.semantics.domain.values import Function, Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.formulas.formulas import Leaf
 from aelint.semantics.objective.likelihoods import minimised_likelihoods
@@ -116,7 +116,7 @@ class Verdict:
 
 def check(program: Program) -> Iterator[Finding]:
     """Verdicts that contradict the game."""
-    found = [v for update in updates(program) for v in _verdicts(update)]
+    found = [v for update in updates(program) for v in _verdicts(program, update)]
     yield from _agreeing(found)
     yield from _uniform(found)
     for one in minimised_likelihoods(program):
@@ -127,7 +127,7 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(one.site, message, (Note(one.backward, "minimised here"),))
 
 
-def _verdicts(update: Update) -> Iterator[Verdict]:
+def _verdicts(program: Program, update: Update) -> Iterator[Verdict]:
     held = frozenset[int]().union(*(s.held.owners for s in update.steps))
     if not isinstance(update.backward.of, Sym) or not all(s.held.known for s in update.steps):
         return
@@ -140,7 +140,19 @@ def _verdicts(update: Update) -> Iterator[Verdict]:
                 if label is not None and not judged.everything and len(summand.product) == 1:
                     back = frozenset(judged.severed) | (judged.live - held)
                     trained = judged.live & held
-                    yield Verdict(leaf.site, label, _judge(leaf) in trained, trained, back, update)
+                    site = _told_apart(program, leaf, leaf.site)
+                    yield Verdict(site, label, _judge(leaf) in trained, trained, back, update)
+
+
+def _told_apart(program: Program, leaf: Sym, computed: Site) -> Site:
+    """Where the label is given: in the call of a function of the project that only computes the loss, if there is one."""
+    calls = sorted((c for c in program.calls if c.result is leaf), key=lambda c: -len(c.context.stack))
+    return next((c.site for c in calls if isinstance(c.callee, Function) and _is_handed(leaf, c)), computed)
+
+
+def _is_handed(leaf: Sym, call: Call) -> bool:
+    target = leaf.attrs.get("target")
+    return any(given is target for given in (*call.args, *call.kwargs.values()))
 
 
 def _scores(summand: Summand, update: Update, held: frozenset[int]) -> Iterator[Verdict]:
