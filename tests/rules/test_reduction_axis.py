@@ -129,6 +129,8 @@ KL = "-0.5 * torch.sum(1 + logvar - mean.pow(2) - logvar.exp(){dim}) * {mask}"
         (KL.format(dim="", mask="weight"), "mask.sum()"),  # a weight of the term
         (KL.format(dim="", mask="mask"), "len(x)"),  # nothing says that it is a mask
         (KL.format(dim="", mask="mask"), "mask.sum(1).mean()"),
+        (KL.format(dim="", mask="mask"), "2 ** mask.sum()"),
+        (KL.format(dim="", mask="mask"), "(mask.sum() / 4)"),  # how much of what is not said
         ("(1 + logvar).max() * mask", "mask.sum()"),
         ("x.sum() * mask", "mask.sum()"),  # no layer computed it
         ("mask.sum() * error", "mask.sum()"),

@@ -73,6 +73,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import ancestors
+from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function, Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.formulas.formulas import Leaf

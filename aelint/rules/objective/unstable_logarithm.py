@@ -92,7 +92,7 @@ def check(program: Program) -> Iterator[Finding]:
         if output is not None:
             told.add(id(node.site.node))
             yield Finding(node.site, _of_output(output, node.site), (Note(output.site or node.site, "the output"),))
-        if output is None and _is_distance_of_rows(source(node)):
+        if _is_distance_of_rows(source(node)):
             told.add(id(node.site.node))
             yield Finding(node.site, _OF_DISTANCE)
         for kind, activation in _vanishing(source(node)):
@@ -123,8 +123,8 @@ def _is_distance_of_rows(value: Value) -> bool:
     match _taken_from(value):
         case Sym(op="cdist", attrs={"x1": Sym() as first, "x2": second}):
             return first is second and _is_computed(first)
-        case Sym(op="sum", attrs={"input": Sym(op="square" | "pow", attrs={"input": Sym() as difference} as given)}):
-            return given.get("exponent", 2) == 2 and _is_of_rows(difference)
+        case Sym(op="sum", attrs={"input": Sym(op="square" | "pow", attrs={"input": Sym() as difference})}):
+            return _is_of_rows(difference)
         case Sym(op="sum", attrs={"input": Sym(op="mul", inputs=(Sym() as difference, other))}) if difference is other:
             return _is_of_rows(difference)
         case Sym(op="norm", attrs={"input": Sym() as difference}):
@@ -137,7 +137,7 @@ def _is_of_rows(difference: Sym) -> bool:
     match difference:
         case Sym(op="sub", inputs=(Sym() as left, Sym() as right)):
             first, second = _whole(left), _whole(right)
-            return first is second and isinstance(first, Sym) and left is not right and _is_computed(first)
+            return first is second and isinstance(first, Sym) and _is_computed(first)
         case _:
             return False
 

@@ -34,7 +34,6 @@ class CountedBatch:
 
 def counted_batches(program: Program) -> Iterator[CountedBatch]:
     """Stretches of rows, and marks that are true or false, that a training loop takes by the number of its batch."""
-    told: set[ast.AST] = set()
     for loader, call, loop in training_loaders(program):
         made, counter, unit = loader.site, _counter(loop.node), call.site.unit
         if made is None or not counter or loader_argument(loader, "shuffle") is not True:
@@ -42,12 +41,11 @@ def counted_batches(program: Program) -> Iterator[CountedBatch]:
         filled = _written(loop.node)
         for read in every(ast.Subscript, loop.node):
             table = read.value
-            if not isinstance(table, ast.Name) or table.id in filled or read in told:
+            if not isinstance(table, ast.Name) or table.id in filled:
                 continue
             rows = _is_stretch(read.slice, counter) and not _is_noise(program, table.id)
             marks = isinstance(read.slice, ast.Name) and read.slice.id == counter and _holds_marks(program, table.id)
             if marks or rows:
-                told.add(read)
                 yield CountedBatch(Site(unit, read), table.id, made, rows)
 
 
