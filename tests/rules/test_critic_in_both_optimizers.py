@@ -54,6 +54,11 @@ def game(
         game(judged="softplus(-model.critic(torch.randn(32, 4))).mean()"),  # never sees what the others made
         game(encode="model.critic.requires_grad_(False); z = model.encoder(x)"),
         game(own="model.parameters()"),
+        game(whole='[p for name, p in model.named_parameters() if not name.startswith("critic")]'),
+        game(whole='(p for name, p in model.named_parameters() if "critic" not in name)'),
+        game(whole="filter(is_no_critic, model.parameters())"),
+        game(whole='[{"params": [p for p in model.parameters() if is_no_critic(p)]}]'),
+        game(whole="params=[p for p in model.parameters() if is_no_critic(p)]"),
         game(loss="(mse_loss(model.decoder(z), x) + softplus(-model.critic(z).detach()).mean())"),
         game(loss="softplus(-model.critic(torch.randn(32, 4))).mean()"),
     ],

@@ -553,3 +553,35 @@ def test_a_target_that_no_weights_make(norm, loss):
 )
 def test_a_target_that_a_trained_normalisation_makes(norm, loss):
     assert rows(rule, NORMALISED.format(norm=norm, loss=loss)) == [9]
+
+
+SENTENCES = """
+import torch
+from torch import nn
+
+embed, scores = nn.Embedding(20, 8), nn.Linear(8, 20)
+
+def sentences(n):
+    ids = torch.{made}
+    for row in range(n):
+        length = int(torch.randint(3, 9, (1,)))
+        ids[row, :length] = torch.randint(4, 20, (length,))
+        ids[row, length] = 2
+    return ids
+
+def loss(ids):
+    {hidden}
+    return nn.functional.cross_entropy(scores(embed(ids)).transpose(1, 2), ids)
+
+loss(sentences(16)).backward()
+"""
+
+
+@pytest.mark.parametrize("made", ["zeros(n, 10, dtype=torch.long)", "full((n, 10), 3)", "empty(n, 10).long()"])
+def test_silent_where_random_places_are_filled_as_the_data_is_made(made):
+    assert rows(rule, SENTENCES.format(made=made, hidden="pass")) == []
+
+
+def test_data_that_was_made_so_and_is_masked_later():
+    source = SENTENCES.format(made="zeros(n, 10, dtype=torch.long)", hidden="ids[torch.rand(16, 10) < 0.3] = 1")
+    assert rows(rule, source) == [16]

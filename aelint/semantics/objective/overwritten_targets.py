@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.data.storage import changes, owner
 from aelint.semantics.dataflow.graph import nodes, parts
-from aelint.semantics.dataflow.lineage import ancestors, depends_on, through_reshapes
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, through, through_reshapes
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.dataflow.surroundings import functions_around
 from aelint.semantics.domain.trace import Binding, Call
 from aelint.semantics.domain.values import External, Function, Instance, Sym, Value
 from aelint.semantics.objective.comparisons import comparisons, is_output
@@ -19,7 +20,8 @@ from aelint.semantics.operators.random import DRAWN
 __all__ = ["ChangedTarget", "OverwrittenTarget", "changed_targets", "overwritten_targets"]
 
 _FILLS = frozenset({"masked_fill_", "index_fill_"})
-_MADE = frozenset({"zeros", "ones", "full", "zero"})
+_CASTS = RESHAPES | {"int", "long", "bool"}
+_MADE = frozenset({"zeros", "ones", "full", "zero", "empty"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +55,20 @@ def overwritten_targets(program: Program) -> Iterator[OverwrittenTarget]:
     """Reads of masked places, after they were masked, beside the network's outputs at the same places."""
     for write in _writes(program):
         root = owner(program, write.target)[0]
+        if _is_still_made(program, root, write):
+            continue
         found = _selected(program, write, root) or _whole(program, write, root)
         if found is not None:
             yield OverwrittenTarget(write.site, found)
+
+
+def _is_still_made(program: Program, root: Value, write: _Write) -> bool:
+    """Whether the function that writes has made the tensor itself, empty: this fills it with data."""
+    made = through(root, _CASTS)
+    if not isinstance(made, Sym) or made.op not in _MADE or made.site is None:
+        return False
+    writing, making = (functions_around(program, node)[:1] for node in (write.site.node, made.site.node))
+    return writing == making
 
 
 def changed_targets(program: Program) -> Iterator[ChangedTarget]:

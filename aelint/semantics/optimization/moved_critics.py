@@ -11,7 +11,7 @@ from aelint.semantics.domain.trace import Context
 from aelint.semantics.domain.values import Object
 from aelint.semantics.optimization.gradients import reach_of, untracked, updates
 from aelint.semantics.optimization.leaks import behind_cuts, switches_parameters
-from aelint.semantics.optimization.parameters import is_optimizer
+from aelint.semantics.optimization.parameters import is_optimizer, is_picked
 from aelint.semantics.optimization.training import Action
 
 __all__ = ["MovedCritic", "moved_critics"]
@@ -35,7 +35,7 @@ def moved_critics(program: Program) -> Iterator[MovedCritic]:
         (update.backward, step)
         for update in updates(program)
         for step in update.steps
-        if step.held.known and is_optimizer(step.of)
+        if step.held.known and is_optimizer(step.of) and not is_picked(step.of)
     ]
     told: set[int] = set()
     for judged, critic in steps:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
+from aelint.semantics.domain.values import DictValue, External, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.modules import submodules
 
-__all__ = ["NOTHING_KNOWN", "Held", "Weight", "held_by", "is_optimizer", "owner_of", "weight_of"]
+__all__ = ["NOTHING_KNOWN", "Held", "Weight", "held_by", "is_optimizer", "is_picked", "owner_of", "weight_of"]
 
 _LISTINGS = frozenset(
     {"parameters", "named_parameters", "trainable_parameters", "modules", "named_modules", "children"}
@@ -57,6 +57,23 @@ class Weight:
 def is_optimizer(value: Value) -> bool:
     """Whether the value is one of torch's optimisers."""
     return isinstance(value, Object) and value.name.startswith("torch.optim.") and ".lr_scheduler." not in value.name
+
+
+def is_picked(given: Value) -> bool:
+    """Whether a test that only a run decides picks parameters from others: `[p for name, p in ... if ...]`, `filter(...)`."""
+    match given:
+        case Object(args=(first, *_)) if is_optimizer(given):
+            return is_picked(first)
+        case Object(kwargs=named) if is_optimizer(given):
+            return is_picked(named.get("params"))
+        case ListValue(items=items, perhaps_empty=tested):
+            return tested or any(map(is_picked, items))
+        case DictValue(items=items):
+            return any(map(is_picked, items.values()))
+        case Sym(op="call", attrs={"callee": External(name="builtins.filter")}):
+            return True
+        case _:
+            return False
 
 
 def held_by(value: Value) -> Held:
