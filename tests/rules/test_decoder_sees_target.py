@@ -211,6 +211,27 @@ def test_teacher_forcing_gives_the_step_itself(parts):
     assert rows(rule, step_by_step(**parts)) == [16]
 
 
+@pytest.mark.parametrize(
+    "error", ["(model({given}) - {wanted}).pow(2).mean()", "({wanted} - model({given})).abs().sum()"]
+)
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [("x[:, t]", [16]), ("x[:, t] if t > 0", [16]), ("x[:, t - 1] if t > 0", []), ("other[:, t]", [])],
+)
+def test_teacher_forcing_under_an_error_that_is_written_out(error, read, found):
+    source = step_by_step(
+        read=f"inp = {read} if random.random() < ratio else y".replace(" if t > 0 if", " if t > 0 and")
+    )
+    loss = error.format(given="x, other", wanted="x")
+    assert rows(rule, source.replace("nn.functional.mse_loss(model(x, other), x)", loss)) == found
+
+
+def test_teacher_forcing_of_what_is_handed_over_in_training_alone():
+    source = step_by_step(read="inp = given[:, t] if given is not None and random.random() < ratio else y")
+    source = source.replace("ys = []", "ys, given = [], x if self.training else None")
+    assert rows(rule, source) == [16]
+
+
 def test_teacher_forcing_of_tokens():
     source = """
         import random

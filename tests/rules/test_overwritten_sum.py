@@ -128,3 +128,47 @@ def test_silent_where_a_term(reason: str, between: str, test: str, term: str) ->
 )
 def test_fires_on_a_replaced_total(between: str, test: str, term: str) -> None:
     assert rows(rule, TERMS.format(between=between, test=test, term=term)) == [6]
+
+
+TABLE = """
+def total(loader, model):
+    sums = {{}}
+    for x in loader:
+        for name, value in model(x).items():
+            {branch}
+    return sums
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "branch"),
+    [
+        ("begun with the term", "if name in sums: sums[name] += value\n            else: sums[name] = value"),
+        ("begun and added", "if name not in sums: sums[name] = 0.0\n            sums[name] += value"),
+        ("a count of what came before", "if name in sums: sums[name] += 1\n            else: sums[name] = 0"),
+        ("another entry", "if name in sums: sums[name] += value\n            else: sums['first'] = 0.0"),
+        ("another table", "if name in sums: sums[name] += value\n            else: seen[name] = 0.0"),
+        ("begun with one", "if name in sums: sums[name] += value\n            else: sums[name] = 1.0"),
+        ("a product", "if name in sums: sums[name] *= value\n            else: sums[name] = 0.0"),
+        ("another question", "if name == sums: sums[name] += value\n            else: sums[name] = 0.0"),
+    ],
+)
+def test_silent_where_an_entry_is(reason: str, branch: str) -> None:
+    assert rows(rule, TABLE.format(branch=branch)) == [], reason
+
+
+@pytest.mark.parametrize(
+    ("branch", "row"),
+    [
+        (
+            "if name in sums:\n                sums[name] += value\n            else:\n                sums[name] = 0.0",
+            9,
+        ),
+        (
+            "if name not in sums:\n                sums[name] = 0\n            else:\n                sums[name] += float(value)",
+            7,
+        ),
+    ],
+)
+def test_fires_on_a_first_term_that_is_lost(branch: str, row: int) -> None:
+    assert rows(rule, TABLE.format(branch=branch)) == [row]

@@ -43,7 +43,7 @@ def test_silent(changes):
 
 @pytest.mark.parametrize(
     ("changes", "row"),
-    [({"epoch": "pass"}, 9), ({"more": ", True, sampler"}, 10)],
+    [({"epoch": "pass"}, 11), ({"more": ", True, sampler"}, 10)],
     ids=["no set_epoch", "sampler and shuffle"],
 )
 def test_sampler(changes, row):

@@ -182,3 +182,55 @@ def test_silent_on_targets_that_stand_upright(loss: str, size: int) -> None:
 def test_fires_on_targets_that_lie_on_their_side(loss: str) -> None:
     assert rows(rule, SIDEWAYS.format(loss=loss, size=32)) == [11]
     assert rows(rule, SIDEWAYS.format(loss=loss, size="n")) == [11]
+
+
+FLATTENED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+class View(nn.Module):
+    def __init__(self, *size):
+        super().__init__()
+        self.size = size
+
+    def forward(self, x):
+        return x.view(self.size)
+
+conv, back = nn.Conv2d(1, 8, 4, 2, 1), nn.ConvTranspose2d(8, 1, 4, 2, 1)
+for (x,) in DataLoader(TensorDataset(torch.rand(64, 1, 16, 16)), batch_size=8):
+    h = conv(x)
+    {flat}
+    {decode}
+    loss = F.mse_loss(back(h), x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("flat", "decode"),
+    [
+        ("z = h.view(-1, 8 * 8 * 8)", "h = nn.Linear(512, 512)(z).view(-1, 8, 8, 8)"),
+        ("z = h.flatten(1)", "h = nn.Linear(512, 512)(z).view(-1, 8, 8, 8)"),
+        ("z = h.view(-1, 128)", "h = nn.Linear(128, 128)(z).view(len(x), 8, 8, 8)"),  # parts of samples, put together again
+        ("z = View(-1, 512)(h)", "h = View(-1, 8, 8, 8)(nn.Linear(512, 512)(z))"),
+    ],
+)
+def test_silent_where_rows_are_samples(flat, decode):
+    assert rows(rule, FLATTENED.format(flat=flat, decode=decode)) == []
+
+
+@pytest.mark.parametrize(
+    ("flat", "decode"),
+    [
+        ("z = h.view(-1, 8 * 4 * 4)", "h = nn.Linear(128, 512)(z).view(-1, 8, 8, 8)"),
+        ("z = h.reshape(-1, 128)", "h = nn.Linear(128, 512)(torch.relu(z)).reshape(-1, 8, 8, 8)"),
+        ("z = View(-1, 128)(h)", "h = View(-1, 8, 8, 8)(nn.Linear(128, 512)(z))"),
+        ("z = torch.flatten(h.permute(0, 2, 3, 1), 0, 1)", "h = nn.Linear(64, 512)(z.flatten(1)).view(-1, 8, 8, 8)"),
+    ],
+)
+def test_several_rows_of_each_sample_are_told_where_they_are_made(flat, decode):
+    (finding,) = run(rule, FLATTENED.format(flat=flat, decode=decode))
+    assert finding.site.row == 18
+    assert "Use `flatten(1)`" in finding.message
+    assert finding.notes[0].site.row == 20

@@ -57,8 +57,9 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.architecture.contradictions import last_layer
+from aelint.semantics.architecture.multiplied_samples import MultipliedSamples, multiplied_samples
 from aelint.semantics.dataflow.lineage import ancestors, source
-from aelint.semantics.domain.dims import Dim
+from aelint.semantics.domain.dims import Dim, product
 from aelint.semantics.domain.values import Instance, Object, Shape, Sym, Value
 from aelint.semantics.explanation.wording import layer_title, place, shape_text, size_text
 from aelint.semantics.objective.comparisons import Comparison, comparisons
@@ -88,7 +89,18 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         if _where_sizes_part(prediction, axis) is None and _stretches_one(prediction.shape, target.shape):
             continue  # one is stretched over the other: the rule about broadcasting losses says so, at the same place
-        yield _finding(program, comparison, prediction, target, axis)
+        parted = multiplied_samples(program, prediction, target) if axis == 0 else None
+        yield _multiplied(comparison, parted) if parted else _finding(program, comparison, prediction, target, axis)
+
+
+def _multiplied(comparison: Comparison, parted: MultipliedSamples) -> Finding:
+    (samples, *features), (rows, *row) = parted.before, parted.behind
+    message = (
+        f"this reshapes {shape_text(parted.before)} to {shape_text(parted.behind)}: a sample has {size_text(product(features))} elements and a "
+        f"row {size_text(product(row))}, so that there are {size_text(rows)} rows, and what is made of them is compared with {size_text(samples)} "
+        f"samples ({place(comparison.site, parted.site)}). Use `flatten(1)`, and build the layers behind it for its size"
+    )
+    return Finding(parted.site, message, (Note(comparison.site, "compared here"),))
 
 
 def _is_turned(shape: Shape, wanted: Shape) -> bool:

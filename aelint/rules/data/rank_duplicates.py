@@ -69,11 +69,12 @@ from collections.abc import Iterator
 from itertools import chain
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.data.batches import loaders, training_loaders
 from aelint.semantics.data.bypasses import bypasses
 from aelint.semantics.domain.values import Object, Sym
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.loaders import loader_argument
 
 RULE = Rule(
@@ -113,9 +114,14 @@ def _fixed_order(program: Program) -> Iterator[Finding]:
         shuffles = isinstance(sampler, Object) and sampler.kwargs.get("shuffle", True) is True
         if _is_distributed(sampler) and shuffles and len(loss.context.loops) > 1:
             assert isinstance(sampler, Object)
+            epochs = loss.context.loops[-2].node
+            site = Site(loss.site.unit, epochs.iter if isinstance(epochs, ast.For) else epochs)
             if sampler.site is not None:
-                message = "`set_epoch` is never called: every epoch goes through the data in the same order"
-                yield Finding(sampler.site, message)
+                message = (
+                    f"nothing tells the sampler ({place(sampler.site, site)}) which epoch begins, so every one goes through the data in the same order: "
+                    "call its `set_epoch(epoch)` at the start of each round"
+                )
+                yield Finding(site, message, (Note(sampler.site, "the sampler"),))
 
 
 def _shared(program: Program) -> Iterator[Finding]:

@@ -4,7 +4,8 @@
 
 Reports a name that is set to zero before a loop, set anew in every round without reading what it held, and divided by
 the number of rounds behind the loop. Reports a sum that some rounds set to zero, as for a message every ten batches,
-and that is divided by the number of all rounds behind the loop. And reports a total that a branch replaces by one more
+and that is divided by the number of all rounds behind the loop. Reports an entry of a table that is set to zero where its first
+term is at hand, and added to from the second on. And reports a total that a branch replaces by one more
 term: `if weight > 0: loss = weight * term` behind `loss += ...`.
 
 ## Why is this bad?
@@ -59,7 +60,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
-from aelint.semantics.objective.dropped_sums import emptied_sums, replaced_sums
+from aelint.semantics.objective.dropped_sums import emptied_sums, first_terms_lost, replaced_sums
 from aelint.semantics.objective.lost_sums import lost_sums
 
 RULE = Rule(
@@ -85,6 +86,12 @@ def check(program: Program) -> Iterator[Finding]:
             f"({place(emptied.shown, emptied.site)}): it holds the last few batches alone; keep a sum of its own for the mean"
         )
         yield Finding(emptied.site, message, (Note(emptied.shown, "divided by the number of rounds"),))
+    for late in first_terms_lost(program):
+        message = (
+            f"`{late.name}` begins at zero in the very round that has its first term, which is never added, while all others are "
+            f"({place(late.shown, late.site)}): begin with the term"
+        )
+        yield Finding(late.site, message, (Note(late.shown, "the other terms are added here"),))
     for replaced in replaced_sums(program):
         message = (
             f"this term replaces `{replaced.name}` and all that was added to it ({place(replaced.shown, replaced.site)}): "

@@ -110,9 +110,9 @@ def check(program: Program) -> Iterator[Finding]:
     for forced in forced_steps(program):
         yield Finding(
             forced.read,
-            f"with teacher forcing the decoder reads the step here that it is to predict ({place(forced.loss.site, forced.read)}), and without it the "
+            f"with teacher forcing the decoder reads the step here that it is to predict ({place(forced.loss, forced.read)}), and without it the "
             "prediction of the step before: give it the target of the step before",
-            (Note(forced.loss.site, "the loss over the same sequence"),),
+            (Note(forced.loss, "the loss over the same sequence"),),
         )
     for one in forced_evaluations(program):
         yield Finding(

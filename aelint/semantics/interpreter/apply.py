@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 from aelint.semantics.domain.intervals import ANY
@@ -108,7 +109,12 @@ def _run(frame: Frame, operation: Operation, bound: dict[str, Value], site: Any,
     facts = operation.transfer(apply)
     if apply.conflicts:
         frame.machine.report(apply.conflicts)
-    return result_tensors(operation.name, facts, bound, site, layer)
+    # A list goes on changing, and what it held on a branch is taken back at its end: what was given stays.
+    given = {
+        name: replace(value, items=list(value.items)) if isinstance(value, ListValue) else value
+        for name, value in bound.items()
+    }
+    return result_tensors(operation.name, facts, given, site, layer)
 
 
 def result_tensors(name: str, facts: Any, bound: dict[str, Value], site: Any, layer: Any = None) -> Value:

@@ -12,9 +12,9 @@ from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.blocks import blocks
 from aelint.syntax.names import uses
-from aelint.syntax.walk import walk
+from aelint.syntax.walk import every, walk
 
-__all__ = ["DroppedSum", "emptied_sums", "replaced_sums"]
+__all__ = ["DroppedSum", "emptied_sums", "first_terms_lost", "replaced_sums"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,3 +116,37 @@ def _added_before(block: Sequence[ast.stmt], name: str) -> ast.AugAssign | None:
         if named:
             return next((s for s in walk(statement) if _adds(s) and s.target is named[-1]), None)
     return None
+
+
+@per_program
+def first_terms_lost(program: Program) -> list[DroppedSum]:
+    """Entries of a table that start at zero where their first term is at hand: `if key in t: t[key] += x`, `else: t[key] = 0`."""
+    return [
+        DroppedSum(Site(program.unit, lost), ast.unparse(sum_of), Site(program.unit, added))
+        for branch in every(ast.If, program.tree)
+        for sum_of, added, lost in _begun_late(branch)
+    ]
+
+
+def _begun_late(branch: ast.If) -> Iterator[tuple[ast.expr, ast.AST, ast.AST]]:
+    match branch.test:
+        case ast.Compare(left=key, ops=[ast.In()], comparators=[table]):
+            known, unknown = branch.body, branch.orelse
+        case ast.Compare(left=key, ops=[ast.NotIn()], comparators=[table]):
+            known, unknown = branch.orelse, branch.body
+        case _:
+            return
+    match known, unknown:
+        case (
+            [ast.AugAssign(target=ast.Subscript() as target, op=ast.Add(), value=term) as added],
+            [
+                ast.Assign(
+                    targets=[ast.Subscript() as first], value=ast.Constant(value=int() | float() as start)
+                ) as lost
+            ],
+        ):
+            entry = (ast.unparse(table), ast.unparse(key))
+            alike = all((ast.unparse(t.value), ast.unparse(t.slice)) == entry for t in (target, first))
+            # A count of what was seen before may well begin at zero.
+            if alike and start == 0 and not isinstance(term, ast.Constant):
+                yield target, added, lost

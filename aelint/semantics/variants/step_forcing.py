@@ -9,9 +9,9 @@ from itertools import islice
 from aelint.rule import Site
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, through
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import ListValue, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.objective.comparisons import comparisons
 
 __all__ = ["ForcedStep", "forced_steps"]
 
@@ -36,7 +36,7 @@ class ForcedStep:
     """A decoder that reads step i of the target, or else its prediction of step i - 1, while it predicts step i."""
 
     read: Site
-    loss: Call
+    loss: Site
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +53,12 @@ class _Step:
 def forced_steps(program: Program) -> Iterator[ForcedStep]:
     """Decoders in a loop whose teacher forcing is one step ahead."""
     seen: set[int] = set()
-    for loss in program.calls_to(*_LOSSES):
-        predicted, wanted = _aligned(loss.bound.get("input"), loss.bound.get("target"))
+    compared = [(c.site, c.bound.get("input"), c.bound.get("target")) for c in program.calls_to(*_LOSSES)]
+    for one in comparisons(program):
+        if not one.ordered:
+            compared += [(one.site, one.first, one.second), (one.site, one.second, one.first)]
+    for loss, left, right in compared:
+        predicted, wanted = _aligned(left, right)
         for step in islice(_steps(predicted, wanted), _ROUNDS):
             for read in _read_ahead(step):
                 if read.site is not None and id(read.site.node) not in seen:
@@ -128,7 +132,9 @@ def _is_at(read: Sym, step: _Step) -> bool:
         return False
     sequence, index = read.attrs.get("input"), read.attrs.get("index")
     same = _counts_from_zero(index) if step.place == _COUNTED else _place(index) == step.place is not None
-    return same and isinstance(step.sequence, Sym) and through(sequence, RESHAPES) is step.sequence
+    # What is handed over in training alone, `x if self.training else None`, is read where there is something to read.
+    given = (through(one, RESHAPES) for one in alternatives(sequence))
+    return same and isinstance(step.sequence, Sym) and any(one is step.sequence for one in given)
 
 
 def _counts_from_zero(index: Value) -> bool:
