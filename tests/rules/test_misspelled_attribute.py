@@ -182,3 +182,33 @@ def test_silent_where_the_new_name_is_read_by_other_code():
 def test_an_update_that_goes_into_another_name_in_a_class_with_a_docstring():
     source = AVERAGED.replace("(nn.Module):", '(nn.Module):\n    """Codes that follow their averages."""\n')
     assert rows(rule, source.format(update=f"self.code = {QUOTIENT}")) == [19]
+
+
+BARE = """
+import torch
+from torch import nn
+
+model = nn.Linear(4, 4)
+optimizer = torch.optim.Adam({parameters}, lr=1e-3)
+with {context}:
+    model(torch.rand(2, 4))
+"""
+
+
+@pytest.mark.parametrize(
+    "context", ["torch.no_grad()", "torch.inference_mode()", "torch.autograd.detect_anomaly()", "open('x')"]
+)
+def test_silent_on_contexts_and_parameters_that_are_called(context):
+    assert rows(rule, BARE.format(parameters="model.parameters()", context=context)) == []
+    assert rows(rule, BARE.format(parameters="given.parameters", context=context).replace("torch.optim.", "own.")) == []
+
+
+@pytest.mark.parametrize("context", ["torch.no_grad", "torch.inference_mode"])
+def test_a_context_that_is_not_called(context):
+    (finding,) = run(rule, BARE.format(parameters="model.parameters()", context=context))
+    assert (finding.site.row, finding.rewrite.replacements[0][1]) == (7, f"{context}()")
+
+
+def test_parameters_that_are_not_called():
+    (finding,) = run(rule, BARE.format(parameters="model.parameters", context="torch.no_grad()"))
+    assert (finding.site.row, finding.rewrite.replacements[0][1]) == (6, "model.parameters()")

@@ -212,7 +212,10 @@ for (x,) in DataLoader(TensorDataset(torch.rand(64, 1, 16, 16)), batch_size=8):
     [
         ("z = h.view(-1, 8 * 8 * 8)", "h = nn.Linear(512, 512)(z).view(-1, 8, 8, 8)"),
         ("z = h.flatten(1)", "h = nn.Linear(512, 512)(z).view(-1, 8, 8, 8)"),
-        ("z = h.view(-1, 128)", "h = nn.Linear(128, 128)(z).view(len(x), 8, 8, 8)"),  # parts of samples, put together again
+        (
+            "z = h.view(-1, 128)",
+            "h = nn.Linear(128, 128)(z).view(len(x), 8, 8, 8)",
+        ),  # parts of samples, put together again
         ("z = View(-1, 512)(h)", "h = View(-1, 8, 8, 8)(nn.Linear(512, 512)(z))"),
     ],
 )

@@ -9,7 +9,8 @@ Reports
 - `optimizer.lr = ...`, which no optimiser reads,
 - an update of a network's state that goes into a new attribute, beside a buffer of nearly that name which is read and never
   updated (`self._weight = self._ema_w / counts` for the buffer `_w`), and
-- `model.eval`, `optimizer.step`, `loss.backward` and their like as a statement, without parentheses.
+- `model.eval`, `optimizer.step`, `loss.backward` and their like as a statement, without parentheses, `with torch.no_grad:`, and
+  an optimiser that is given `model.parameters`.
 
 ## Why is this bad?
 
@@ -75,7 +76,10 @@ RULE = Rule(
     summary="an attribute is set or a method named in a way that has no effect",
     severity=Severity.ERROR,
     confidence=Confidence.HIGH,
-    triggers=(("grad", ".lr", ".eval", ".train", ".step", ".backward", "state_dict", "register_buffer"), ("torch",)),
+    triggers=(
+        ("grad", ".lr", ".eval", ".train", ".step", ".backward", "state_dict", "register_buffer", "optim"),
+        ("torch",),
+    ),
 )
 
 _MISSPELLED = frozenset(
@@ -144,8 +148,31 @@ def _uncalled(program: Program) -> Iterator[Finding]:
                 yield Finding(
                     site, f"`{ast.unparse(named)}` names the method and does not call it; add `()`", rewrite=rewrite
                 )
+            case ast.With(items=items):
+                for item in items:
+                    if ast.unparse(item.context_expr) in _CONTEXTS:
+                        yield _unentered(program.unit, item.context_expr)
             case ast.Call(func=ast.Attribute(attr="save"), args=[saved, *_]):
                 yield from _unsaved(program.unit, saved)
+    for call in program.calls:
+        match call.site.node:
+            case ast.Call(args=[ast.Attribute(attr="parameters") as named, *_]) if call.name.startswith("torch.optim."):
+                site = Site(call.site.unit, named)
+                text = ast.unparse(named)
+                rewrite = Rewrite("call it", ((site, f"{text}()"),), Applicability.UNSAFE)
+                message = f"`{text}` names the method and does not call it: the optimiser is given no parameters and raises; add `()`"
+                yield Finding(site, message, rewrite=rewrite)
+
+
+_CONTEXTS = frozenset({"torch.no_grad", "torch.inference_mode", "torch.enable_grad"})
+
+
+def _unentered(unit: SourceUnit, named: ast.expr) -> Finding:
+    site, text = Site(unit, named), ast.unparse(named)
+    rewrite = Rewrite("call it", ((site, f"{text}()"),), Applicability.UNSAFE)
+    return Finding(
+        site, f"`{text}` is a class, and no context that can be entered before it is called; add `()`", rewrite=rewrite
+    )
 
 
 def _is_called_elsewhere(program: Program, named: ast.Attribute) -> bool:

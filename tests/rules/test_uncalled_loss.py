@@ -1,0 +1,67 @@
+"""AEL336: losses that are built with tensors."""
+
+import pytest
+
+from aelint.rules.objective import uncalled_loss as rule
+from tests.rules.harness import rows, run
+
+PROGRAM = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+net, x = nn.Linear(8, 8), torch.rand(4, 8)
+criterion, classes = nn.MSELoss(reduction="sum"), torch.ones(8)
+loss = {loss}
+"""
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "nn.MSELoss()(net(x), x)",
+        "criterion(net(x), x)",
+        "F.mse_loss(net(x), x)",
+        "nn.CrossEntropyLoss(classes)(net(x), x.argmax(1))",
+        "nn.BCEWithLogitsLoss(None, None, None, 'mean', classes)(net(x), x)",
+        "nn.SmoothL1Loss(None, None, 'mean', 0.5)(net(x), x)",
+        "nn.GaussianNLLLoss(full=True)",
+        "nn.Linear(net, x)",
+    ],
+)
+def test_silent_on_losses_that_get_settings(loss):
+    assert rows(rule, PROGRAM.format(loss=loss)) == []
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "nn.MSELoss(net(x), x)",
+        "torch.nn.L1Loss(net(x), x) + net(x).mean()",
+        "nn.BCELoss(net(x).sigmoid(), x)",
+        "nn.CrossEntropyLoss(net(x), x.argmax(1))",
+    ],
+)
+def test_tensors_in_the_place_of_settings(loss):
+    (finding,) = run(rule, PROGRAM.format(loss=loss))
+    assert finding.site.row == 8
+    assert "()(net(x)" in finding.message
+
+
+def test_in_a_method():
+    source = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def training_loss(self, x):
+            recon = self.layer(x)
+            return nn.MSELoss(recon, x)
+
+    Net().training_loss(torch.rand(4, 8))
+    """
+    assert rows(rule, source) == [12]
