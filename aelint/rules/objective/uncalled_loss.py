@@ -49,7 +49,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import parts
-from aelint.semantics.domain.values import Object, Sym, Value
+from aelint.semantics.domain.values import Sym, Value
 
 RULE = Rule(
     code="AEL336",
