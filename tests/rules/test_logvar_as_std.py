@@ -238,3 +238,32 @@ CHOICES = ["Net()", "Net() if args.small else Other(6)", "{'a': Net, 'b': Other}
 def test_the_network_may_be_one_of_several(model):
     assert rows(rule, CHOSEN.format(model=model, scale="torch.exp(0.5 * h)")) == []
     assert rows(rule, CHOSEN.format(model=model, scale="torch.exp(h)")) == [13]
+
+
+def test_silent_on_a_posterior_that_is_merged_by_precision_with_what_the_prior_says():
+    source = """
+    import torch
+    from torch import nn
+
+    below, above = nn.Linear(16, 8), nn.Linear(4, 8)
+
+    def merge(mu_1, mu_2, log_var_1, log_var_2):
+        p_1, p_2 = torch.exp(-log_var_1), torch.exp(-log_var_2)
+        return (mu_1 * p_1 + mu_2 * p_2) / (p_1 + p_2), -torch.log(p_1 + p_2)
+
+    def kl(q, p):
+        mu_q, log_var_q = q
+        mu_p, log_var_p = p
+        return 0.5 * (log_var_p - log_var_q + (log_var_q.exp() + (mu_q - mu_p) ** 2) / log_var_p.exp() - 1)
+
+    def sample(mu, log_var):
+        return mu + torch.exp({factor} * log_var) * torch.randn_like(mu)
+
+    x, z = torch.rand(5, 16), torch.randn(5, 4)
+    mu_e, log_var_e = below(x).chunk(2, 1)
+    mu_t, log_var_t = above(z).chunk(2, 1)
+    mu, log_var = merge(mu_e, mu_t, log_var_e, log_var_t)
+    loss = kl((mu, log_var), (mu_t, log_var_t)).sum() + sample(mu, log_var).sum() + sample(mu_t, log_var_t).sum()
+    """
+    assert rows(rule, source.replace("{factor}", "0.5")) == []
+    assert rows(rule, source.replace("{factor}", "1.0")) == [18]

@@ -179,9 +179,11 @@ def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:
     if len(form) < 2:
         return
     holding: dict[Generator, list[tuple[Monomial, float]]] = {}
+    squares = False
     for term, weight in form.items():
-        for factor, _ in term:
+        for factor, exponent in term:
             holding.setdefault(factor, []).append((term, weight))
+            squares |= isinstance(factor, Leaf) and _is_square(factor.key, exponent)
     for term, coefficient in form.items():
         for factor, exponent in term:
             scale = _scale_behind(factor, exponent)
@@ -191,11 +193,19 @@ def _in_formula(form: Form) -> Iterator[tuple[Monomial, Law | None]]:
             for variance, weight in holding[scale]:
                 power = _power_of_variance(variance, scale, rest)
                 if power is not None and close(coefficient, -power * weight):
-                    divides = any(_beside(product, scale, rest) for product, _ in holding[scale])
+                    divides = any(_is_divided(_beside(p, scale, rest), squares=squares) for p, _ in holding[scale])
                     yield (
                         frozenset({(factor, exponent)}),
                         _law(factor, exponent, (abs(power) if divides else power) / 2),
                     )
+
+
+def _is_divided(beside: Monomial, *, squares: bool) -> bool:
+    """Whether what stands beside a scale is something that it divides: not another variance, where the sum has squares to divide.
+
+    In the divergence of two Gaussians the variance of the second divides the first one and the square of the means.
+    """
+    return any(not (squares and isinstance(g, Exp)) for g, _ in beside)
 
 
 def _scale_behind(generator: Generator, exponent: float) -> Generator | None:
