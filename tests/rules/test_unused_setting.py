@@ -3,7 +3,7 @@
 import pytest
 
 from aelint.rules.optimization import unused_setting as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 MODEL = """
 import torch
@@ -719,3 +719,52 @@ def test_silent_on_weights_that_are_read_or_meant_for_no_term_of_the_sum(meant, 
 )
 def test_fires_where_a_term_is_added_without_the_weight_that_stands_unread(meant, read, loss):
     assert rows(rule, SHARES.format(meant=meant, read=read, loss=loss, more="")) == [11]
+
+
+SCHEDULED = """
+import torch
+from torch import nn
+
+class Objective(nn.Module):
+    def __init__(self, weight):
+        super().__init__()
+        self.sparsity_weight = weight
+        {more}
+
+    def forward(self, x, code):
+        return x.pow(2).mean() + self.sparsity_weight * code.abs().mean()
+
+objective = Objective(0.1)
+for step in range(100):
+    {written}
+    objective(torch.rand(4, 8), torch.rand(4, 2)).backward()
+{behind}
+"""
+
+
+def scheduled(written, more="pass", behind=""):
+    return SCHEDULED.format(written=written, more=more, behind=behind)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        scheduled("objective.sparsity_weight = step / 100"),
+        scheduled("objective.beta = step / 100", behind="print(objective.beta)"),
+        scheduled("objective.beta = step / 100", behind="print(getattr(objective, 'beta'))"),
+        scheduled("objective.beta = step / 100", more="self.beta = 1.0"),
+        scheduled("objective.epoch = step"),  # no weight
+        scheduled("pass", behind="objective.beta = 1.0"),  # once, for whoever reads it later
+        scheduled("objective.beta = step", more="setattr(self, unknown(), 1.0)"),
+        scheduled("other.beta = step"),
+    ],
+)
+def test_silent_on_weights_that_are_read_or_that_no_schedule_writes(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize("name", ["sparsity_coeff", "beta", "kl_weight", "temperature"])
+def test_a_weight_that_a_schedule_writes_where_nothing_reads_it(name):
+    (finding,) = run(rule, scheduled(f"objective.{name} = step / 100"))
+    assert finding.site.row == 16
+    assert f"`{name}` is a new attribute" in finding.message

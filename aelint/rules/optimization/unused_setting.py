@@ -10,7 +10,8 @@ a parameter of that name, as `ignore_index`), an optimiser that is built without
 the command line, and an argument that is replaced by random numbers before anything has read it. Of options in pairs
 (`lr_g` and `lr_d`, `train_batch` and `val_batch`) it reports one that is read in the place of the other, unread one; of those
 that weigh the terms of a loss (`lambda_rec` and `lambda_kl`) one that nothing reads, where its term is added; and of
-arguments one that is handed on twice, the second time in the place of an unread one that has the very name of the parameter.
+arguments one that is handed on twice, the second time in the place of an unread one that has the very name of the parameter. And
+weights that a loop writes in every round into an attribute which the class does not have and nothing reads.
 
 ## Why is this bad?
 
@@ -89,6 +90,7 @@ from aelint.semantics.optimization.crossed_arguments import crossed_arguments
 from aelint.semantics.optimization.crossed_options import crossed_options
 from aelint.semantics.optimization.settings import Setting, ignored_parameters, ignored_weights, stored_in_vain
 from aelint.semantics.optimization.unread_shares import unread_shares
+from aelint.semantics.optimization.unread_weights import unread_weights
 from aelint.semantics.optimization.withheld import (
     Withheld,
     options_withheld,
@@ -138,6 +140,12 @@ def _withheld(program: Program) -> Iterator[Finding]:
             f"({place(crossed.declared, crossed.site)}): every value of it gives the same result; read `{crossed.meant}` here"
         )
         yield Finding(crossed.site, message, (Note(crossed.declared, "declared here"),))
+    for weight in unread_weights(program):
+        message = (
+            f"`{weight.name}` is a new attribute of this `{weight.owner}`, which has none of that name, and nothing reads it: what is written "
+            "here in every round has no effect. Write to the attribute that the loss reads"
+        )
+        yield Finding(weight.site, message)
     for share in unread_shares(program):
         message = (
             f"`{share.term}` is added without `{share.meant}` ({place(share.declared, share.site)}), as `{share.fellow}` weighs the term "
