@@ -38,7 +38,9 @@ def unread_weights(program: Program) -> Iterator[UnreadWeight]:
             continue
         if not isinstance(owner, Instance) or not owner.cls.fully_known or owner.open or _is_own(node):
             continue
-        if owner.cls.find(store.name) is MISSING and not any(store.name in _named(u.tree) for u in program.files):
+        known = any(n.attr == store.name for c in owner.cls.mro() for n in every(ast.Attribute, c.node))
+        known |= owner.cls.find(store.name) is not MISSING
+        if not known and not any(store.name in _named(u.tree) for u in program.files):
             told.add(node)
             yield UnreadWeight(store.site, store.name, owner.cls.name)
 
