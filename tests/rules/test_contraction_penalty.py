@@ -41,6 +41,10 @@ def penalty(code=SIGMOID, weights=SQUARES, product=PRODUCT):
         penalty(code="encoder(x).softmax(1)", product="h * w"),
         penalty(code="unknown(x)"),
         penalty(weights="encoder.bias.sum() ** 2"),
+        penalty(weights="encoder.weight.mean(dim=1) ** 2"),
+        penalty(weights="encoder.weight.sum(dim=1) ** 2", product="slope ** 2 + w"),
+        penalty(weights="encoder.weight.sum(dim=1) ** 2", product="(h * (2 - h)) ** 2 * w"),
+        penalty(weights="encoder.weight.sum(dim=1) ** 2", product="(h * (1 - h.flip(0))) ** 2 * w"),
         penalty(product="w * (1 - h)"),
     ],
 )

@@ -52,6 +52,9 @@ def game(
             own="model.encoder.parameters()", judged="softplus(-model.critic(model.encoder(x))).mean()"
         ),  # the generator of an AAE
         game(judged="softplus(-model.critic(torch.randn(32, 4))).mean()"),  # never sees what the others made
+        game(
+            judged="(softplus(model.critic(z.detach())).mean() + mse_loss(model.decoder(z), x))"
+        ),  # trains the others as well
         game(encode="model.critic.requires_grad_(False); z = model.encoder(x)"),
         game(own="model.parameters()"),
         game(whole='[p for name, p in model.named_parameters() if not name.startswith("critic")]'),

@@ -189,6 +189,7 @@ losses(torch.rand(16, 8)).backward()
         ("mmd_loss - recon", ""),  # a critic that is stepped uphill, or not at all
         ("recon - z.mean()", ""),
         ("-mmd_loss", ""),
+        ("-(recon + mmd_loss)", ""),  # a bound, to be made large
     ],
 )
 def test_silent_on_discrepancies_that_are_added_and_in_games(loss, more):

@@ -483,6 +483,7 @@ made = net(x)
         ("Identity()", "ssim(made, anything, data_range=255)"),
         ("Sigmoid()", "ssim(made, x, window=11)"),
         ("Sigmoid()", "resize(made, max_val=255)"),  # one image
+        ("Sigmoid()", "ssim(torch.zeros(8, 3, 16, 16), x, data_range=1.0)"),
         ("Sigmoid()", "ssim(made, x, data_range=unknown())"),
     ],
 )

@@ -133,6 +133,9 @@ KL = "-0.5 * torch.sum(1 + logvar - mean.pow(2) - logvar.exp(){dim}) * {mask}"
         (KL.format(dim="", mask="mask"), "(mask.sum() / 4)"),  # how much of what is not said
         ("(1 + logvar).max() * mask", "mask.sum()"),
         ("x.sum() * mask", "mask.sum()"),  # no layer computed it
+        ("(logvar.sum() * error) * mask", "mask.sum()"),  # no longer one number
+        ("logvar.sum() + mask", "mask.sum()"),
+        (KL.format(dim="", mask="mask"), "mask.max()"),
         ("mask.sum() * error", "mask.sum()"),
     ],
 )

@@ -43,6 +43,10 @@ def loop(measured=MEASURED, shown=SHOWN, test="train_loss < best", kept=KEPT):
         loop(test="train_loss + val_loss < best"),
         loop(measured="val_images = next(test)", shown="print(train_loss)"),
         loop(measured="best_val_loss = 3"),
+        loop(measured="best_val_loss = 3", shown="print(best_val_loss)"),
+        loop(measured="val_batch = next(test)", shown="print(val_batch)"),  # no measure
+        loop(test="epoch > best"),
+        loop(test="early_stopping(epoch, model)", kept="break"),
         loop(shown="pass"),  # AEL607 tells it
     ],
 )

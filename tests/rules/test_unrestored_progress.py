@@ -50,6 +50,16 @@ def trainer(optimizer=OPTIMIZER, more="pass", use=USE, count="self.step += 1", b
         trainer(use="print(self.step)"),  # for the reader
         trainer(use="if self.step % 100 == 0: print(x)"),
         trainer(count="pass"),  # nothing is counted
+        trainer(count="self.seen += 1"),  # something else is
+        trainer(count="x.step += 1"),
+        trainer(use="beta = x.step / 1000"),
+        trainer(use="beta = self.epoch / 1000"),
+        trainer(optimizer="self.optimizer.load_state_dict(torch.load('other.pt'))"),
+        trainer(optimizer="print(state['opt'])"),
+        trainer().replace('"step": self.step', '"step": path'),
+        trainer().replace(
+            '"model": self.model.state_dict(), "opt": self.optimizer.state_dict()', '"model": 1, "opt": 2'
+        ),
     ],
 )
 def test_silent_where_the_count_comes_back_or_nothing_goes_by_it(source):
@@ -129,7 +139,11 @@ def test_silent_on_schedules_that_go_on(source):
 
 @pytest.mark.parametrize(
     "schedule",
-    [SCHEDULE, "schedule = torch.optim.lr_scheduler.StepLR(optimizer=optimizer, step_size=30)"],
+    [
+        SCHEDULE,
+        "schedule = torch.optim.lr_scheduler.StepLR(optimizer=optimizer, step_size=30)",
+        "schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.9**epoch)",
+    ],
 )
 def test_a_schedule_that_begins_anew(schedule):
     (finding,) = run(rule, resumed(before=schedule))

@@ -473,6 +473,7 @@ TURNED = {
     "the right way round": f"x_hat = self.unbiased(code); rest = x - x_hat; rest_hat = self.unbiased(spare); return {BOTH}",
     "the negative of what is decoded": f"x_hat = self.unbiased(code); rest = x_hat - x; rest_hat = -self.unbiased(spare); return {BOTH}",
     "the difference of two that are decoded": f"x_hat = self.unbiased(code); rest = x_hat - self.unbiased(spare * 2); rest_hat = self.unbiased(spare); return {BOTH}",
+    "two that are decoded together": f"x_hat = self.unbiased(code); rest = x_hat - x; rest_hat = self.unbiased(spare) + self.second(spare); return {BOTH}",
     "no data": f"x_hat = self.unbiased(code); rest = x_hat - self.second(code); rest_hat = self.unbiased(spare); return {BOTH}",
 }
 

@@ -14,8 +14,6 @@ from aelint.semantics.optimization.parameters import is_optimizer
 __all__ = ["UnrestoredSchedule", "unrestored_schedules"]
 
 _SCHEDULES = "torch.optim.lr_scheduler."
-_BY_RESULTS = frozenset({"ReduceLROnPlateau"})
-"""Schedules that go by no counter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +28,7 @@ class UnrestoredSchedule:
 def unrestored_schedules(program: Program) -> Iterator[UnrestoredSchedule]:
     """Schedules that are stepped in training, whose optimiser goes on from a checkpoint and which do not."""
     loads = program.method_calls("load_state_dict")
-    if any(s.name == "lr" or s.index == "lr" for s in program.stores):
+    if any(s.index == "lr" for s in program.stores):
         return  # the rate is set by hand
     for schedule in program.machine.objects:
         optimizer = schedule.args[0] if schedule.args else schedule.kwargs.get("optimizer")
@@ -41,7 +39,7 @@ def unrestored_schedules(program: Program) -> Iterator[UnrestoredSchedule]:
         made = next((c for c in program.calls if c.result is schedule), None)
         if not resumed or len(steps) != 1 or made is None:
             continue
-        late = made.order > resumed[-1].order and made.context.stack == resumed[-1].context.stack
+        late = made.order > resumed[-1].order
         restored = any(_is_of_a_schedule(c) for c in loads)
         if late or not restored:
             yield UnrestoredSchedule(made.site, resumed[-1].site, late)
@@ -49,7 +47,7 @@ def unrestored_schedules(program: Program) -> Iterator[UnrestoredSchedule]:
 
 def _counts(schedule: Object) -> bool:
     """Whether it is a schedule of torch that starts with its first step, and none that only warms up."""
-    if not schedule.name.startswith(_SCHEDULES) or schedule.class_name in _BY_RESULTS:
+    if not schedule.name.startswith(_SCHEDULES):
         return False
     given = (*schedule.args[1:], *schedule.kwargs.values())
     warms_up = any(isinstance(one, Function) and "warm" in one.name for one in given)
