@@ -501,3 +501,42 @@ def test_a_bare_hidden_state_for_standardised_data(decoder, called):
     (finding,) = run(rule, RECURRENT.format(**{**BARE, "decoder": decoder}))
     assert called in finding.message
     assert "linear layer" in finding.message
+
+
+SHARES = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+digits = datasets.MNIST(".", transform=transforms.ToTensor())
+decode = nn.Sequential(nn.Linear(784, 20), nn.Linear(20, 784))
+for x, y in DataLoader(digits, 32):
+    x = x.flatten(1)
+    out = {out}
+    loss = {loss}
+"""
+
+
+@pytest.mark.parametrize(
+    ("out", "loss"),
+    [
+        ("torch.sigmoid(decode(x))", "F.binary_cross_entropy(out, x)"),
+        ("decode(x)[:, :10].softmax(1)", "F.mse_loss(out, F.one_hot(y, 10).float())"),
+        ("decode(x).softmax(1)", "F.mse_loss(out, torch.rand(32, 784).softmax(1))"),
+        ("decode(decode(x).softmax(1))", "F.mse_loss(out, x)"),
+    ],
+)
+def test_silent_on_a_softmax_for_classes(out, loss):
+    assert rows(rule, SHARES.format(out=out, loss=loss)) == []
+
+
+@pytest.mark.parametrize("loss", ["F.binary_cross_entropy(out, x)", "F.mse_loss(out, x)", "((out - x) ** 2).mean()"])
+@pytest.mark.parametrize(
+    "out", ["F.softmax(decode(x), dim=1)", "decode(x).softmax(-1)", "nn.Softmax(dim=1)(decode(x))"]
+)
+def test_a_softmax_for_pictures(out, loss):
+    (finding,) = run(rule, SHARES.format(out=out, loss=loss))
+    assert "add up to 1" in finding.message
+    assert finding.site.row == 12

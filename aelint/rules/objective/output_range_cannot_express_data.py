@@ -5,7 +5,7 @@
 Compares the range of the output, as the last activation confines it, with the range of the data that it is
 trained to reproduce, and reports data outside of it: a sigmoid for normalised images or for raw bytes, ReLU
 for centred signals, tanh or the bare hidden state of a recurrent layer for standardised features. Also tanh for images in
-[0, 1].
+[0, 1], and a softmax for images, whose values add up to one.
 
 ## Why is this bad?
 
@@ -112,12 +112,36 @@ class _Mismatch:
 def check(program: Program) -> Iterator[Finding]:
     """Yield each confined output that is compared with data beyond its range."""
     for one in comparisons(program):
+        shared = _shared_out(one) if one.kind in _KINDS else None
+        if shared is not None:
+            yield _of_shares(program, one, shared)
+            continue
         mismatch = _mismatch(one) if one.kind in _KINDS else None
         if mismatch is None or _is_tried_on_noise(program, one):
             continue
         site = decided_at(program, mismatch.activation) or one.site
         moved = _moved_out(mismatch)
         yield _finding(mismatch, site) if moved is None else _finding_at_data(mismatch, moved, site)
+
+
+def _shared_out(one: Comparison) -> Sym | None:
+    """The softmax that an output for pictures ends in: its values are shares of one."""
+    if one.prediction is None or one.target is None:
+        return None
+    ends = data_source(one.prediction)
+    pictures = any(a.op in _PICTURES for a in ancestors(one.target)) and not any(
+        a.op == "one_hot" for a in ancestors(one.target)
+    )
+    return ends[0] if pictures and ends and all(a.op == "softmax" for a in ends) else None
+
+
+def _of_shares(program: Program, one: Comparison, softmax: Sym) -> Finding:
+    site = decided_at(program, softmax) or one.site
+    message = (
+        f"the output ends in a softmax, whose values add up to 1, but it is compared with pictures ({place(one.site, site)}), in which every "
+        "pixel may be bright: all of the output stays nearly black. End the network in a sigmoid"
+    )
+    return Finding(site, message, (Note(one.site, "output and pictures are compared here"),))
 
 
 def _mismatch(one: Comparison) -> _Mismatch | None:
