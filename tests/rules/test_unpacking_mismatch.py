@@ -1,0 +1,78 @@
+"""AEL141: results and the names that they are unpacked into."""
+
+import pytest
+
+from aelint.rules.architecture import unpacking_mismatch as rule
+from tests.rules.harness import rows, run
+
+PROGRAM = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+class VAE(nn.Module):
+    def __init__(self, full=False):
+        super().__init__()
+        self.heads, self.decoder, self.full = nn.Linear(64, 16), nn.Linear(8, 64), full
+
+    def encode(self, x):
+        return self.heads(x).chunk(2, dim=1)
+
+    def forward(self, x, unknown=None):
+        mu, logvar = self.encode(x)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        {end}
+
+model = VAE()
+for x in DataLoader(torch.rand(256, 64), batch_size=32):
+    {names} = model(x{more})
+"""
+
+
+def program(end="return self.decoder(z), mu, logvar", names="recon, mu, logvar", more=""):
+    return PROGRAM.format(end=end, names=names, more=more)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        program(),
+        program(names="out"),
+        program(names="recon, *rest"),
+        program(end="return tuple(self.decoder(z) for _ in range(unknown))"),
+        program(end="return [self.decoder(z), mu, logvar]"),
+        program(end="return (self.decoder(z), mu, logvar) if self.full else self.decoder(z)", names="out"),
+        program(end="return (mu, logvar) if unknown else (self.decoder(z), mu, logvar)", more=", given()"),
+        program(end="return unknown(z)", more=", given"),
+        program(end="return self.decoder(z).unbind(1)[:3]"),
+        program(end="return {'recon': self.decoder(z), 'mu': mu, 'logvar': logvar}"),
+        program(end="return torch.rand(3, 4)"),
+    ],
+)
+def test_silent_where_the_numbers_agree_or_are_not_known(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "names", "said"),
+    [
+        ("return self.decoder(z)", "recon, mu, logvar", "one tensor"),
+        ("return self.decoder(z), mu", "recon, mu, logvar", "2 values"),
+        ("return self.decoder(z), mu, logvar", "recon, mu", "3 values"),
+        ("return self.decoder(z), mu, logvar, z", "(recon, mu, logvar)", "4 values"),
+    ],
+)
+def test_another_number_of_names(end, names, said):
+    (finding,) = run(rule, program(end=end, names=names))
+    assert finding.site.row == 21
+    assert said in finding.message
+    assert [note.site.row for note in finding.notes] == [14]
+
+
+def test_inside_of_the_network():
+    assert rows(rule, program().replace("mu, logvar = self.encode(x)", "mu, logvar, h = self.encode(x)")) == [15]
+
+
+def test_told_once_however_often_it_runs():
+    source = program(end="return self.decoder(z), mu") + "\nVAE(True)(torch.rand(4, 64))\n"
+    assert rows(rule, source) == [21]
