@@ -10,6 +10,7 @@ import ast
 import math
 from dataclasses import dataclass, field
 
+from aelint.syntax.operators import ARITHMETIC
 from aelint.syntax.walk import walk
 
 __all__ = ["MODULES", "Evaluation", "UnknownValueError", "start"]
@@ -153,21 +154,10 @@ _KEPT = frozenset(
 
 
 def _combine(op: ast.operator, left: float, right: float) -> float:
-    match op:
-        case ast.Add():
-            return left + right
-        case ast.Sub():
-            return left - right
-        case ast.Mult():
-            return left * right
-        case ast.Div():
-            return left / right
-        case ast.FloorDiv():
-            return left // right
-        case ast.Mod():
-            return left % right
-        case _:
-            raise UnknownValueError
+    work_out = None if isinstance(op, ast.Pow) else ARITHMETIC.get(type(op))
+    if work_out is None:
+        raise UnknownValueError
+    return work_out(left, right)
 
 
 def start(index: ast.Slice) -> int:

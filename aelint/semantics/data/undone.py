@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.names import is_own_attribute, last_name
+from aelint.syntax.operators import ARITHMETIC
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every
 
@@ -160,16 +161,8 @@ def _applied(name: str, value: float) -> float:
 
 
 def _operated(op: ast.operator, left: float, right: float) -> float:
-    match op:
-        case ast.Add():
-            return left + right
-        case ast.Sub():
-            return left - right
-        case ast.Mult():
-            return left * right
-        case ast.Div():
-            return left / right
-        case ast.Pow() if left > 0:
-            return float(left**right)
-        case _:
-            raise _OpaqueError(type(op).__name__)
+    rounds = isinstance(op, ast.FloorDiv | ast.Mod)
+    work_out = None if rounds or (isinstance(op, ast.Pow) and left <= 0) else ARITHMETIC.get(type(op))
+    if work_out is None:
+        raise _OpaqueError(type(op).__name__)
+    return work_out(left, right)
