@@ -11,7 +11,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import Poly
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
-from aelint.syntax.walk import every
+from aelint.syntax.walk import every, once_per_node
 
 __all__ = ["Unpacked", "unpacked_otherwise"]
 
@@ -32,18 +32,26 @@ def unpacked_otherwise(program: Program) -> Iterator[Unpacked]:
     for call in program.calls:
         made.setdefault(call.site.node, []).append(call)
     for unit in program.files:
-        for statement in every(ast.Assign, unit.tree):
-            match statement:
-                case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Call() as value) if not any(
-                    isinstance(name, ast.Starred) for name in names
-                ):
-                    found = {_parts(call) for call in made.get(value, ())}
-                    if found and not found & {len(names), "unknown"}:
-                        parts = next(iter(found))
-                        returned = _returned(program, made[value][0])
-                        yield Unpacked(
-                            Site(unit, statement), len(names), parts if isinstance(parts, int) else None, returned
-                        )
+        for statement, names, value in _unpackings(unit.tree):
+            found = {_parts(call) for call in made.get(value, ())}
+            if found and not found & {names, "unknown"}:
+                parts = next(iter(found))
+                returned = _returned(program, made[value][0])
+                yield Unpacked(Site(unit, statement), names, parts if isinstance(parts, int) else None, returned)
+
+
+@once_per_node
+def _unpackings(tree: ast.AST) -> list[tuple[ast.Assign, int, ast.Call]]:
+    """The assignments of a call's result to several names, with their number."""
+    found = []
+    for statement in every(ast.Assign, tree):
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Call() as value):
+                if not any(isinstance(name, ast.Starred) for name in names):
+                    found.append((statement, len(names), value))
+            case _:
+                pass
+    return found
 
 
 def _parts(call: Call) -> int | str:

@@ -10,9 +10,8 @@ from aelint.rule import Site
 from aelint.semantics.data.batches import is_held_out_name, is_training_name
 from aelint.semantics.data.stand_ins import looked_at
 from aelint.semantics.dataflow.program import Program
-from aelint.sources.unit import SourceUnit
 from aelint.syntax.names import is_own_attribute, last_name, scopes
-from aelint.syntax.walk import every, own_nodes
+from aelint.syntax.walk import every, once_per_node, own_nodes
 
 __all__ = ["Whole", "wholes"]
 
@@ -41,7 +40,7 @@ class _Split:
 
 def wholes(program: Program) -> Iterator[Whole]:
     """Training loaders over what was split, where the held-out part is used and the training part is not."""
-    found = [(unit, scope, split) for unit in program.files for scope in _owners(unit) for split in _splits(scope)]
+    found = [(unit, scope, split) for unit in program.files for scope, split in _all_splits(unit.tree)]
     read = {name for unit in program.files for name in looked_at(unit.tree)} if found else set()
     for unit, scope, split in found:
         if split.training in read or read.isdisjoint(split.held_out):
@@ -52,9 +51,11 @@ def wholes(program: Program) -> Iterator[Whole]:
                 yield Whole(Site(unit, loader), text, split.training, Site(unit, split.node))
 
 
-def _owners(unit: SourceUnit) -> list[ast.AST]:
-    """Where a name of data keeps its meaning: a function, the file, or for `self.data` a class."""
-    return [*scopes(unit.tree), *every(ast.ClassDef, unit.tree)]
+@once_per_node
+def _all_splits(tree: ast.Module) -> list[tuple[ast.AST, _Split]]:
+    """The splits of a file, each with where a name of data keeps its meaning: a function, the file, for `self.data` a class."""
+    owners = [*scopes(tree), *every(ast.ClassDef, tree)]
+    return [(owner, split) for owner in owners for split in _splits(owner)]
 
 
 def _splits(scope: ast.AST) -> Iterator[_Split]:
