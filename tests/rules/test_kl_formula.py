@@ -28,6 +28,7 @@ RIGHT = {
     "    return -0.5 * (1 + logvar - mu ** 2 - std ** 2).sum(1).mean()",
     "a wider prior": "return torch.sum(0.5 * (mu ** 2 + logvar.exp()) / 4 - 0.5 * logvar + math.log(2) - 0.5)",
     "a narrower prior": "return torch.sum(mu ** 2 + logvar.exp() - 0.5 * logvar - 0.5 * math.log(2) - 0.5)",
+    "two scales without means": "return -0.5 * torch.sum(1 + logvar - logvar.exp()) - 0.5 * torch.sum(1 + mu - mu.exp())",
     "squares of other weights": "return torch.sum(2 * mu ** 2 + 3 * logvar.exp() - logvar - 1)",
 }
 
@@ -46,6 +47,10 @@ WRONG = {
     "parenthesis": ("return (-0.5 * torch.sum(1 + logvar - mu ** 2) + 0.5 * logvar.exp()).mean()", "outside"),
     "no variance": ("return -0.5 * (1 + logvar - mu ** 2).sum(1).mean()", "missing"),
     "no logarithm": ("return 0.5 * (mu ** 2 + logvar.exp() - 1).sum(1).mean()", "missing"),
+    "exponential of the mean": (
+        "return -0.5 * torch.sum(1 + logvar - mu.exp() - logvar.exp())",
+        "its exponential, not squared",
+    ),
     "mean not squared": ("return -0.5 * torch.sum(1 + logvar - mu - logvar.exp())", "not squared"),
     "half before two terms, with the deviation": (
         "std = torch.exp(0.5 * logvar)\n    return (mu ** 2 + std ** 2 - torch.log(std) - 1 / 2).sum(1).mean()",

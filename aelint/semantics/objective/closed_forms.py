@@ -265,6 +265,10 @@ def _linear(heads: _Heads, mean: Leaf | None, scale: Leaf, rest: Monomial, logar
     for (leaf, degree), entries in heads.powers.items():
         if degree == 1.0 and leaf != scale and isinstance(leaf.key, Sym) and leaf.key.op in _HEADS:
             yield from (s for s in _with(entries, rest) if close(s.factor, -logarithm))
+    for (leaf, _), entries in heads.exponentials.items():
+        is_scale = leaf == scale or _with(heads.powers.get((leaf, 1.0), []), rest)
+        if not is_scale and isinstance(leaf.key, Sym) and leaf.key.op in _HEADS:
+            yield from (s for s in _with(entries, rest) if close(s.factor, -logarithm))
 
 
 def _pure(objective: Objective, rest: Monomial) -> list[Summand]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.values import Sym
+from aelint.semantics.formulas.formulas import Exp
 from aelint.semantics.objective.closed_forms import Coefficient, GaussianTerm, close
 from aelint.semantics.objective.summands import Reduction
 
@@ -93,7 +94,8 @@ def _halved(parts: dict[str, Coefficient]) -> Defect | None:
 def _not_squared(term: GaussianTerm) -> Defect | None:
     if len(term.linear) != 1 or term.linear[0].reductions != term.reductions:
         return None
-    return Defect("the mean enters as it is, not squared")
+    exponential = any(isinstance(generator, Exp) for generator, _ in term.linear[0].product)
+    return Defect(f"the mean enters as {'its exponential' if exponential else 'it is'}, not squared")
 
 
 _NAMES = {"mean": "mean^2", "variance": "the variance", "log": "the log-variance", "constant": "the constant 1"}
