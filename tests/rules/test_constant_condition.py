@@ -192,3 +192,43 @@ def test_options_and_parameters(
 @pytest.mark.parametrize(("noise", "found"), [("0.1", [4]), ("1.0", []), ("read()", [])])
 def test_a_constant_of_the_file(noise: str, found: list[int]) -> None:
     assert rows(rule, f"import torch\n\nnoise = {noise}\nif noise == True:\n    x = torch.rand(3)\n") == found
+
+
+SPLIT = """
+import numpy as np
+import torch
+
+def split(rows, {parameter}):
+    {body}
+    return rows[rng.permutation(len(rows))]
+"""
+
+
+@pytest.mark.parametrize(
+    ("parameter", "body"),
+    [
+        ("seed=0", "rng = np.random.default_rng(seed)"),
+        ("seed=0", "rng = np.random.default_rng(None if seed is None else seed)"),
+        ("seed=None", "rng = np.random.default_rng(seed or 7)"),
+        ("seed=1", "rng = np.random.default_rng(seed or None)"),
+        ("seed=False", "rng = np.random.default_rng(3 if seed else None)"),
+        ("size=0", "rng = np.random.default_rng(size or None)"),
+        ("seed=0", "rng = np.random.default_rng(rows or seed)"),
+        ("seed=0", "rng = np.random.default_rng(seed if seed > 0 else None)"),  # what is negative or zero is meant
+    ],
+)
+def test_silent_on_seeds_that_are_asked_for_as_numbers(parameter, body):
+    assert rows(rule, SPLIT.format(parameter=parameter, body=body)) == []
+
+
+@pytest.mark.parametrize(
+    ("parameter", "body"),
+    [
+        ("seed=0", "rng = np.random.default_rng(seed or None)"),
+        ("*, split_seed=0", "rng = np.random.default_rng(split_seed if split_seed else None)"),
+        ("seed: int = 0", "if seed: torch.manual_seed(seed)"),
+        ("seed=0", "if not seed: seed = torch.seed()"),
+    ],
+)
+def test_a_seed_of_zero_that_counts_as_none(parameter, body):
+    assert rows(rule, SPLIT.format(parameter=parameter, body=body)) == [6]

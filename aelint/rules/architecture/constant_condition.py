@@ -4,13 +4,15 @@
 
 Reports `if "conv" or "head" in name:`, where the first string is not compared with anything, and a test like
 `index % n == 0` inside of a branch that holds for `index == 0` only. Reports `strength == True` where `strength` is
-declared as a number and is another one than 0 and 1.
+declared as a number and is another one than 0 and 1, and a `seed` with the default 0 that is asked for as a truth value,
+`seed or None`.
 
 ## Why is this bad?
 
 A string that is not empty is true, and zero is a multiple of every number, and `True` is equal to 1 alone. One
 of the two branches never runs: every layer gets the first initialisation, every batch an update that was meant for each
-n-th, and noise of strength 0.1 counts as none.
+n-th, and noise of strength 0.1 counts as none. A seed of zero that counts as none gives each call another split: rows of the test
+set are trained on.
 
 ## Example
 
@@ -62,6 +64,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.declared_numbers import numbers_as_flags
+from aelint.semantics.dataflow.zero_seeds import zero_seeds
 from aelint.semantics.explanation.wording import place
 from aelint.syntax.walk import every, walk
 
@@ -70,7 +73,7 @@ RULE = Rule(
     name="constant-condition",
     summary="a condition has the same outcome whatever the data: a bare string, a test its branch decides, a number as a flag",
     severity=Severity.WARNING,
-    triggers=(("torch",), (" or ", "%", "true")),
+    triggers=(("torch",), (" or ", "%", "true", "seed")),
 )
 
 
@@ -82,6 +85,12 @@ def check(program: Program) -> Iterator[Finding]:
                 yield from _bare_strings(program, test)
         if isinstance(node, ast.If):
             yield from _multiples_of_zero(program, node)
+    for seed in zero_seeds(program):
+        message = (
+            f"`{seed.name}` is 0 unless told ({place(seed.default, seed.site)}), and 0 is no true value: the default, a seed like any other, "
+            f"counts as none here, and every run draws other numbers. Ask `{seed.name} is None`"
+        )
+        yield Finding(seed.site, message, (Note(seed.default, "the default"),))
     for one in numbers_as_flags(program):
         message = (
             f"`{one.name}` is {one.number} here and declared as a number ({place(one.declared, one.site)}), and only 1 is equal to "

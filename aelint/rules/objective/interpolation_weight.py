@@ -4,14 +4,16 @@
 
 Reports `torch.rand_like(real)` and `torch.rand(real.shape)` as the weight of the points between real and generated
 samples at which the gradient of a critic is penalised; a norm of such a gradient over one axis where a sample has several;
-and any `(1 - t) * a + t * b` whose two ends are the same tensor.
+and any `(1 - t) * a + t * b` whose two ends are the same tensor. And a function that interpolates, a `slerp` say, of which one
+`return` goes from the first end to the second and another one back.
 
 ## Why is this bad?
 
 The penalty of WGAN-GP holds the slope of the critic to one on the straight lines between pairs of samples: one random
 number per sample. With one number per pixel the points are a real and a generated picture mixed as noise, all of them
 half way on average, and the critic is not held where it is used. A norm over the channels of a picture draws the gradient of
-each pixel to one, and that of the sample to the root of their number. Between a tensor and itself lies nothing: a walk
+each pixel to one, and that of the sample to the root of their number. A short cut for ends that lie close together, with the ends exchanged, lets a
+walk jump back where it is taken. Between a tensor and itself lies nothing: a walk
 through the latent space shows one picture several times.
 
 ## Example
@@ -56,6 +58,8 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.explanation.wording import place
+from aelint.semantics.latent.exchanged_ends import exchanged_ends
 from aelint.semantics.objective.gradient_penalties import interpolations, mixed_with_itself, partial_norms
 
 RULE = Rule(
@@ -63,7 +67,7 @@ RULE = Rule(
     name="interpolation-weight",
     summary="an interpolation has one weight per element or one end twice, or its gradient is measured over one axis only",
     severity=Severity.WARNING,
-    triggers=(("create_graph", "interpol", "linspace", "lerp", "1 -", "1.0 -"),),
+    triggers=(("create_graph", "interpol", "linspace", "lerp", "1 -", "1.0 -", "1.0-", "1-"),),
 )
 
 
@@ -88,3 +92,9 @@ def check(program: Program) -> Iterator[Finding]:
         notes = (Note(node.site, "the interpolation"),) if node.site is not None and node.site is not site else ()
         message = "both ends of an interpolation are the same tensor, and so is every point between them; give it two different ends"
         yield Finding(site, message, notes)
+    for ends in exchanged_ends(program):
+        message = (
+            f"with `{ends.weight} = 0` this is one end, and what is returned on {place(ends.other, ends.site)} the other one: `{ends.first}` and "
+            f"`{ends.second}` have changed places"
+        )
+        yield Finding(ends.site, message, (Note(ends.other, "the other way round here"),))

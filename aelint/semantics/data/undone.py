@@ -8,14 +8,13 @@ worked out for a few settings; a formula with a call that is no elementary funct
 from __future__ import annotations
 
 import ast
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
-from aelint.syntax.names import is_own_attribute, last_name
-from aelint.syntax.operators import ARITHMETIC
+from aelint.semantics.formulas.written import OpaqueError, work_out
+from aelint.syntax.names import is_own_attribute
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every
 
@@ -31,11 +30,6 @@ _PAIRS = {
     "norm": ("denorm", "unnorm"),
     "forward": ("inverse",),
 }
-_FUNCTIONS: dict[str, Callable[[float], float]] = {
-    "log": math.log, "exp": math.exp, "log1p": math.log1p, "expm1": math.expm1, "log10": math.log10,
-    "sqrt": math.sqrt, "square": lambda x: x * x, "float": float, "tanh": math.tanh, "atanh": math.atanh,
-}  # fmt: skip
-_UNCHANGED = frozenset({"clone", "copy", "float", "double", "to", "cpu", "numpy", "detach", "contiguous"})
 _SETTINGS = ((0.7, 2.9, 1.3, 4.1), (1.9, 0.8, 3.7, 2.3), (2.6, 3.4, 0.9, 1.7))
 """Numbers that the settings are given, in the order of their names."""
 _VALUES = (0.31, 1.47, 2.08)
@@ -51,10 +45,6 @@ class NotUndone:
     inverse: str
     forward: str
     scaled: Site
-
-
-class _OpaqueError(Exception):
-    """A formula with something in it that is no elementary function of numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +65,8 @@ class _Formula:
     def __call__(self, value: float, settings: Mapping[str, float]) -> float:
         known = {**settings, self.argument: value}
         for name, step in self.steps:
-            known[name] = _worked_out(step, known)
-        return _worked_out(self.result, known)
+            known[name] = work_out(step, known)
+        return work_out(self.result, known)
 
     def _parts(self) -> list[ast.expr]:
         return [*(step for _, step in self.steps), self.result]
@@ -125,44 +115,6 @@ def _leaves_settings(there: _Formula, back: _Formula) -> bool:
             ]
             for value in _VALUES
         ]
-    except (_OpaqueError, ArithmeticError, ValueError):
+    except (OpaqueError, ArithmeticError, ValueError):
         return False
     return all(max(row) - min(row) > _CLOSE * max(1.0, *map(abs, row)) for row in found)
-
-
-def _worked_out(node: ast.expr, known: Mapping[str, float]) -> float:
-    match node:
-        case ast.Constant(value=int() | float() as number):
-            return float(number)
-        case ast.Name(id=name) if name in known:
-            return known[name]
-        case ast.Attribute() if ast.unparse(node) in known:
-            return known[ast.unparse(node)]
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_worked_out(operand, known)
-        case ast.BinOp(left=left, op=op, right=right):
-            return _operated(op, _worked_out(left, known), _worked_out(right, known))
-        case ast.Call(
-            func=ast.Attribute(value=ast.Name(id="torch" | "np" | "numpy" | "math"), attr=name), args=[inner]
-        ):
-            return _applied(name, _worked_out(inner, known))
-        case ast.Call(func=ast.Attribute(value=inner, attr=name)) if name in _UNCHANGED:
-            return _worked_out(inner, known)
-        case ast.Call(func=ast.Attribute(value=inner, attr=name), args=[]):
-            return _applied(name, _worked_out(inner, known))
-        case _:
-            raise _OpaqueError(last_name(node))
-
-
-def _applied(name: str, value: float) -> float:
-    if name not in _FUNCTIONS:
-        raise _OpaqueError(name)
-    return _FUNCTIONS[name](value)
-
-
-def _operated(op: ast.operator, left: float, right: float) -> float:
-    rounds = isinstance(op, ast.FloorDiv | ast.Mod)
-    work_out = None if rounds or (isinstance(op, ast.Pow) and left <= 0) else ARITHMETIC.get(type(op))
-    if work_out is None:
-        raise _OpaqueError(type(op).__name__)
-    return work_out(left, right)
