@@ -46,19 +46,18 @@ The shape of the weights must be known, or that they are a mask that the loss co
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule, Site
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import consumers, nodes
 from aelint.semantics.dataflow.lineage import ancestors, depends_on
-from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import shape_text
 from aelint.semantics.objective.comparisons import is_output
 from aelint.semantics.objective.losses import LOSSES, reduction_word
-from aelint.semantics.operators.api import to_number
+from aelint.semantics.objective.masked_totals import masked_totals
 
 RULE = Rule(
     code="AEL316",
@@ -69,7 +68,6 @@ RULE = Rule(
 )
 
 _REDUCTIONS = frozenset({"sum", "mean"})
-_KEPT_FROM_ZERO = frozenset({"clamp", "clamp_min", "add", "maximum"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -116,47 +114,12 @@ def _focal(program: Program) -> Iterator[Finding]:
 
 
 def _under_a_mask(program: Program) -> Iterator[Finding]:
-    """A sum over the whole batch, times a mask that the loss counts to average over the steps that are there."""
-    users = consumers(program)
-    told: set[ast.AST] = set()
-    for node in nodes(program):
-        if node.op != "mul" or len(node.inputs) != 2:
-            continue
-        for term, mask in (node.inputs, node.inputs[::-1]):
-            total = _total(term)
-            counted = _counted_in(mask, users) if total is not None and total.site is not None else None
-            if total is None or total.site is None or counted is None or total.site.node in told:
-                continue
-            told.add(total.site.node)
-            name = mask.name if isinstance(mask, Sym) and mask.name else "the mask"
-            message = (
-                f"this is one number for the whole batch when `{name}` multiplies it: the mask then leaves nothing out, and what "
-                "is masked counts. Reduce over the axes that the mask does not have, `dim=-1` for a code, so that each step keeps its own term"
-            )
-            yield Finding(total.site, message, (Note(counted, "the steps that the mask leaves are counted here"),))
-
-
-def _total(term: Value) -> Sym | None:
-    """The sum or mean of all that layers gave, as it is or times numbers."""
-    while isinstance(term, Sym) and term.op in {"mul", "neg", "truediv"}:
-        tensors = [i for i in term.inputs if to_number(i) is None]
-        if len(tensors) != 1:
-            return None
-        term = tensors[0]
-    if not isinstance(term, Sym) or term.op not in _REDUCTIONS or term.attrs.get("dim") is not None:
-        return None
-    return term if any(one.layer is not None for one in ancestors(term)) else None
-
-
-def _counted_in(mask: Value, users: dict[int, list[Sym]]) -> Site | None:
-    """Where something is divided by the sum of the mask's entries, if that is what it is used for besides."""
-    for count in users.get(mask.id, ()) if isinstance(mask, Sym) and mask.shape != () else ():
-        if count.op == "sum" and count.attrs.get("dim") is None:
-            kept = [count, *(u for u in users.get(count.id, ()) if u.op in _KEPT_FROM_ZERO)]
-            for user in (user for one in kept for user in users.get(one.id, ())):
-                if user.op == "truediv" and user.inputs[1:2] in [(one,) for one in kept]:
-                    return user.site
-    return None
+    for one in masked_totals(program):
+        message = (
+            f"this is one number for the whole batch when `{one.mask}` multiplies it: the mask then leaves nothing out, and what is masked "
+            "counts. Reduce over the axes that the mask does not have, `dim=-1` for a code, so that each step keeps its own term"
+        )
+        yield Finding(one.site, message, (Note(one.counted, "the steps that the mask leaves are counted here"),))
 
 
 def _is_averaged(loss: object) -> bool:

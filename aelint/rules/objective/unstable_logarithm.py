@@ -57,11 +57,12 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dataflow.lineage import RESHAPES, adds_axes, ancestors, ancestors_of_any, source, through
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors_of_any, source, through
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.objective.objectives import objectives
+from aelint.semantics.objective.row_distances import is_distance_of_rows
 
 RULE = Rule(
     code="AEL334",
@@ -92,7 +93,7 @@ def check(program: Program) -> Iterator[Finding]:
         if output is not None:
             told.add(id(node.site.node))
             yield Finding(node.site, _of_output(output, node.site), (Note(output.site or node.site, "the output"),))
-        if _is_distance_of_rows(source(node)):
+        if is_distance_of_rows(_taken_from(source(node))):
             told.add(id(node.site.node))
             yield Finding(node.site, _OF_DISTANCE)
         for kind, activation in _vanishing(source(node)):
@@ -116,45 +117,6 @@ _OF_DISTANCE = (
     "this is the logarithm of a distance between rows of one tensor, which is exactly zero for a row and itself, and for rows "
     "that are made of equal inputs: the loss is infinite, its gradient NaN. Add a small number before the logarithm"
 )
-
-
-def _is_distance_of_rows(value: Value) -> bool:
-    """Whether it is `(z[i] - z[j]).pow(2).sum(-1)` or `cdist(z, z)`, of what layers computed."""
-    match _taken_from(value):
-        case Sym(op="cdist", attrs={"x1": Sym() as first, "x2": second}):
-            return first is second and _is_computed(first)
-        case Sym(op="sum", attrs={"input": Sym(op="square" | "pow", attrs={"input": Sym() as difference})}):
-            return _is_of_rows(difference)
-        case Sym(op="sum", attrs={"input": Sym(op="mul", inputs=(Sym() as difference, other))}) if difference is other:
-            return _is_of_rows(difference)
-        case Sym(op="norm", attrs={"input": Sym() as difference}):
-            return _is_of_rows(difference)
-        case _:
-            return False
-
-
-def _is_of_rows(difference: Sym) -> bool:
-    match difference:
-        case Sym(op="sub", inputs=(Sym() as left, Sym() as right)):
-            first, second = _whole(left), _whole(right)
-            return first is second and isinstance(first, Sym) and _is_computed(first)
-        case _:
-            return False
-
-
-def _whole(value: Value) -> Value:
-    """The tensor whose rows, or all of it with one more axis, a value is; not what is cut from along other axes."""
-    value = through(value, RESHAPES)
-    while isinstance(value, Sym) and value.op in {"getitem", "index_select"}:
-        index = value.attrs.get("index")
-        if not (index is None or isinstance(index, Sym) or adds_axes(value)):
-            break
-        value = through(source(value), RESHAPES)
-    return value
-
-
-def _is_computed(value: Sym) -> bool:
-    return any(one.layer is not None for one in ancestors(value))
 
 
 def _of_output(output: Sym, site: Site) -> str:
