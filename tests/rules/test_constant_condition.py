@@ -214,6 +214,7 @@ def split(rows, {parameter}):
         ("seed=False", "rng = np.random.default_rng(3 if seed else None)"),
         ("size=0", "rng = np.random.default_rng(size or None)"),
         ("seed=0", "rng = np.random.default_rng(rows or seed)"),
+        ("seed=0", "rng = np.random.default_rng(seed if rows else None)"),
         ("seed=0", "rng = np.random.default_rng(seed if seed > 0 else None)"),  # what is negative or zero is meant
     ],
 )

@@ -182,6 +182,7 @@ def test_silent_on_a_message_that_is_written_into_the_data():
         "F.binary_cross_entropy_with_logits(reader(x), message)",
         "F.mse_loss(reader(out), reader(x))",
         "F.mse_loss(torch.tanh(out), x)",
+        "F.mse_loss(out, y)",
     ],
 )
 def test_fires_where_nothing_else_is_read_out_of_the_output(more):

@@ -237,3 +237,8 @@ def test_several_rows_of_each_sample_are_told_where_they_are_made(flat, decode):
     assert finding.site.row == 18
     assert "Use `flatten(1)`" in finding.message
     assert finding.notes[0].site.row == 20
+
+
+def test_more_samples_that_no_reshape_has_made():
+    (finding,) = run(rule, FLATTENED.format(flat="z = h.flatten(1)", decode="h = torch.cat([z, z]).view(-1, 8, 8, 8)"))
+    assert "flatten(1)" not in finding.message

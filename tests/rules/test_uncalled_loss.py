@@ -26,6 +26,7 @@ loss = {loss}
         "nn.BCEWithLogitsLoss(None, None, None, 'mean', classes)(net(x), x)",
         "nn.SmoothL1Loss(None, None, 'mean', 0.5)(net(x), x)",
         "nn.GaussianNLLLoss(full=True)",
+        "nn.MSELoss(unknown(), unknown())",
         "nn.Linear(net, x)",
     ],
 )

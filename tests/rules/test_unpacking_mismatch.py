@@ -69,6 +69,14 @@ def test_another_number_of_names(end, names, said):
     assert [note.site.row for note in finding.notes] == [14]
 
 
+def test_silent_on_what_never_runs():
+    source = (
+        program().replace("self.encode(x)\n        z", "self.encode(x)\n        z")
+        + "\ndef last(x):\n    return x\n    recon, mu = model(x)\n"
+    )
+    assert rows(rule, source) == []
+
+
 def test_inside_of_the_network():
     assert rows(rule, program().replace("mu, logvar = self.encode(x)", "mu, logvar, h = self.encode(x)")) == [15]
 

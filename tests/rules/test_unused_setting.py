@@ -757,6 +757,10 @@ def scheduled(written, more="pass", behind=""):
         scheduled("pass", behind="objective.beta = 1.0"),  # once, for whoever reads it later
         scheduled("objective.beta = step", more="setattr(self, unknown(), 1.0)"),
         scheduled("other.beta = step"),
+        scheduled("objective.beta = step").replace("(nn.Module)", "(unknown.Loss)"),
+        scheduled("objective.beta = step").replace(
+            "def forward", "def warm(self):\n        for i in range(9): self.beta = i\n\n    def forward"
+        ),
     ],
 )
 def test_silent_on_weights_that_are_read_or_that_no_schedule_writes(source):

@@ -47,6 +47,18 @@ def test_the_short_way_begins_at_the_other_end(near, far):
     assert (found.weight, found.first, found.second) == ("val", "low", "high")
 
 
+def test_the_long_way_may_be_the_one_that_is_turned():
+    (found,) = exchanged_ends(
+        program(
+            SLERP.format(
+                near="low + val * (high - low)",
+                far=NUMPY.replace("low", "x").replace("high", "low").replace("x", "high"),
+            )
+        )
+    )
+    assert (found.site.row, found.other.row) == (10, 11)
+
+
 def test_one_return_tells_nothing():
     source = "def mix(a, b, t):\n    return t * a + (1 - t) * b\n"
     assert list(exchanged_ends(program(source))) == []

@@ -44,6 +44,8 @@ STANDARD = "return (x - self.mean) / self.std"
         scaler("return x * self.std.exp() + self.mean", "return (x - self.mean) * np.exp(-self.std)"),
         scaler(STANDARD, "return (x * self.std + self.mean).clip(0, 1)"),  # no elementary function
         scaler(STANDARD, "return x / self.other"),  # another setting
+        scaler(STANDARD, "return 2 * x"),  # none at all
+        scaler("return 2 * x", "return x / self.std"),
         scaler("if x is None:\n            return x\n        return x / self.std", "return x + self.std"),
         scaler(STANDARD, "return x - self.std", forward="project"),  # nothing says that one undoes the other
         scaler(

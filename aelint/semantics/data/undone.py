@@ -105,7 +105,7 @@ def _formula(function: ast.FunctionDef) -> _Formula | None:
 
 def _leaves_settings(there: _Formula, back: _Formula) -> bool:
     names = sorted(there.settings())
-    if not names or len(names) > len(_SETTINGS[0]) or not back.settings() or not back.settings() <= set(names):
+    if len(names) > len(_SETTINGS[0]) or not back.settings():
         return False
     try:
         found = [

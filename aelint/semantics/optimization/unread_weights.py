@@ -34,23 +34,15 @@ def unread_weights(program: Program) -> Iterator[UnreadWeight]:
     told: set[ast.AST] = set()
     for store in program.stores:
         owner, node = store.target, store.site.node
-        if not store.name or not _WEIGHT.search(store.name) or not store.context.loops or node in told:
+        if not _WEIGHT.search(store.name) or not store.context.loops or node in told:
             continue
-        if not isinstance(owner, Instance) or not owner.cls.fully_known or owner.open or _is_own(node):
+        if not isinstance(owner, Instance) or not owner.cls.fully_known or owner.open:
             continue
         known = any(n.attr == store.name for c in owner.cls.mro() for n in every(ast.Attribute, c.node))
         known |= owner.cls.find(store.name) is not MISSING
         if not known and not any(store.name in _named(u.tree) for u in program.files):
             told.add(node)
             yield UnreadWeight(store.site, store.name, owner.cls.name)
-
-
-def _is_own(node: ast.AST) -> bool:
-    match node:
-        case ast.Attribute(value=ast.Name(id="self")):
-            return True
-        case _:
-            return not isinstance(node, ast.Attribute)
 
 
 @once_per_node
