@@ -30,11 +30,11 @@ def multiplied_samples(program: Program, prediction: Sym, target: Sym) -> Multip
     value: Value = prediction
     while isinstance(value, Sym):
         before = source(value)
-        site = _given_at(program, value) if value.op in _RESHAPING else None
-        if site is not None and isinstance(before, Sym) and before.shape and value.shape and target.shape:
-            # The first one is the last that is found on the way back.
+        if value.op in _RESHAPING and isinstance(before, Sym) and before.shape and value.shape and target.shape:
             parts = before.shape[0] == target.shape[0] and differ(value.shape[0], before.shape[0])
-            found = MultipliedSamples(site, before.shape, value.shape) if parts else found
+            site = _given_at(program, value) if parts else None
+            # The first one is the last that is found on the way back.
+            found = MultipliedSamples(site, before.shape, value.shape) if site is not None else found
         value = before
     return found
 

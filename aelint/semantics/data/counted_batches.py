@@ -13,10 +13,10 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.syntax.names import uses
+from aelint.syntax.rounds import round_counter
 from aelint.syntax.walk import every
 
 __all__ = ["CountedBatch", "counted_batches"]
-
 
 _NOISE = frozenset({"rand", "randn", "normal", "uniform", "random"})
 
@@ -35,7 +35,7 @@ class CountedBatch:
 def counted_batches(program: Program) -> Iterator[CountedBatch]:
     """Stretches of rows, and marks that are true or false, that a training loop takes by the number of its batch."""
     for loader, call, loop in training_loaders(program):
-        made, counter, unit = loader.site, _counter(loop.node), call.site.unit
+        made, counter, unit = loader.site, round_counter(loop.node), call.site.unit
         if made is None or not counter or loader_argument(loader, "shuffle") is not True:
             continue
         filled = _written(loop.node)
@@ -47,14 +47,6 @@ def counted_batches(program: Program) -> Iterator[CountedBatch]:
             marks = isinstance(read.slice, ast.Name) and read.slice.id == counter and _holds_marks(program, table.id)
             if marks or rows:
                 yield CountedBatch(Site(unit, read), table.id, made, rows)
-
-
-def _counter(loop: ast.AST) -> str:
-    match loop:
-        case ast.For(target=ast.Tuple(elts=[ast.Name(id=name), *_]), iter=ast.Call(func=ast.Name(id="enumerate"))):
-            return name
-        case _:
-            return ""
 
 
 def _written(loop: ast.AST) -> frozenset[str]:

@@ -15,6 +15,7 @@ from aelint.semantics.dataflow.surroundings import functions_around
 from aelint.semantics.domain.values import Function, Object, Sym, Value
 from aelint.semantics.inference.averages import addends, is_weighted_mean
 from aelint.semantics.interpreter.loaders import loader_argument
+from aelint.syntax.rounds import round_counter
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every, walk
 
@@ -126,7 +127,7 @@ def _draws_a_part(loader: Object) -> bool:
 def _sums_of_indices(program: Program) -> Iterator[WrongDivisor]:
     """Counts of batches that grow by the number of the round, `n += i`, and divide a sum of the same loop."""
     for loop in every(ast.For, program.tree):
-        index = _enumerated(loop)
+        index = round_counter(loop)
         grown = [s for s in every(ast.AugAssign, loop) if isinstance(s.op, ast.Add)]
         counts = {ast.unparse(s.target) for s in grown if isinstance(s.value, ast.Name) and s.value.id == index}
         sums = {ast.unparse(s.target) for s in grown} - counts
@@ -140,11 +141,3 @@ def _sums_of_indices(program: Program) -> Iterator[WrongDivisor]:
                         f"`{divided}` by a sum of the rounds' numbers, {index} = 0, 1, 2, ...",
                         "the number of rounds: add 1 in each",
                     )
-
-
-def _enumerated(loop: ast.For) -> str:
-    match loop:
-        case ast.For(target=ast.Tuple(elts=[ast.Name(id=index), *_]), iter=ast.Call(func=ast.Name(id="enumerate"))):
-            return index
-        case _:
-            return ""

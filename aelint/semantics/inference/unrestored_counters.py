@@ -37,11 +37,12 @@ def unrestored_counters(program: Program) -> Iterator[UnrestoredCounter]:
             for s in every(ast.AugAssign, cls)
             if isinstance(s.target, ast.Attribute) and is_own_attribute(s.target)
         }
-        for key, entry in _saved(cls) if counters else ():
+        saved = [(key, entry) for key, entry in _saved(cls) if last_name(entry) in counters] if counters else []
+        loaded = _resuming(cls) if saved else None
+        for key, entry in saved:
             counter = last_name(entry)
-            loaded = _resuming(cls)
             used = _use(cls, counter)
-            if counter not in counters or loaded is None or used is None or _is_read(program, key, cls, counter):
+            if loaded is None or used is None or _is_read(program, key, cls, counter):
                 continue
             yield UnrestoredCounter(Site(unit, loaded), Site(unit, entry), key, counter, Site(unit, used))
 

@@ -36,8 +36,10 @@ def unrestored_schedules(program: Program) -> Iterator[UnrestoredSchedule]:
             continue
         resumed = [c for c in loads if c.receiver is optimizer]
         steps = {id(c.site.node) for c in program.method_calls("step") if c.receiver is schedule and not c.args}
+        if not resumed or len(steps) != 1:
+            continue
         made = next((c for c in program.calls if c.result is schedule), None)
-        if not resumed or len(steps) != 1 or made is None:
+        if made is None:
             continue
         late = made.order > resumed[-1].order
         restored = any(_is_of_a_schedule(c) for c in loads)
