@@ -165,3 +165,41 @@ def test_silent_on_samples_that_stand_where_another_setting_gives_a_tuple():
 
 def test_fires_on_the_unpacked_rows_of_a_known_number():
     assert rows(rule, HEAD + "a, b = x\ny = a.sum(dim=3)\n") == [6]
+
+
+def test_silent_where_a_decoder_gives_a_pair_in_one_setting_and_one_tensor_in_another():
+    source = """
+import torch
+import torch.nn as nn
+
+
+class Decoder(nn.Module):
+    def __init__(self, extras):
+        super().__init__()
+        self.extras, self.surface = extras, nn.Linear(8, 75)
+
+    def forward(self, x):
+        steps = x.shape[1]
+        surface = self.surface(x.reshape(-1, 8)).reshape(x.shape[0], steps, 3, 5, 5)
+        return (surface, x.mean(2)) if self.extras > 0 else surface
+
+
+class Model(nn.Module):
+    def __init__(self, extras=0):
+        super().__init__()
+        self.memory = nn.LSTM(8, 8, batch_first=True)
+        self.decoder = Decoder(extras)
+
+    def forward(self, batch):
+        seen = batch["x"].float()
+        if len(seen.shape) == 2:
+            seen = seen.unsqueeze(0)
+        x, _ = self.memory(torch.zeros((seen.shape[0], seen.shape[1], 8)))
+        if "extras" in batch:
+            surface, extra = self.decoder(x)
+            return surface[:, 1:, :, :, :], extra
+        return self.decoder(x)[:, 1:, :, :, :]
+
+
+"""
+    assert rows(rule, source) == []

@@ -35,6 +35,14 @@ element = 1 + logvar - mu.pow(2) - logvar.exp()
         pytest.param("(x.sum() + torch.ones(7)).mean()", id="another-number-of-samples"),
         pytest.param("(weight * F.mse_loss(out, x, reduction='sum') + element.sum(1)).mean()", id="weight-unknown"),
         pytest.param("sum(x[0]) + element.sum()", id="python-sum-over-one-sample"),
+        pytest.param(
+            "(mean(x).pow(2).sum().expand(16) + mean(x).abs().sum(1)).mean()",
+            id="a-number-that-is-spread-over-the-samples-by-hand",
+        ),
+        pytest.param(
+            "p = torch.linalg.inv(prior).abs()\n(p.sum() + (mean(x) * (mean(x) @ p)).sum(1)).mean()",
+            id="a-sum-over-a-matrix-that-every-sample-is-multiplied-by",
+        ),
     ],
 )
 def test_silent(body: str) -> None:

@@ -476,6 +476,34 @@ def test_silent_where_recording_is_switched_on_again_or_another_loss_trains_the_
     )
 
 
+def test_silent_where_a_function_that_trains_a_part_also_has_a_call_without_a_graph():
+    source = """import torch
+from pathlib import Path
+from torch import nn
+import torch.nn.functional as F
+
+def fit(x, y):
+    probe = nn.Linear(20, 4)
+    optimizer = torch.optim.Adam(probe.parameters())
+    for _ in range(9):
+        optimizer.zero_grad()
+        F.cross_entropy(probe(x), y).backward()
+        optimizer.step()
+    torch.save(probe.state_dict(), "probe.pth")
+
+def load(x, y):
+    if not Path("probe.pth").exists():
+        fit(x, y)
+    return torch.load("probe.pth")
+
+{first}
+with torch.no_grad():
+    probe = load(torch.rand(8, 20), torch.arange(8) % 4)
+"""
+    assert rows(rule, source.format(first="load(torch.rand(8, 20), torch.arange(8) % 4)")) == []
+    assert rows(rule, source.format(first="torch.manual_seed(0)")) == [21]
+
+
 def test_silent_on_an_optimizer_of_the_whole_model_of_which_a_part_is_kept_as_it_is():
     off = OWN_OPTIMIZER.format(decorator="", block="with torch.no_grad():", held="encoder")
     assert rows(rule, off.replace("agent.encoder.parameters()", "agent.parameters()")) == []

@@ -176,7 +176,14 @@ def _sum_beside_rows(number: Value, each: Value) -> Sym | None:
     if not isinstance(summed, Sym) or (summed.shape is not None and len(summed.shape) < 2):
         return None
     seen = {one.id for one in ancestors(rows) if one.tensor is True and one.op not in _SHARED_BY_ALL}
+    seen -= _multiplied_by(rows)
     return whole if any(one.id in seen for one in ancestors(summed)) else None
+
+
+def _multiplied_by(rows: Sym) -> set[int]:
+    """What the matrices that every sample is multiplied by are made of: the precision of a prior, say."""
+    matrices = [n.inputs[1] for n in ancestors(rows) if n.op == "matmul" and len(n.inputs) == 2]
+    return {one.id for matrix in matrices for one in ancestors(matrix)}
 
 
 _SHARED_BY_ALL = frozenset({"parameter", "param", "tensor", "zeros", "ones", "full", "name", "attr"})
@@ -195,7 +202,8 @@ def _unweighted(value: Value) -> Sym | None:
         match value.op:
             case "mul" if len(value.inputs) == 2:
                 value = _weighted(*value.inputs)
-            case one if one == "neg" or one in RESHAPES:
+            # Who spreads a number over the samples by hand means each of them to have it: `trace.expand(len(mu))`.
+            case one if one == "neg" or one in RESHAPES - {"expand"}:
                 value = source(value)
             case _:
                 return value

@@ -116,9 +116,9 @@ def unpack(frame: Frame, value: Value, count: int, node: ast.AST) -> list[Value]
             return list(value)
         case ListValue(complete=True) if len(value.items) == count:
             return list(value.items)
-        case tuple() | ListValue(complete=True) | Sym(shape=(Poly(has_batch=True), *_)):
-            # Python raises for a tuple of another length, and as many samples as targets would be chance: what is
-            # unpacked is something else in some other setting.
+        case tuple() | ListValue(complete=True) | Sym(shape=(Poly(), *_)):
+            # Python raises for a tuple of another length, and as many samples or steps as targets would be chance:
+            # what is unpacked is something else in some other setting.
             return [frame.unknown("item", value, node=node, index=index) for index in range(count)]
         case _:
             return [attributes.item(frame, value, index, node) for index in range(count)]

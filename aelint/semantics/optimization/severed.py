@@ -53,9 +53,14 @@ def idle_optimizers(program: Program) -> Iterator[Severed]:
         return
     live = frozenset[int]().union(*(r.live for _, r in known))
     layers = {id(o): o for o in program.layers}
+    # A function that trains a network of its own may be called once more where no graph is recorded, for a case that
+    # does not come to pass: where the files that it writes are missing, say.
+    at_work = {s.event.site.node for u, r in known for s in u.steps if s.held.owners & r.live}
     for update, reached in known:
         # An optimiser of the whole model may well hold a part that somebody means to keep as it is.
         for step in (s for s in update.steps if s.held.known and not s.held.owners & live):
+            if step.event.site.node in at_work:
+                continue
             for cut, behind in _by_cut(reached, step, layers, live):
                 if cut.id in cuts and not any(_is_kept_elsewhere(program, layer) for layer in behind):
                     yield Severed(cut, tuple(behind), update, step)
