@@ -556,3 +556,33 @@ def test_data_in_the_place_of_parameters(made, given):
 def test_the_message_counts_the_tensors_of_data(given, said):
     (finding,) = run(rule, HANDED.format(made="", given=given, of="model(x)", then=""))
     assert said in finding.message
+
+
+def test_fires_on_a_part_of_a_network_that_is_taken_out_of_a_wrapper_for_several_devices():
+    source = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(40, 4)
+        self.decoder = nn.Linear(4, 40)
+
+    def forward(self, x):
+        return self.decoder(torch.relu(self.encoder(x)))
+
+
+def main(device, loader):
+    model = DDP(AE().to(device), device_ids=[0])
+    optimizer = torch.optim.Adam(model.module{part}.parameters())
+    for x in loader:
+        optimizer.zero_grad()
+        F.mse_loss(model(x), x).backward()
+        optimizer.step()
+"""
+    assert rows(rule, source.format(part="")) == []
+    assert rows(rule, source.format(part=".encoder")) == [20]

@@ -249,3 +249,38 @@ def test_silent_on_code_of_another_file_that_may_serve_other_models():
 )
 def test_an_attribute_that_the_model_of_the_program_lacks(use, row):
     assert rows(rule, OUTSIDE.format(use=use)) == [row]
+
+
+WRAPPED = """
+import torch
+import torch.nn as nn
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+
+class Critic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return {own}.body(x).mean()
+
+
+def main(device):
+    critic = {made}
+    critic = {wrap}(critic.to(device))
+    torch.nn.utils.clip_grad_norm_(critic.module.parameters(), 1.0)
+
+
+main("cuda")
+"""
+
+
+@pytest.mark.parametrize("wrap", ["DDP", "nn.DataParallel", "accelerate"])
+@pytest.mark.parametrize("made", ["Critic()", "nn.Sequential(Critic())"])
+def test_silent_on_the_network_in_a_wrapper_for_several_devices(wrap: str, made: str) -> None:
+    assert rows(rule, WRAPPED.format(wrap=wrap, own="self", made=made)) == []
+
+
+def test_fires_on_a_network_that_takes_itself_out_of_a_wrapper_that_it_does_not_know_of() -> None:
+    assert rows(rule, WRAPPED.format(wrap="DDP", own="self.module", made="Critic()")) == [13]

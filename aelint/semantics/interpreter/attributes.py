@@ -31,6 +31,7 @@ from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.interpreter.scopes import Module
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import WEIGHTS
+from aelint.syntax.names import is_own_attribute
 
 __all__ = ["builtin", "get", "item", "put", "set_item", "size_of"]
 
@@ -138,6 +139,8 @@ def _of_instance(frame: Frame, value: Instance, name: str, node: ast.AST, *, cal
     getter = value.cls.find("__getattr__")
     if calling:
         return Bound(value, name)
+    if _is_unwrapping(name, node):
+        return value
     if getter is MISSING and not value.open and value.cls.fully_known and not name.startswith("__"):
         machine = frame.machine
         machine.record(MissingAttribute(frame.site(node), machine.context, machine.tick(), value, name))
@@ -146,6 +149,11 @@ def _of_instance(frame: Frame, value: Instance, name: str, node: ast.AST, *, cal
         frame.machine.heap.touch(value)
         value.attrs[name] = result
     return result
+
+
+def _is_unwrapping(name: str, node: ast.AST) -> bool:
+    """Whether a network is taken out of what lets it run on several devices, which hands its calls on."""
+    return name == "module" and not is_own_attribute(node)
 
 
 def _bind(frame: Frame, value: Instance, member: Value, node: ast.AST) -> Value:
@@ -190,6 +198,8 @@ def _of_object(frame: Frame, value: Object, name: str, node: ast.AST, *, calling
         return value.attrs[name]
     if value.children is not None and name in value.children:
         return value.children[name]
+    if not calling and _is_unwrapping(name, node) and value.name in REGISTRY.layers:
+        return value
     if not calling and not (name == "forward" and value.name in REGISTRY.layers):
         found = layers.attribute(frame, value, name, node)
         if found is not MISSING:
