@@ -19,7 +19,7 @@ class Net(nn.Module):
     def forward(self, x):
         return self.act(self.fc(x))
 
-model, x, target = Net(), torch.randn(4, 8), torch.rand(4, 6)
+model, mixture, x, target = Net(), nn.Parameter(torch.zeros(6)), torch.randn(4, 8), torch.rand(4, 6)
 p = model(x)
 loss = -(target * {log}).sum(1).mean()
 {end}
@@ -42,6 +42,11 @@ HEALTHY = {
     "for a report": (SOFTMAX, "torch.log(p)", "print(loss)"),
     "an action that was drawn": (SOFTMAX, "torch.log(p.gather(1, p.multinomial(1)))", "loss.backward()"),
     "the chance of one choice": (SOFTMAX, "torch.log(p[range(4), p.argmax(1)]).unsqueeze(1)", "loss.backward()"),
+    "weights of a mixture, which are learned": (
+        "Softplus()",
+        "torch.log(F.softmax(mixture.view(1, 6), dim=1))",
+        "(loss - p.mean()).backward()",
+    ),
     "a positive output": ("Softplus()", "torch.log(p)", "loss.backward()"),
 }
 

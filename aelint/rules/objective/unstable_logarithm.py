@@ -43,7 +43,8 @@ loss.backward()
 ## Known limits
 
 The backward pass must be in sight. Probabilities that are picked out one by one (`gather`, `p[action]`), anything that
-keeps the argument from zero (`+ 1e-9`, `clamp`), and logits that are bounded themselves, are left alone.
+keeps the argument from zero (`+ 1e-9`, `clamp`), and logits that are bounded, or are learned numbers themselves as the
+weights of a mixture are, are left alone.
 
 ## References
 
@@ -153,7 +154,8 @@ def _is_stretch(index: Value) -> bool:
 
 def _reaches_zero(kind: str, activation: Sym) -> bool:
     logits = source(activation)
-    if not isinstance(logits, Sym):
+    # Logits that are learned as they are, such as the weights of a mixture, move by one rate of learning a step.
+    if not isinstance(logits, Sym) or getattr(through(logits, RESHAPES), "op", None) in {"parameter", "param"}:
         return False
     low, high, limit = logits.range.low, logits.range.high, _ZERO_FROM[kind]
     return {"softmax": high - low, "sigmoid": -low, "1 - sigmoid": high}[kind] > limit
