@@ -377,11 +377,10 @@ def test_silent_where_the_hidden_places_count(hidden, masked):
 @pytest.mark.parametrize(
     ("hidden", "masked"),
     [
-        ("x * ~mask.unsqueeze(-1)", "error * ~mask"),
         (TOKENS[0], "error * mask + 0.1 * error * ~mask"),
         ("x", "error * ~mask"),
     ],
-    ids=["zeros may be missing values", "a smaller weight on what is in sight", "nothing is hidden"],
+    ids=["a smaller weight on what is in sight", "nothing is hidden"],
 )
 def test_silent_where_a_mask_may_keep_what_is_in_sight(hidden, masked):
     assert rows(rule, INFILL.format(hidden=hidden, masked=masked)) == []
@@ -400,3 +399,60 @@ def test_silent_where_a_mask_may_keep_what_is_in_sight(hidden, masked):
 )
 def test_errors_that_count_where_no_token_stands(hidden, masked):
     assert rows(rule, INFILL.format(hidden=hidden, masked=masked)) == [18]
+
+
+DROPPED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Imputer(nn.Module):
+    def __init__(self, share=0.5):
+        super().__init__()
+        self.share = share
+        self.net = nn.Sequential(nn.Linear(8, 32), nn.GELU(), nn.Linear(32, 8))
+
+    def draw(self, x):
+        return torch.rand_like(x) >= self.share
+
+    def forward(self, x, kept=None):
+        kept = {kept}
+        pred = self.net({shown})
+        return {loss}
+
+def train(loader, model):
+    for x, kept in loader:
+        model(x, kept).backward()
+
+train(make_loader(), Imputer())
+"""
+SHOWN = ("x * kept", "x.masked_fill(~kept, 0)", "torch.where(kept, x, 0.0)", "kept.float() * x")
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize(
+    ("kept", "loss"),
+    [
+        pytest.param("kept", "F.mse_loss(pred[kept], x[kept])", id="values that are missing from the data"),
+        pytest.param("self.draw(x)", "F.mse_loss(pred[~kept], x[~kept])", id="what is hidden"),
+        pytest.param("self.draw(x)", "F.mse_loss(pred, x)", id="all of it"),
+        pytest.param("self.draw(x)", "F.mse_loss(pred[kept], x.roll(1)[kept[0]])", id="two masks"),
+        pytest.param("self.draw(x)", "F.mse_loss(pred[kept], x[kept]) + F.mse_loss(pred, x)", id="both"),
+        pytest.param("self.draw(x)", "(F.mse_loss(pred[kept], x[kept]) + (pred - x)[~kept].pow(2).mean())", id="each"),
+    ],
+)
+def test_silent_where_zeros_stand_for_missing_values_or_what_they_hide_counts(shown, kept, loss):
+    assert rows(rule, DROPPED.format(kept=kept, shown=shown, loss=loss)) == []
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "F.mse_loss(pred[kept], x[kept])",
+        "(pred[kept] - x[kept]).pow(2).mean()",
+        "(F.l1_loss(pred, x, reduction='none') * kept).sum() / kept.sum()",
+    ],
+)
+def test_errors_that_count_where_no_zero_stands_that_the_network_itself_has_put_there(shown, loss):
+    assert rows(rule, DROPPED.format(kept="self.draw(x)", shown=shown, loss=loss)) == [18]

@@ -5,7 +5,8 @@
 Follows the shuffled order (`argsort` of noise), its inverse (`argsort` of that), and the mask of a masked
 autoencoder, and reports
 
-- a loss that is multiplied with the mask of the *visible* patches, or that a mask empties where it puts mask tokens,
+- a loss that is multiplied with the mask of the *visible* patches, or that a mask empties where it puts mask tokens, or
+  zeros that the network itself draws anew in each pass,
 - decoder tokens, or a mask, brought back with the shuffling order in place of its inverse,
 - mask tokens at one end of the shuffled order, and a loss at the other end, whose patches are in plain sight,
 - mask tokens that are joined to one end of the decoder's sequence, and as many outputs that are read at the other end,
@@ -59,7 +60,8 @@ def loss_of(pred, x):
 
 ## Known limits
 
-A loss over all patches is a choice that some models make, and is not reported.
+A loss over all patches is a choice that some models make, and is not reported. Neither is a loss over what is in sight
+where the mask comes from outside of the network: it may mark values that are missing from the data.
 
 ## References
 
@@ -134,10 +136,10 @@ def _seen(program: Program) -> Iterator[Finding]:
     """Errors of which a mask keeps the places that no mask token takes."""
     for one in visible_losses(program):
         message = (
-            f"the mask keeps the error where the network sees the data, and drops it where the mask token stands ({place(one.hidden, one.masked)}): "
-            "nothing is learned about the hidden places; turn the mask round here"
+            f"the mask keeps the error where the network sees the data, and drops it at the places that it hides ({place(one.hidden, one.masked)}): "
+            "nothing is learned about these; turn the mask round here"
         )
-        notes = (Note(one.hidden, "the mask token takes these places"),)
+        notes = (Note(one.hidden, "hidden here"),)
         yield Finding(one.masked, message, notes, severity=Severity.WARNING)
 
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.graph import consumers, nodes
-from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through
+from aelint.semantics.dataflow.lineage import RESHAPES, source, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Sym, Value
-from aelint.semantics.latent.posteriors import feeds_layer
-from aelint.semantics.optimization.initialization import is_weighted
-from aelint.semantics.variants.mask_uses import CARRIERS, MaskUse, covered_where, is_stand_in, mask_uses
+from aelint.semantics.variants.mask_uses import CARRIERS, hidden_where, mask_uses
 from aelint.syntax.names import last_name
 
 __all__ = ["ComplementedShare", "complemented_shares"]
@@ -24,7 +22,6 @@ _COMPARED = {"lt": True, "le": True, "gt": False, "ge": False}
 _RATIO = re.compile(
     r"(?=.*mask)(?=.*(ratio|prob|rate|frac|percent|portion))(?!.*(keep|kept|unmask|visible|valid))", re.IGNORECASE
 )
-_GIVEN = frozenset({"param", "batch", "element"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,28 +82,6 @@ def _is_uniform(value: Value) -> bool:
 def _roles(program: Program, mask: Sym, users: dict[int, list[Sym]]) -> Iterator[tuple[bool, Site | None]]:
     """For each use that tells: whether the places where the mask holds are the hidden ones."""
     for use in mask_uses(mask, users):
-        hides = _hides(program, use)
+        hides = hidden_where(program, use)
         if hides is not None:
             yield hides == use.straight, use.user.site
-
-
-def _hides(program: Program, use: MaskUse) -> bool | None:
-    """Whether a use covers the places where the mask holds, or lets the network see these alone; None if it tells neither."""
-    covered = covered_where(use, is_stand_in)
-    if covered is not None:
-        return covered
-    match use.user:
-        case Sym(op="masked_fill", inputs=(_, mask, *_)) if mask is use.mask:
-            return True
-        case Sym(op="getitem", attrs={"index": index}, inputs=(kept, *_)) if index is use.mask:
-            pass
-        case Sym(op="mul", inputs=(first, second)):
-            kept = second if first is use.mask else first
-        case _:
-            return None
-    return False if _is_content(kept) and feeds_layer(program, use.user) else None
-
-
-def _is_content(value: Value) -> bool:
-    """Whether a value was given, or computed by a layer; positions and other tables are neither."""
-    return any(a.op in _GIVEN or (a.layer is not None and is_weighted(a.layer)) for a in ancestors(value))
