@@ -3,7 +3,7 @@
 import pytest
 
 from aelint.rules.optimization import gradients_accumulate as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 SETUP = """
 import torch
@@ -396,7 +396,7 @@ def test_silent_on_players_that_clear_what_they_use(first, second):
         pytest.param(
             "opt_g.zero_grad(); opt_d.zero_grad()",
             f"{GENERATOR}; loss_g.backward(); {CRITIC}; loss_d.backward(); opt_g.step(); opt_d.step()",
-            18,
+            17,
             id="both are cleared once, and both step at the end",
         ),
         pytest.param(
@@ -475,3 +475,14 @@ for _ in range(9):
     opt.step()
 """
     assert rows(rule, source) == [13]
+
+
+def test_a_critic_that_is_cleared_before_the_other_players_loss_in_place_of_behind_it():
+    first = f"{CRITIC}; loss_d.backward(); opt_d.step()\n    {{early}}"
+    second = f"{GENERATOR}\n    {{late}}; opt_g.zero_grad(); loss_g.backward(); opt_g.step()"
+    source = PLAYERS.format(first=first, second=second)
+    found = run(rule, source.format(early="opt_d.zero_grad()", late="pass"))
+    assert [f.site.row for f in found] == [18]
+    assert "clear them behind that `backward`" in found[0].message
+    last = source.format(early="pass", late="pass") + "    opt_d.zero_grad()\n"
+    assert rows(rule, last) == []

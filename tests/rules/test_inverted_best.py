@@ -5,7 +5,7 @@ import pytest
 from aelint.rules.inference import inverted_best as rule
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.inference import scores
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 SETUP = """
 import copy
@@ -41,6 +41,9 @@ HEALTHY = {
     "a negated loss": program("-loss", "value > best"),
     "an unknown quality": program("quality(model)", "value < best"),
     "a rising external score": program("roc_auc_score(x, model(x))", "value > best"),
+    "the first of falling losses": program("loss.item()", "best is None or value < best"),
+    "a falling loss once the model is warm": program("loss.item()", "epoch > 3 and value < best", start="9.0"),
+    "two numbers beside each other": program("loss.item()", "value > best or best < value - 1"),
     "the largest loss is only shown": program("loss.item()", "value > best", keep="print(best)"),
 }
 
@@ -53,6 +56,8 @@ def test_silent_on_healthy_neighbours(source):
 FAULTS = {
     "a rising loss": program("loss.item()", "value > best"),
     "the other way round": program("loss", "best <= value"),
+    "the first of rising losses": program("loss.item()", "best is None or value > best"),
+    "a rising loss once the model is warm": program("loss.item()", "epoch > 3 and best < value", start="0.0"),
     "a falling signal-to-noise ratio": program("-10 * torch.log10(loss)", "value < best"),
     "a falling area under the curve": program(
         "roc_auc_score(x, model(x))", "value < best", keep="state = copy.deepcopy(model.state_dict())"
@@ -258,3 +263,16 @@ def test_a_number_that_is_doubled_many_times_is_judged_once():
 def test_silent_on_samples_with_a_large_loss(name):
     source = program("loss.item()", f"value > {name}", keep="torch.save(x, 'hard.pt')").replace("best = ", f"{name} = ")
     assert rows(rule, source) == []
+
+
+def test_fires_on_the_name_of_a_condition_with_two_parts() -> None:
+    source = program("loss.item()", "is_best").replace(
+        "    if is_best", "    is_best = best is None or value {less} best\n    if is_best"
+    )
+    assert rows(rule, source.format(less="<")) == []
+    assert rows(rule, source.format(less=">")) == [16]
+
+
+def test_what_to_start_from_is_told_where_the_comparison_stands_alone() -> None:
+    assert "start from `inf`" in run(rule, program("loss.item()", "value > best", start="0.0"))[0].message
+    assert "start from" not in run(rule, program("loss.item()", "best is None or value > best"))[0].message

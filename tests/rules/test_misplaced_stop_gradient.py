@@ -225,3 +225,46 @@ def test_silent_on_residuals_with_a_gradient_or_without_a_use_for_it(loss, strai
 def test_residuals_that_lose_the_gradient_of_their_latent(loss, straight, step):
     source = RESIDUAL.format(loss=loss, straight=straight, step=step)
     assert rows(rule, source) == [source.split("\n").index(f"            {step}") + 1]
+
+
+RECORD = """
+from {module} import {maker}
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+{decorated}
+class Output{base}:
+    quantized: torch.Tensor
+    codes: torch.Tensor
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codebook = nn.Embedding(32, 8)
+
+    def forward(self, x):
+        codes = self.codebook(torch.cdist(x, self.codebook.weight).argmin(1))
+        return Output(x + (codes - x).detach(), codes)
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.vq = nn.Linear(12, 8), Quantizer()
+
+    def loss(self, frames):
+        z = self.encoder(frames)
+        found = self.vq(z)
+        return F.mse_loss(found.{taken}, z.detach()) + 0.25 * F.mse_loss(z, found.codes.detach())
+"""
+RECORDS = [
+    pytest.param("typing", "NamedTuple", "", "(NamedTuple)", id="named tuple"),
+    pytest.param("dataclasses", "dataclass", "@dataclass", "", id="dataclass"),
+]
+
+
+@pytest.mark.parametrize(("module", "maker", "decorated", "base"), RECORDS)
+def test_a_term_that_takes_the_wrong_field_of_a_record_is_told_where_it_is_taken(module, maker, decorated, base):
+    source = RECORD.format(module=module, maker=maker, decorated=decorated, base=base, taken="{taken}")
+    assert rows(rule, source.format(taken="codes")) == []
+    assert rows(rule, source.format(taken="quantized")) == [29]

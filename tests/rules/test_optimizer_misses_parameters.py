@@ -586,3 +586,60 @@ def main(device, loader):
 """
     assert rows(rule, source.format(part="")) == []
     assert rows(rule, source.format(part=".encoder")) == [20]
+
+
+LISTED = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.middle, self.decoder = nn.Linear(40, 4), nn.Linear(4, 4), nn.Linear(4, 40)
+
+    def trained(self):
+        return [*self.encoder.parameters(), {middle}*self.decoder.parameters()]
+
+    def forward(self, x):
+        return self.decoder(torch.relu(self.middle(self.encoder(x))))
+
+
+def main(loader):
+    model = AE()
+    optimizer = torch.optim.Adam({given})
+    for x in loader:
+        optimizer.zero_grad()
+        F.mse_loss(model(x), x).backward()
+        optimizer.step()
+"""
+
+
+def test_a_list_of_parameters_that_another_function_makes_is_told_there():
+    assert rows(rule, LISTED.format(middle="*self.middle.parameters(), ", given="model.trained()")) == []
+    (found,) = run(rule, LISTED.format(middle="", given="model.trained()"))
+    assert found.site.row == 13
+    assert "add them to this list" in found.message
+    here = "[*model.encoder.parameters(), *model.decoder.parameters()]"
+    assert rows(rule, LISTED.format(middle="", given=here)) == [21]
+
+
+def test_silent_on_what_only_makes_samples_for_a_critic_without_a_graph():
+    source = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+maker, critic = nn.Linear(4, 40), nn.Linear(40, 1)
+optimizer = torch.optim.Adam(critic.parameters())
+for x in loader:
+    with torch.no_grad():
+        wrong = maker(torch.randn(8, 4))
+    maker(torch.randn(8, 4))
+    optimizer.zero_grad()
+    (critic(wrong).mean() - critic(x).mean()).backward()
+    optimizer.step()
+"""
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace("with torch.no_grad():", "if True:")) == [7]

@@ -238,7 +238,7 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
-
+KINDS = {{"relu": nn.ReLU, "none": nn.Identity}}
 def activation(name):
     return {{"relu": nn.ReLU(), "none": nn.Identity()}}[name]
 
@@ -266,6 +266,10 @@ loss.backward()
         pytest.param("activation(last)", "relu", "Detector(12)", 12, id="a default"),
         pytest.param("activation(last)", "none", "Detector(12, 'relu')", 21, id="an argument"),
         pytest.param("activation(last)", "none", "Detector(features=12, last='relu')", 21, id="a keyword"),
+        pytest.param("KINDS[last]()", "relu", "Detector(12)", 12, id="a default, by a table of classes"),
+        pytest.param("KINDS[last]()", "none", "Detector(12, 'relu')", 21, id="an argument, by a table of classes"),
+        pytest.param("getattr(nn, last)()", "ReLU", "Detector(12)", 12, id="a default, by the name of the class"),
+        pytest.param("KINDS['relu']()", "none", "Detector(12)", 15, id="a literal in a table of classes"),
         pytest.param("activation('relu')", "none", "Detector(12)", 15, id="a literal"),
         pytest.param("nn.ReLU()", "none", "Detector(12)", 15, id="a layer"),
     ],

@@ -420,3 +420,27 @@ def test_an_option_that_picks_one_of_many_or_of_none_is_not_followed():
     none = {{}}[args.name]
     """
     assert [names(source)[name].op for name in ("many", "none")] == ["item", "item"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        pytest.param("[0.5 * k for k in range(9)]", (9,), id="known"),
+        pytest.param("[random.uniform(-1, 1) * k for k in range(9)]", (9,), id="drawn"),
+        pytest.param("[[own.gauss(0, 1)] for k in range(9)]", (9, 1), id="drawn-by-an-own-generator"),
+        pytest.param("[own.choice([-1, 1]) for k in range(9)]", (9,), id="one-of-some-numbers"),
+        pytest.param("[math.sin(own.random()) for k in range(9)]", (9,), id="computed"),
+        pytest.param("[[len(w), 0.5] for w in words]", ("length", 2), id="of-unknown-length"),
+        pytest.param("[own.choice(words) for k in range(9)]", None, id="something-unknown"),
+        pytest.param("[words[k] for k in range(9)]", None, id="items-that-may-be-lists"),
+    ],
+)
+def test_a_list_of_numbers_becomes_a_tensor_of_its_nesting(numbers, expected):
+    found = names(f"import math, random\nimport torch\nown = random.Random(3)\nx = torch.tensor({numbers})\n")["x"]
+    told = found.shape and tuple(size if isinstance(size, int) else "length" for size in found.shape)
+    assert told == expected
+
+
+def test_what_is_known_of_the_numbers_in_a_list_of_unknown_length_says_nothing_of_the_others():
+    found = names("import torch\nlengths = [0.5]\nlengths.extend(more)\nx = torch.tensor(lengths)\n")["x"]
+    assert not found.range.bounded

@@ -66,7 +66,8 @@ from aelint.semantics import Program
 from aelint.semantics.domain.trace import Binding, Call, Guard, Store
 from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.inference.patience import restarts_waiting
-from aelint.semantics.inference.scores import Better, better, contest, minimised_sums
+from aelint.semantics.inference.scores import Better, Contest, better, contest, minimised_sums
+from aelint.syntax.walk import every
 
 RULE = Rule(
     code="AEL605",
@@ -84,15 +85,15 @@ def check(program: Program) -> Iterator[Finding]:
         guard = event.context.guards[-1] if event.context.guards else None
         if guard is None:
             continue
-        test = _comparison(program, guard, event)
-        kept = _kept(test, guard, event)
+        compared = _compared(_condition(program, guard, event), guard, event)
         wanted = better(event.value, minimised_sums(program))
-        if kept is None or wanted is None or kept is wanted:
+        if compared is None or wanted is None or compared.keeps is wanted:
             continue
         if not _saves(program, guard) and not restarts_waiting(program, guard.test):
             continue
-        site = Site(event.site.unit, test)
-        yield Finding(site, _message(site, event, wanted), _notes(event))
+        site = Site(event.site.unit, compared.written)
+        alone = guard.test is compared.written
+        yield Finding(site, _message(site, event, wanted, alone), _notes(event))
     yield from _extremes(program)
     yield from _modes(program)
 
@@ -134,26 +135,25 @@ def _extremes(program: Program) -> Iterator[Finding]:
                     )
 
 
-def _comparison(program: Program, guard: Guard, event: Binding | Store) -> ast.AST:
-    """The condition itself, or the comparison behind its name: `is_best = loss > best; if is_best:`."""
+def _condition(program: Program, guard: Guard, event: Binding | Store) -> ast.AST:
+    """The condition itself, or what stands behind its name: `is_best = loss > best; if is_best:`."""
     if not isinstance(guard.test, ast.Name):
         return guard.test
-    named = [b for b in program.bindings_of(guard.test.id) if b.order < event.order]
-    site = named[-1].value.site if named and isinstance(named[-1].value, Sym) else None
-    return site.node if site is not None and isinstance(site.node, ast.Compare) else guard.test
+    named = [b.site.node for b in program.bindings_of(guard.test.id) if b.order < event.order]
+    given = (n for n in every(ast.Assign, event.site.unit.tree) if named and any(t is named[-1] for t in n.targets))
+    return next((n.value for n in given), guard.test)
 
 
 _EXTREME = re.compile("worst|max|hard|peak|high|upper|thresh")
 """Names of what is kept because it is large: the hardest sample, the threshold of an anomaly."""
 
 
-def _kept(test: ast.AST, guard: Guard, event: Binding | Store) -> Better | None:
-    """Which of two numbers the branch keeps in the variable that it compares with."""
+def _compared(test: ast.AST, guard: Guard, event: Binding | Store) -> Contest | None:
+    """The comparison after which the branch keeps one of two numbers in the variable that it compares with."""
     target = ast.unparse(event.site.node)
     if not guard.taken or _EXTREME.search(target):
         return None
-    found = contest(test, lambda text: text == target)
-    return found.keeps if found is not None else None
+    return contest(test, lambda text: text == target)
 
 
 def _saves(program: Program, guard: Guard) -> bool:
@@ -164,12 +164,12 @@ def _saves(program: Program, guard: Guard) -> bool:
     )
 
 
-def _message(site: Site, event: Binding | Store, wanted: Better) -> str:
+def _message(site: Site, event: Binding | Store, wanted: Better, alone: bool) -> str:
     lower = wanted is Better.LOWER
     what, start = ("a loss, and less is better", "`inf`") if lower else ("a score, and more is better", "`-inf`")
     return (
-        f"`{site.text}` keeps the worse model: what `{ast.unparse(event.site.node)}` receives is {what}; turn the comparison "
-        f"round and start from {start}"
+        f"`{site.text}` keeps the worse model: what `{ast.unparse(event.site.node)}` receives is {what}; turn the comparison round"
+        f"{f' and start from {start}' if alone else ''}"
     )
 
 

@@ -109,10 +109,10 @@ def check(program: Program) -> Iterator[Finding]:
             yield _undone(scored, scored.undoing)
             continue
         message = (
-            f"the model is scored in training mode: its {_kind(scored.layer, scored.without_gradients)} uses the batch at hand, or chance, so "
+            f"the model is scored in training mode: its {_kind(scored.layer, scored.site)} uses the batch at hand, or chance, so "
             "a sample's score depends on the others, and scoring may change the model; call `eval()` first"
         )
-        yield Finding(scored.without_gradients, message, (Note(scored.call.site, "scored here"),))
+        yield Finding(scored.site, message, (Note(scored.without_gradients, "without gradients from here"),))
     for one in thawed(program):
         if id(one.switch.site.node) not in seen:
             seen.add(id(one.switch.site.node))

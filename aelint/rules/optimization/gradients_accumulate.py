@@ -106,8 +106,15 @@ def _leaks(program: Program) -> Iterator[Finding]:
             if id(step.node) in told:
                 continue
             told.add(id(step.node))
+            early = leak.site is not foreign
+            there = place(foreign, leak.site)
             message = advice.format(
-                foreign=foreign.text, there=place(foreign, leak.site), step=step.text, then=place(step, leak.site)
+                foreign=foreign.text,
+                there=there,
+                step=step.text,
+                then=place(step, leak.site),
+                beyond=f" ({there})" if early else "",
+                remedy="This clears too early: clear them behind that `backward`" if early else "Clear them in between",
             )
             notes = (Note(foreign, "computed for another optimiser"), Note(step, "the step that uses it"))
             yield Finding(leak.site, message, notes, severity=Severity.WARNING)
@@ -126,8 +133,8 @@ _DETACH_ALL = (
     "and only that one's gradients are cleared before it. Detach what was generated for this loss, or take the step before that `backward`"
 )
 _BETWEEN = (
-    "`{foreign}` leaves gradients in the parameters that `{step}` ({then}) changes, and they are added to those of that player's own "
-    "loss, which is cut off from the other player. Clear them in between, or freeze these parameters meanwhile"
+    "`{foreign}`{beyond} leaves gradients in the parameters that `{step}` ({then}) changes, and they are added to those of that player's own "
+    "loss, which is cut off from the other player. {remedy}, or freeze these parameters meanwhile"
 )
 
 

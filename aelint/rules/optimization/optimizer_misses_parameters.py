@@ -62,7 +62,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import layers_place, place
-from aelint.semantics.optimization.coverage import Missed, frozen_whole, missed_layers
+from aelint.semantics.optimization.coverage import Missed, frozen_whole, listed_elsewhere, missed_layers
 from aelint.semantics.optimization.handed_data import handed_data
 
 RULE = Rule(
@@ -79,11 +79,16 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Report the optimiser that lacks layers of its loss."""
     for missed in missed_layers(program):
-        site = missed.optimizer.site
-        if site is None:
+        built = missed.optimizer.site
+        if built is None:
             continue
-        notes = [Note(layer.site, "never changes") for layer in missed.layers[:3] if layer.site is not None]
-        yield Finding(site, _message(missed, site), tuple(notes))
+        site = listed_elsewhere(program, missed.optimizer) or built
+        made = {id(layer.site.node): layer.site for layer in missed.layers if layer.site is not None}
+        notes = [Note(one, "never changes") for one in list(made.values())[:3]]
+        if site is not built:
+            notes.append(Note(built, "the optimiser that gets this list"))
+        remedy = "give them to this optimiser" if site is built else "add them to this list"
+        yield Finding(site, _message(missed, site, remedy), tuple(notes))
     for site, optimizer in frozen_whole(program):
         notes = [Note(optimizer.site, "it holds no others")] if optimizer.site is not None else []
         message = (
@@ -100,8 +105,8 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(handed.optimizer, message, (Note(handed.backward, "computed in vain"),))
 
 
-def _message(missed: Missed, site: Site) -> str:
+def _message(missed: Missed, site: Site, remedy: str) -> str:
     return (
         f"the loss of {place(missed.backward, site)} sends gradients to {layers_place(missed.layers, site)}, and no optimiser of the program holds their parameters: "
-        "they keep their random weights; give them to this optimiser, or freeze them to say that it is meant"
+        f"they keep their random weights; {remedy}, or freeze them to say that it is meant"
     )

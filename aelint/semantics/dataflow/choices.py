@@ -14,12 +14,25 @@ __all__ = ["chosen_at", "written_at"]
 
 
 def chosen_at(program: Program, layer: Object) -> Site | None:
-    """Where a layer was chosen that a function of the project gave by its name, `activation("relu")`; None where none did."""
+    """Where a layer was chosen by its name: `activation("relu")`, `ACTIVATIONS[name]()`, `getattr(nn, name)()`."""
     for call in program.calls:
-        if call.result is layer and isinstance(call.callee, Function):
-            words = [a for a in _arguments(call.site.node) if isinstance(_value(call, a), str)]
+        if call.result is layer and (words := _words(call)) is not None:
             return _literal(words[0], call.site, call.context.stack) if len(words) == 1 else None
     return None
+
+
+def _words(call: Call) -> list[ast.expr] | None:
+    """The names that decide what a call makes; None where nothing is chosen by a name."""
+    match call.site.node:
+        case ast.Call() as node if isinstance(call.callee, Function):
+            return [a for a in _arguments(node) if isinstance(_value(call, a), str)]
+        case (
+            ast.Call(func=ast.Subscript(slice=key))
+            | ast.Call(func=ast.Call(func=ast.Name(id="getattr"), args=[_, key, *_]))
+        ) if isinstance(key, ast.Name):
+            return [key]
+        case _:
+            return None
 
 
 def written_at(program: Program, layer: Object, argument: ast.expr | None) -> Site | None:

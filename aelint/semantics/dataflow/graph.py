@@ -29,6 +29,8 @@ def _nested(value: Value, depth: int) -> Iterator[Sym]:
             inner = items
         case DictValue(items=items):
             inner = list(items.values())
+        case Instance() if value.cls.is_record:
+            inner = list(value.attrs.values())
         case Object() if value.name.startswith("torch.distributions"):
             inner = [*value.args, *value.kwargs.values()]
     if depth < _DEEPEST_NEST:
@@ -43,7 +45,7 @@ def parts_of_all(values: Iterable[Value]) -> dict[int, Sym]:
     for value in values:
         if isinstance(value, Sym):
             found[value.id] = value
-        elif isinstance(value, (tuple, ListValue, DictValue, Object)) and id(value) not in opened:
+        elif isinstance(value, (tuple, ListValue, DictValue, Instance, Object)) and id(value) not in opened:
             opened[id(value)] = value
             found.update((one.id, one) for one in _nested(value, 0))
     return found

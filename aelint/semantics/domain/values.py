@@ -148,6 +148,7 @@ class ClassValue:
     """False when some ancestor is unknown, so that methods and attributes may come from elsewhere."""
     network: bool | None = None
     """Whether it is a torch module, once somebody has asked (`kinds.is_network`)."""
+    record: bool | None = None
     ancestry: list[ClassValue] = field(default_factory=list)
     setters: dict[str, Function] = field(default_factory=dict)
     """What runs when one of its properties is set."""
@@ -170,6 +171,14 @@ class ClassValue:
                 return cls.namespace[name]
         return MISSING
 
+    @property
+    def is_record(self) -> bool:
+        """Whether an instance is made of the fields that the class declares: a dataclass, a named tuple, a model's output."""
+        if self.record is None:
+            declared = any("dataclass" in d for c in self.mro() for d in c.decorators)
+            self.record = declared or any(b.rsplit(".", 1)[-1] in _RECORDS for b in self.external_bases())
+        return self.record
+
     def setter(self, name: str) -> Function | None:
         """What runs when the attribute `name` of an instance is set, where it is a property."""
         return next((c.setters[name] for c in self.mro() if name in c.setters), None)
@@ -181,6 +190,9 @@ class ClassValue:
 
     def __repr__(self) -> str:
         return f"<class {self.name}>"
+
+
+_RECORDS = frozenset({"NamedTuple", "BaseModel", "BaseSettings", "ModelOutput"})
 
 
 def _merged(orders: list[list[ClassValue]]) -> list[ClassValue]:

@@ -46,7 +46,7 @@ def fixed_best(program: Program, branch: ast.If) -> FixedBest | None:
 
 
 def _contests(test: ast.expr) -> Iterator[Contest]:
-    """The comparisons of a condition: `best is None or loss < best` has one."""
+    """The comparisons of a condition."""
     for part in test.values if isinstance(test, ast.BoolOp) else [test]:
         found = contest(part, lambda text: "best" in text.lower() and "thres" not in text.lower())
         if found is not None and (isinstance(found.best, ast.Name) or is_own_attribute(found.best)):

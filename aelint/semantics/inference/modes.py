@@ -57,6 +57,14 @@ class ScoredInTrain:
     undoing: Call | None = None
     """The `train()` that undoes the `eval()` before anything has run in it."""
 
+    @property
+    def site(self) -> Site:
+        """The call right behind the switch that leads to the network."""
+        switch = self.without_gradients
+        leading = [*(a.site for a in self.call.context.stack if a.site is not None), self.call.site]
+        behind = (one for one in leading if one.unit is switch.unit and one.unit_row >= switch.unit_row)
+        return min(behind, key=lambda one: one.unit_row, default=switch)
+
 
 def has_two_modes(layer: Value) -> bool:
     """Whether the layer computes something else in evaluation mode."""

@@ -63,19 +63,26 @@ _KEPT_BY = {ast.Lt: Better.LOWER, ast.LtE: Better.LOWER, ast.Gt: Better.HIGHER, 
 class Contest:
     """A comparison of a score with the best one so far; `keeps` is the one of the two that wins."""
 
+    written: ast.Compare
     score: ast.expr
     best: ast.expr
     keeps: Better
 
 
 def contest(test: ast.AST, is_best: Callable[[str], bool]) -> Contest | None:
-    """`score < best`, from either side. `is_best` tells by its text which operand is the best score."""
+    """`score < best`, from either side and alone or in `best is None or score < best`.
+
+    `is_best` tells by its text which operand is the best score.
+    """
     match test:
+        case ast.BoolOp(values=parts):
+            found = [one for part in parts if (one := contest(part, is_best)) is not None]
+            return found[0] if len(found) == 1 else None
         case ast.Compare(left=left, ops=[op], comparators=[right]) if keeps := _KEPT_BY.get(type(op)):
             if is_best(ast.unparse(right)):
-                return Contest(left, right, keeps)
+                return Contest(test, left, right, keeps)
             if is_best(ast.unparse(left)):
-                return Contest(right, left, keeps.opposite)
+                return Contest(test, right, left, keeps.opposite)
     return None
 
 

@@ -28,6 +28,7 @@ from aelint.semantics.interpreter import attributes, classes, containers, extern
 from aelint.semantics.interpreter.apply import apply_operation
 from aelint.semantics.interpreter.joins import alternatives, merge
 from aelint.semantics.interpreter.machine import Flow, Frame
+from aelint.semantics.interpreter.plain_numbers import gives_number
 from aelint.semantics.interpreter.scopes import Scope
 from aelint.semantics.interpreter.skeletons import is_skeleton
 from aelint.semantics.operators import REGISTRY
@@ -140,7 +141,9 @@ def _tensor_method(
     if operation is None or receiver.tensor is False:
         shuffled = externals.permutation(frame, args, node) if name == "permutation" else MISSING
         shape = numpy_arrays.drawn_shape(name, args, kwargs, receiver) or numpy_arrays.kept_shape(name, receiver)
-        unknown = Sym("call", (receiver, *args, *kwargs.values()), {"method": name}, frame.site(node), shape)
+        tensor = False if gives_number(name, args, receiver) else None
+        given = (receiver, *args, *kwargs.values())
+        unknown = Sym("call", given, {"method": name}, frame.site(node), shape, tensor=tensor)
         record.result = unknown if shuffled is MISSING else shuffled
         return record.result
     record.result, record.bound = apply_operation(frame, operation, (receiver, *args), kwargs, node)

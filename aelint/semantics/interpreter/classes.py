@@ -109,7 +109,7 @@ def instantiate(
             instance.open = True  # the rest of the constructor was not seen
             raise
         return instance
-    if _has_fields(cls):
+    if cls.is_record:
         _set_fields(frame, instance, args, kwargs)
         post = cls.find("__post_init__")
         if isinstance(post, Function):
@@ -129,12 +129,6 @@ _MAPPINGS = frozenset({"dict", "OrderedDict", "UserDict", "ModelOutput", "BaseOu
 def _arguments(function: Function, args: tuple[Value, ...], kwargs: dict[str, Value]) -> dict[str, Value]:
     names = positional(function.node)[1:]
     return {**function.defaults, **dict(zip(names, args, strict=False)), **kwargs}
-
-
-def _has_fields(cls: ClassValue) -> bool:
-    return any("dataclass" in d for c in cls.mro() for d in c.decorators) or any(
-        b.rsplit(".", 1)[-1] in {"NamedTuple", "BaseModel", "BaseSettings", "ModelOutput"} for b in cls.external_bases()
-    )
 
 
 def _set_fields(frame: Frame, instance: Instance, args: tuple[Value, ...], kwargs: dict[str, Value]) -> None:

@@ -23,6 +23,7 @@ from aelint.semantics.interpreter.apply import apply_operation
 from aelint.semantics.interpreter.kinds import is_layer_class
 from aelint.semantics.interpreter.legacy_variables import variable
 from aelint.semantics.interpreter.machine import Frame
+from aelint.semantics.interpreter.plain_numbers import gives_number
 from aelint.semantics.operators import REGISTRY, Operation
 
 __all__ = ["call_external", "canonical_name", "permutation"]
@@ -96,7 +97,8 @@ def call_external(
         return shuffled
     attrs = {"callee": callee, "args": args, "kwargs": kwargs}
     shape = numpy_arrays.drawn_shape(name, args, kwargs)
-    record.result = Sym("call", (*args, *kwargs.values()), attrs, frame.site(node), shape)
+    tensor = False if gives_number(name, args) else None
+    record.result = Sym("call", (*args, *kwargs.values()), attrs, frame.site(node), shape, tensor=tensor)
     return record.result
 
 
@@ -249,6 +251,10 @@ def _math_special(name: str) -> Special:
     return lambda frame, args, _kwargs, node: _math(frame, name, args, node)
 
 
+_MATH = (
+    "log log2 log10 log1p exp expm1 sqrt ceil floor trunc pow sin cos tan asin acos atan atan2 sinh cosh tanh erf hypot "
+    "fabs fmod degrees radians gcd isqrt comb factorial copysign"
+).split()
 _SPECIAL: dict[str, Special] = {
     "argparse.ArgumentParser": lambda frame, _args, _kwargs, node: configs.new_parser(frame, node),
     "functools.partial": _partial,
@@ -269,6 +275,6 @@ _SPECIAL: dict[str, Special] = {
     "torch.autograd.variable.Variable": variable,
     "torch.nn.Parameter": _parameter,
     "torch.nn.parameter.Parameter": _parameter,
-    **{f"math.{n}": _math_special(n) for n in "log log2 log10 exp sqrt ceil floor pow".split()},
+    **{f"math.{n}": _math_special(n) for n in _MATH},
     "math.floor": _floor,
 }

@@ -259,8 +259,8 @@ def _eye(apply: Apply) -> Facts:
 def _tensor(apply: Apply) -> Facts:
     data = apply["data"]
     shape = _nested_shape(data)
-    values = _leaves(data) if shape is not None else None
-    if values is None or shape is None:
+    values = _leaves(data) if shape is not None else []
+    if shape is None:
         x = facts_of(data)
         kind = None if apply["dtype"] is not None else x.kind
         return Facts(x.shape, x.last, x.range if apply["dtype"] is None else ANY, kind_of_dtype(apply["dtype"], kind))
@@ -273,20 +273,25 @@ def _nested_shape(data: Value) -> Shape | None:
     """The shape of numbers nested in lists and tuples; None for anything irregular or unknown."""
     if isinstance(data, bool | int | float | Poly) or (isinstance(data, Sym) and data.tensor is False):
         return ()
-    parts = items(data) if isinstance(data, tuple | ListValue) else None
-    if not parts:
-        return None
-    inner = {_nested_shape(p) for p in parts}
-    first = inner.pop()
-    return None if inner or first is None else (len(parts), *first)
+    match data:
+        case tuple() | ListValue(complete=True) if parts := items(data):
+            inner = {_nested_shape(p) for p in parts}
+            first = inner.pop()
+            return None if inner or first is None else (len(parts), *first)
+        case ListValue(items=[one, *_], complete=False) if (row := _nested_shape(one)) is not None:
+            return (fresh("length"), *row)  # torch takes no list whose rows differ in their sizes
+        case _:
+            return None
 
 
-def _leaves(data: Value) -> list[Value] | None:
-    parts = items(data)
-    if parts is None:
-        return [data]
-    found = [_leaves(p) for p in parts]
-    return [v for leaf in found if leaf is not None for v in leaf]
+def _leaves(data: Value) -> list[Value]:
+    """The numbers in nested lists; an unknown one beside them where a list goes on beyond what is known of it."""
+    match data:
+        case ListValue(items=parts, complete=False):
+            return [Sym("element", (data,)), *(leaf for part in parts for leaf in _leaves(part))]
+        case _:
+            known = items(data)
+            return [data] if known is None else [leaf for part in known for leaf in _leaves(part)]
 
 
 @REGISTRY.layer("Parameter", "data=None, requires_grad=True", name="parameter", stateful=True)

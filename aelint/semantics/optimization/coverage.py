@@ -13,14 +13,14 @@ from aelint.semantics.domain.trace import Call, Context
 from aelint.semantics.domain.values import Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.modules import contains, each_module
-from aelint.semantics.optimization.gradients import reach_of, updates
+from aelint.semantics.optimization.gradients import reach_of, untracked, updates
 from aelint.semantics.optimization.initialization import is_frozen, is_weighted
 from aelint.semantics.optimization.parameters import held_by, owner_of
 from aelint.semantics.optimization.training import Kind, actions, optimizers
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import every, walk
+from aelint.syntax.walk import every, holds, walk
 
-__all__ = ["Missed", "Replaced", "frozen_whole", "missed_layers", "replaced_parameters"]
+__all__ = ["Missed", "Replaced", "frozen_whole", "listed_elsewhere", "missed_layers", "replaced_parameters"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ def missed_layers(program: Program) -> Iterator[Missed]:
     layers = {id(o): o for o in program.layers if id(o) in ran}
     reported: set[int] = set()
     for update in updates(program):
-        reached = reach_of(program)(update.backward.of)
+        reached = reach_of(program)(update.backward.of, untracked(program))
         optimizer = update.steps[0].of
         if reached.everything or not isinstance(optimizer, Object) or id(optimizer) in reported:
             continue
@@ -64,6 +64,15 @@ def missed_layers(program: Program) -> Iterator[Missed]:
             reported.add(id(optimizer))
             missing.sort(key=lambda one: one.id)
             yield Missed(optimizer, tuple(missing), update.backward.event.site)
+
+
+def listed_elsewhere(program: Program, optimizer: Object) -> Site | None:
+    """Where another function than the one that builds the optimiser lists the parameters for it."""
+    given = optimizer.args[0] if optimizer.args else optimizer.kwargs.get("params")
+    if not isinstance(given, ListValue) or given.site is None or optimizer.site is None:
+        return None
+    makers = [f.node for f in program.own_functions if holds(f.node, given.site.node)]
+    return given.site if makers and not any(holds(f, optimizer.site.node) for f in makers) else None
 
 
 def _is_in_reach(context: Context, layer: Object) -> bool:

@@ -107,8 +107,17 @@ def unasked(program: Program) -> Iterator[Leak]:
             # A weight that comes of the step's own layers as well is no data that another player made.
             apart = any(one & other.held.owners and not one & step.held.owners for one in behind)
             if both and alone and apart and len(both) + len(alone) == len(computed):
-                yield Leak(step, both[0], alone[-1], both[0].event.site)
+                early = _cleared_too_early(program, step, both[0]) if both[0].order < alone[-1].order else None
+                yield Leak(step, both[0], alone[-1], both[0].event.site if early is None else early.event.site)
                 break
+
+
+def _cleared_too_early(program: Program, step: Action, foreign: Action) -> Action | None:
+    """Where gradients of that optimiser are cleared in the same round, before the other player's loss leaves its own."""
+    done = (a for a in reversed(actions(program)) if a.order < foreign.order and a.of is step.of)
+    last = next(done, None)
+    clears = last is not None and last.kind is Kind.CLEAR and same_round(last.context, foreign.context)
+    return last if clears else None
 
 
 def _steps(program: Program) -> Iterator[tuple[Action, list[Action], list[Action]]]:
