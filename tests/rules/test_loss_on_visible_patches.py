@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.variants import loss_on_visible_patches as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 MODEL = """
 import torch
@@ -94,6 +94,57 @@ def test_class_token_is_counted():
     """
     assert rows(rule, source.format(" - 1")) == []
     assert rows(rule, source.format("")) == [12]
+
+
+@pytest.mark.parametrize(
+    ("start", "right", "wrong"),
+    [
+        pytest.param("zeros", "mask[:, seen - 1:] = 1", "mask[:, seen:] = 1", id="hidden behind"),
+        pytest.param("zeros", "mask[:, seen - 1:, :] = 1", "mask[:, seen:, :] = 1", id="of every feature"),
+        pytest.param("ones", "mask[:, :seen - 1] = 0", "mask[:, :seen] = 0", id="visible in front"),
+        pytest.param("zeros", "mask[:, 1 - seen:] = 0", "mask[:, :seen] = 1; mask[:, -1] = 1", id="something else"),
+    ],
+)
+def test_class_token_is_counted_along_the_axis_of_patches(start, right, wrong):
+    source = f"""
+    import torch
+    from torch import nn
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        def forward(self, z, restore):
+            b, seen, _ = z.shape
+            patches = restore.shape[1]
+            fill = self.token.expand(b, patches + 1 - seen, -1)
+            full = torch.cat([z, fill], 1)[:, 1:]
+            mask = torch.{start}_like(full)
+            {{mask}}
+            return full, mask.argsort(0)
+    Decoder()(torch.randn(4, 5, 8), torch.rand(4, 16).argsort(1))
+    """
+    assert rows(rule, source.format(mask=right)) == []
+    assert rows(rule, source.format(mask=wrong)) == ([] if "-1" in wrong else [14])
+
+
+def test_the_number_of_hidden_patches_is_told_by_its_name():
+    source = """
+    import torch
+    from torch import nn
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        def forward(self, z, restore):
+            b, seen, _ = z.shape
+            patches = restore.shape[1]
+            full = torch.cat([z, self.token.expand(b, patches + 1 - seen, -1)], 1)[:, 1:]
+            mask = torch.zeros(b, patches)
+            mask[:, seen:] = 1
+            return full, mask
+    """
+    (found,) = run(rule, source)
+    assert "marks restore.size(1) - z.size(1) patches" in found.message
 
 
 SHUFFLED = """

@@ -92,8 +92,8 @@ class Residual(nn.Module):
         self.books = nn.ModuleList([nn.Embedding(64, 8) for _ in range(levels)])
     def forward(self, z):
         n = DRAW
-        for i in range(n):
-            z = z - self.books[i](torch.cdist(z, self.books[i].weight).argmin(-1)).detach()
+        LOOP
+            z = z - book(torch.cdist(z, book.weight).argmin(-1)).detach()
         return z
 Residual()(torch.randn(32, 8))
 """
@@ -109,10 +109,34 @@ Residual()(torch.randn(32, 8))
         ("random.randrange(1, self.levels)", [12]),
         ("random.randrange(self.levels) if self.training else self.levels", [12]),
         ("np.random.randint(1, self.levels)", [12]),
+        ("int(torch.randint(1, self.levels, (1,)))", [12]),
+        ("torch.randint(1, self.levels, ()).item()", [12]),
     ],
 )
-def test_number_of_levels(draw, expected):
-    assert rows(rule, LEVELS.replace("DRAW", draw)) == expected
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for i in range(n):\n            book = self.books[i]",
+        "for book in self.books[:n]:",
+        "for i, book in enumerate(self.books[0:n]):",
+    ],
+)
+def test_number_of_levels(loop, draw, expected):
+    assert rows(rule, LEVELS.replace("DRAW", draw).replace("LOOP", loop)) == expected
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for book in self.books[n:]:",
+        "for book in self.books[:n + 1]:",
+        "for book in self.books[:1]:",
+        "for book in self.books:",
+        "for book in reversed(self.books[-n:]):",
+    ],
+)
+def test_silent_where_the_last_level_is_among_those_gone_through(loop):
+    assert rows(rule, LEVELS.replace("DRAW", "random.randrange(1, self.levels)").replace("LOOP", loop)) == []
 
 
 def test_silent_on_points_that_are_chosen_far_from_the_others():

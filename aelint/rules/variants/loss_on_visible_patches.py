@@ -78,12 +78,12 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.lineage import source
-from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
-from aelint.semantics.operators.api import to_number
 from aelint.semantics.variants.hidden_places import shown_places
 from aelint.semantics.variants.hidden_shares import complemented_shares
 from aelint.semantics.variants.masking import Cut, cut_of, mask_tokens, order_of, writes_of
+from aelint.semantics.variants.miscounts import miscounts
 from aelint.semantics.variants.token_ends import exchanged_ends
 from aelint.semantics.variants.visible_losses import is_error, visible_losses
 
@@ -240,40 +240,9 @@ def _same_order(program: Program, order: Sym) -> Site | None:
 
 def _counts(program: Program) -> Iterator[Finding]:
     """As many patches must be marked as hidden as there are mask tokens."""
-    counts = [
-        (n, c) for n in nodes(program) if n.op == "cat" and (c := mask_tokens(n)) is not None and n.site is not None
-    ]
-    for store in program.stores:
-        hidden = _marked(store.target, store.index, store.value) if isinstance(store.target, Sym) else None
-        for node, count in counts if hidden is not None else ():
-            function = store.context.function
-            same = (
-                function is not None
-                and node.site is not None
-                and node.site.lies_in(Site(function.module.unit, function.node))
-            )
-            if same and isinstance(count, int) and hidden is not None and abs(hidden - count) == 1:
-                assert node.site is not None
-                message = (
-                    f"the mask marks {hidden} patches as hidden, but {count} mask tokens stand in for hidden patches: "
-                )
-                yield Finding(
-                    store.site, message + "the class token was counted", (Note(node.site, "the mask tokens"),)
-                )
-
-
-def _marked(target: Sym, index: Value, value: Value) -> int | None:
-    """How many entries along the first axis are marked with one."""
-    number = to_number(value)
-    if target.op not in {"zeros", "ones"} or not target.shape or not isinstance(target.shape[0], int):
-        return None
-    if not isinstance(index, slice) or index.step is not None or number not in {0, 1}:
-        return None
-    size = target.shape[0]
-    try:
-        written = len(range(size)[index])
-    except TypeError:
-        return None
-    if target.op == "zeros":
-        return written if number == 1 else None
-    return size - written if number == 0 else None
+    for one in miscounts(program):
+        message = (
+            f"the mask marks {one.hidden} patches as hidden, but {one.tokens} mask tokens stand in for hidden patches: "
+            "the class token was counted"
+        )
+        yield Finding(one.marked, message, (Note(one.joined, "the mask tokens"),))

@@ -80,19 +80,15 @@ Measures that hold anything but squares, products and norms of latents and codes
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Note, Rule, Site
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.dataflow.buffers import registered_buffers
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.domain.dims import contradict
-from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import External, Instance, ListValue, Object, Sym, Value
-from aelint.semantics.interpreter.joins import alternatives
-from aelint.semantics.operators.api import to_int
+from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.variants.nearest import (
     Measure,
     codes_in,
@@ -101,7 +97,7 @@ from aelint.semantics.variants.nearest import (
     measure_of,
 )
 from aelint.semantics.variants.quantizers import Lookup, lookups, rewritten
-from aelint.syntax.walk import walk
+from aelint.semantics.variants.unused_levels import unused_levels
 
 RULE = Rule(
     code="AEL704",
@@ -199,61 +195,7 @@ def _expansion(measure: Measure, lookup: Lookup) -> str | None:
     return None
 
 
-_EXCLUSIVE = frozenset({"random.randrange", "numpy.random.randint", "torch.randint"})
-
-
 def _levels(program: Program) -> Iterator[Finding]:
-    """`for i in range(random.randrange(1, n))` over `n` codebooks."""
-    looked_at: set[ast.AST] = set()
-    for call in program.calls:
-        loop = call.context.loops[-1] if call.context.loops else None
-        if loop is None or not isinstance(loop.node, ast.For) or not isinstance(loop.node.target, ast.Name):
-            continue
-        if loop.node in looked_at:
-            continue
-        looked_at.add(loop.node)
-        for drawn in _drawn(program, loop.iterable):
-            high, last = _bounds(drawn)
-            owner = call.context.stack[-1].receiver if call.context.stack else None
-            books = _indexed(loop.node, loop.node.target.id, owner) if high is not None else None
-            if books is not None and last is not None and books[1] == last + 1:
-                name, count = books
-                message = f"at most {last} of the {count} entries of `{name}` are used: the upper bound {high} is exclusive here"
-                note = Note(Site(call.site.unit, loop.node.iter), "so many are gone through")
-                yield Finding(drawn.site, message, (note,))
-
-
-def _drawn(program: Program, iterable: Value) -> list[Call]:
-    """The random draws that a loop's number of rounds may come from."""
-    counts = iterable.inputs if isinstance(iterable, Sym) else ()
-    made = {id(alternative) for count in counts for alternative in alternatives(count)}
-    return [c for c in program.calls if id(c.result) in made and isinstance(c.callee, External)]
-
-
-def _bounds(call: Call) -> tuple[int | None, int | None]:
-    """The upper bound as written, and the largest number that is drawn."""
-    name = call.callee.name if isinstance(call.callee, External) else ""
-    numbers = [to_int(a) for a in call.args[:2]]
-    high = numbers[-1] if numbers else None
-    if high is None:
-        return None, None
-    if name in _EXCLUSIVE:
-        return high, high - 1
-    return (high, high) if name == "random.randint" else (None, None)
-
-
-def _indexed(loop: ast.For, index: str, owner: Value) -> tuple[str, int] | None:
-    """The container of modules or parameters that the loop goes through by position, and its size."""
-    for node in walk(loop):
-        match node:
-            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name), slice=ast.Name(id=found)) if (
-                found == index
-            ):
-                held = owner.attrs.get(name) if isinstance(owner, Instance) else None
-            case _:
-                continue
-        if isinstance(held, Object) and held.children is not None and held.complete:
-            return name, len(held.children)
-        if isinstance(held, ListValue) and held.complete:
-            return name, len(held.items)
-    return None
+    for one in unused_levels(program):
+        message = f"at most {one.count - 1} of the {one.count} entries of `{one.books}` are used: the upper bound {one.count} is exclusive here"
+        yield Finding(one.drawn, message, (Note(one.gone_through, "so many are gone through"),))

@@ -100,11 +100,14 @@ class Poly:
         return any(a.batch for a in self.atoms)
 
     def __str__(self) -> str:
-        parts = []
-        for monomial, factor in self.terms:
+        """As people write it: what is added first, numbers last."""
+        text = ""
+        for monomial, factor in sorted(self.terms, key=lambda term: (not term[0], term[1] < 0)):
             names = "*".join(a.name for a in monomial)
-            parts.append(str(factor) if not names else names if factor == 1 else f"{factor}*{names}")
-        return " + ".join(parts).replace("+ -", "- ")
+            size = abs(factor)
+            sign = ("-" if factor < 0 else "") if not text else " - " if factor < 0 else " + "
+            text += sign + (str(size) if not names else names if size == 1 else f"{size}*{names}")
+        return text
 
 
 Dim: TypeAlias = int | Poly
