@@ -412,6 +412,8 @@ class StepFacts:
     trained: tuple[str, ...] = ()
     """Parameters that an optimiser moved by a gradient, of whatever loss."""
     missing_from_optimizer: tuple[str, ...] = ()
+    left_to_opponents: tuple[str, ...] = ()
+    """Parameters of a critic that the loss reaches and no given optimiser holds."""
     stepped: int = -1
     """How often an optimiser stepped; -1 where no training step was made."""
     gradients_accumulate: bool = False

@@ -14,6 +14,7 @@ from pytest_aecheck.adapters.signatures import positional
 from pytest_aecheck.observations import StepFacts, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import preserved, seeded
+from pytest_aecheck.probes.opponents import of_opponents
 from pytest_aecheck.probes.wording import said
 
 __all__ = ["make_step", "observe_step", "working_copy"]
@@ -78,9 +79,9 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
     spec = bench.spec
     model.train()
     optimizer = spec.optimizer(model) if spec.optimizer is not None else None
-    missing = _missing(bench, model, optimizer)
+    missing, opponents = _missing(bench, model, optimizer)
     if spec.train_step is None:
-        return StepFacts(missing_from_optimizer=missing)
+        return StepFacts(missing_from_optimizer=missing, left_to_opponents=opponents)
     batch = bench.batch(spec.batch_size, 0)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     with _watching() as watch:
@@ -89,7 +90,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the finding
-            return StepFacts(error=said(error), missing_from_optimizer=missing)
+            return StepFacts(error=said(error), missing_from_optimizer=missing, left_to_opponents=opponents)
     moved = {name for name, p in model.named_parameters() if not torch.equal(p.detach(), before[name])}
     unmoved = tuple(
         name
@@ -98,6 +99,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
     )
     return StepFacts(
         missing_from_optimizer=missing,
+        left_to_opponents=opponents,
         moved=tuple(sorted(moved)),
         unmoved=unmoved,
         trained=tuple(name for name, p in model.named_parameters() if id(p) in watch.trained),
@@ -129,27 +131,28 @@ def _required(function: Any) -> int:
     return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
-def _missing(bench: Bench, model: Any, optimizer: Any) -> tuple[str, ...]:
-    """Trainable parameters that the loss reaches and no given optimiser holds."""
+def _missing(bench: Bench, model: Any, optimizer: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Trainable parameters that the loss reaches and no given optimiser holds: forgotten ones, and those of a critic."""
     if optimizer is None or bench.spec.loss is None:
-        return ()
+        return (), ()
     optimizers = optimizer if isinstance(optimizer, list | tuple) else [optimizer]
     if not all(hasattr(one, "param_groups") for one in optimizers):
-        return ()
+        return (), ()
     held = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
     try:
         with seeded(bench.spec.seed):
             bench.loss(model, bench.batch(bench.spec.batch_size, 0)).backward()
     except Exception:  # noqa: BLE001 - judged elsewhere
-        return ()
-    lost = tuple(
+        return (), ()
+    lost = [
         name
         for name, p in model.named_parameters()
         if id(p) not in held and p.requires_grad and p.grad is not None and bool((p.grad != 0).any())
-    )
+    ]
     for p in model.parameters():
         p.grad = None
-    return lost
+    opponents = of_opponents(lost, [name for name, p in model.named_parameters() if id(p) in held])
+    return tuple(name for name in lost if name not in opponents), opponents
 
 
 def _had_gradient(parameter: Any, watch: _Watch) -> bool:

@@ -151,3 +151,57 @@ def test_a_critics_loss_that_reaches_the_generator_before_it_steps_fails():
     found = turns(lambda m, o, x: one_after_the_other(m, o, x, cut=False))
     assert found.status == "failed"
     assert found.numbers["parameters"] == 8
+
+
+class Judged(nn.Module):
+    """An autoencoder beside the critic that its loss asks."""
+
+    def __init__(self, name="discriminators"):
+        super().__init__()
+        self.model = VAE()
+        self.add_module(name, nn.ModuleList([nn.Linear(20, 1), nn.Linear(20, 1)]))
+
+    def forward(self, x):
+        return self.model(x)
+
+
+def adversarial(judged, x):
+    output = judged(x)[0]
+    critics = next(m for m in judged.children() if isinstance(m, nn.ModuleList))
+    return elbo(judged.model, x) - sum(critic(output).mean() for critic in critics)
+
+
+def holding(*parts):
+    def optimizer(judged):
+        return torch.optim.Adam([p for n, p in judged.named_parameters() if n.startswith(parts)], lr=1e-3)
+
+    return optimizer
+
+
+def held(optimizer, name="discriminators"):
+    spec = AESpec(lambda: Judged(name), vectors, loss=adversarial, optimizer=optimizer)
+    return run_checks(spec, only=["AEC402"])["AEC402"]
+
+
+@pytest.mark.parametrize("name", ["discriminators", "critic", "disc", "net_d", "latent_discriminator"])
+def test_a_critic_that_the_generators_optimiser_leaves_out_is_no_fault(name):
+    found = held(holding("model"), name)
+    assert found.status == "skipped"
+    assert "critic" in found.message
+
+
+def test_the_critics_optimiser_beside_it_is_judged():
+    assert held(lambda judged: (holding("model")(judged), holding("disc")(judged))).status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        pytest.param(("model",), "heads", id="a part that is named for nothing"),
+        pytest.param(("model.encoder",), "critic", id="a decoder beside a critic"),
+        pytest.param(("model", "critic.0"), "critic", id="half of a critic"),
+        pytest.param(("model",), "discrete", id="a name that only begins alike"),
+    ],
+)
+def test_parts_that_are_forgotten_fail_as_before(parts, name):
+    assert held(holding(*parts), name).status == "failed"

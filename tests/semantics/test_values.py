@@ -444,3 +444,10 @@ def test_a_list_of_numbers_becomes_a_tensor_of_its_nesting(numbers, expected):
 def test_what_is_known_of_the_numbers_in_a_list_of_unknown_length_says_nothing_of_the_others():
     found = names("import torch\nlengths = [0.5]\nlengths.extend(more)\nx = torch.tensor(lengths)\n")["x"]
     assert not found.range.bounded
+
+
+def test_numbers_and_letters_are_unpacked():
+    found = names("pad, start, end = range(3)\nfirst, second = 'ab'\nleft, right = range(3)\n")
+    assert (found["pad"], found["start"], found["end"]) == (0, 1, 2)
+    assert (found["first"], found["second"]) == ("a", "b")
+    assert isinstance(found["left"], Sym)

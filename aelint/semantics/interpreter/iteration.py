@@ -112,7 +112,7 @@ def _row(frame: Frame, value: Sym, node: ast.AST) -> Value:
 def unpack(frame: Frame, value: Value, count: int, node: ast.AST) -> list[Value]:
     """`a, b, ... = value` for `count` targets."""
     match value:
-        case tuple() if len(value) == count:
+        case tuple() | range() | str() if len(value) == count:
             return list(value)
         case ListValue(complete=True) if len(value.items) == count:
             return list(value.items)

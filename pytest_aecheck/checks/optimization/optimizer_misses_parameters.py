@@ -14,7 +14,9 @@ A trainable parameter receives a non-zero gradient from the loss and is in no pa
 
 ## Exemptions
 
-Frozen parameters; several optimisers are looked at together if they are returned as a tuple.
+Frozen parameters; several optimisers are looked at together if they are returned as a tuple. Parameters of a module named
+as a critic (`discriminator`, `critic`, ...) of which the optimiser holds nothing: an adversarial loss sends a gradient into
+them, and an optimiser of their own trains them. If nothing else is missing, the check is skipped and says so.
 
 ## References
 
@@ -43,5 +45,10 @@ def judge(observations: Observations) -> Verdict:
         return CHECK.failed(
             f"{len(missing)} parameters receive a gradient but are in no parameter group of the optimiser: {', '.join(missing[:4])}",
             parameters=len(missing),
+        )
+    if opponents := observations.step.left_to_opponents:
+        return CHECK.skipped(
+            f"the {len(opponents)} parameters that are in no optimiser are those of a critic ({opponents[0]} and others): give its optimiser "
+            "as well, as a tuple, to have them judged"
         )
     return CHECK.passed()
