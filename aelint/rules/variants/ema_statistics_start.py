@@ -31,11 +31,12 @@ class Quantize(nn.Module):
 
     def forward(self, z):
         index = torch.cdist(z, self.embed).argmin(-1)
+        codes = self.embed[index]
         hot = nn.functional.one_hot(index, 64).float()
         self.cluster_size.mul_(0.99).add_(hot.sum(0), alpha=0.01)
         self.embed_avg.mul_(0.99).add_(hot.t() @ z, alpha=0.01)
         self.embed.copy_(self.embed_avg / (self.cluster_size + 1e-5).unsqueeze(1))
-        return self.embed[index]
+        return codes
 ```
 
 ## Use instead
@@ -54,11 +55,12 @@ class Quantize(nn.Module):
 
     def forward(self, z):
         index = torch.cdist(z, self.embed).argmin(-1)
+        codes = self.embed[index]
         hot = nn.functional.one_hot(index, 64).float()
         self.cluster_size.mul_(0.99).add_(hot.sum(0), alpha=0.01)
         self.embed_avg.mul_(0.99).add_(hot.t() @ z, alpha=0.01)
         self.embed.copy_(self.embed_avg / (self.cluster_size + 1e-5).unsqueeze(1))
-        return self.embed[index]
+        return codes
 ```
 
 ## Known limits

@@ -21,14 +21,20 @@ from aelint.semantics.interpreter.joins import alternatives
 __all__ = [
     "Difference",
     "Lookup",
+    "choice_of",
     "differences",
+    "index_and_table",
     "is_encoded",
+    "is_later",
     "is_straight_through",
     "latent_gradient",
+    "leaves_of",
     "lookups",
     "marks_of",
+    "places_of",
     "reaches_gradient",
     "rewritten",
+    "table_of",
 ]
 
 _LAYERS = ("linear", "conv", "lstm", "gru", "rnn", "batch_norm", "attention", "transformer")
@@ -85,30 +91,38 @@ def lookups(program: Program) -> list[Lookup]:
 
 
 def _lookup(node: Sym) -> Lookup | None:
-    match node:
-        case Sym(op="embedding", attrs={"input": Sym() as index}):
-            table: Value = node.layer if isinstance(node.layer, Object) else node.attrs.get("weight")
-        case Sym(op="getitem" | "index_select", attrs={"input": Sym() as table, "index": Sym() as index}):
-            pass
-        case Sym(op="matmul", attrs={"input": Sym() as index, "other": Sym() as table}):
-            pass
-        case Sym(op="einsum", attrs={"operands": (Sym() as left, Sym() as right)}):
-            # A one-hot code times the table, whichever is written first.
-            index, table = (left, right) if _choice(left) is not None else (right, left)
-        case _:
-            return None
-    key = _table(table)
-    chosen = _choice(index) if key is not None else None
+    taken = index_and_table(node)
+    if taken is None:
+        return None
+    index, table = taken
+    key = table_of(table)
+    chosen = choice_of(index) if key is not None else None
     if key is None or chosen is None:
         return None
     measure = source(chosen)
     if not isinstance(measure, Sym):
         return None
-    leaves = [_in_one_layout(leaf) for leaf in _leaves(measure)]
-    latents = [leaf for leaf in leaves if _table(leaf) is not key]
+    leaves = [_in_one_layout(leaf) for leaf in leaves_of(measure)]
+    latents = [leaf for leaf in leaves if table_of(leaf) is not key]
     if len(latents) == len(leaves):
         return None
     return Lookup(node, chosen, measure, key, tuple(latents))
+
+
+def index_and_table(node: Sym) -> tuple[Sym, Value] | None:
+    """What picks rows, and the table that they are taken from, of an operation that may be a look-up."""
+    match node:
+        case Sym(op="embedding", attrs={"input": Sym() as index}):
+            return index, node.layer if isinstance(node.layer, Object) else node.attrs.get("weight")
+        case Sym(op="getitem" | "index_select", attrs={"input": Sym() as table, "index": Sym() as index}):
+            return index, table
+        case Sym(op="matmul", attrs={"input": Sym() as index, "other": Sym() as table}):
+            return index, table
+        case Sym(op="einsum", attrs={"operands": (Sym() as left, Sym() as right)}):
+            # A one-hot code times the table, whichever is written first.
+            return (left, right) if choice_of(left) is not None else (right, left)
+        case _:
+            return None
 
 
 def _in_one_layout(value: Sym) -> Sym:
@@ -117,7 +131,7 @@ def _in_one_layout(value: Sym) -> Sym:
     return first if isinstance(first, Sym) and all(one is first for one in others) else value
 
 
-def _table(value: Value) -> Object | Sym | None:
+def table_of(value: Value) -> Object | Sym | None:
     """The codebook behind transpositions, normalisation and detaching; an embedding layer stands for its weight."""
     for _ in range(12):
         match value:
@@ -135,7 +149,7 @@ def _table(value: Value) -> Object | Sym | None:
 
 
 @per_program
-def _places(program: Program) -> dict[int, frozenset[tuple[int, str]]]:
+def places_of(program: Program) -> dict[int, frozenset[tuple[int, str]]]:
     """The attributes that each tensor was kept in."""
     kept = [(s.value, (id(s.target), s.name)) for s in program.stores if s.name]
     registered = program.calls_to("register_buffer", "register_parameter", ".register_buffer", ".register_parameter")
@@ -149,7 +163,7 @@ def _places(program: Program) -> dict[int, frozenset[tuple[int, str]]]:
 
 def marks_of(program: Program, lookup: Lookup) -> frozenset[object]:
     """What tells the codebook from others: itself, and the attributes it was kept in before and after updates."""
-    places = _places(program)
+    places = places_of(program)
     tables = [lookup.table, *alternatives(lookup.table)]
     return frozenset(id(one) for one in tables).union(*(places.get(id(one), frozenset()) for one in tables))
 
@@ -157,7 +171,7 @@ def marks_of(program: Program, lookup: Lookup) -> frozenset[object]:
 _ONE_HOT = RESHAPES | {"one_hot", "scatter", "item", "long", "index", "getitem", "type", "int"}
 
 
-def _choice(index: Sym) -> Sym | None:
+def choice_of(index: Sym) -> Sym | None:
     """The argmin that an index, or a one-hot matrix, was made from."""
     pending, seen = [index], 0
     while pending and seen < 16:
@@ -183,7 +197,8 @@ def _positions(value: Sym) -> Sym | None:
             return None
 
 
-def _leaves(measure: Sym) -> Iterator[Sym]:
+def leaves_of(measure: Sym) -> Iterator[Sym]:
+    """What a distance, or a likeness, is measured between."""
     pending: list[Sym] = [measure]
     seen: set[int] = set()
     while pending:
@@ -329,9 +344,9 @@ def is_straight_through(value: Sym, lookup: Lookup) -> bool:
 def rewritten(program: Program, table: Object | Sym) -> bool:
     """Whether the codebook is set or changed by hand after it was built, as with moving averages."""
     for store in program.stores:
-        if store.target is table and store.name in {"weight", "data"} and _later(store.context.function):
+        if store.target is table and store.name in {"weight", "data"} and is_later(store.context.function):
             return True
-        if isinstance(store.target, Sym) and _table(store.target) is table and _later(store.context.function):
+        if isinstance(store.target, Sym) and table_of(store.target) is table and is_later(store.context.function):
             return True
     return any(_writes(call, table) for call in program.calls)
 
@@ -339,10 +354,11 @@ def rewritten(program: Program, table: Object | Sym) -> bool:
 def _writes(call: Call, table: Object | Sym) -> bool:
     if not call.method.endswith("_") or call.method == "requires_grad_" or not isinstance(call.receiver, Sym):
         return False
-    return _table(through_reshapes(call.receiver)) is table and _later(call.context.function)
+    return table_of(through_reshapes(call.receiver)) is table and is_later(call.context.function)
 
 
-def _later(function: object) -> bool:
+def is_later(function: object) -> bool:
+    """Whether a function is not the one that builds or first fills what it belongs to."""
     name = getattr(function, "name", "")
     return name != "__init__" and "init" not in name and "reset" not in name
 
