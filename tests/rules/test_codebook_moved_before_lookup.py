@@ -48,7 +48,9 @@ MOVED = {"before": "self.update(hot, z)", "after": "pass"}
     "changes",
     [
         pytest.param({}, id="updated-behind-the-look-up"),
-        pytest.param({"lookup": "hot @ self.table", "after": "if self.training: self.update(hot, z)"}, id="in-training"),
+        pytest.param(
+            {"lookup": "hot @ self.table", "after": "if self.training: self.update(hot, z)"}, id="in-training"
+        ),
         pytest.param({"before": "q = self.table[index]; self.update(hot, z)"}, id="looked-up-once-more-for-a-report"),
         pytest.param({"before": "self.sums.add_(hot.t() @ z)"}, id="another-table-is-updated"),
         pytest.param({**MOVED, "write": "pass"}, id="nothing-is-written"),

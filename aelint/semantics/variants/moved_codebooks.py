@@ -63,12 +63,13 @@ def _written_between(program: Program, measure: Sym, table: Value, node: Sym) ->
         newer = isinstance(value, Sym) and measure.id < value.id < node.id and is_later(store.context.function)
         if newer and store.name and _is_of(store.target, store.name, value, table):
             return store.site
-    for call in program.calls:
-        made = call.result
-        inplace = call.method.endswith("_") and isinstance(call.receiver, Sym) and isinstance(made, Sym)
-        if inplace and isinstance(made, Sym) and measure.id < made.id < node.id and is_later(call.context.function):
-            if isinstance(table, Object) and table_of(call.receiver) is table:
-                return call.site
+    for call in program.calls if isinstance(table, Object) else ():
+        match call.receiver, call.result:
+            case Sym() as weight, Sym(id=made) if call.method.endswith("_") and measure.id < made < node.id:
+                if table_of(weight) is table and is_later(call.context.function):
+                    return call.site
+            case _:
+                pass
     return None
 
 
