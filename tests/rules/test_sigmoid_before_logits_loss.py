@@ -60,6 +60,29 @@ def test_softmax_before_cross_entropy_in_another_file():
     assert rows(rule, files) == [5]
 
 
+def test_a_softmax_in_one_file_with_its_loss_is_told_where_it_is():
+    source = """
+import torch
+import torch.nn as nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.f, self.end = nn.Linear(4, 4), nn.Softmax(dim=1)
+
+    def forward(self, x):
+        return {output}
+
+model, x = Net(), torch.rand(2, 4)
+nn.CrossEntropyLoss()(model(x), x.argmax(1))
+"""
+    assert rows(rule, source.format(output="self.f(x)")) == []
+    assert rows(rule, source.format(output="self.f(x).softmax(1)")) == [11]
+    (found,) = run(rule, source.format(output="self.end(self.f(x))"))
+    assert found.site.row == 8
+    assert "`cross_entropy` (line 14)" in found.message
+
+
 HINGE = (
     HEAD
     + """

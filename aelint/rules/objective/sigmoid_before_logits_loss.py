@@ -90,7 +90,7 @@ def check(program: Program) -> Iterator[Finding]:
         squashed = _squashed(call.bound.get("input"))
         if squashed is None or call.context.speculative:
             continue
-        yield _finding(call, squashed)
+        yield _finding(program, call, squashed)
     yield from _rectified(program)
     yield from _hinges(program)
 
@@ -140,8 +140,16 @@ def _squashed(value: Value) -> Sym | None:
     return found[0] if isinstance(found[0], Sym) else None
 
 
-def _finding(call: Call, squashed: Sym) -> Finding:
+def _finding(program: Program, call: Call, squashed: Sym) -> Finding:
+    """At the loss; in one file with it, a softmax is told where it is, as no loss of its kind takes what comes out of one."""
     inner, instead = _LOSSES[call.name]
+    made = decided_at(program, squashed) if squashed.op == "softmax" else None
+    if made is not None and made.unit is call.site.unit:
+        message = (
+            f"`{call.name}` ({place(call.site, made)}) applies a {inner} of its own, but its input is the output of this softmax. "
+            f"Drop the softmax, or use {instead}"
+        )
+        return Finding(made, message, (Note(call.site, "taken for logits here"),))
     message = (
         f"`{call.name}` applies a {inner} of its own, but its input is the output of a {squashed.op} "
         f"({place(squashed.site, call.site)}). Drop the {squashed.op}, or use {instead}"
