@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["FunctionNode", "default_numbers", "defaults", "parameters", "passes_on", "positional"]
+__all__ = ["FunctionNode", "asked_for", "default_numbers", "defaults", "parameters", "passes_on", "positional"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -18,6 +18,12 @@ def parameters(function: FunctionNode) -> list[ast.arg]:
 def positional(function: FunctionNode) -> list[str]:
     """The names of the parameters that arguments without a name are bound to, in order, `self` among them."""
     return [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+
+
+def asked_for(function: FunctionNode) -> list[str]:
+    """The names of `positional` that a caller gives something for: all but the object or class that a method is called on."""
+    names = positional(function)
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
 
 
 def passes_on(function: FunctionNode, call: ast.AST) -> bool:

@@ -509,3 +509,45 @@ def test_a_range_that_is_wider_than_the_images(end, score):
 def test_the_range_of_a_measure_that_is_built_first():
     score = "measure = StructuralSimilarityIndexMeasure(data_range=255.0)\nprint(measure(made, x))"
     assert rows(rule, IMAGES.format(end="Sigmoid()", score=score)) == [13]
+
+
+OWN_CURVE = """
+import torch
+
+class Evaluator:
+    @staticmethod
+    def {measure}({parameters}):
+        gaps = values[y_test == 1][:, None] - values[y_test == 0][None]
+        return (gaps > 0).float().mean().item()
+
+    def evaluate(self, scores, y_test, threshold):
+        flagged = (scores > threshold).float()
+        return self.{measure}({given})
+"""
+
+
+@pytest.mark.parametrize(
+    ("measure", "parameters", "given"),
+    [
+        pytest.param("auroc", "values, y_test", "scores, y_test", id="scores"),
+        pytest.param("auroc", "values, y_test", "scores, (y_test > 0).float()", id="labels by a test"),
+        pytest.param("accuracy", "values, y_test", "flagged, y_test", id="a measure of decisions"),
+        pytest.param("auroc", "values, weights", "flagged, y_test", id="nothing is named as labels"),
+        pytest.param("sauce", "values, y_test", "flagged, y_test", id="a name that only sounds alike"),
+    ],
+)
+def test_silent_on_curves_of_the_projects_own_over_scores(measure, parameters, given):
+    source = OWN_CURVE.format(measure=measure, parameters=parameters, given=given)
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    ("measure", "parameters", "given"),
+    [
+        ("get_auroc", "values, y_test", "flagged, y_test"),
+        ("roc_auc", "y_test, values", "y_test, flagged"),
+        ("au_pr", "values, y_test", "values=flagged, y_test=y_test"),
+    ],
+)
+def test_fires_on_curves_of_the_projects_own_over_decisions(measure, parameters, given):
+    assert rows(rule, OWN_CURVE.format(measure=measure, parameters=parameters, given=given)) == [12]

@@ -246,3 +246,39 @@ def test_silent_on_standard_normal_codes(density, drawn):
 )
 def test_standard_normal_codes_for_a_learned_mixture(density):
     assert rows(rule, MIXTURE.format(density=density, drawn=PLAIN_DRAW)) == [19]
+
+
+FITTED = """
+import torch
+from torch import nn
+
+class Latent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Conv2d(3, 4, 2, 2), nn.ConvTranspose2d(4, 3, 2, 2)
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("shift", torch.ones(()))
+
+    @torch.no_grad()
+    def fit(self, x):
+        self.scale.copy_(1.0 / self.enc(x).std())
+
+    def encode(self, x):
+        return self.enc(x) * self.scale
+
+    def decode(self, z):
+        {decode}
+
+model = Latent()
+model.fit(torch.rand(8, 3, 8, 8))
+model.decode(model.encode(torch.rand(8, 3, 8, 8)))
+"""
+
+
+@pytest.mark.parametrize("decode", ["return self.dec(z / self.scale)", "return self.dec(z) / self.shift"])
+def test_silent_on_a_fitted_factor_that_is_undone_or_another(decode):
+    assert rows(rule, FITTED.format(decode=decode)) == []
+
+
+def test_fires_on_a_fitted_factor_that_is_undone_on_the_output():
+    assert rows(rule, FITTED.format(decode="return self.dec(z) / self.scale")) == [20]

@@ -310,3 +310,65 @@ def test_a_penalty_on_codes_that_is_given_what_was_decoded():
     source = source.replace("self.decoder(mu)", "self.decoder(latent)").replace("reconstruction", "reconstructed")
     assert rows(rule, source.format(call="self.loss(x, reconstructed, reconstructed)")) == [24]
     assert rows(rule, source.format(call="self.loss(x, reconstructed, latent)")) == []
+
+
+@pytest.mark.parametrize("eps", ["1e-6", "eps"])
+def test_a_small_number_beside_an_argument_keeps_its_name(eps: str) -> None:
+    source = HEAD + "eps = 1e-8\ndraw({})\n"
+    assert rows(rule, source.format(f"mu, logvar + {eps}")) == []
+    assert rows(rule, source.format(f"logvar + {eps}, mu")) == [25]
+    assert rows(rule, source.format("logvar + 1.0, mu")) == []
+
+
+ROLLOUT = """import torch
+import torch.nn as nn
+
+class Rollout(nn.Module):
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell
+
+    def run(self, embed, state):
+        priors, posteriors = [], []
+        for step in embed:
+            prior, state = self.cell(step, state)
+            priors.append(prior)
+            posteriors.append(state)
+        return {results}
+
+class Agent:
+    def __init__(self, cell):
+        self.rollout = Rollout(cell)
+
+    def loss(self, embed, state):
+        {taken} = self.rollout.run(embed, state)
+        return embed
+
+Agent(nn.GRUCell(4, 4)).loss(torch.rand(3, 2, 4), torch.zeros(2, 4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("results", "taken"),
+    [
+        pytest.param("torch.stack(priors), torch.stack(posteriors)", "prior, post", id="in-order"),
+        pytest.param("torch.stack(priors), torch.stack(posteriors)", "p, q", id="other-names"),
+        pytest.param("torch.stack(priors), torch.stack(posteriors)", "post_b, prior_a", id="names-of-something-else"),
+        pytest.param("distance(priors, posteriors), state", "post, prior", id="computed-of-both"),
+        pytest.param("torch.stack(priors), torch.stack(posteriors)", "pos, pri", id="too-short-to-tell"),
+    ],
+)
+def test_silent_on_results_in_another_form_that_are_taken_in_order(results: str, taken: str) -> None:
+    assert rows(rule, ROLLOUT.format(results=results, taken=taken)) == []
+
+
+@pytest.mark.parametrize(
+    ("results", "taken"),
+    [
+        pytest.param("torch.stack(priors), torch.stack(posteriors)", "post, prior", id="stacked"),
+        pytest.param("torch.cat(priors, dim=0), tuple(posteriors)", "posteriors, priors", id="joined"),
+        pytest.param("priors, posteriors", "posterior, prior", id="as-they-are"),
+    ],
+)
+def test_fires_on_results_that_are_taken_under_each_others_short_names(results: str, taken: str) -> None:
+    assert rows(rule, ROLLOUT.format(results=results, taken=taken)) == [22]

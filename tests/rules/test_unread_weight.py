@@ -112,3 +112,43 @@ def test_the_only_weight_that_is_not_read() -> None:
 def test_what_is_given_to_the_class_is_not_read_of_it(main: str, found: list[int]) -> None:
     source = MODEL.format(name="beta", body="return recon_loss + kl_loss")
     assert rows(rule, f"{source}\n{main}\n") == found
+
+
+FAMILY = """from torch import nn
+
+class Base(nn.Module):
+    def __init__(self, encoder, beta=1.0):
+        super().__init__()
+        self.encoder, self.beta = encoder, beta
+        self.beta = beta
+
+class Plain(Base):
+    def losses(self, recon_loss, kl_loss):
+        return {{"loss": recon_loss + {plain}kl_loss}}
+
+class Total(Base):
+    def losses(self, recon_loss, kl_loss, tc_loss):
+        return {{"loss": recon_loss + {total}kl_loss + tc_loss}}
+
+model = Plain({built})
+"""
+
+
+@pytest.mark.parametrize(
+    ("plain", "total", "built"),
+    [
+        pytest.param("self.beta * ", "self.beta * ", "encoder, beta=4.0", id="both-read-it"),
+        pytest.param("", "self.beta * ", "encoder", id="nobody-gives-it-to-the-class-that-does-not"),
+        pytest.param("0.5 * ", "self.beta * ", "encoder, beta=4.0", id="another-weight"),
+    ],
+)
+def test_silent_on_a_weight_that_is_inherited(plain: str, total: str, built: str) -> None:
+    assert rows(rule, FAMILY.format(plain=plain, total=total, built=built)) == []
+
+
+def test_a_class_that_inherits_the_weight_and_alone_does_not_read_it() -> None:
+    assert rows(rule, FAMILY.format(plain="", total="self.beta * ", built="encoder, beta=4.0")) == [11]
+
+
+def test_a_weight_that_no_class_of_the_family_reads() -> None:
+    assert rows(rule, FAMILY.format(plain="", total="2 * ", built="encoder")) == [11]

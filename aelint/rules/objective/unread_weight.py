@@ -93,23 +93,35 @@ def check(program: Program) -> Iterator[Finding]:
         read = attributes_read_of(owner.name, program.tree)
         mentioned = read | strings_in(program.tree)
         for name, store in stored:
-            if name not in mentioned and _WEIGHT.match(name):
+            if not _WEIGHT.match(name):
+                continue
+            if name not in mentioned:
                 yield from _found(program, owner, name, store, read)
+            elif name in read:
+                yield from _left_out(program, owner, name, store)
+
+
+def _left_out(program: Program, owner: ClassValue, name: str, store: ast.Assign) -> Iterator[Finding]:
+    """A class that inherits the weight, is given it, and alone of its kin does not read it."""
+    for heir in (cls for cls in program.own_classes if cls is not owner and owner in cls.mro()):
+        strangers = [c.node for c in program.own_classes if c not in heir.mro() and heir not in c.mro()]
+        unread = name not in attributes_read_of(heir.name, program.tree, strangers)
+        if unread and not _is_dynamic(heir.node) and _is_given(program, heir, name):
+            yield from _alone(program, heir, name, store)
+
+
+def _is_given(program: Program, cls: ClassValue, name: str) -> bool:
+    """Whether an object of the class is built with a value for the weight."""
+    built = (call for call in every(ast.Call, program.tree) if last_name(call.func) == cls.name)
+    return any(keyword.arg == name for call in built for keyword in call.keywords)
 
 
 def _found(
     program: Program, owner: ClassValue, name: str, store: ast.Assign, read: frozenset[str]
 ) -> Iterator[Finding]:
-    unit = program.unit
-    added = _unweighted(owner.node, name)
-    if added is not None:
-        total, term = added
-        site, stored = Site(unit, total), Site(unit, store)
-        message = (
-            f"`{term}` is added with the weight 1; `self.{name}` is stored ({place(stored, site)}) and never read. "
-            f"Write `self.{name} * {term}`"
-        )
-        yield Finding(site, message, (Note(stored, "stored here"),))
+    alone = [f for cls in program.own_classes if owner in cls.mro() for f in _alone(program, cls, name, store)]
+    if alone:
+        yield alone[0]
         return
     match = _WEIGHT.match(name)
     if match is None or match["term"]:
@@ -123,7 +135,20 @@ def _found(
             f"`self.{name}` is stored and never read, while the loss is weighted with {others}: the term that it belongs "
             "to has another weight, or none"
         )
-        yield Finding(Site(unit, store), message)
+        yield Finding(Site(program.unit, store), message)
+
+
+def _alone(program: Program, cls: ClassValue, name: str, store: ast.Assign) -> Iterator[Finding]:
+    """The sum of a class in which the term stands without its weight."""
+    added = _unweighted(cls.node, name)
+    if added is not None:
+        total, term = added
+        site, stored = Site(program.unit, total), Site(program.unit, store)
+        message = (
+            f"`{term}` is added with the weight 1; `self.{name}` is stored ({place(stored, site)}) and never read here. "
+            f"Write `self.{name} * {term}`"
+        )
+        yield Finding(site, message, (Note(stored, "stored here"),))
 
 
 def _is_dynamic(owner: ast.ClassDef) -> bool:

@@ -15,6 +15,7 @@ from aelint.semantics.dataflow.surroundings import functions_around
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import ClassValue, External, Function, Instance, Value
 from aelint.semantics.operators import REGISTRY
+from aelint.syntax.names import last_name
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, holds, once_per_node, own_nodes, walk
 
@@ -59,7 +60,9 @@ def exchanged_arguments(program: Program) -> list[Exchange]:
 @per_program
 def exchanged_results(program: Program) -> list[Exchange]:
     """Assignments that unpack two results of a function under each other's names; each once."""
-    called = {id(c.site.node): c for c in program.calls if not c.context.speculative and not _is_unknown(c)}
+    certain = (c for c in program.calls if not c.context.speculative and not _is_unknown(c))
+    # A function that is also looked at by itself makes the call once more, of something unknown.
+    called = {id(c.site.node): c for c in certain if _results(c.callee)}
     found: list[Exchange] = []
     for node in walk(program.tree):
         match node:
@@ -67,7 +70,9 @@ def exchanged_results(program: Program) -> list[Exchange]:
                 id(value) in called
             ):
                 call = called[id(value)]
-                for first, second in _crossed([_name(n) for n in names], _results(call.callee)):
+                results = _results(call.callee)
+                taken = [_full(_name(n), results) for n in names]
+                for first, second in _crossed(taken, results):
                     if not _is_meant(call, value, first, second):
                         site, text = Site(program.unit, target), ast.unparse(value.func)
                         found.append(Exchange(site, first, second, text, _place(call.callee)))
@@ -88,12 +93,20 @@ def _is_unknown(call: Call) -> bool:
 
 
 def _name(node: ast.expr) -> str:
-    """`mu` for `mu` and `self.mu`; empty for what is no plain variable."""
+    """`mu` for `mu`, `self.mu` and `mu + eps`; empty for what is no plain variable."""
     match node:
         case ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name):
             return name
+        case ast.BinOp(left=held, op=ast.Add(), right=ast.Constant(value=float(small))) if small < _SMALL:
+            return _name(held)
+        case ast.BinOp(left=held, op=ast.Add(), right=added) if "eps" in last_name(added):
+            return _name(held)
         case _:
             return ""
+
+
+_SMALL = 1e-3
+"""What is added only to keep a number from zero."""
 
 
 def _given(node: ast.Call) -> Names:
@@ -228,7 +241,28 @@ def _results(callee: Value) -> Names:
 @once_per_node
 def _returned(node: ast.AST) -> list[Names]:
     ends = [one.value for one in every(ast.Return, node)]
-    return [[_name(e) for e in end.elts] if isinstance(end, ast.Tuple) else [] for end in ends]
+    return [[_held(e) for e in end.elts] if isinstance(end, ast.Tuple) else [] for end in ends]
+
+
+def _held(node: ast.expr) -> str:
+    """The variable that is returned, perhaps in another form: `torch.stack(priors)` holds the priors."""
+    match node:
+        case ast.Call(func=func, args=[ast.Name(id=name), *rest]) if last_name(func).startswith(
+            ("stack", "cat", "tuple")
+        ):
+            return "" if any(isinstance(one, ast.Name) for one in rest) else name
+        case _:
+            return _name(node)
+
+
+def _full(name: str, results: Names) -> str:
+    """The one result that a name stands for in short: `post` for `posteriors`."""
+    longer = [one for one in results if one.startswith(name) and re.fullmatch(r"[a-z]*", one[len(name) :])]
+    return longer[0] if len(name) >= _SHORTEST and len(longer) == 1 else name
+
+
+_SHORTEST = 4
+"""Letters that a shortened name keeps."""
 
 
 def _place(callee: Value) -> Site | None:

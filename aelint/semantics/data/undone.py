@@ -15,7 +15,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.formulas.written import OpaqueError, work_out
 from aelint.syntax.names import is_own_attribute
-from aelint.syntax.signatures import positional
+from aelint.syntax.signatures import asked_for
 from aelint.syntax.walk import every
 
 __all__ = ["NotUndone", "not_undone"]
@@ -87,7 +87,7 @@ def not_undone(program: Program) -> Iterator[NotUndone]:
 
 def _formula(function: ast.FunctionDef) -> _Formula | None:
     """A function that only works out names, one after the other, and gives one of them back."""
-    arguments = [name for name in positional(function) if name not in {"self", "cls"}]
+    arguments = asked_for(function)
     body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
     steps = []
     for statement in body[:-1]:

@@ -7,10 +7,11 @@ and so does a string, which `getattr` or a configuration may turn into a name.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
-from aelint.syntax.names import last_name
+from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.options import parsed_names
 from aelint.syntax.walk import every, once_per_node
 
@@ -45,14 +46,15 @@ def attributes_read_in(tree: ast.AST) -> frozenset[str]:
     return frozenset(n.attr for n in every(ast.Attribute, tree) if isinstance(n.ctx, ast.Load))
 
 
-def attributes_read_of(owner: str, tree: ast.AST) -> frozenset[str]:
-    """The attributes that code reads and that may be those of a class `owner`.
+def attributes_read_of(owner: str, tree: ast.AST, strangers: Iterable[ast.AST] = ()) -> frozenset[str]:
+    """The attributes that code reads and that may be those of a class `owner`, which `strangers` are no kin to.
 
     What stands as an argument where the class is built is what its instances are given, and what is read of parsed
     options is the option: `VAE(beta=args.beta)` reads `beta` of no `VAE`.
     """
     built = (call for call in every(ast.Call, tree) if last_name(call.func) == owner)
     given = {id(value) for call in built for value in (*call.args, *(k.value for k in call.keywords))}
+    given |= {id(n) for cls in strangers for n in every(ast.Attribute, cls) if is_own_attribute(n)}
     options = parsed_names(tree)
     return frozenset(
         n.attr

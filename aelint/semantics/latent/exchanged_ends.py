@@ -10,7 +10,7 @@ from itertools import permutations
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.formulas.written import OpaqueError, work_out
-from aelint.syntax.signatures import positional
+from aelint.syntax.signatures import asked_for, positional
 from aelint.syntax.walk import every, own_nodes
 
 __all__ = ["ExchangedEnds", "exchanged_ends"]
@@ -36,7 +36,7 @@ class ExchangedEnds:
 def exchanged_ends(program: Program) -> Iterator[ExchangedEnds]:
     """Functions of which one return is `first` where the weight is 0 and `second` where it is 1, and another the reverse."""
     for function in every(ast.FunctionDef, program.tree):
-        names = [name for name in positional(function) if name not in {"self", "cls"}]
+        names = asked_for(function)
         returns = [n for n in own_nodes(function) if isinstance(n, ast.Return) and n.value is not None]
         if len(returns) < 2 or not 3 <= len(names) <= _MOST:
             continue
