@@ -137,12 +137,60 @@ def test_a_sample_that_is_not_used() -> None:
         pytest.param("h = x + torch.randn_like(x); h = self.mean(h); return h", [], id="taken-further"),
         pytest.param("h = x + torch.randn_like(x); h = x * torch.bernoulli(x); return h", [], id="other-noise"),
         pytest.param("h = x * 0.5; h = x; return self.mean(h)", [], id="no-noise"),
-        pytest.param("h = x + torch.randn_like(x); h = x; return self.mean(h)", [13], id="clean-again"),
+        pytest.param("h = x + torch.randn_like(x); h = x; return self.mean(h)", [14], id="clean-again"),
         pytest.param(
-            "h = x * torch.randint(0, 2, x.shape); h = x.view(-1, 30); return self.mean(h)", [13], id="reshaped"
+            "h = x * torch.randint(0, 2, x.shape); h = x.view(-1, 30); return self.mean(h)", [14], id="reshaped"
         ),
-        pytest.param("h = F.dropout(x) + 0 * torch.rand_like(x); h = 2 * x; return self.mean(h)", [13], id="scaled"),
+        pytest.param("h = F.dropout(x) + 0 * torch.rand_like(x); h = 2 * x; return self.mean(h)", [14], id="scaled"),
     ],
 )
 def test_corrupted_input_that_is_assigned_again(body: str, found: list[int]) -> None:
     assert rows(rule, source(body)) == found
+
+
+SETTINGS = """import torch
+from torch import nn
+
+def corrupt(x):
+    return x * (torch.rand_like(x) > 0.3)
+
+class AE(nn.Module):
+    def __init__(self, convolutional={default}):
+        super().__init__()
+        self.convolutional = convolutional
+        self.net = nn.Linear(144, 144)
+
+    def forward(self, x):
+        h = x
+        if self.training:
+            h = corrupt(x)
+        {between}
+        if self.convolutional:
+            h = {again}.view(-1, 144)
+        return self.net(h)
+
+model = AE({given})
+for x in loader:
+    (model(x) - x).pow(2).mean().backward()
+print((model(corrupt(torch.rand(8, 144))) - x).pow(2).mean())
+"""
+SET = {"default": "True", "between": "pass", "again": "x", "given": ""}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"again": "h"}, id="goes on from the corrupted one"),
+        pytest.param({"default": "False"}, id="a setting that leaves the corrupted one"),
+        pytest.param({"given": "False"}, id="a setting of the program that leaves it"),
+        pytest.param({"between": "print(h.mean())"}, id="something reads it"),
+        pytest.param({"given": "options()"}, id="an unknown setting"),
+    ],
+)
+def test_silent_where_a_setting_may_leave_the_corrupted_input(changes) -> None:
+    assert rows(rule, SETTINGS.format(**{**SET, **changes})) == []
+
+
+@pytest.mark.parametrize("changes", [{}, {"default": "False", "given": "True"}])
+def test_fires_where_the_programs_own_settings_overwrite_the_corrupted_input(changes) -> None:
+    assert rows(rule, SETTINGS.format(**{**SET, **changes})) == [19]

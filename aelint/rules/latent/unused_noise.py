@@ -57,16 +57,16 @@ Only names inside of methods of networks are judged, and only where every use is
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule
-from aelint.semantics.dataflow.dead_values import dead_bindings
+from aelint.rule import Finding, Note, Rule
+from aelint.semantics.dataflow.dead_values import dead_bindings, overwritten_bindings
 from aelint.semantics.dataflow.lineage import ancestors
-from aelint.semantics.dataflow.liveness import dead_stores
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.trace import Binding
 from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.latent.posteriors import is_noise, posteriors
 
@@ -93,13 +93,13 @@ def check(program: Program) -> Iterator[Finding]:
             message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
             yield Finding(binding.site, message)
     corrupted = list(_overwritten(program))
-    told = {id(finding.site.node) for finding in corrupted}
+    told = {id(binding.site.node) for binding, _ in corrupted}
     for binding in dead_bindings(program, _SCALED):
         drawn = _scaled_noise(binding.value)
         if drawn is not None and id(binding.site.node) not in told:
             message = f"the noise `{binding.name}` is drawn and never used; multiply it by the standard deviation, or remove it"
             yield Finding(binding.site, message)
-    yield from corrupted
+    yield from (finding for _, finding in corrupted)
     samples = {p.sample.id: p for p in posteriors(program) if p.learned and p.route in {"sum", "rsample"}}
     for binding in dead_bindings(program, _SAMPLES):
         # In evaluation the mean may take the sample's place.
@@ -127,29 +127,22 @@ def _scaled_noise(value: object) -> Sym | None:
 _CORRUPTIONS = frozenset({"add", "sub", "mul", "where", "dropout", "masked_fill", "clamp"})
 
 
-def _overwritten(program: Program) -> Iterator[Finding]:
+def _overwritten(program: Program) -> Iterator[tuple[Binding, Finding]]:
     """A corrupted tensor whose name is given to the clean one before anything read it."""
-    for binding in dead_bindings(program, _CORRUPTIONS):
-        function = binding.context.function
-        if function is None or isinstance(function.node, ast.Lambda):
+    for binding, again in overwritten_bindings(program, _CORRUPTIONS):
+        if not isinstance(binding.value, Sym) or not isinstance(again.value, Sym):
             continue
-        dead = next((d for d in dead_stores(function.node) if d.target is binding.site.node), None)
-        name_again = dead.overwritten if dead is not None else None
-        again = (b for b in program.bindings_of(binding.name) if b.site.node is name_again and b.order > binding.order)
-        later = next((b.value for b in again), None)
-        if not isinstance(binding.value, Sym) or not isinstance(later, Sym):
-            continue
-        before, after = ({a.id: a for a in ancestors(value)} for value in (binding.value, later))
+        before, after = ({a.id: a for a in ancestors(value)} for value in (binding.value, again.value))
         # Data that stands in for a batch is drawn too, but the clean tensor holds it as well.
         noise = [a for i, a in before.items() if is_noise(a) and i not in after]
         clean = [a for i, a in before.items() if (a.op in _GIVEN or is_noise(a)) and i in after]
         if noise and clean and not any(is_noise(a) for i, a in after.items() if i not in before):
             name = clean[0].name or "the clean tensor"
             message = (
-                f"`{binding.name}` holds noise here and is assigned again from the clean `{name}` before anything reads it: "
-                "the network never sees the corrupted input. Go on from the corrupted one"
+                f"`{binding.name}` holds noise ({place(binding.site, again.site)}) and is assigned again here from the clean `{name}` before "
+                "anything reads it: the network never sees the corrupted input. Go on from the corrupted one"
             )
-            yield Finding(binding.site, message)
+            yield binding, Finding(again.site, message, (Note(binding.site, "corrupted here"),))
 
 
-_GIVEN = frozenset({"param", "batch", "item"})
+_GIVEN = frozenset({"param", "batch", "element", "item"})
