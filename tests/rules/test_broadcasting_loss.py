@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.objective import broadcasting_loss as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nx = torch.rand(32, 16)\nnet, score = nn.Linear(16, 16), nn.Linear(16, 1)\ny = torch.rand(32)\n"
 
@@ -232,3 +232,46 @@ train(torch.rand(4, 1, 8192))
 
 def test_silent_on_the_spectrum_of_a_placeholder_that_is_shorter_than_a_step():
     assert rows(rule, SPECTRA.format(samples=1)) == []
+
+
+TERMS = """
+import torch
+from torch import nn
+
+head, width = nn.Linear(12, 6), nn.Linear(12, 1)
+for x in torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(64, 12)), batch_size=8):
+    x = x[0]
+    score, scale = head(x).pow(2).sum(-1), width(x)
+    {line}
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("loss = (score + scale.squeeze(-1)).mean()", id="squeezed"),
+        pytest.param("loss = (score.unsqueeze(1) + scale).mean()", id="both columns"),
+        pytest.param("loss = (score + scale.mean()).mean()", id="an average"),
+        pytest.param("loss = (score[:, None] - score).abs().mean()", id="every one with every other on purpose"),
+        pytest.param("near = head(x).pow(2).sum(1, keepdim=True) + score - 2 * head(x) @ head(x).t()", id="distances"),
+        pytest.param("near = scale + score - 2 * head(x) @ head(x).t(); near.mean()", id="a column of a matrix of distances"),
+        pytest.param("near = (score - 2 * head(x) @ head(x).t()) + scale", id="a matrix of distances first"),
+        pytest.param("first = x[:, 0] + x[:, :1]", id="data alone"),
+    ],
+)
+def test_silent_on_terms_of_samples_that_fit_or_make_pairs(line):
+    assert rows(rule, TERMS.format(line=line)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "loss = (score + scale).mean()",
+        "loss = torch.mean(scale - score)",
+        "loss = (torch.log(score) + 3 * scale.log()).sum()",
+    ],
+)
+def test_fires_on_terms_of_samples_that_make_a_square(line):
+    (found,) = run(rule, TERMS.format(line=line))
+    assert found.site.row == 9
+    assert "(N, 1)" in found.message

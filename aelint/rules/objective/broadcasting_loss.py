@@ -3,7 +3,8 @@
 ## What it does
 
 Reports losses, and squared or absolute differences that are averaged, whose operands have shapes that
-broadcast: `(N,)` with `(N, 1)`, one value per sequence with the whole sequence.
+broadcast: `(N,)` with `(N, 1)`, one value per sequence with the whole sequence. Also a sum or difference of two terms with one
+value for each sample, `(N,)` and `(N, 1)`, that is no matrix of distances.
 
 ## Why is this bad?
 
@@ -54,11 +55,11 @@ from aelint.semantics import Program
 from aelint.semantics.architecture.contradictions import last_layer
 from aelint.semantics.dataflow.choices import written_at
 from aelint.semantics.dataflow.graph import consumers
-from aelint.semantics.dataflow.lineage import RESHAPES, source
 from aelint.semantics.domain.dims import Dim
-from aelint.semantics.domain.values import Shape, Sym
+from aelint.semantics.domain.values import Shape
 from aelint.semantics.explanation.wording import place, shape_text
 from aelint.semantics.objective.comparisons import Comparison, comparisons
+from aelint.semantics.objective.outer_sums import is_spread_by_hand, outer_sums
 
 RULE = Rule(
     code="AEL313",
@@ -75,7 +76,6 @@ _ELEMENTWISE = frozenset(
     }
 )  # fmt: skip
 _CONVOLUTIONS = frozenset(f"{kind}{n}d" for kind in ("Conv", "ConvTranspose") for n in (1, 2, 3))
-_MEANT = frozenset({"unsqueeze", "expand", "repeat"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -90,10 +90,24 @@ def check(program: Program) -> Iterator[Finding]:
         stretched = (
             a and b and (_stretches(a, b) or _stretches(b, a)) and not (_is_centre(one, a) or _is_centre(one, b))
         )
-        if a and b and stretched and not (_is_meant(one.first) or _is_meant(one.second) or _is_pairing(one, a, b)):
+        if (
+            a
+            and b
+            and stretched
+            and not (is_spread_by_hand(one.first) or is_spread_by_hand(one.second) or _is_pairing(one, a, b))
+        ):
             site = _written(program, one) or one.site
             notes = () if site is one.site else (Note(one.site, "output and data are compared here"),)
             yield Finding(site, _message(one, a, b, site), notes)
+    for outer in outer_sums(program):
+        column, row = shape_text(outer.column.shape or ()), shape_text(outer.row.shape or ())
+        message = (
+            f"this adds one value of each sample, {row}, to a column of them, {column}, which gives every sample the values of all "
+            "others, too: a square of numbers, that the mean over it hides. Take the last axis away first, `squeeze(-1)`"
+        )
+        made = outer.column.site
+        where = () if made is None else (Note(made, "the column"),)
+        yield Finding(outer.site, message, where, severity=Severity.WARNING)
 
 
 def _written(program: Program, one: Comparison) -> Site | None:
@@ -157,20 +171,6 @@ def _aligned(longer: Shape, shorter: Shape) -> bool:
 
 def _is_several(size: Dim) -> bool:
     return not isinstance(size, int) or size > 1
-
-
-def _is_meant(value: Sym) -> bool:
-    one: object = value
-    while isinstance(one, Sym):
-        if one.op in _MEANT or one.attrs.get("keepdim") is True:
-            return True
-        if one.op == "getitem":
-            index = one.attrs.get("index", one.inputs[-1] if len(one.inputs) > 1 else None)
-            return isinstance(index, tuple) and None in index
-        if one.op not in RESHAPES and one.op not in {"detach", "to"}:
-            return False
-        one = source(one)
-    return False
 
 
 def _message(one: Comparison, a: Shape, b: Shape, site: Site) -> str:

@@ -253,7 +253,7 @@ def _math_special(name: str) -> Special:
 
 _MATH = (
     "log log2 log10 log1p exp expm1 sqrt ceil floor trunc pow sin cos tan asin acos atan atan2 sinh cosh tanh erf hypot "
-    "fabs fmod degrees radians gcd isqrt comb factorial copysign"
+    "fabs fmod degrees radians gcd isqrt comb factorial copysign lgamma gamma"
 ).split()
 _SPECIAL: dict[str, Special] = {
     "argparse.ArgumentParser": lambda frame, _args, _kwargs, node: configs.new_parser(frame, node),
