@@ -254,7 +254,9 @@ for x in torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(
         pytest.param("loss = (score + scale.mean()).mean()", id="an average"),
         pytest.param("loss = (score[:, None] - score).abs().mean()", id="every one with every other on purpose"),
         pytest.param("near = head(x).pow(2).sum(1, keepdim=True) + score - 2 * head(x) @ head(x).t()", id="distances"),
-        pytest.param("near = scale + score - 2 * head(x) @ head(x).t(); near.mean()", id="a column of a matrix of distances"),
+        pytest.param(
+            "near = scale + score - 2 * head(x) @ head(x).t(); near.mean()", id="a column of a matrix of distances"
+        ),
         pytest.param("near = (score - 2 * head(x) @ head(x).t()) + scale", id="a matrix of distances first"),
         pytest.param("first = x[:, 0] + x[:, :1]", id="data alone"),
     ],

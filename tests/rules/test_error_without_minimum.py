@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aelint.diagnostics import Severity
 from aelint.rules.objective import error_without_minimum as rule
 from tests.rules.harness import rows, run
 
@@ -126,3 +127,61 @@ def test_the_call_that_draws_a_reconstruction_is_noted() -> None:
     body = "drawn = self.draw(x_mean, x_logvar)\n        return F.mse_loss(drawn, x) + kl"
     (finding,) = run(rule, VAE.format(body=body))
     assert [note.site.row for note in finding.notes] == [18]
+
+
+OWN_SIMILARITY = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+class {name}(nn.Module):
+    def forward(self, x, y):
+        products = (2 * x * y + 0.01) / (x ** 2 + y ** 2 + 0.01)
+        return {result}
+
+class Loss(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.measure = {name}()
+
+    def forward(self, recon, x):
+        return {loss}
+
+net, criterion = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 1, 3, padding=1)), Loss()
+optimizer = torch.optim.Adam(net.parameters())
+for x in DataLoader(torch.rand(64, 1, 8, 8), batch_size=8, shuffle=True):
+    optimizer.zero_grad()
+    criterion({given}).backward()
+    optimizer.step()
+"""
+OWN = {"name": "SSIM", "result": "products.mean()", "loss": "self.measure(recon, x)", "given": "net(x), x"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"loss": "1 - self.measure(recon, x)"}, id="one minus it"),
+        pytest.param({"loss": "-self.measure(recon, x)"}, id="negated"),
+        pytest.param({"loss": "(recon - x).abs().mean() - 0.1 * self.measure(recon, x)"}, id="subtracted"),
+        pytest.param({"result": "1 - products.mean()"}, id="turned round inside"),
+        pytest.param({"name": "SSIMLoss"}, id="a loss by its name"),
+        pytest.param({"loss": "-1.0 * self.measure(recon, x).mean()"}, id="a negative factor"),
+        pytest.param({"given": "net(x), net(x.flip(0))"}, id="two outputs that are to differ"),
+    ],
+)
+def test_silent_on_similarities_of_the_projects_own_that_are_rewarded(changes):
+    assert rows(rule, OWN_SIMILARITY.format(**{**OWN, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="alone"),
+        pytest.param({"loss": "(recon - x).abs().mean() + 0.1 * self.measure(recon, x)"}, id="beside an error"),
+        pytest.param({"result": "products", "loss": "self.measure(recon, x).mean()"}, id="averaged by the loss"),
+        pytest.param({"name": "MS_SSIM"}, id="of several scales"),
+    ],
+)
+def test_fires_on_similarities_of_the_projects_own_that_are_minimised(changes):
+    (found,) = run(rule, OWN_SIMILARITY.format(**{**OWN, **changes}))
+    assert (found.site.row, found.severity) == (17, Severity.WARNING)

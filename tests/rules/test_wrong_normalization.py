@@ -518,6 +518,23 @@ def test_a_minimum_that_is_given_or_measured() -> None:
     assert rows(rule, source.format(low="x.min()")) == [6]
 
 
+@pytest.mark.parametrize("array", ["table.astype('float32')", "np.load('table.npy')", "table"])
+def test_the_extremes_of_an_array_along_an_axis(array: str) -> None:
+    source = f"""
+    import numpy as np
+
+    def limits(table):
+        return table.min(axis=0), table.max(axis=0)
+
+    def scaled(table):
+        values = {array}
+        low, high = limits(values)
+        return (values {{sign}} low) / (high - low)
+    """
+    assert rows(rule, source.format(sign="-")) == []
+    assert rows(rule, source.format(sign="+")) == [10]
+
+
 @pytest.mark.parametrize("step", ["x + low", "x + high"])
 def test_both_extremes_at_once(step: str) -> None:
     source = f"""

@@ -100,7 +100,7 @@ def check(program: Program) -> Iterator[Finding]:
             f"{one.measure} of the reconstruction and the data is largest where they are equal, and is added to a loss that is "
             "minimised: training makes them differ. Use 1 minus the similarity"
         )
-        yield Finding(one.site, message)
+        yield Finding(one.site, message, severity=Severity.WARNING if one.by_name else Severity.ERROR)
     for one in rewarded_errors(program):
         message = (
             "this error of the reconstruction enters the loss with a minus sign, so that training makes it larger, and no "

@@ -134,6 +134,8 @@ def _tensor_method(
     if special is not MISSING:
         return special
     inplace = name.endswith("_") and not name.endswith("__")
+    if name in {"min", "max"} and "axis" in kwargs and receiver.tensor is not True:
+        name = f"a{name}"  # numpy's word for the axis: an array gives the smallest values without their places
     operation = REGISTRY.methods.get(name) or (REGISTRY.methods.get(name[:-1]) if inplace else None)
     record = frame.called(
         node, operation.name if operation else f".{name}", None, args, kwargs, receiver=receiver, method=name

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.domain.values import Sym
 from aelint.semantics.objective.objectives import objectives
+from aelint.semantics.objective.signed_terms import signed_terms
 from aelint.semantics.objective.terms import reconstructions
-from aelint.semantics.operators.api import to_number
 
 __all__ = ["Subtracted", "subtracted_discrepancies"]
 
@@ -33,7 +33,7 @@ def subtracted_discrepancies(program: Program) -> Iterator[Subtracted]:
     found = []
     for objective in objectives(program):
         terms = [t for t in reconstructions(objective) if not t.by_name]
-        signed = list(_signed(objective.value))
+        signed = list(signed_terms(objective.value, _discrepancy))
         if objective.called and any(turned is None for _, turned in signed):
             return
         if terms and all(t.factor > 0 for t in terms):
@@ -46,26 +46,6 @@ def subtracted_discrepancies(program: Program) -> Iterator[Subtracted]:
         yield Subtracted(turned.site, name, leaf.site)
 
 
-def _signed(value: Value) -> Iterator[tuple[str, Sym | None]]:
-    """The discrepancies in a sum, each with the operation that turned its sign round; None where it is added."""
-    pending: list[tuple[Value, Sym | None]] = [(value, None)]
-    seen: set[int] = set()
-    for one, turned in pending:  # grows while it is read
-        if not isinstance(one, Sym) or one.id in seen:
-            continue
-        seen.add(one.id)
-        name = next((n for n in sorted(one.names | {one.name}) if _NAME.search(n)), "")
-        if name:
-            yield name, turned
-            continue
-        match one.op, one.inputs:
-            case "add", (left, right):
-                pending += [(left, turned), (right, turned)]
-            case "sub", (left, right):
-                pending += [(left, turned), (right, one if turned is None else None)]
-            case "neg", (inner,):
-                pending.append((inner, one if turned is None else None))
-            case "mul" | "truediv", (left, right):
-                number = next((n for n in map(to_number, (left, right)) if n is not None), 1.0)
-                flipped = (one if turned is None else None) if number < 0 else turned
-                pending += [(left, flipped), (right, flipped)]
+def _discrepancy(value: Sym) -> str:
+    """The name of a discrepancy that a value bears."""
+    return next((n for n in sorted(value.names | {value.name}) if _NAME.search(n)), "")

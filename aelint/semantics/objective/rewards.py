@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.lineage import depends_on, source, through_reshapes
+from aelint.semantics.dataflow.callables import run_by
+from aelint.semantics.dataflow.lineage import RESHAPES, depends_on, source, through_reshapes
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import product
-from aelint.semantics.domain.values import External, Object, Sym, Value
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import External, Instance, Object, Sym, Value
 from aelint.semantics.formulas.formulas import Exp, Generator, Leaf
 from aelint.semantics.objective.comparisons import is_data, is_output
 from aelint.semantics.objective.losses import LOSSES
 from aelint.semantics.objective.objectives import objectives
+from aelint.semantics.objective.signed_terms import signed_terms
 from aelint.semantics.objective.summands import Summand
+from aelint.syntax.walk import every
 
 __all__ = ["Rewarded", "is_reconstruction_of", "rewarded_errors", "rewarded_unlikeness"]
 
@@ -36,6 +41,8 @@ class Rewarded:
 
     site: Site
     measure: str
+    by_name: bool = False
+    """Whether a name of the project's own is all that says what it measures."""
 
 
 @per_program
@@ -49,7 +56,35 @@ def rewarded_unlikeness(program: Program) -> list[Rewarded]:
             site = (turned[0] if turned else summand.path[-1]).site
             if site is not None:
                 found.setdefault(id(site.node), Rewarded(site, measure))
+    for site in _own_similarities(program):
+        found.setdefault(id(site.node), Rewarded(site, "the structural similarity", by_name=True))
     return list(found.values())
+
+
+def _own_similarities(program: Program) -> Iterator[Site]:
+    """Calls of the project's own functions and classes that are named for a similarity, whose results are added to a loss."""
+    results = {c.result.id: c for c in program.calls if isinstance(c.result, Sym) and _is_own_similarity(c)}
+    for objective in objectives(program) if results else ():
+        for call, turned in signed_terms(objective.value, lambda term: results.get(term.id), _KEEP_SIGN):
+            pair = [a for a in (*call.args, *call.kwargs.values()) if isinstance(a, Sym)] if call is not None else []
+            if call is not None and objective.called and turned is None and len(pair) > 1 and _is_pair(*pair[:2]):
+                yield call.site
+
+
+_KEEP_SIGN = RESHAPES | {"mean", "sum", "item"}
+
+
+def _is_own_similarity(call: Call) -> bool:
+    """Whether a function, or the `forward` of a class, has the name of a similarity and does not turn it into an error itself."""
+    function = run_by(call.callee)
+    name = call.callee.cls.name if isinstance(call.callee, Instance) else getattr(call.callee, "name", "")
+    if function is None or not isinstance(name, str) or name.lower() not in _LIKENESS:
+        return False
+    return not any(isinstance(n.op, ast.Sub) and _is_one(n.left) for n in every(ast.BinOp, function.node))
+
+
+def _is_one(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 1
 
 
 @per_program
