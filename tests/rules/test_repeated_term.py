@@ -199,3 +199,58 @@ x = torch.randn(4, 8)
 Pair()(x, x)
 """
     assert rows(rule, source) == []
+
+
+SCALED = """
+import torch
+from torch import nn
+
+class Dictionary(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(8, 32), nn.Linear(32, 8)
+
+    def forward(self, x):
+        f = torch.relu(self.encoder(x))
+        return self.decoder(f), {given}
+
+def loss(model, x):
+    y, f = model(x)
+    sparse = {penalty}
+    return (x - y).pow(2).mean() + 0.1 * sparse.sum(-1).mean()
+
+loss(Dictionary(), torch.randn(16, 8)).backward()
+"""
+ONCE, AGAIN = "f * self.decoder.weight.norm(dim=0)", "f * model.decoder.weight.norm(dim=0)"
+
+
+@pytest.mark.parametrize(
+    ("given", "penalty"),
+    [
+        pytest.param(ONCE, "f", id="where it is made"),
+        pytest.param("f", AGAIN, id="where it is used"),
+        pytest.param("f", f"{AGAIN} * model.decoder.weight.norm(dim=0)", id="a square in one place"),
+        pytest.param(ONCE, "f * model.encoder.weight.norm(dim=1)", id="another weight"),
+        pytest.param(ONCE, "f / model.decoder.weight.norm(dim=0)", id="taken back"),
+        pytest.param("f * self.decoder.weight.norm()", AGAIN, id="of all at once beside each row's"),
+        pytest.param("torch.tanh(f * self.decoder.weight.norm(dim=0))", AGAIN, id="no factor any more"),
+        pytest.param("f * self.decoder.weight.abs().sum(0)", AGAIN, id="another measure"),
+    ],
+)
+def test_silent_on_a_norm_that_enters_once(given: str, penalty: str) -> None:
+    assert rows(rule, SCALED.format(given=given, penalty=penalty)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "penalty"),
+    [
+        pytest.param(ONCE, AGAIN, id="multiplied again"),
+        pytest.param(
+            "f * self.decoder.weight.norm(dim=0, keepdim=True)", "model.decoder.weight.norm(dim=0) * f", id="kept"
+        ),
+        pytest.param(ONCE, "f.abs() * torch.norm(model.decoder.weight, dim=0)", id="absolute values between"),
+        pytest.param("2 * (f * self.decoder.weight.norm(dim=0))", AGAIN, id="another factor between"),
+    ],
+)
+def test_a_norm_that_enters_twice(given: str, penalty: str) -> None:
+    assert rows(rule, SCALED.format(given=given, penalty=penalty)) == [16]

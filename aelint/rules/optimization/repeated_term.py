@@ -5,6 +5,7 @@
 Reports
 
 - two calls of a loss with the same arguments that one block of statements adds to the same sum,
+- a value that is multiplied by the norm of a weight where it is made and once more, by the same norm, where it is used,
 - a network that a function runs twice on the same input, and of which it returns the same result twice, and
 - a tensor that is joined with itself (`torch.cat((fw_out, fw_out), 2)`), in a function that computes another one
   of nearly the same name (`bw_out`) and never reads it.
@@ -55,6 +56,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
+from aelint.semantics.optimization.repeated_factors import repeated_factors
 from aelint.semantics.optimization.repeated_runs import repeated_runs
 from aelint.semantics.optimization.repeated_terms import repeated_parts, repeated_terms
 
@@ -63,7 +65,7 @@ RULE = Rule(
     name="repeated-term",
     summary="the same term is added to a loss twice, or a tensor is joined with itself in place of another",
     severity=Severity.WARNING,
-    triggers=(("loss", "entropy", "criterion", "div", "cat", "stack", "module"),),
+    triggers=(("loss", "entropy", "criterion", "div", "cat", "stack", "module", "norm("),),
 )
 
 
@@ -89,4 +91,11 @@ def check(program: Program) -> Iterator[Finding]:
             f"`{part.name}` is joined with itself here, and `{part.twin}` ({place(part.unread, part.site)}) is never read: one of the two "
             f"was to be `{part.twin}`",
             (Note(part.unread, "computed in vain"),),
+        )
+    for factor in repeated_factors(program):
+        yield Finding(
+            factor.site,
+            f"what is multiplied by this norm here was multiplied by it before ({place(factor.before, factor.site)}): it enters "
+            "twice; leave one of the two out",
+            (Note(factor.before, "the same norm"),),
         )
