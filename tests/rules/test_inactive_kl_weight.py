@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.objective import inactive_kl_weight as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 HEAD = """
 import torch
@@ -437,3 +437,52 @@ def test_a_divergence_is_told_in_its_own_file():
     main = "from model import VAE\n\nVAE().loss(y, x, mu, logvar)\n"
     assert rows(rule, {"main.py": main, "model.py": model}) == []
     assert rows(rule, {"model.py": model, "main.py": main}) == [9]
+
+
+FLOOR = """
+import torch
+
+def floored(kl, free_bits):
+    return kl.mean(0).clamp(min=free_bits)
+
+def kl_loss(first, second, free_bits={bits}):
+    kl = torch.stack([first.sum(dim=(1, 2, 3)), {second}], dim=1)
+    {steps}
+    return kl.sum()
+
+kl_loss(torch.rand(16, 4, 4, 4), torch.rand(16, 4, 8, 8))
+"""
+PARTS = {"bits": "1.0", "second": "second.sum(dim=(1, 2, 3))", "steps": "kl = floored(kl / 256, free_bits)"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"steps": "kl = floored(kl, free_bits) / 256"}, id="the floor first"),
+        pytest.param({"bits": "0.2"}, id="less than a nat for each latent"),
+        pytest.param({"steps": "kl = floored(kl / 64, 0.9)"}, id="an average over the latents of the smaller part"),
+        pytest.param({"steps": "kl = (kl / 256).mean(0).clamp(max=9.0)"}, id="a ceiling"),
+        pytest.param({"steps": "kl = (kl / 256).mean(0).clamp(min=0.0)"}, id="never negative"),
+        pytest.param({"steps": "kl = floored(kl / 0.5, free_bits)"}, id="multiplied"),
+        pytest.param({"second": "second"}, id="a part that was not summed"),
+        pytest.param({"steps": "rate = floored(kl / 256, free_bits) if False else kl; kl = rate"}, id="never floored"),
+    ],
+)
+def test_silent_on_floors_that_leave_the_divergence_at_work(changes: dict[str, str]) -> None:
+    assert rows(rule, FLOOR.format(**{**PARTS, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="divided by the pixels"),
+        pytest.param({"bits": "0.3"}, id="a lower floor"),
+        pytest.param({"steps": "kl = (kl / 256).clamp(min=free_bits)"}, id="for each sample"),
+        pytest.param({"second": "second.flatten(1).sum(1)"}, id="flattened"),
+    ],
+)
+def test_a_floor_behind_the_division_stands_for_many_nats(changes: dict[str, str]) -> None:
+    source = FLOOR.format(**{**PARTS, **changes})
+    (found,) = run(rule, source)
+    assert found.site.row == 10
+    assert "in 64 latents" in found.message

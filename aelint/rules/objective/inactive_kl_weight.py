@@ -4,7 +4,9 @@
 
 Reports a training loss of reconstruction terms alone whose reconstruction was decoded from a sample
 `mean + std * noise` with a learned scale; a KL divergence that enters the loss detached or as a number; and one that
-a function computes beside the reconstruction error that it returns, and at most detaches to show it.
+a function computes beside the reconstruction error that it returns, and at most detaches to show it. Also a floor of the KL
+(free bits) that is applied after the KL was divided, by the number of pixels say, and so stands for more than one nat for each
+latent.
 
 ## Why is this bad?
 
@@ -74,6 +76,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.latent.posteriors import Posterior, draw_of, posteriors
 from aelint.semantics.objective.idle_divergences import IdleDivergence, idle_divergences
 from aelint.semantics.objective.objectives import Objective, objectives
+from aelint.semantics.objective.rescaled_floors import rescaled_floors
 from aelint.semantics.objective.terms import Term, divergences, reconstructions
 from aelint.semantics.optimization.parameters import held_by
 from aelint.semantics.optimization.training import optimizers
@@ -101,6 +104,12 @@ def check(program: Program) -> Iterator[Finding]:
     yield from read_off
     if not read_off:
         yield from _unrestrained(called, sampled)
+    for floor in rescaled_floors(program):
+        message = (
+            f"the divergence is divided by {floor.divisor:g} before it is held above its floor ({place(floor.floored, floor.divided)}), which so stands for "
+            f"{floor.nats:g} nats in {floor.units} latents: below that nothing draws the posterior to the prior. Apply the floor first, and divide then"
+        )
+        yield Finding(floor.divided, message, (Note(floor.floored, "the floor"),))
 
 
 def _read_off(idle: IdleDivergence) -> Finding:
