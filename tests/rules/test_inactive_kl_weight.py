@@ -484,5 +484,5 @@ def test_silent_on_floors_that_leave_the_divergence_at_work(changes: dict[str, s
 def test_a_floor_behind_the_division_stands_for_many_nats(changes: dict[str, str]) -> None:
     source = FLOOR.format(**{**PARTS, **changes})
     (found,) = run(rule, source)
-    assert found.site.row == 10
+    assert found.site.row == 9
     assert "in 64 latents" in found.message

@@ -49,8 +49,13 @@ def _divided(value: Value) -> Sym | None:
     """The quotient of a divergence and a number that the values were averaged over samples from."""
     while isinstance(value, Sym) and value.op in _JOINED:
         value = source(value)
-    named = isinstance(value, Sym) and any(_DIVERGENCE.search(n) for n in {*value.names, value.name or ""})
-    return value if isinstance(value, Sym) and named and value.op == "truediv" else None
+    if not isinstance(value, Sym) or value.op != "truediv":
+        return None
+    return value if _is_named_divergence(value) or _is_named_divergence(source(value)) else None
+
+
+def _is_named_divergence(value: Value) -> bool:
+    return isinstance(value, Sym) and any(_DIVERGENCE.search(n) for n in {*value.names, value.name or ""})
 
 
 def _units(value: Value) -> list[int]:
