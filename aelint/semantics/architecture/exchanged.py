@@ -60,24 +60,28 @@ def exchanged_arguments(program: Program) -> list[Exchange]:
 @per_program
 def exchanged_results(program: Program) -> list[Exchange]:
     """Assignments that unpack two results of a function under each other's names; each once."""
-    certain = (c for c in program.calls if not c.context.speculative and not _is_unknown(c))
-    # A function that is also looked at by itself makes the call once more, of something unknown.
-    called = {id(c.site.node): c for c in certain if _results(c.callee)}
-    found: list[Exchange] = []
+    unpacked: dict[int, tuple[ast.Tuple, ast.Call]] = {}
     for node in walk(program.tree):
         match node:
-            case ast.Assign(targets=[ast.Tuple(elts=names) as target], value=ast.Call() as value) if (
-                id(value) in called
-            ):
-                call = called[id(value)]
-                results = _results(call.callee)
-                taken = [_full(_name(n), results) for n in names]
-                for first, second in _crossed(taken, results):
-                    if not _is_meant(call, value, first, second):
-                        site, text = Site(program.unit, target), ast.unparse(value.func)
-                        found.append(Exchange(site, first, second, text, _place(call.callee)))
+            case ast.Assign(targets=[ast.Tuple() as target], value=ast.Call() as value):
+                unpacked[id(value)] = (target, value)
             case _:
                 pass
+    # A function that is also looked at by itself makes the call once more, of something unknown.
+    asked = (
+        c for c in program.calls if id(c.site.node) in unpacked and not c.context.speculative and not _is_unknown(c)
+    )
+    called = {id(c.site.node): c for c in asked if _results(c.callee)}
+    found: list[Exchange] = []
+    for place, (target, value) in unpacked.items():
+        if (call := called.get(place)) is None:
+            continue
+        results = _results(call.callee)
+        taken = [_full(_name(n), results) for n in target.elts]
+        for first, second in _crossed(taken, results):
+            if not _is_meant(call, value, first, second):
+                site, text = Site(program.unit, target), ast.unparse(value.func)
+                found.append(Exchange(site, first, second, text, _place(call.callee)))
     return found
 
 

@@ -13,7 +13,7 @@ from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import product
 from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import External, Instance, Object, Sym, Value
+from aelint.semantics.domain.values import ClassValue, External, Function, Instance, Object, Sym, Value
 from aelint.semantics.formulas.formulas import Exp, Generator, Leaf
 from aelint.semantics.objective.comparisons import is_data, is_output
 from aelint.semantics.objective.losses import LOSSES
@@ -76,11 +76,14 @@ _KEEP_SIGN = RESHAPES | {"mean", "sum", "item"}
 
 def _is_own_similarity(call: Call) -> bool:
     """Whether a function, or the `forward` of a class, has the name of a similarity and does not turn it into an error itself."""
-    function = run_by(call.callee)
-    name = call.callee.cls.name if isinstance(call.callee, Instance) else getattr(call.callee, "name", "")
-    if function is None or not isinstance(name, str) or name.lower() not in _LIKENESS:
-        return False
-    return not any(isinstance(n.op, ast.Sub) and _is_one(n.left) for n in every(ast.BinOp, function.node))
+    match call.callee:
+        case Instance(cls=ClassValue(name=name)) | Function(name=name) if name.lower() in _LIKENESS:
+            function = run_by(call.callee)
+        case _:
+            return False
+    return function is not None and not any(
+        isinstance(n.op, ast.Sub) and _is_one(n.left) for n in every(ast.BinOp, function.node)
+    )
 
 
 def _is_one(node: ast.expr) -> bool:
