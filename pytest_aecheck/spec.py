@@ -42,7 +42,8 @@ class AESpec:
         optimizer: `optimizer(model)` builds the optimiser.
         scheduler: `scheduler(optimizer)` builds the schedule of the learning rate.
         steps: how often the schedule is stepped in the whole training.
-        train_step: `train_step(model, batch)` or `train_step(model, optimizer, batch)` makes one update.
+        train_step: `train_step(model, batch)`, `train_step(model, optimizer, batch)` or `train_step(model, batch, optimizer)`
+            makes one update; the optimiser is passed wherever a parameter is named for it.
         encode, decode, reconstruct: how to reach the parts, where the names in the model do not tell:
             `encode(model, batch)`, `decode(model, code)`, `reconstruct(model, batch)`.
         stage: `"fitted"` if the model is trained: this turns on the checks that mean nothing before.

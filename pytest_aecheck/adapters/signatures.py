@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
-__all__ = ["leading", "positional", "takes"]
+__all__ = ["leading", "optimizer_parameter", "positional", "required", "takes"]
 
 
 def positional(function: Any, offered: int) -> int:
@@ -33,3 +34,26 @@ def takes(function: Any, given: int) -> bool:
     except ValueError:
         return True
     return True
+
+
+def required(function: Any) -> int:
+    """How many positional arguments a callable cannot do without."""
+    return sum(p.default is p.empty for p in _placed(function))
+
+
+def optimizer_parameter(function: Any) -> tuple[int, str] | None:
+    """Place and name of the parameter of a training step that is named for an optimiser."""
+    named = (
+        (place, p.name)
+        for place, p in enumerate(_placed(function))
+        if place and p.kind is p.POSITIONAL_OR_KEYWORD and _OPTIMIZER.match(p.name)
+    )
+    return next(named, None)
+
+
+_OPTIMIZER = re.compile(r"opt(im(i[sz]ers?)?)?s?$|optimi[sz]ers?(_|$)")
+
+
+def _placed(function: Any) -> list[inspect.Parameter]:
+    parameters = inspect.signature(function).parameters.values()
+    return [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

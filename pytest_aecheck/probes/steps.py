@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from pytest_aecheck.adapters.signatures import positional
+from pytest_aecheck.adapters.signatures import optimizer_parameter, required
 from pytest_aecheck.observations import StepFacts, Unavailable
 from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.determinism import preserved, seeded
@@ -115,20 +115,21 @@ def make_step(bench: Bench, model: Any, optimizer: Any, batch: Any, seed: int) -
     """One training step as declared, under a random state of its own."""
     step = bench.spec.train_step
     assert step is not None
+    before, behind = _around(step, optimizer)
     with seeded(bench.spec.seed + seed):
-        if optimizer is not None and positional(step, 3) == 3 and _required(step) == 3:
-            step(model, optimizer, batch)
-        elif _required(step) > 2:
+        step(model, *before, batch, **behind)
+
+
+def _around(step: Any, optimizer: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a training step is given before and behind the batch: the optimiser, where its parameter stands."""
+    if optimizer is None:
+        if required(step) > 2:
             raise Unavailable("train_step takes an optimiser, and no optimizer was declared")
-        else:
-            step(model, batch)
-
-
-def _required(function: Any) -> int:
-    import inspect
-
-    parameters = inspect.signature(function).parameters.values()
-    return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+        return (), {}
+    named = optimizer_parameter(step)
+    if named is not None and named[0] > 1:
+        return (), {named[1]: optimizer}
+    return ((optimizer,) if named is not None or required(step) == 3 else ()), {}
 
 
 def _missing(bench: Bench, model: Any, optimizer: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

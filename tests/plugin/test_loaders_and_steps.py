@@ -181,3 +181,32 @@ def test_step_that_builds_its_own_optimizer():
 
     report = run_checks(AESpec(MLP, vectors, loss=mse, train_step=step), only=["AEC40"])
     assert report["AEC403"].status == report["AEC405"].status == "passed"
+
+
+def behind_the_batch(model, x, optimizer):
+    plain(model, optimizer, x)
+
+
+def behind_the_batch_if_given(model, x, weight=1.0, optim=None):
+    assert isinstance(weight, float)
+    plain(model, optim, x)
+
+
+def beside_a_schedule(model, x, optimizers=None):
+    plain(model, optimizers, x)
+
+
+@pytest.mark.parametrize("step", [behind_the_batch, behind_the_batch_if_given, beside_a_schedule])
+def test_the_optimizer_is_passed_where_a_parameter_is_named_for_it(step):
+    report = run_checks(AESpec(MLP, vectors, loss=mse, optimizer=OPTIMIZERS["adam"], train_step=step), only=["AEC4"])
+    assert report["AEC423"].status == "passed"
+    assert report["AEC403"].status == report["AEC405"].status == "passed"
+
+
+def test_a_step_without_a_parameter_for_an_optimizer_gets_none():
+    def step(model, x, optimistic=False):
+        assert optimistic is False
+        plain(model, torch.optim.Adam(model.parameters()), x)
+
+    report = run_checks(AESpec(MLP, vectors, loss=mse, optimizer=OPTIMIZERS["adam"], train_step=step), only=["AEC423"])
+    assert report["AEC423"].status == "passed"
