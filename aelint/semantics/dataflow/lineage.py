@@ -50,9 +50,11 @@ def through_reshapes(value: Value) -> Value:
 
 
 def adds_axes(value: Sym) -> bool:
-    """Whether indexing only adds axes of one entry: `z[:, None]`."""
-    index = value.attrs.get("index") if value.op in {"getitem", "item"} else None
-    return isinstance(index, tuple) and all(i is None or i == slice(None) for i in index)
+    """Whether indexing only adds axes of one entry: `z[:, None]`, `z[None]`."""
+    if value.op not in {"getitem", "item"} or "index" not in value.attrs:
+        return False
+    index = value.attrs["index"]
+    return all(i is None or i == slice(None) for i in (index if isinstance(index, tuple) else (index,)))
 
 
 def origins(value: Value, limit: int = 8) -> list[Value]:
