@@ -13,6 +13,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding, Call, Loop, Store
 from aelint.semantics.domain.values import Instance, Sym, Value
 from aelint.semantics.inference.divisors import loaders_behind
+from aelint.semantics.inference.stale_results import stale_results
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.objective.losses import LOSSES
 from aelint.syntax.walk import holds
@@ -50,6 +51,8 @@ def metrics_of_another_loop(program: Program) -> Iterator[Unjudged]:
             stale = next(one for one in ancestors(added) if one.op == "batch")
             if stale.site is not None and holds(event.context.loops[-1].node, stale.site.node):
                 continue  # `next(batches)` in the body draws another batch in each round
+            if any(holds(event.context.loops[-1].node, one.thrown.node) for one in stale_results(program)):
+                continue  # told where the result of this loop is thrown away
             yield Unjudged(event.site, stale.site, Site(event.site.unit, event.context.loops[-1].node))
 
 
