@@ -37,6 +37,8 @@ FOLDED = {
     "np.prod((2, 3, 4))": 24,
     "int(np.prod((2, 3)))": 6,
     "len([1, 2, 3])": 3,
+    "sorted(set('hello'))": ["e", "h", "l", "o"],
+    "(len({c for c in 'hello'}), len({1, 2, 1}), len({1} | {2}) if False else 2)": (4, 2, 2),
     "list(range(3))": [0, 1, 2],
     "[a * b for a, b in zip([1, 2, 3], [4, 5, 6])]": [4, 10, 18],
     "[i for i, c in enumerate('abc') if i != 1]": [0, 2],

@@ -88,7 +88,15 @@ def bind_parameters(
     return bound
 
 
-_ALIASES = {"axis": "dim", "axes": "dims", "keepdims": "keepdim", "x": "input", "a": "input", "other": "other"}
+_ALIASES = {
+    "axis": "dim",
+    "axes": "dims",
+    "keepdims": "keepdim",
+    "x": "input",
+    "a": "input",
+    "a_min": "min",
+    "a_max": "max",
+}
 
 
 def apply_operation(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from aelint.semantics.domain.values import MISSING, DictValue, ListValue, Sym, Value
+from aelint.semantics.domain.values import MISSING, DictValue, ListValue, Sym, Value, is_constant
 from aelint.semantics.interpreter import iteration
 from aelint.semantics.interpreter.folding import fold
 from aelint.semantics.interpreter.machine import Frame
 
-__all__ = ["method"]
+__all__ = ["distinct", "method"]
 
 _STRING_METHODS = frozenset(
     {
@@ -47,16 +47,21 @@ def method(
     return record.result
 
 
+def distinct(items: list[Value]) -> list[Value]:
+    """What a set of the items holds: each constant once."""
+    return list({(one,) if is_constant(one) else id(one): one for one in items}.values())
+
+
 def _of_list(frame: Frame, receiver: ListValue, name: str, args: tuple[Value, ...], node: ast.AST) -> Value:
     frame.machine.heap.touch(receiver)
     items = receiver.items
     match name, args:
         case (("append" | "add" | "appendleft"), (value,)):
             if receiver.complete or not items:
-                receiver.items = [*items, value]
+                receiver.items = [*items, value] if receiver.kind != "set" else distinct([*items, value])
         case "extend" | "update", (value,):
             more, complete = iteration.iterate(frame, value, node)
-            receiver.items = [*items, *more]
+            receiver.items = [*items, *more] if receiver.kind != "set" else distinct([*items, *more])
             receiver.complete &= complete
         case "insert", (int() as index, value):
             receiver.items = [*items[:index], value, *items[index:]]

@@ -10,6 +10,7 @@ from aelint.semantics.domain.trace import FlagTest
 from aelint.semantics.domain.truth import truth
 from aelint.semantics.domain.values import MISSING, Bound, DictValue, Function, Instance, ListValue, Splice, Sym, Value
 from aelint.semantics.interpreter import arithmetic, attributes, calls
+from aelint.semantics.interpreter.containers import distinct
 from aelint.semantics.interpreter.iteration import iterate
 from aelint.semantics.interpreter.joins import merge
 from aelint.semantics.interpreter.machine import Frame, OutOfFuelError
@@ -74,7 +75,9 @@ def _list(frame: Frame, node: ast.List | ast.Set) -> Value:
     values = evaluate_all(frame, node.elts)
     items = [i for v in values for i in (v.items if isinstance(v, Splice) else (v,))]
     complete = not any(isinstance(v, Splice) for v in values)
-    return ListValue(items, complete, frame.site(node), "set" if isinstance(node, ast.Set) else "list")
+    if isinstance(node, ast.Set):
+        return ListValue(distinct(items), complete, frame.site(node), "set")
+    return ListValue(items, complete, frame.site(node))
 
 
 def _dict(frame: Frame, node: ast.Dict) -> Value:
@@ -253,9 +256,13 @@ def _comprehension(frame: Frame, node: ast.ListComp | ast.SetComp | ast.Generato
     changed = machine.heap.leave(undo=False)
     if not complete:
         _leave_open(thing for thing, _, _ in changed.values())
-    kind = "generator" if isinstance(node, ast.GeneratorExp) else "list"
+    kind = _COMPREHENDED[type(node)]
     tested = not complete and any(generator.ifs for generator in node.generators)
-    return ListValue(items, complete, frame.site(node), kind, perhaps_empty=tested)
+    kept = distinct(items) if kind == "set" else items
+    return ListValue(kept, complete, frame.site(node), kind, perhaps_empty=tested)
+
+
+_COMPREHENDED = {ast.ListComp: "list", ast.SetComp: "set", ast.GeneratorExp: "generator"}
 
 
 def _leave_open(lists: Iterable[object]) -> None:

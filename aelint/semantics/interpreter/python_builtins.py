@@ -22,7 +22,7 @@ from aelint.semantics.domain.values import (
     Sym,
     Value,
 )
-from aelint.semantics.interpreter import attributes, calls, iteration, layers
+from aelint.semantics.interpreter import attributes, calls, containers, iteration, layers
 from aelint.semantics.interpreter.apply import apply_named
 from aelint.semantics.interpreter.folding import fold
 from aelint.semantics.interpreter.joins import merge
@@ -163,7 +163,7 @@ def _list(kind: str) -> Builtin:
         items, complete = iteration.iterate(frame, args[0], node)
         if kind == "tuple" and complete:
             return tuple(items)
-        return ListValue(items, complete, frame.site(node), kind)
+        return ListValue(containers.distinct(items) if kind == "set" else items, complete, frame.site(node), kind)
 
     return build
 

@@ -10,7 +10,7 @@ from aelint.semantics.domain.intervals import ANY, Interval
 from aelint.semantics.domain.values import External, ListValue, Object, Shape, Sym, Value
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, is_float, to_dim, to_dims, to_number, unknown
 from aelint.semantics.operators.axes import broadcast_all, items
-from aelint.semantics.operators.ranges import NONNEGATIVE, UNIT, hull
+from aelint.semantics.operators.ranges import NONNEGATIVE, UNIT, hull, places
 from aelint.semantics.operators.tables import REGISTRY
 
 __all__ = ["DRAWN", "kind_of_dtype", "sizes_of"]
@@ -167,10 +167,10 @@ def _drawn(apply: Apply) -> Facts:
 )
 def _multinomial(apply: Apply) -> Facts:
     x, count = apply.tensor(), apply.dim("num_samples")
-    bounds = NONNEGATIVE
     if not x.shape:
-        return unknown("int", bounds)
-    return Facts((*x.shape[:-1], fresh("num_samples") if count is None else count), (), bounds, "int")
+        return unknown("int", NONNEGATIVE)
+    shape = (*x.shape[:-1], fresh("num_samples") if count is None else count)
+    return Facts(shape, (), places(x.shape[-1]), "int")
 
 
 def _overwritten(name: str, params: str, bounds: Interval | None = None) -> None:

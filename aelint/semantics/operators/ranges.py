@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable
 
+from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.intervals import Interval
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "absolute",
     "hull",
     "increasing",
+    "places",
     "power",
     "sane",
     "softplus",
@@ -43,6 +45,11 @@ def hull(intervals: Iterable[Interval]) -> Interval:
     """The smallest interval that holds all; the whole line for none."""
     parts = list(intervals)
     return Interval(min(p.low for p in parts), max(p.high for p in parts)) if parts else Interval()
+
+
+def places(count: Dim | None) -> Interval:
+    """The places of so many entries, counted from 0."""
+    return Interval(0, float(count - 1)) if isinstance(count, int) and count > 0 else NONNEGATIVE
 
 
 def increasing(function: Callable[[float], float], interval: Interval) -> Interval:

@@ -10,7 +10,7 @@ from aelint.semantics.domain.intervals import ANY, Interval
 from aelint.semantics.domain.values import Shape
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh, to_dim, unknown
 from aelint.semantics.operators.axes import axes_of, axis_of, broadcast_all, items
-from aelint.semantics.operators.ranges import BOOL, NONNEGATIVE, absolute, sane, square
+from aelint.semantics.operators.ranges import BOOL, NONNEGATIVE, absolute, places, sane, square
 from aelint.semantics.operators.tables import REGISTRY
 
 __all__ = ["reduced_shape"]
@@ -151,9 +151,14 @@ def _count(apply: Apply) -> Facts:
 @REGISTRY.operation("argmax", _AXES, functions="argmax", methods="argmax")
 @REGISTRY.operation("argmin", _AXES, functions="argmin", methods="argmin")
 def _position(apply: Apply) -> Facts:
-    _, count = reduced_shape(apply, apply.tensor())
-    high = float(count - 1) if isinstance(count, int) and count > 0 else math.inf
-    return _reduction(apply, Interval(0, high), "int")
+    return _reduction(apply, _places(apply), "int")
+
+
+def _places(apply: Apply) -> Interval:
+    """Where the largest entry may stand; the last axis may be known where others are not."""
+    x = apply.tensor()
+    _, count = reduced_shape(apply, x)
+    return places(x.last[-1] if count is None and x.last and apply["dim"] == -1 else count)
 
 
 def _extremes(apply: Apply) -> Facts | tuple[Facts, Facts]:
@@ -173,7 +178,7 @@ def _extremes(apply: Apply) -> Facts | tuple[Facts, Facts]:
 def _with_positions(apply: Apply, bounds: Interval) -> tuple[Facts, Facts]:
     x = apply.tensor()
     shape, _ = reduced_shape(apply, x)
-    return Facts(shape, (), bounds, x.kind), Facts(shape, (), NONNEGATIVE, "int")
+    return Facts(shape, (), bounds, x.kind), Facts(shape, (), _places(apply), "int")
 
 
 for _name in ("max", "min"):
