@@ -4,7 +4,7 @@ import pytest
 
 from aelint.rules.optimization import misspelled_attribute
 from aelint.rules.variants import ineffective_average as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 QUANTIZER = """
 import torch
@@ -256,6 +256,227 @@ def test_silent_on_averages_for_an_evaluation(name, body):
 )
 def test_averages_that_an_evaluation_leaves_in_the_network(name, body):
     assert rows(rule, PLAIN.format(name=name, body=body)) == [15]
+
+
+SHADOWED = """
+import copy
+import torch
+from torch import nn
+
+class WeightAverage:
+    def __init__(self, model, decay=0.99):
+        self.model, self.decay, self.own = model, decay, {{}}
+        self.shadow = {{n: p.data.clone() for n, p in model.named_parameters()}}
+
+    def update(self):
+        for n, p in self.model.named_parameters():
+            self.shadow[n] = self.decay * self.shadow[n] + (1 - self.decay) * p.data
+
+    def {put_in}(self):
+        for n, p in self.model.named_parameters():
+            {keeps}
+            p.data = self.shadow[n]
+
+    def {take_out}(self):
+        for n, p in self.model.named_parameters():
+            p.data = self.own[n]
+
+class Board:
+    def restore(self):
+        return 1
+
+def evaluate(model, average, x, averaged=True):
+    {evaluation}
+
+model = nn.Linear(8, 8)
+average = WeightAverage(model)
+optimizer = torch.optim.Adam(model.parameters())
+for epoch in range(10):
+    for x in torch.randn(100, 16, 8):
+        optimizer.zero_grad()
+        (model(x) - x).pow(2).mean().backward()
+        optimizer.step()
+        average.update()
+    {each}
+{after}
+"""
+SHADOW = {
+    "put_in": "apply_shadow",
+    "take_out": "restore",
+    "keeps": "self.own[n] = p.data",
+    "evaluation": "average.apply_shadow(); return (model(x) - x).pow(2).mean()",
+    "each": "print(evaluate(model, average, x))",
+    "after": "",
+}
+SCORE = "score = (model(x) - x).pow(2).mean()"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(
+            {"evaluation": f"average.apply_shadow(); {SCORE}; average.restore(); return score"}, id="put-back"
+        ),
+        pytest.param(
+            {
+                "evaluation": f"average.apply_shadow()\n    try:\n        {SCORE}\n    finally:\n        average.restore()"
+            },
+            id="put-back-in-any-case",
+        ),
+        pytest.param({"each": "evaluate(model, average, x); average.restore()"}, id="put-back-by-the-caller"),
+        pytest.param(
+            {"each": "evaluate(model, average, x); undo = average.restore; undo()"}, id="put-back-by-another-name"
+        ),
+        pytest.param({"each": "pass", "after": "evaluate(model, average, x)"}, id="after-the-training"),
+        pytest.param(
+            {"each": "if epoch == 9:\n        evaluate(model, average, x)\n        break"}, id="then-the-loop-ends"
+        ),
+        pytest.param({"each": "if epoch == 9: evaluate(model, average, x)"}, id="in-the-last-round"),
+        pytest.param({"each": "if epoch % 10 == 9: evaluate(model, average, x)"}, id="in-the-last-round-of-ten"),
+        pytest.param(
+            {"each": "if epoch % 4 == 3:\n        evaluate(model, average, x)\n        break"},
+            id="in-a-round-that-is-the-last",
+        ),
+        pytest.param(
+            {"after": "def later(trainer):\n    trainer.average.restore()"}, id="put-back-by-what-nobody-calls-here"
+        ),
+        pytest.param({"take_out": "reset"}, id="a-class-that-puts-nothing-back"),
+        pytest.param({"keeps": "pass"}, id="moved-to-the-average-on-purpose"),
+        pytest.param(
+            {"put_in": "apply_decay", "evaluation": "average.apply_decay()", "keeps": "continue"},
+            id="nothing-kept-aside",
+        ),
+    ],
+)
+def test_silent_on_shadows_that_do_not_stay(changes: dict[str, str]) -> None:
+    assert rows(rule, SHADOWED.format(**{**SHADOW, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="applied"),
+        pytest.param({"put_in": "apply", "evaluation": "average.apply(); return model(x)"}, id="another-name"),
+        pytest.param({"put_in": "swap_in", "take_out": "swap_out", "evaluation": "average.swap_in()"}, id="swapped"),
+        pytest.param({"take_out": "put_back"}, id="another-name-to-put-back"),
+        pytest.param(
+            {"evaluation": "average.apply_shadow(); torch.save(model.state_dict(), 'best.pt')"}, id="to-be-saved"
+        ),
+        pytest.param({"after": "Board().restore()"}, id="something-else-is-restored"),
+    ],
+)
+def test_shadows_that_stay(changes: dict[str, str]) -> None:
+    assert rows(rule, SHADOWED.format(**{**SHADOW, **changes})) == [29]
+
+
+def test_a_shadow_that_stays_in_a_run_of_unknown_length() -> None:
+    source = SHADOWED.format(**{**SHADOW, "each": "if epoch % 10 == 9: evaluate(model, average, x)"})
+    assert rows(rule, source.replace("range(10)", "iter(int, 1)")) == [29]
+
+
+def test_a_shadow_that_stays_although_another_branch_ends_the_loop() -> None:
+    each = "if epoch % 4 == 3:\n        evaluate(model, average, x)\n    if x.sum() > 99:\n        break"
+    assert rows(rule, SHADOWED.format(**{**SHADOW, "each": each})) == [29]
+
+
+@pytest.mark.parametrize("test", ["epoch % 2", "(epoch + 1) % 5 == 0", "not epoch % 3", "epoch > 2 and epoch % 4 == 3"])
+def test_a_shadow_that_stays_every_so_many_rounds(test: str) -> None:
+    assert rows(rule, SHADOWED.format(**{**SHADOW, "each": f"if {test}: evaluate(model, average, x)"})) == [29]
+
+
+def test_a_shadow_that_stays_in_the_loop_itself() -> None:
+    assert rows(rule, SHADOWED.format(**{**SHADOW, "each": "if epoch % 2: average.apply_shadow()\n    print(x)"})) == [
+        40
+    ]
+
+
+def test_what_is_applied_under_a_condition_is_missed_at_the_end() -> None:
+    source = SHADOWED.format(
+        **{**SHADOW, "evaluation": f"if averaged:\n        average.apply_shadow()\n    {SCORE}\n    return score"}
+    )
+    (found,) = run(rule, source)
+    assert found.site.row == 32
+    assert "(line 30)" in found.message
+    assert [note.site.row for note in found.notes] == [30, 40]
+
+
+def test_what_is_evaluated_under_a_condition_is_told_where_it_is_applied() -> None:
+    evaluation = f"if averaged:\n        average.apply_shadow()\n        {SCORE}\n        return score"
+    assert rows(rule, SHADOWED.format(**{**SHADOW, "evaluation": evaluation})) == [30]
+
+
+LIBRARY = """
+import copy
+import torch
+from torch import nn
+from torch_ema import ExponentialMovingAverage
+
+def evaluate(model, ema, x):
+    {evaluation}
+    return (model(x) - x).pow(2).mean()
+
+model = nn.Linear(8, 8)
+ema = ExponentialMovingAverage(model.parameters(), decay=0.99)
+optimizer = torch.optim.Adam(model.parameters())
+for epoch in range(10):
+    for x in torch.randn(100, 16, 8):
+        optimizer.zero_grad()
+        (model(x) - x).pow(2).mean().backward()
+        optimizer.step()
+        ema.update()
+    {each}
+"""
+EACH = "print(evaluate(model, ema, x))"
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "each"),
+    [
+        pytest.param("ema.store(); ema.copy_to()", EACH + "; ema.restore()", id="put-back"),
+        pytest.param("pass", "with ema.average_parameters(): " + EACH, id="for-the-length-of-a-block"),
+        pytest.param(
+            "model = copy.deepcopy(model); ema.store(); ema.copy_to(model.parameters())", EACH, id="into-a-copy"
+        ),
+        pytest.param("ema.copy_to()", EACH, id="nothing-is-known-to-be-overwritten"),
+        pytest.param("pass", "ema.copy_to(model.parameters())", id="training-goes-on-from-the-average"),
+        pytest.param(
+            "kept = copy.deepcopy(model.state_dict()); ema.copy_to(model.parameters())",
+            EACH + "; model.load_state_dict(kept)",
+            id="put-back-as-a-state",
+        ),
+    ],
+)
+def test_silent_on_averages_of_a_library(evaluation: str, each: str) -> None:
+    assert rows(rule, LIBRARY.format(evaluation=evaluation, each=each)) == []
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [
+        pytest.param("ema.store(); ema.copy_to()", id="stored"),
+        pytest.param("ema.store(model.parameters()); ema.copy_to(model.parameters())", id="with-the-parameters"),
+        pytest.param("ema.copy_to(model.parameters())", id="not-even-stored"),
+        pytest.param("weights = list(model.parameters()); ema.store(weights); ema.copy_to(weights)", id="listed"),
+    ],
+)
+def test_averages_of_a_library_that_stay(evaluation: str) -> None:
+    assert rows(rule, LIBRARY.format(evaluation=evaluation, each=EACH)) == [8]
+
+
+def test_averages_that_a_function_is_given() -> None:
+    source = """
+        def fit(model, ema, optimizer, loader, loss_of):
+            for epoch in range(10):
+                for x in loader:
+                    optimizer.zero_grad()
+                    loss_of(model(x), x).backward()
+                    optimizer.step()
+                ema.store(model.parameters())
+                ema.copy_to(model.parameters())
+                print(loss_of(model(x), x))
+        """
+    assert rows(rule, source) == [9]
+    assert rows(rule, source.replace("ema", "bank")) == []
 
 
 PHASED = """

@@ -10,8 +10,8 @@ Reports
 - a quotient of averaged buffers (the sums and counts of a codebook) that is assigned to an attribute which
   occurs nowhere else, so that the codebook itself is never changed,
 - a moving average in `forward` of a class that never asks for `self.training`, in a program that calls `eval()`,
-- averaged weights that a training loop copies into the network for an evaluation (`store`, `copy_to`) and never takes
-  out again (`restore`).
+- averaged weights that a training loop copies into the network for an evaluation or a checkpoint (`store`, `copy_to`,
+  `apply_shadow`) and never takes out again (`restore`).
 
 ## Why is this bad?
 
@@ -77,10 +77,11 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.inference.lost_states import averages_left_in
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.variants.evaluated_updates import ungated_averages
 from aelint.semantics.variants.fleeing_averages import fleeing_averages
 from aelint.semantics.variants.moving_averages import forgetful_averages, unread_results
+from aelint.semantics.variants.unrestored_averages import unrestored_averages
 
 RULE = Rule(
     code="AEL706",
@@ -114,13 +115,18 @@ def check(program: Program) -> Iterator[Finding]:
             "this adds what the average is ahead of the new value, so it moves away from what it is to follow, further in each step; "
             "subtract the difference, or turn it round",
         )
-    for lost in averages_left_in(program):
-        yield Finding(
-            lost.site,
-            f"`{lost.name}` copies the averaged weights into the network, and nothing puts its own weights back: training goes on from the "
-            "average; restore them after the evaluation, or copy into a `copy.deepcopy` of the network",
-            (Note(lost.other, "training goes on here"),),
-        )
+    for left in unrestored_averages(program):
+        undone = "restore them after the evaluation, or copy into a `copy.deepcopy` of the network"
+        notes = [Note(left.training, "training goes on here")]
+        if left.missing is left.copied:
+            message = f"`{left.name}` copies the averaged weights into the network, and nothing puts its own weights back: training goes on from the average; {undone}"
+        else:
+            message = (
+                f"`{left.name}` has copied the averaged weights into the network ({place(left.copied, left.missing)}), and nothing puts its own "
+                f"weights back before this function ends: training goes on from the average; {undone}"
+            )
+            notes.insert(0, Note(left.copied, "the averaged weights are copied in here"))
+        yield Finding(left.missing, message, tuple(notes))
     for moved in ungated_averages(program):
         yield Finding(
             moved.site,

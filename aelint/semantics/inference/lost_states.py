@@ -1,9 +1,8 @@
-"""Weights that were loaded, kept aside or averaged, and that what follows does not run with."""
+"""Weights that were loaded or kept aside, and that what follows does not run with."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,15 +10,14 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.liveness import dead_stores, names_read
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding, Call, Store
-from aelint.semantics.domain.values import ClassValue, Function, Instance, Object, Sym, Value
-from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.domain.values import ClassValue, Instance, Object, Sym, Value
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.semantics.optimization.parameters import held_by, is_optimizer
 from aelint.semantics.optimization.training import Kind, actions
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import every, holds, own_nodes, walk
 
-__all__ = ["Lost", "averages_left_in", "kept_in_vain", "loads_thrown_away", "networks_shared_by_folds"]
+__all__ = ["Lost", "kept_in_vain", "loads_thrown_away", "networks_shared_by_folds"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,59 +121,6 @@ def _is_copied_state(value: ast.expr) -> bool:
     calls = every(ast.Call, value)
     names = {n.func.attr if isinstance(n.func, ast.Attribute) else getattr(n.func, "id", "") for n in calls}
     return "state_dict" in names and bool(names & {"deepcopy", "clone", "copy", "cpu"})
-
-
-_PUTS_IN = frozenset({"copy_to", "apply_shadow"})
-_EVALUATES = re.compile(r"eval|valid|test|sampl|generat|infer")
-
-
-def averages_left_in(program: Program) -> Iterator[Lost]:
-    """Averaged weights that a training loop copies into the network while its own are stored, and never takes out again."""
-    nodes = (n for unit in program.files for n in walk(unit.tree))
-    called = {n.func.attr for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
-    if "restore" in called or program.machine.stopped:
-        return
-    computed = [a for a in actions(program) if a.kind is Kind.BACKWARD and a.context.loops]
-    seen: set[int] = set()
-    for call in program.method_calls(*_PUTS_IN):
-        if id(call.site.node) in seen:
-            continue
-        if not _can_restore(program, call) and not ("load_state_dict" not in called and _overwrites(program, call)):
-            continue
-        loops = {id(loop.node) for loop in call.context.loops}
-        after = [a for a in computed if a.order > call.order and loops & {id(loop.node) for loop in a.context.loops}]
-        if after:
-            seen.add(id(call.site.node))
-            yield Lost(call.site, after[0].event.site, call.site.text.rpartition(f".{call.method}(")[0])
-
-
-def _can_restore(program: Program, call: Call) -> bool:
-    """Whether the object keeps the trained weights meanwhile, to be put back by a method `restore`."""
-    if isinstance(call.receiver, Instance):
-        return isinstance(call.receiver.cls.find("restore"), Function)
-    return any(c.method == "store" and c.receiver is call.receiver for c in program.calls)
-
-
-def _overwrites(program: Program, call: Call) -> bool:
-    """Whether an evaluation copies the average of a class that keeps nothing else into a network that is being trained."""
-    own = call.receiver.cls.find(call.method) if isinstance(call.receiver, Instance) else None
-    if not isinstance(own, Function) or not any(c.attr == "copy_" for c in every(ast.Attribute, own.node)):
-        return False
-    trained = [
-        n
-        for a in actions(program)
-        if a.kind is Kind.STEP and isinstance(a.of, Object)
-        for n in _given(program, a.of.args)
-    ]
-    evaluates = call.context.no_grad or any(_EVALUATES.search(a.function.name) for a in call.context.stack)
-    return evaluates and any(one is other for one in _given(program, call.args) for other in trained)
-
-
-def _given(program: Program, values: tuple[Value, ...]) -> list[Instance | Object]:
-    """The networks whose parameters are among some values."""
-    found = {id(one) for value in values for one in alternatives(value)}
-    listed = (c for c in program.method_calls("parameters") if id(c.result) in found)
-    return [c.receiver for c in listed if isinstance(c.receiver, (Instance, Object))]
 
 
 _STARTS_ANEW = frozenset(

@@ -50,7 +50,7 @@ def _in_scope(program: Program, scope: Scope) -> Iterator[StaleResult]:
     for later in unpackings:
         for first in (one for one in unpackings if _is_over(one, later)):
             dropped = [name for name in _dropped(first, later) if _is_bound_in(first.loop, name, scope)]
-            reads = [n for name in dropped for n in uses(later.loop, name) if _is_read(n, later)]
+            reads = [n for name in dropped for n in uses(later.loop, name) if not _is_given_back(n, later)]
             if reads:
                 names = tuple(dict.fromkeys(n.id for n in reads))
                 thrown, bound, read = (Site(program.unit, n) for n in (later.statement, first.statement, reads[0]))
@@ -126,7 +126,7 @@ def _is_bound_in(loop: Loop, name: str, scope: Scope) -> bool:
     return not given and not any(name in names for names in shared) and all(holds(loop, n) for n in own)
 
 
-def _is_read(name: ast.Name, later: _Unpacking) -> bool:
-    """Whether a name is read for another purpose than to be given to the call again, as a state is."""
+def _is_given_back(name: ast.Name, later: _Unpacking) -> bool:
+    """Whether a name is read to be given to the call again, as a state is."""
     calls = (c for c in every(ast.Call, later.loop) if ast.unparse(c.func) == later.callee)
-    return isinstance(name.ctx, ast.Load) and not any(holds(call, name) for call in calls)
+    return any(holds(call, name) for call in calls)
