@@ -121,7 +121,7 @@ def _squared(read: _Read | None) -> _Read | None:
 def _are_one_entry(left: Sym, right: Sym) -> bool:
     """Whether the same is taken twice: `s[..., 0] * s[..., 0]`."""
     same = left.op == right.op == "getitem" and source(left) is source(right)
-    return same and bool(left.attrs["index"] == right.attrs["index"])
+    return same and "index" in left.attrs and bool(left.attrs["index"] == right.attrs.get("index"))
 
 
 def _entries(value: Sym) -> frozenset[tuple[int, int]] | None:
@@ -131,6 +131,8 @@ def _entries(value: Sym) -> frozenset[tuple[int, int]] | None:
     if value.op == "select":
         axis, entry = to_int(value.attrs.get("dim")), to_int(value.attrs.get("index"))
         return None if axis is None or entry is None or not rank else frozenset({(axis % rank, entry)})
+    if "index" not in value.attrs:
+        return None  # a call that leaves the index out, or splices it in
     index = value.attrs["index"]
     parts = index if isinstance(index, tuple) else (index,)
     if not all(isinstance(p, slice) or p is ... or to_int(p) is not None for p in parts):
