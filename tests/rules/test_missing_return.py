@@ -94,5 +94,33 @@ def test_silent_where_only_another_network_is_asked_for_a_result():
     assert rows(rule, NET.format(body="self.seen = self.layer(x)\n        kept = self.seen", use=use)) == []
 
 
-def test_silent_on_a_network_that_nobody_calls_here():
-    assert rows(rule, NET.format(body=FORGETS, use="")) == []
+@pytest.mark.parametrize(
+    "body",
+    [
+        "self.layer(x)",
+        "self.seen = self.layer(x)",
+        "self.seen = x\n        y = self.layer(x)",
+        "x[0] = 0\n        y = self.layer(x)",
+        "self.hooks.append(x)\n        y = self.layer(x)",
+        "y = x",
+        "if x is None:\n            return x\n        y = self.layer(x)",
+        '"""What it does."""',
+        "...",
+    ],
+)
+def test_silent_on_a_network_that_nobody_calls_here_and_that_may_be_run_for_what_it_keeps(body):
+    assert rows(rule, NET.format(body=body, use="")) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [FORGETS, "y = self.layer(x)\n        y", "y = self.layer(x)\n        y, x", "y = self.layer(x)\n        y + x"],
+    ids=["local", "name", "tuple", "sum"],
+)
+def test_fires_on_a_network_that_nobody_calls_here_where_the_last_value_is_lost(body):
+    assert rows(rule, NET.format(body=body, use="")) == [11 + body.count("\n")]
+
+
+def test_fires_on_a_bare_result_in_a_class_that_others_inherit_from():
+    use = "class Other(Net):\n    def encode(self, x):\n        return x"
+    assert rows(rule, NET.format(body="y = self.layer(x)\n        y, x", use=use)) == [12]

@@ -21,6 +21,12 @@ class Net({base}):
     def build(self):
         nn.Module.__init__(self)
 
+    def block(self, n):
+        return self.block(n - 1) if n > 4 else nn.Linear(n, 4)
+
+    def handed(self):
+        prepare(self)
+
     def forward(self, x):
         return self.a(x)
 
@@ -44,6 +50,8 @@ HEALTHY = {
     "a layer of another object": {"body": "box = Box(); box.a = nn.Linear(n, 4); super().__init__(); self.a = box.a"},
     "a layer that is no attribute": {"body": "a = nn.Linear(n, 4); super().__init__(); self.a = a"},
     "called by a method": {"body": "self.build(); self.a = nn.Linear(n, 4)"},
+    "a method hands self to a function": {"body": "self.handed(); self.a = nn.Linear(n, 4)"},
+    "a method that cannot be read": {"body": "self.register(); self.a = nn.Linear(n, 4)"},
     "self is handed to a function": {"body": "prepare(self); self.a = nn.Linear(n, 4)"},
     "no module": {"base": "object", "body": "self.a = nn.Linear(n, 4)"},
     "two bases": {"base": "nn.Module, Base", "body": "self.a = nn.Linear(n, 4)"},
@@ -67,7 +75,8 @@ def test_silent(parts):
         pytest.param({"body": "self.a = nn.Linear(n, 4); super().__init__()"}, 12, id="too late"),
         pytest.param({"body": "self.a = nn.Parameter(torch.rand(n)); super().__init__()"}, 12, id="a parameter"),
         pytest.param({"body": "self.n = n; self.a = nn.Sequential(nn.Linear(n, 4))"}, 12, id="behind a number"),
-        pytest.param({"child": "self.b = nn.Linear(2, 2); super().__init__()"}, 22, id="in a child"),
+        pytest.param({"child": "self.b = nn.Linear(2, 2); super().__init__()"}, 28, id="in a child"),
+        pytest.param({"body": "self.a = self.block(n)"}, 12, id="a method builds the layer"),
         pytest.param({"body": "if n:\n            self.a = nn.Linear(n, 4)"}, 13, id="in a branch"),
     ],
 )

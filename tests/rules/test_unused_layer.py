@@ -566,7 +566,78 @@ Decoder()(torch.rand(2, 4))
         pytest.param(
             "class Decoder:\n    def nll(self):\n        return self.log_scale\n", [9], id="a class of its own"
         ),
+        pytest.param(
+            "class Other:\n    def nll(self):\n        return self.log_scale\n",
+            [9],
+            id="what another class has of that name",
+        ),
+        pytest.param(
+            "import decoder\nclass Child(decoder.Decoder):\n    def nll(self):\n        return self.log_scale\n",
+            [],
+            id="a child",
+        ),
     ],
 )
 def test_a_parameter_may_be_read_by_a_file_that_imports_its_network(other, found):
     assert rows(rule, {"decoder.py": SCALE, "objective.py": other}) == found
+
+
+SEQUENTIAL = """
+import torch
+from torch import nn
+{imports}
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        modules = [nn.Linear(4, 4), nn.ReLU()]
+        self.body = nn.Sequential(*modules)
+        self.head = nn.Linear(4, 4)
+
+    def forward(self, x):
+        {forward}
+
+{rest}
+Net()(torch.rand(2, 4))
+"""
+BODY_ALONE = {"imports": "", "forward": "return self.body(x)", "rest": ""}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"forward": "return self.head(self.body(x))"}, id="its own method"),
+        pytest.param({"forward": "return [m for m in self.modules()][-1](self.body(x))"}, id="all modules by turns"),
+        pytest.param(
+            {"rest": "class Child(Net):\n    def both(self, x):\n        return self.head(x)\n"}, id="a child"
+        ),
+        pytest.param({"rest": "def last(net, x):\n    return net.head(x)\n"}, id="a function"),
+        pytest.param(
+            {"rest": "NAMES = ['head']\ndef last(net, x, i):\n    return getattr(net, NAMES[i])(x)\n"}, id="a name"
+        ),
+    ],
+)
+def test_silent_on_a_head_that_is_called_by(parts):
+    assert rows(rule, SEQUENTIAL.format(**{**BODY_ALONE, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="nobody"),
+        pytest.param(
+            {"rest": "class Other:\n    def last(self, x):\n        return self.head(x)\n"}, id="a class of its own"
+        ),
+        pytest.param({"forward": '"""Run the body, then the head."""\n        return self.body(x)'}, id="a docstring"),
+        pytest.param({"rest": "model = Net()\nmodel.eval()\n"}, id="a mode"),
+    ],
+)
+def test_fires_on_a_head_that_is_only_named_by(parts):
+    assert rows(rule, SEQUENTIAL.format(**{**BODY_ALONE, **parts})) == [11]
+
+
+def test_a_look_up_by_name_in_a_file_of_other_networks_reads_no_layer_of_this_one():
+    other = "def freeze(model):\n    for part in model.modules():\n        part.requires_grad_(False)\n"
+    parts = {"imports": "from other import freeze"}
+    assert rows(rule, {"main.py": SEQUENTIAL.format(**{**BODY_ALONE, **parts}), "other.py": other}) == [11]
+    assert rows(rule, SEQUENTIAL.format(**{**BODY_ALONE, "rest": other})) == []

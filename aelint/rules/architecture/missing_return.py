@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a network's `forward`, or a data set's `__getitem__`, that has statements but no `return` with a
-value, where the program uses the result.
+value, where the program uses the result, or where the last statement leaves it in a local variable, or in no
+place at all (`recon, mean, logvar` for `return recon, mean, logvar`).
 
 ## Why is this bad?
 
@@ -81,13 +82,17 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield each method that forgets its result."""
     for cls in program.own_classes:
-        if any(cls in other.mro()[1:] for other in program.classes):
-            continue
+        inherited = any(cls in other.mro()[1:] for other in program.classes)
         forward, item = cls.namespace.get("forward"), cls.namespace.get("__getitem__")
-        if isinstance(forward, Function) and _forgets(forward) and _is_used(program, cls):
+        if isinstance(forward, Function) and _forgets(forward) and _is_lost(program, forward, cls, inherited=inherited):
             yield _finding(forward)
-        if isinstance(item, Function) and _forgets(item):
+        if isinstance(item, Function) and _forgets(item) and not inherited:
             yield _finding(item)
+
+
+def _is_lost(program: Program, forward: Function, cls: ClassValue, *, inherited: bool) -> bool:
+    """Whether nothing can have the result. A class that others inherit from may be completed there."""
+    return _ends_in_a_value(forward) or (not inherited and (_keeps_nothing(forward) or _is_used(program, cls)))
 
 
 def _forgets(function: Function) -> bool:
@@ -99,6 +104,39 @@ def _forgets(function: Function) -> bool:
     if any(isinstance(n, ends) and getattr(n, "value", n) is not None for n in own_nodes(node)):
         return False
     return any(isinstance(n, (ast.Assign, ast.AnnAssign)) for n in node.body)
+
+
+def _ends_in_a_value(function: Function) -> bool:
+    """Whether the last statement is a value that goes nowhere, where a `return` was meant."""
+    match _last(function):
+        case ast.Expr(value=ast.Name() | ast.Tuple() | ast.BinOp() | ast.Subscript()):
+            return True
+        case _:
+            return False
+
+
+def _keeps_nothing(function: Function) -> bool:
+    """Whether the last value goes into a local variable, and no statement before it does anything but bind such ones."""
+    match _last(function):
+        case ast.Assign(targets=[ast.Name()], value=ast.Call()):
+            return not any(_has_effect(n) for n in own_nodes(function.node))
+        case _:
+            return False
+
+
+def _last(function: Function) -> ast.AST:
+    body = function.node.body
+    return body[-1] if isinstance(body, list) else body
+
+
+def _has_effect(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(ctx=ast.Store()) | ast.Subscript(ctx=ast.Store()) | ast.Global() | ast.Nonlocal():
+            return True
+        case ast.Expr(value=ast.Call()):
+            return True
+        case _:
+            return False
 
 
 def _is_used(program: Program, cls: ClassValue) -> bool:

@@ -108,7 +108,7 @@ def _set_early(program: Program, cls: ClassValue, start: ast.AST) -> tuple[Store
         s for s in program.stores if s.name and _is_own(s, cls) and _is_registered(s) and holds(start, s.site.node)
     ]
     for statement in getattr(start, "body", []):
-        if _may_initialize(statement):
+        if _may_initialize(statement, cls):
             return None
         for store in stores:
             if holds(statement, store.site.node):
@@ -120,7 +120,7 @@ def _never_initializes(program: Program, cls: ClassValue, start: ast.FunctionDef
     """Whether the constructor of something that is called as a network runs no other one, and no subclass does so in its place."""
     heirs = [one for one in program.classes if cls in one.mro()]
     called = any(isinstance(one.find("forward"), Function) for one in heirs)
-    own = any(_may_initialize(statement) for statement in start.body)
+    own = any(_may_initialize(statement, cls) for statement in start.body)
     return called and not own and not any(_calls_modules(one) for one in heirs)
 
 
@@ -142,15 +142,18 @@ def _is_registered(store: Store) -> bool:
     return is_module(store.value) or (isinstance(store.value, Sym) and store.value.op == "parameter")
 
 
-def _may_initialize(statement: ast.stmt) -> bool:
-    """Whether a statement calls an `__init__`, or hands `self` to something that may."""
-    for call in every(ast.Call, statement):
+def _may_initialize(part: ast.AST, cls: ClassValue, entered: tuple[str, ...] = ()) -> bool:
+    """Whether a statement calls an `__init__`, or hands `self` to something that may; the class's own methods are looked into."""
+    for call in every(ast.Call, part):
         if isinstance(call.func, ast.Attribute) and call.func.attr in {"__init__", "__setstate__"}:
             return True
         if any(isinstance(a, ast.Name) and a.id == "self" for a in (*call.args, *(k.value for k in call.keywords))):
             return True
-        if is_own_attribute(call.func):
-            return True
+        name = call.func.attr if isinstance(call.func, ast.Attribute) and is_own_attribute(call.func) else ""
+        if name and name not in entered:
+            method = cls.find(name)
+            if not isinstance(method, Function) or _may_initialize(method.node, cls, (*entered, name)):
+                return True
     return False
 
 

@@ -21,15 +21,17 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.modules import children_of
 from aelint.semantics.interpreter.skeletons import hands_on
-from aelint.syntax.names import last_name
+from aelint.syntax.names import is_own_attribute, last_name
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every, once_per_node, walk
 
 __all__ = ["UncalledLayer", "uncalled_layers"]
 
 _DYNAMIC = frozenset(
-    {"getattr", "children", "modules", "named_children", "named_modules", "_modules", "__dict__", "__getattr__", "eval"}
+    {"getattr", "children", "modules", "named_children", "named_modules", "_modules", "__dict__", "__getattr__"}
 )
+_FUNCTIONS = frozenset({"getattr", "eval"})
+"""What is dynamic as a bare name as well; a variable that is called `modules` is another thing than the method."""
 _BUILDERS = frozenset({"__init__", "reset_parameters", "init_weights", "_init_weights", "initialize", "weights_init"})
 
 
@@ -88,9 +90,13 @@ def _loads_weights(cls: ast.AST) -> bool:
 
 
 def _is_read_around(program: Program, network: Instance, name: str) -> bool:
-    """Whether a file beside that of the class reads an attribute of this name: `model.decoder.scale`."""
-    read = re.compile(rf"\.{re.escape(name)}\b")
-    return any(read.search(text) for text in texts_around(program, network.cls))
+    """Whether a file beside that of the class reads an attribute of this name: `model.decoder.scale`.
+
+    `self.decoder` is an attribute of another class, unless the file names this one, which it may inherit from.
+    """
+    anyone, another = re.compile(rf"\.{re.escape(name)}\b"), re.compile(rf"(?<!\bself)\.{re.escape(name)}\b")
+    named = re.compile(rf"\b{network.cls.name}\b")
+    return any((anyone if named.search(text) else another).search(text) for text in texts_around(program, network.cls))
 
 
 def _is_offered(network: Instance, site: Site) -> bool:
@@ -188,31 +194,44 @@ def _is_concrete(program: Program, network: Instance) -> bool:
 
 
 def _attributes_read(program: Program, network: Instance) -> set[str] | None:
-    """Attribute names that anything outside of the builders reads; None where attributes are read by computed names."""
-    builders = [n for c in network.cls.mro() for n in c.node.body if getattr(n, "name", "") in _BUILDERS]
+    """Attribute names that anything outside of the builders reads; None where attributes are read by computed names.
+
+    What another class reads of its own `self` is none of this network's.
+    """
+    classes = [c.node for c in network.cls.mro()]
+    builders = [n for c in classes for n in c.body if getattr(n, "name", "") in _BUILDERS]
     read: set[str] = set().union(*(_wrapped(builder) for builder in builders))
+    # What finds the layers of any network by name counts where this one is defined, or where the program starts.
+    near = {id(unit) for unit in (program.unit, *(c.module.unit for c in network.cls.mro()))}
     for unit in program.files:
         for part, names in _names_read(unit.tree):
-            if not any(part is builder for builder in builders):
-                read |= names
+            own = not isinstance(part, ast.ClassDef) or any(part is cls for cls in classes)
+            if own and not any(part is builder for builder in builders):
+                read |= names if id(unit) in near else names - _DYNAMIC
     return None if read & _DYNAMIC else read
 
 
 @once_per_node
 def _names_read(tree: ast.AST) -> list[tuple[ast.AST, set[str]]]:
-    """The attributes and words of strings in each builder of a file, and in all else together."""
+    """The attributes and words of strings in each builder of a file, those that each class reads of `self`, and all else together."""
     rest: set[str] = set()
-    found: list[tuple[ast.AST, set[str]]] = [(tree, rest)]
+    own: dict[ast.AST, set[str]] = {cls: set() for cls in every(ast.ClassDef, tree)}
+    readers = {
+        id(node): names for cls, names in own.items() for node in every(ast.Attribute, cls) if is_own_attribute(node)
+    }
+    found: list[tuple[ast.AST, set[str]]] = [(tree, rest), *own.items()]
+    # A docstring names what it describes, and reads nothing.
+    said = {id(one.value) for one in every(ast.Expr, tree)}
     nodes = walk(tree)
     position = 0
     while position < len(nodes):
         node = nodes[position]
         inside = walk(node) if getattr(node, "name", "") in _BUILDERS else [node]
-        names = rest
+        names = readers.get(id(node), rest)
         if len(inside) > 1:
             names = set()
             found.append((node, names))
-        names.update(name for one in inside for name in _names_in(one))
+        names.update(name for one in inside if id(one) not in said for name in _names_in(one))
         position += len(inside)
     return found
 
@@ -221,9 +240,8 @@ def _names_in(node: ast.AST) -> list[str]:
     match node:
         case ast.Attribute(attr=name, ctx=ast.Load()):
             return [name]
-        case ast.Name(id=name) if name in _DYNAMIC:
-            # A variable of the same name is another thing than the attribute.
-            return [name]
+        case ast.Name(id=name) if name in _FUNCTIONS:
+            return ["getattr"]
         case ast.Constant(value=str() as text):
             return text.replace(".", " ").split()
         case _:
@@ -242,9 +260,19 @@ def _wrapped(builder: ast.AST) -> set[str]:
             found |= attributes_read_in(node)
         elif isinstance(node, ast.Assign):
             found |= attributes_read_in(node.value)
-        elif last_name(node) in _DYNAMIC:
-            found.add(last_name(node))
+        elif _is_dynamic(node):
+            found.add("getattr")
     return found
+
+
+def _is_dynamic(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(attr=name):
+            return name in _DYNAMIC
+        case ast.Name(id=name):
+            return name in _FUNCTIONS
+        case _:
+            return False
 
 
 def _initializes(call: ast.Call) -> bool:
