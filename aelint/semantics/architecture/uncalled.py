@@ -21,7 +21,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.modules import children_of
 from aelint.semantics.interpreter.skeletons import hands_on
-from aelint.syntax.names import is_own_attribute, last_name
+from aelint.syntax.names import is_own_attribute
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every, once_per_node, walk
 
