@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from aelint.semantics.domain.trace import Context
 from aelint.semantics.domain.values import Bound, Function, Instance, Sym, Value
+from aelint.semantics.handed_results import handed_results
 from aelint.semantics.interpreter import calls
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.semantics.interpreter.machine import Frame, Machine, OutOfFuelError
@@ -46,7 +47,10 @@ def enter(
     spec = function.node.args
     kwargs: dict[str, Value] = dict(chosen or {})
     is_forward = instance is not None and is_network(instance.cls)
-    assumed, conflicts = False, len(machine.trace.conflicts)
+    conflicts = len(machine.trace.conflicts)
+    rest, handed = handed_results(machine, function, instance)
+    assumed = bool(rest or handed)
+    kwargs = {**handed, **kwargs}
     for arg in [*spec.posonlyargs, *spec.args][instance is not None :]:
         default = function.defaults.get(arg.arg, arg)
         if arg.arg not in kwargs and (default is arg or default is None):
@@ -59,11 +63,11 @@ def enter(
             kwargs[arg.arg] = argument(frame, arg, optional=default is None, tensor=False)
     if instance is None:
         calls.call(frame, function, (), kwargs, function.node)
-        if assumed:  # What does not fit speaks against the assumption: another network is meant.
-            del machine.trace.conflicts[conflicts:]
     else:
         receiver: Value = instance.cls if "classmethod" in function.decorators else instance
-        calls.call(frame, Bound(receiver, function), (), kwargs, function.node)
+        calls.call(frame, Bound(receiver, function), rest, kwargs, function.node)
+    if assumed:  # What does not fit speaks against the assumption: another network, or another pass, is meant.
+        del machine.trace.conflicts[conflicts:]
 
 
 _MODEL_NAMES = frozenset("model net network vae ae autoencoder auto_encoder module".split())

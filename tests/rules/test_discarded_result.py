@@ -209,6 +209,7 @@ class Net(nn.Module):
         self.first, self.act, self.norm = nn.Linear(n, n), nn.ReLU(inplace={inplace}), norm
         self.block, self.chain = Block(n), nn.Sequential(nn.Linear(n, n), nn.Tanh())
         self.blocks = nn.ModuleList([Block(n) for _ in range(3)])
+        self.point, self.positional = nn.Conv1d(n, n, 1), nn.LeakyReLU(0.1, True)
         {start}
 
     def forward(self, x):
@@ -227,6 +228,7 @@ PLAIN = {
 KEPT = {
     "assigned": {},
     "in place": {"inplace": "True", "use": "self.act(x)"},
+    "in place, by position": {"use": "self.positional(x)"},
     "the block keeps what it got": {"block": "self.seen.append(x)", "use": "self.block(x)"},
     "the block sets an attribute": {"block": "self.last = x", "use": "self.block(x)"},
     "a hook takes the result": {"start": "self.block.register_forward_hook(print)", "use": "self.block(x)"},
@@ -247,8 +249,16 @@ def test_silent_on_layers_whose_run_may_be_meant(parts):
 
 
 @pytest.mark.parametrize(
-    "use", ["self.block(x)", "self.chain(x)", "self.first(x)", "self.blocks[0](x)", "for b in self.blocks: b(x)"]
+    "use",
+    [
+        "self.block(x)",
+        "self.chain(x)",
+        "self.first(x)",
+        "self.blocks[0](x)",
+        "for b in self.blocks: b(x)",
+        "self.point(x)",
+    ],
 )
 def test_a_layer_that_is_run_for_nothing(use):
     (finding,) = run(rule, RUN.format(**{**PLAIN, "use": use}))
-    assert (finding.site.row, finding.rewrite is not None) == (24, True)
+    assert (finding.site.row, finding.rewrite is not None) == (25, True)

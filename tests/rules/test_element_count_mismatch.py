@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.architecture import element_count_mismatch as rule
 from tests.rules.harness import rows, run
 
@@ -138,3 +140,74 @@ print({last}[0].reshape(28, 28))
 """
     assert rows(rule, source.format(targets="scores, image, mean", last="image")) == []
     assert rows(rule, source.format(targets="scores, image", last="image")) == [15]
+
+
+AUTOENCODER = """
+import torch
+from torch import nn
+
+class VAE(nn.Module):
+    def __init__(self, size={size}):
+        super().__init__()
+        self.encoder = nn.Conv2d(3, 64, 4, 2)
+        self.mu, self.logvar = nn.Linear(256, 16), nn.Linear(256, 16)
+        self.grow = nn.Linear(16, size)
+        self.decoder = nn.ConvTranspose2d(64, 3, 4, 2)
+
+    def decode(self, z):
+        return self.decoder(self.grow(z).view({target}))
+
+    def forward(self, x):
+        {encode}
+        mu, logvar = self.mu(h), self.logvar(h)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        {result}
+"""
+ENCODED = {
+    "size": "256",
+    "target": "-1, 64, 2, 2",
+    "encode": "h = self.encoder(x).view(-1, 256)",
+    "result": "return self.decode(z), mu, logvar",
+}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="the sizes fit"),
+        pytest.param({"size": "size"}, id="the size is not known"),
+        pytest.param({"target": "-1, 64, 2, self.side"}, id="the target is not known"),
+        pytest.param(
+            {"size": "512", "result": "return self.decode(z)", "encode": "h = x"}, id="nothing tells what went in"
+        ),
+        pytest.param(
+            {"size": "512", "result": "return self.decode(z).view(-1, 2 * 3 * 36), mu"},
+            id="the frames are joined again",
+        ),
+        pytest.param(
+            {"size": "512", "result": "y = self.decode(z)\n        return y.view(-1, 2, *y.shape[1:]), mu"},
+            id="the frames get an axis",
+        ),
+        pytest.param({"size": "512", "result": "self.decode(z)\n        return mu, logvar"}, id="it is not returned"),
+        pytest.param({"size": "512", "target": "z.shape[0] * 2, 64, 2, 2"}, id="the number is written out"),
+    ],
+)
+def test_silent_on_a_batch_that_comes_out_as_it_went_in_or_is_not_known_to(parts):
+    parts = {**ENCODED, **parts}
+    source = AUTOENCODER.replace("size={size}", "size") if parts["size"] == "size" else AUTOENCODER
+    assert rows(rule, source.format(**parts)) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"target": "-1, 64, 2, 4"}, id="one image of two codes"),
+        pytest.param({"size": "512"}, id="two images of one code"),
+        pytest.param({"size": "320"}, id="five images of four codes"),
+        pytest.param({"size": "512", "result": "return self.decode(z)"}, id="the features tell how many went in"),
+        pytest.param({"size": "512", "encode": "h = x.view(-1, 256)"}, id="the mean tells"),
+        pytest.param({"size": "512", "result": "return {'recon': self.decode(z), 'mu': mu}"}, id="in a dictionary"),
+    ],
+)
+def test_fires_where_the_free_size_changes_the_number_of_samples(parts):
+    assert rows(rule, AUTOENCODER.format(**{**ENCODED, **parts})) == [14]

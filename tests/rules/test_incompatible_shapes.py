@@ -320,3 +320,49 @@ def test_labels_of_a_critic_for_the_pictures_of_a_known_set():
     """
     assert rows(rule, source.format(size=64)) == [9]
     assert rows(rule, source.format(size=100)) == []
+
+
+HEADS = """
+import torch
+from torch import nn
+from torch.distributions import Normal
+
+class Encoder(nn.Module):
+    def __init__(self, width, code, groups=1):
+        super().__init__()
+        self.mu, self.logvar = nn.Linear(width, {mean}), nn.Linear(width, {scale})
+
+    def forward(self, h):
+        mu, logvar = self.mu(h), self.logvar(h)
+        return {sample}
+"""
+SAMPLE = "mu + torch.exp(0.5 * logvar) * torch.randn_like(logvar)"
+NORMAL = "Normal(mu, torch.exp(0.5 * logvar)).rsample()"
+
+
+@pytest.mark.parametrize("sample", [SAMPLE, NORMAL])
+@pytest.mark.parametrize(
+    ("mean", "scale"),
+    [
+        ("code", "code"),
+        ("code", "1"),
+        ("code", "groups * code"),
+        ("width", "code"),
+        ("2 * code", "code * 2"),
+        ("code + 1", "code"),
+    ],
+    ids=["equal", "one for all", "as often as an option says", "two options", "in another order", "not a multiple"],
+)
+def test_silent_on_heads_of_sizes_that_may_go_together(mean, scale, sample):
+    assert rows(rule, HEADS.format(mean=mean, scale=scale, sample=sample)) == []
+
+
+@pytest.mark.parametrize("sample", [SAMPLE, NORMAL])
+@pytest.mark.parametrize(("mean", "scale"), [("2 * code", "code"), ("code", "3 * code"), ("16", "8")])
+def test_fires_on_heads_of_which_one_is_a_multiple_of_the_other(mean, scale, sample):
+    assert rows(rule, HEADS.format(mean=mean, scale=scale, sample=sample)) == [13]
+
+
+def test_silent_on_a_distribution_of_vectors_whose_scale_is_a_matrix():
+    source = "import torch\nfrom torch.distributions import MultivariateNormal\np = MultivariateNormal(torch.zeros(3), torch.eye(3))\n"
+    assert rows(rule, source) == []

@@ -3,11 +3,13 @@
 ## What it does
 
 Compares the number of elements of a tensor with the sizes that it is given, where both are known up to
-common factors such as the number of samples.
+common factors such as the number of samples. Where a `-1` stands for the samples, reports sizes that give
+a network's result another number of them than its code or its input has.
 
 ## Why is this bad?
 
-torch raises `shape is invalid for input of size`.
+torch raises `shape is invalid for input of size`. With a `-1` in front, `view(-1, 64, 2, 4)` of rows with
+256 elements raises nothing and makes one image of two codes; the loss raises later, or broadcasts.
 
 ## Example
 
@@ -39,8 +41,9 @@ class Decoder(nn.Module):
 
 ## Known limits
 
-Sizes that may agree for some value of an unknown are left alone, and so is a shape with a `-1` that
-can make up for the difference by changing the number of samples (see `batch-mixing-reshape`).
+Sizes that may agree for some value of an unknown are left alone. A `-1` that changes the number of samples is
+reported for feature maps made of the rows of a code, where the result of `forward` shows it (see also
+`batch-mixing-reshape`).
 
 ## References
 
@@ -54,6 +57,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.architecture.changed_batches import ChangedBatch, changed_batches
 from aelint.semantics.architecture.contradictions import contradictions, last_layer
 from aelint.semantics.explanation.wording import layer_title, shape_text, size_text
 
@@ -82,3 +86,19 @@ def check(program: Program) -> Iterator[Finding]:
         layer = last_layer(found.conflict.subject)
         notes = (Note(layer.site, f"{layer_title(program, layer)} gives the tensor"),) if layer and layer.site else ()
         yield Finding(found.site, message, notes)
+    for one in changed_batches(program):
+        yield _changed(one)
+
+
+def _changed(one: ChangedBatch) -> Finding:
+    wanted = "x".join(str(size) for size in one.target[1:])
+    message = (
+        f"{shape_text((-1, *one.target[1:]))} takes {one.row} elements ({wanted}) for a sample, and a row of the tensor has {one.sample}: "
+        "the `-1` makes up for it with another number of samples than went in. Give the layer before and the reshape the same size"
+    )
+    notes: tuple[Note, ...] = ()
+    if one.beside.site is not None:
+        notes = (
+            Note(one.beside.site, f"here the samples are as many as before ({shape_text(one.beside.shape or ())})"),
+        )
+    return Finding(one.site, message, notes)

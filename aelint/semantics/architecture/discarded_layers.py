@@ -80,7 +80,8 @@ def _leaves_nothing(module: Value) -> bool:
 def _is_quiet(part: Value) -> bool:
     match part:
         case Object():
-            return part.bound.get("inplace") is not True and True not in part.args[-1:]
+            # `Conv2d(64, 32, 1)` ends in a number that equals True.
+            return part.bound.get("inplace") is not True and not any(given is True for given in part.args[-1:])
         case Instance():
             forward = part.cls.find("forward")
             known = part.cls.fully_known and part.base is None

@@ -24,6 +24,7 @@ __all__ = [
     "mul",
     "product",
     "sub",
+    "whole_floor",
 ]
 
 DEEPEST = 5
@@ -236,6 +237,13 @@ def floor_divide(left: Dim, right: Dim) -> Dim:
     if isinstance(left, int) and isinstance(right, int) and right > 0:
         return left // right
     return _quotient(left, right)
+
+
+def whole_floor(left: Dim, right: Dim) -> Poly:
+    """The floor of a quotient as one unknown, which counts samples where the dividend does."""
+    (monomial, _), *_ = _floor(left, right).terms
+    floor = monomial[0]
+    return atom(floor.key, floor.name, batch=isinstance(left, Poly) and left.has_batch, depth=floor.depth)
 
 
 def forget() -> None:

@@ -26,6 +26,7 @@ from aelint.semantics.interpreter.kinds import is_layer_class
 from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import to_dim
+from aelint.semantics.operators.distributions import parameters_apart
 from aelint.syntax.signatures import passes_on
 
 __all__ = [
@@ -60,6 +61,8 @@ def construct(
         made.children = {}
         by_name = (kwargs[key] for key in ("modules", "parameters", "values") if key in kwargs)
         _register(frame, made, args or tuple(by_name), node)
+    if name.startswith("torch.distributions."):
+        frame.machine.report(parameters_apart(made))
     frame.machine.objects.append(made)
     record.result, record.bound = made, made.bound
     return made

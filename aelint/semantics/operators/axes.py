@@ -139,10 +139,18 @@ def broadcast_dim(left: Dim, right: Dim) -> Dim | None:
             return None
         case (int() as size, Poly() as other) | (Poly() as other, int() as size):
             return None if differ(other, size) and differ(other, 1) else size
+        case (Poly(), Poly()) if _is_multiple(left, right) or _is_multiple(right, left):
+            return None
         case _:
             low, high = sorted((left, right), key=str)
             batch = any(isinstance(d, Poly) and d.has_batch for d in (left, right))
             return dims.atom(("broadcast", low, high), f"max({low}, {high})", batch=batch)
+
+
+def _is_multiple(left: Dim, right: Dim) -> bool:
+    """Whether one size is another one twice or more: they only go together where the smaller is 1."""
+    times = dims.divide(left, right)
+    return isinstance(times, int) and times > 1 and isinstance(right, Poly) and all(_plain(a.key) for a in right.atoms)
 
 
 def broadcast(

@@ -8,12 +8,22 @@ from dataclasses import dataclass
 
 from aelint.semantics.domain.intervals import ANY, Interval
 from aelint.semantics.domain.values import Object, Shape, Value
-from aelint.semantics.operators.api import UNKNOWN, Apply, Facts, Transfer, facts_of, parameters, to_dims, unknown
+from aelint.semantics.operators.api import (
+    UNKNOWN,
+    Apply,
+    Conflict,
+    Facts,
+    Transfer,
+    facts_of,
+    parameters,
+    to_dims,
+    unknown,
+)
 from aelint.semantics.operators.axes import broadcast, items
 from aelint.semantics.operators.ranges import NONNEGATIVE, NONPOSITIVE, UNIT
 from aelint.semantics.operators.tables import REGISTRY
 
-__all__ = ["constructor_arguments"]
+__all__ = ["constructor_arguments", "parameters_apart"]
 
 _POSITIVE = NONNEGATIVE
 
@@ -91,6 +101,17 @@ def _whole(value: Object, family: _Family) -> Shape | None:
     if family.name == "MultivariateNormal" and not _plain_covariance(arguments):
         return None
     return shape
+
+
+def parameters_apart(value: Object) -> list[Conflict]:
+    """Parameters of a distribution whose shapes cannot broadcast: a mean of another size than its scale."""
+    family = _family(value)
+    if family is None or family.event:
+        return []
+    arguments = {p: a for p, a in constructor_arguments(value).items() if p in family.params and a is not None}
+    apply = Apply(family.name, arguments, value.site)
+    broadcast(apply, *(facts_of(a) for a in arguments.values()))
+    return apply.conflicts
 
 
 def _plain_covariance(arguments: dict[str, Value]) -> bool:

@@ -64,7 +64,8 @@ def _view(apply: Apply) -> Facts:
     if not _fits(apply, x.shape, tuple(sizes), have, rest, exact=free is None):
         return unknown(x.kind, x.range)
     if free is not None:
-        sizes[free] = _quotient(have, rest, batch=free == 0)
+        kept = _keeps_samples(x.shape, rest) if free == 0 else None
+        sizes[free] = _quotient(have, rest, batch=free == 0) if kept is None else kept
     check_samples(apply, x.shape, tuple(sizes))
     return with_shape(apply, tuple(sizes))
 
@@ -104,12 +105,25 @@ def _guessed(apply: Apply, sizes: list[Dim], free: int | None) -> Shape:
 
 
 def _quotient(have: Dim, rest: Dim, *, batch: bool) -> Dim:
+    """How many rows of `rest` elements there are; a count of samples stays one unknown, however long its expression."""
     size = fresh("size", batch=batch) if rest == 0 else dims.floor_divide(have, rest)
-    if not batch or isinstance(size, int) or size.has_batch or not _single(size):
+    if not batch or isinstance(size, int) or dims.divide(have, rest) is not None:
         return size
-    (monomial, _), *_ = size.terms
-    # The same unknown (its key decides), known to count samples.
-    return dims.atom(monomial[0].key, monomial[0].name, batch=isinstance(have, Poly) and have.has_batch)
+    return dims.whole_floor(have, rest)
+
+
+def _keeps_samples(shape: Shape, row: Dim) -> Dim | None:
+    """The number of samples, where feature maps of unknown height and width are flattened to rows that can hold all of one.
+
+    `maps.view(-1, 256)` of 64 channels: who writes it has images of the size that leaves 2 x 2.
+    """
+    match shape, row:
+        case (Poly() as samples, int(channels), *places), int() if len(places) == 2:
+            plain = samples.has_batch and _single(samples)
+            unknown = not any(isinstance(place, int) for place in places)
+            return samples if plain and unknown and channels < row and row % channels == 0 else None
+        case _:
+            return None
 
 
 def _single(size: Poly) -> bool:
