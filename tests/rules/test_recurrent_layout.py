@@ -246,3 +246,71 @@ def test_silent_on_states_of_packed_sequences(first, layers, code):
 @pytest.mark.parametrize("code", ["h.view(-1, 32)", "h.reshape(-1, h.size(0) * h.size(2))"])
 def test_states_of_packed_sequences_that_are_mixed(first, code):
     assert rows(rule, PACKED.format(first=first, layers=2, code=code)) == [11]
+
+
+SEQUENCES = """
+import torch
+from torch import nn
+
+class AE(nn.Module):
+    def __init__(self, order, features=5, hidden=16, steps=20):
+        super().__init__()
+        self.steps = steps
+        self.encoder = nn.{kind}(features, hidden, batch_first={encoder})
+        self.decoder = nn.{kind}(hidden, hidden, batch_first={decoder})
+        self.out = nn.Linear(hidden, {width})
+
+    def forward(self, x):
+        h = self.encoder({given})[1]
+        h = h[0] if isinstance(h, tuple) else h
+        y, _ = self.decoder({code})
+        y = self.out(y)
+        return {result}
+"""
+WHOLE = {
+    "kind": "GRU",
+    "encoder": "True",
+    "decoder": "True",
+    "width": "features",
+    "given": "x",
+    "code": "h[-1].unsqueeze(1).repeat(1, self.steps, 1)",
+    "result": "y",
+}
+STEPS_FIRST = "h[-1].unsqueeze(0).repeat(self.steps, 1, 1)"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="samples first"),
+        pytest.param({"encoder": "False", "decoder": "False", "code": STEPS_FIRST}, id="time first"),
+        pytest.param({"decoder": "False", "code": STEPS_FIRST, "result": "y.transpose(0, 1)"}, id="turned back"),
+        pytest.param({"encoder": "False", "given": "x.transpose(0, 1)"}, id="turned before"),
+        pytest.param({"encoder": "False", "result": "y.mean(1)"}, id="no sequence is returned"),
+        pytest.param({"encoder": "False", "width": "2 * features"}, id="something else than the input is returned"),
+        pytest.param({"encoder": "order", "decoder": "order"}, id="an order that an option gives"),
+        pytest.param({"decoder": "False", "code": "h[-1].unsqueeze(0)", "result": "y[0]"}, id="one step"),
+        pytest.param({"code": "torch.zeros(4, self.steps, 16), h"}, id="the state as a state"),
+        pytest.param(
+            {"decoder": "False", "code": "torch.zeros(self.steps, 1, 16)", "result": "y[0]"}, id="of no state"
+        ),
+    ],
+)
+def test_silent_on_layers_that_agree_about_the_samples(parts):
+    assert rows(rule, SEQUENCES.format(**{**WHOLE, **parts})) == []
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+@pytest.mark.parametrize(
+    ("parts", "row"),
+    [
+        pytest.param({"decoder": "False"}, 10, id="the decoder takes the samples for time"),
+        pytest.param({"decoder": "False", "result": "y.transpose(0, 1)"}, 10, id="the same, turned in vain"),
+        pytest.param({"decoder": "False", "code": "h[-1].unsqueeze(1).expand(-1, self.steps, -1)"}, 10, id="expanded"),
+        pytest.param({"code": STEPS_FIRST}, 10, id="the decoder takes the steps for samples"),
+        pytest.param({"encoder": "False"}, 9, id="the encoder takes the samples for time"),
+        pytest.param({"decoder": "False", "code": STEPS_FIRST}, 9, id="the result is turned round"),
+    ],
+)
+def test_fires_on_layers_that_disagree_about_the_samples(parts, row, kind):
+    assert rows(rule, SEQUENCES.format(**{**WHOLE, **parts, "kind": kind})) == [row]

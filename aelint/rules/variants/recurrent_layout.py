@@ -10,6 +10,8 @@ Reports
 - codes made of final states that fold layers or directions with samples (`h.view(-1, 2 * hidden)`), join the same
   direction with itself, or keep the first of several layers alone,
 - batches of a loader, samples first, that go into a layer or attention built without `batch_first=True`,
+- a decoder that is given repeated final states with the samples on the axis that it takes for time,
+- an encoder and a decoder of which one has `batch_first=True`, where the network returns its sequences turned round,
 - the output of a transformer built without it that is averaged over axis 1, or of which element 0 of axis 1 is kept.
 
 ## Why is this bad?
@@ -85,6 +87,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Shape, Sym, Value, elements
 from aelint.semantics.explanation.wording import place, shape_text
 from aelint.semantics.operators.api import to_int
+from aelint.semantics.variants.sequence_layouts import Misplaced, misplaced_samples, turned_sequences
 
 RULE = Rule(
     code="AEL711",
@@ -105,7 +108,9 @@ _COPIES = frozenset({"contiguous", "clone", "detach", "to", "cpu", "cuda", "floa
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield findings for initial states, for steps taken from results, and for inputs."""
-    yield from chain(_states(program), _steps(program), _codes(program), _inputs(program), _pooled(program))
+    yield from chain(
+        _states(program), _steps(program), _codes(program), _inputs(program), _pooled(program), _layouts(program)
+    )
 
 
 def _input(call: Call) -> Shape | None:
@@ -287,6 +292,37 @@ def _inputs(program: Program) -> Iterator[Finding]:
                 f"given ({place(call.site, built)}): build it with `batch_first=True`"
             )
             yield Finding(built, message, (Note(call.site, "samples first"),))
+
+
+def _layouts(program: Program) -> Iterator[Finding]:
+    """Layers of one network that disagree on the axis of the samples."""
+    misplaced = {id(one.layer): one for one in misplaced_samples(program)}
+    told = {id(one.call.context.function) for one in misplaced.values()}
+    turned = {id(one.layer): one for one in turned_sequences(program) if id(one.call.context.function) not in told}
+    for one in misplaced.values():
+        if one.layer.site is not None:
+            message = (
+                f"this layer takes axis {one.axis} for the samples and axis {1 - one.axis} for time; what it is given, {shape_text(one.shape)}, "
+                f"is made of final states and has the samples on axis {1 - one.axis} ({place(one.call.site, one.layer.site)}): "
+                f"{_remedy(one)}"
+            )
+            yield Finding(one.layer.site, message, (Note(one.call.site, f"samples on axis {1 - one.axis}"),))
+    for one in turned.values():
+        if one.layer.site is not None:
+            notes = (Note(one.source, f"the result has them on axis {1 - one.axis}"),) if one.source is not None else ()
+            message = (
+                f"this layer takes axis {one.axis} of the input for the samples, and the network returns {shape_text(one.shape)} with "
+                f"the samples on axis {1 - one.axis}: its layers disagree. Give all of them the same `batch_first`"
+            )
+            yield Finding(one.layer.site, message, notes, severity=Severity.WARNING)
+
+
+def _remedy(one: Misplaced) -> str:
+    return (
+        "build it with `batch_first=True`"
+        if one.axis
+        else "repeat the state along axis 1, or build it without `batch_first=True`"
+    )
 
 
 def _pooled(program: Program) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aelint.semantics.domain import dims
 from aelint.semantics.domain.dims import Dim
@@ -86,7 +86,7 @@ def _register(kind: str) -> None:
         _check_state(apply, x)
         if _packed(packed):
             return None if x.shape is None else _outputs(apply, kind, x)
-        return _outputs(apply, kind, x)
+        return _outputs(apply, kind, x if x.shape is not None else replace(x, shape=_sequences(apply)))
 
     @REGISTRY.layer(
         f"{kind}Cell",
@@ -103,6 +103,16 @@ def _register(kind: str) -> None:
         shape = None if x.shape is None or not x.shape else (*x.shape[:-1], width)
         state = Facts(shape, () if shape is not None else (width,), _bounds(apply, kind))
         return (state, Facts(state.shape, state.last)) if kind == "LSTM" else state
+
+
+def _sequences(apply: Apply) -> Shape | None:
+    """Three axes for a tensor of unknown shape, with the samples where the layer has them."""
+    value, first = apply["input"], apply.flag("batch_first")
+    if not isinstance(value, Sym) or first is None or len(value.last) > 1:
+        return None
+    label, axis = value.name or "x", 0 if first else 1
+    features = value.last[-1] if value.last else dims.atom((value.id, 2), f"{label}.size(2)")
+    return (*(dims.atom((value.id, i), f"{label}.size({i})", batch=i == axis) for i in range(2)), features)
 
 
 def _outputs(apply: Apply, kind: str, x: Facts) -> tuple[object, ...]:
