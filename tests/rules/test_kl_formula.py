@@ -375,3 +375,30 @@ def test_a_density_that_divides_its_logarithm(density):
 def test_the_divided_logarithm_is_named(head, said):
     (finding,) = run(rule, DENSITY.format(f"-0.5 * ({head} + (x - mean) ** 2) / torch.exp({head})"))
     assert f"divides {said} by the variance" in finding.message
+
+
+SAMPLED = """
+import torch
+
+def log_density(mean, logvar, other):
+    z = mean + torch.exp(0.5 * logvar) * {noise}
+    return {density}
+"""
+AT_ITSELF = "-0.5 * (logvar + (z - mean) ** 2) / logvar.exp()"
+
+
+@pytest.mark.parametrize(
+    ("noise", "density"),
+    [
+        ("torch.randn_like(mean)", "-0.5 * (logvar + (z - mean) ** 2 / logvar.exp())"),
+        ("torch.randn_like(mean)", "-0.5 * (logvar / logvar.exp() + 0.1 * (z - mean) ** 2 / logvar.exp())"),
+        ("other", AT_ITSELF),
+    ],
+    ids=["the formula", "another weight", "not of noise"],
+)
+def test_silent_on_the_density_of_a_sample_at_itself(noise, density):
+    assert rows(rule, SAMPLED.format(noise=noise, density=density)) == []
+
+
+def test_fires_on_the_density_of_a_sample_at_itself():
+    assert rows(rule, SAMPLED.format(noise="torch.randn_like(mean)", density=AT_ITSELF)) == [6]

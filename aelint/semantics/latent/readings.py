@@ -116,15 +116,30 @@ def _divided_logarithm(term: Monomial) -> Sym | None:
 
 
 def _has_square_beside(form: Form, term: Monomial, coefficient: float) -> bool:
-    """Whether another term is a square over the same exponential, with the same weight."""
+    """Whether another term is a square over the same exponential, with the same weight.
+
+    Where the sample itself is in sight, its distance to the mean is the noise times what divides it, and the noise is left.
+    """
     below = {(g, e) for g, e in term if isinstance(g, Exp)}
     return any(
-        below <= other
-        and close(weight, coefficient)
-        and any(isinstance(g, Leaf) and _is_square(g.key, e) for g, e in other - below)
+        close(weight, coefficient)
+        and (below <= other or not any(isinstance(g, Exp) for g, _ in other))
+        and any(_is_squared_distance(g, e, alone=not below <= other) for g, e in other - below)
         for other, weight in form.items()
         if other != term
     )
+
+
+def _is_squared_distance(factor: object, exponent: float, *, alone: bool) -> bool:
+    """Whether a factor is a square; one that stands alone is to be that of noise."""
+    match factor:
+        case Leaf(key=Sym() as key):
+            return _is_square(key, exponent) and (not alone or key.op in _NOISE)
+        case _:
+            return False
+
+
+_NOISE = frozenset({"randn", "normal"})
 
 
 def _is_plain(form: Form, scale: Sym, coefficient: float, noises: dict[int, Sym]) -> bool:
