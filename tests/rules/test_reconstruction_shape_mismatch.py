@@ -110,9 +110,9 @@ class AE(nn.Module):
         x = images.view(-1, self.channels, 16, 16)
         return ((self.decoder(self.encoder(x)) - x) ** 2).mean()
 """
-    assert rows(rule, source) == [13]
+    assert rows(rule, source) == [9]
     assert rows(rule, source + "def wide(**kwargs):\n    return AE(width=32, **kwargs)\n") == []
-    assert rows(rule, source + "def wide():\n    return AE(width=32)\n") == [13]
+    assert rows(rule, source + "def wide():\n    return AE(width=32)\n") == [9]
 
 
 PASSED_ON = """
@@ -242,3 +242,89 @@ def test_several_rows_of_each_sample_are_told_where_they_are_made(flat, decode):
 def test_more_samples_that_no_reshape_has_made():
     (finding,) = run(rule, FLATTENED.format(flat="z = h.flatten(1)", decode="h = torch.cat([z, z]).view(-1, 8, 8, 8)"))
     assert "flatten(1)" not in finding.message
+
+
+UNSIZED = """
+import torch
+from torch import nn
+
+class AE(nn.Module):
+    def __init__(self, wide):
+        super().__init__()
+        self.encoder = {encoder}
+        self.decoder = {decoder}
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+def train(loader, model):
+    loss_of = nn.MSELoss()
+    for images, _ in loader:
+        {prepare}
+        loss = loss_of(model(images), {target})
+        loss.backward()
+
+def run(loader):
+    train(loader, AE(loader.width))
+"""
+UNSIZED_PARTS = {
+    "encoder": "nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))",
+    "decoder": "nn.Sequential(nn.ConvTranspose2d(16, 8, 2, stride=2), nn.ReLU(), nn.Conv2d(8, 3, 1))",
+    "prepare": "images = images.cuda()",
+    "target": "images",
+}
+VECTORS = {"encoder": "nn.Sequential(nn.Linear(20, 8), nn.ReLU())", "decoder": "nn.Linear(8, 20)"}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="as many channels as went in"),
+        pytest.param(
+            {"target": "images[:, :1]", "decoder": "nn.ConvTranspose2d(16, 1, 2, stride=2)"}, id="one of the channels"
+        ),
+        pytest.param(
+            {
+                "prepare": "images, masks = images",
+                "target": "masks",
+                "decoder": "nn.ConvTranspose2d(16, 1, 2, stride=2)",
+            },
+            id="something else",
+        ),
+        pytest.param(
+            {"encoder": "nn.Conv2d(wide, 16, 1)", "decoder": "nn.Conv2d(16, 8, 1)"}, id="an option that may agree"
+        ),
+        pytest.param(VECTORS, id="as many features as went in"),
+        pytest.param(
+            {**VECTORS, "decoder": "nn.Sequential(nn.Linear(8, 60), nn.Unflatten(-1, (20, 3)))"}, id="unfolded again"
+        ),
+        pytest.param({**VECTORS, "decoder": "nn.Linear(8, wide)"}, id="an option that may agree, too"),
+        pytest.param({**VECTORS, "decoder": "nn.Linear(8, 1)", "target": "images.mean(-1, True)"}, id="a part of it"),
+    ],
+)
+def test_silent_on_data_of_unknown_size_that_may_be_what_comes_out(parts):
+    assert rows(rule, UNSIZED.format(**{**UNSIZED_PARTS, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "row"),
+    [
+        pytest.param({"decoder": "nn.ConvTranspose2d(16, 1, 2, stride=2)"}, 9, id="one channel of three"),
+        pytest.param(
+            {"decoder": "nn.Sequential(nn.ConvTranspose2d(16, 4, 2, stride=2), nn.Conv2d(4, 6, 1))"},
+            9,
+            id="six of three",
+        ),
+        pytest.param({**VECTORS, "decoder": "nn.Linear(8, 21)"}, 9, id="one feature more"),
+        pytest.param(
+            {**VECTORS, "decoder": "nn.Sequential(nn.Linear(8, 21), nn.Sigmoid())"}, 9, id="behind an activation"
+        ),
+    ],
+)
+def test_fires_where_the_first_layer_tells_the_size_of_the_data(parts, row):
+    assert rows(rule, UNSIZED.format(**{**UNSIZED_PARTS, **parts})) == [row]
+
+
+def test_names_the_channels_that_are_wanted():
+    (finding,) = run(rule, UNSIZED.format(**{**UNSIZED_PARTS, "decoder": "nn.ConvTranspose2d(16, 1, 2, stride=2)"}))
+    assert finding.message.endswith("Give it 3 output channels")

@@ -4,6 +4,7 @@
 
 Follows the data through the network and compares the shape of the prediction with the shape of its
 target in a loss or a difference, axis by axis. A target that lies on its side, `x.view(784, -1)`, is found for any batch size.
+Of data whose size nothing in sight gives, the first layer tells the channels or features: what goes into `Conv2d(3, ...)` has 3.
 
 ## Why is this bad?
 
@@ -56,6 +57,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
+from aelint.semantics.architecture.asked_shapes import asked_shape
 from aelint.semantics.architecture.contradictions import last_layer
 from aelint.semantics.architecture.multiplied_samples import MultipliedSamples, multiplied_samples
 from aelint.semantics.dataflow.lineage import ancestors, source
@@ -63,6 +65,7 @@ from aelint.semantics.domain.dims import Dim, product
 from aelint.semantics.domain.values import Instance, Object, Shape, Sym, Value
 from aelint.semantics.explanation.wording import layer_title, place, shape_text, size_text
 from aelint.semantics.objective.comparisons import Comparison, comparisons
+from aelint.semantics.operators.api import to_dim
 from aelint.semantics.operators.axes import differ
 from aelint.syntax.walk import every
 
@@ -79,18 +82,38 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each comparison of a reconstruction of the wrong size, at the layer where the sizes part."""
     for comparison in comparisons(program):
         prediction, target = comparison.prediction, comparison.target
-        if prediction is None or target is None or not prediction.shape or not target.shape:
+        if prediction is None or target is None:
             continue
-        if _is_turned(prediction.shape, target.shape):
+        if not prediction.shape:
+            yield from _by_features(program, comparison, prediction, target)
+            continue
+        wanted = target.shape or asked_shape(program, target, len(prediction.shape))
+        if not wanted:
+            continue
+        if _is_turned(prediction.shape, wanted):
             yield _turned(comparison, target, prediction.shape)
             continue
-        axis = _wrong_axis(prediction.shape, target.shape)
+        axis = _wrong_axis(prediction.shape, wanted)
         if axis is None or not _is_reconstruction(prediction, target) or _is_completed(program, comparison):
             continue
-        if _where_sizes_part(prediction, axis) is None and _stretches_one(prediction.shape, target.shape):
+        if target.shape and _where_sizes_part(prediction, axis) is None and _stretches_one(prediction.shape, wanted):
             continue  # one is stretched over the other: the rule about broadcasting losses says so, at the same place
         parted = multiplied_samples(program, prediction, target) if axis == 0 else None
-        yield _multiplied(comparison, parted) if parted else _finding(program, comparison, prediction, target, axis)
+        yield _multiplied(comparison, parted) if parted else _finding(program, comparison, prediction, wanted, axis)
+
+
+def _by_features(program: Program, comparison: Comparison, prediction: Sym, target: Sym) -> Iterator[Finding]:
+    """A reconstruction of rows, of whatever rank, with another number of features than the first layer takes."""
+    layer, asked = last_layer(prediction), asked_shape(program, target, 1)
+    if not asked or not prediction.last or layer is None or layer.site is None or _is_completed(program, comparison):
+        return
+    size = to_dim(layer.bound.get("out_features"))
+    if size == prediction.last[-1] and differ(size, asked[0]) and _is_reconstruction(prediction, target):
+        message = (
+            f"{layer_title(program, layer)} gives the reconstruction {size_text(size)} features, but it is compared with "
+            f"what went into the encoder ({place(comparison.site, layer.site)}), which has {size_text(asked[0])}. Give it as many"
+        )
+        yield Finding(layer.site, message, (Note(comparison.site, "compared here"),))
 
 
 def _multiplied(comparison: Comparison, parted: MultipliedSamples) -> Finding:
@@ -150,29 +173,36 @@ def _is_reconstruction(prediction: Sym, target: Sym) -> bool:
     return any(id(one) in behind for one in ancestors(prediction))
 
 
-def _finding(program: Program, comparison: Comparison, prediction: Sym, target: Sym, axis: int) -> Finding:
+def _finding(program: Program, comparison: Comparison, prediction: Sym, wanted: Shape, axis: int) -> Finding:
     assert prediction.shape is not None
-    assert target.shape is not None
-    site, layer = _where_sizes_part(prediction, axis) or (comparison.site, last_layer(prediction))
+    # Each layer has channels of its own; how many the reconstruction has is said by the last one alone.
+    last = last_layer(prediction)
+    made = (
+        last.site
+        if last is not None and last.site is not None and axis == 1 and "Conv" in last.name
+        else comparison.site
+    )
+    parted = _where_sizes_part(prediction, axis) if axis != 1 else None
+    site, layer = parted or (made, last)
     what = f"{layer_title(program, layer)} leads to a reconstruction" if layer is not None else "the reconstruction is"
     message = (
-        f"{what} of shape {shape_text(prediction.shape)}, but it is compared with {shape_text(target.shape)} "
+        f"{what} of shape {shape_text(prediction.shape)}, but it is compared with {shape_text(wanted)} "
         f"({place(comparison.site, site)}): axis {axis} has {size_text(prediction.shape[axis])} and not "
-        f"{size_text(target.shape[axis])} elements{_effect(prediction, target, axis)}. {_advice(layer)}"
+        f"{size_text(wanted[axis])} elements{_effect(prediction.shape[axis], wanted[axis])}. {_advice(layer, axis, wanted)}"
     )
     return Finding(site, message, (Note(comparison.site, "compared here"),))
 
 
-def _effect(prediction: Sym, target: Sym, axis: int) -> str:
-    assert prediction.shape is not None
-    assert target.shape is not None
-    return ", and the smaller one is repeated" if 1 in {prediction.shape[axis], target.shape[axis]} else ""
+def _effect(size: Dim, wanted: Dim) -> str:
+    return ", and the smaller one is repeated" if 1 in {size, wanted} else ""
 
 
-def _advice(layer: Object | None) -> str:
+def _advice(layer: Object | None, axis: int, wanted: Shape) -> str:
+    if layer is not None and "Conv" in layer.name and axis == 1:
+        return f"Give it {size_text(wanted[axis])} output channels"
     if layer is not None and "Conv" in layer.name:
-        return "change kernel, stride, padding or `output_padding`"
-    return "compare tensors of the same size"
+        return "Change kernel, stride, padding or `output_padding`"
+    return "Compare tensors of the same size"
 
 
 def _where_sizes_part(prediction: Sym, axis: int) -> tuple[Site, Object] | None:
