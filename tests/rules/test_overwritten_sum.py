@@ -35,6 +35,9 @@ def body(*lines: str) -> str:
             "set anew behind the loop",
             ["for c in codes:", "    loss = c.mean()", "loss = sum(codes)", "return loss / len(codes)"],
         ),
+        ("added under no_grad", ["with no_grad():", "    for c in codes:", "        loss += c", "loss /= len(codes)"]),
+        ("in place by another number", ["for c in codes:", "    loss = c.mean()", "loss /= 10"]),
+        ("another length", ["n = len(loader)", "for c in codes:", "    loss = c.mean()", "return loss / n"]),
         ("set in a branch", ["for c in codes:", "    if c:", "        loss = c.mean()", "return loss / len(codes)"]),
     ],
 )
@@ -49,10 +52,20 @@ def test_silent_when(reason: str, lines: list[str]) -> None:
         ["for c in codes:", "    loss = c.mean()", "return 0.5 * loss / len(codes)"],
         ["for i in range(len(codes)):", "    loss = codes[i].mean()", "out = (loss * 2) / len(codes)", "return out"],
         ["for i, (x, _) in enumerate(loader):", "    loss = F.mse_loss(x, x)", "print(loss / len(loader))"],
+        ["for x in loader:", "    loss = x.mean().item()", "loss /= len(loader)", "return loss"],
+        ["for x in loader:", "    loss = x.mean().item()", "return loss / len(loader.dataset)"],
+        ["for c in codes:", "    loss = c.mean(); count += 1", "return loss / max(float(count), 1)"],
+        ["for c in codes:", "    loss = c.mean()", "n = len(codes)", "return loss / n"],
     ],
 )
 def test_fires(lines: list[str]) -> None:
     assert rows(rule, body(*lines)) == [6]
+
+
+@pytest.mark.parametrize("divided", ["loss /= len(loader)", "    loss /= len(loader)"], ids=["behind it", "within"])
+def test_fires_on_a_loop_without_gradients(divided: str) -> None:
+    lines = ["with no_grad():", "    for x in loader:", "        loss = x.mean().item()", divided, "return loss"]
+    assert rows(rule, body(*lines)) == [7]
 
 
 EMPTIED = """def train(loader, model, log):

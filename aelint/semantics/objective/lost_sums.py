@@ -28,7 +28,13 @@ class LostSum:
 @per_program
 def lost_sums(program: Program) -> list[LostSum]:
     """The sums of the entry file that hold their last round alone."""
-    return [one for block in blocks(program.tree) for one in _in_block(program, block)]
+    found = [one for block in blocks(program.tree) for one in _in_block(program, _unwrapped(block))]
+    return list({id(one.site.node): one for one in found}.values())
+
+
+def _unwrapped(block: list[ast.stmt]) -> list[ast.stmt]:
+    """A block with the bodies of its `with` statements in their places: they run once, as all else does."""
+    return [one for s in block for one in (_unwrapped(s.body) if isinstance(s, ast.With) else [s])]
 
 
 def _in_block(program: Program, block: list[ast.stmt]) -> Iterator[LostSum]:
@@ -37,6 +43,7 @@ def _in_block(program: Program, block: list[ast.stmt]) -> Iterator[LostSum]:
             continue
         started = {name for statement in block[:position] for name in _zeros(statement)}
         counts = round_counts(loop)
+        counts |= {name for statement in block for name in _lengths(statement, counts)}
         for name in sorted(started):
             store = _only_store(loop, name)
             divided = _division(block[position + 1 :], name, counts) if store is not None else None
@@ -56,6 +63,15 @@ def _zeros(statement: ast.stmt) -> Iterator[str]:
     for target, value in pairs:
         if isinstance(target, ast.Name) and isinstance(value, ast.Constant) and value.value == 0:
             yield target.id
+
+
+def _lengths(statement: ast.stmt, counts: set[str]) -> Iterator[str]:
+    """The names that a statement gives to a number of rounds."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if ast.unparse(value) in counts:
+            yield name
+        case _:
+            pass
 
 
 def _only_store(loop: ast.For, name: str) -> ast.stmt | None:
@@ -82,7 +98,8 @@ def _only_store(loop: ast.For, name: str) -> ast.stmt | None:
 
 def round_counts(loop: ast.For) -> set[str]:
     """What stands for the number of rounds: counters that grow by one, and the length of what is gone through."""
-    found = {f"len({ast.unparse(part)})" for part in walk(loop.iter) if isinstance(part, (ast.Name, ast.Attribute))}
+    gone_through = [ast.unparse(part) for part in walk(loop.iter) if isinstance(part, (ast.Name, ast.Attribute))]
+    found = {f"len({one}{part})" for one in gone_through for part in ("", ".dataset", ".sampler")}
     for statement in loop.body:
         match statement:
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=ast.Constant(value=1)):
@@ -94,17 +111,25 @@ def round_counts(loop: ast.For) -> set[str]:
     return found
 
 
-def _division(rest: list[ast.stmt], name: str, counts: set[str]) -> ast.BinOp | None:
+def _division(rest: list[ast.stmt], name: str, counts: set[str]) -> ast.AST | None:
     """The first division of the name, or of a multiple of it, by the number of rounds."""
     for statement in rest:
         for node in walk(statement):
             match node:
-                case ast.BinOp(left=left, op=ast.Div(), right=right) if ast.unparse(right) in counts and uses(
-                    left, name
-                ):
+                case ast.BinOp(left=left, op=ast.Div(), right=right) if uses(left, name) and _is_count(right, counts):
                     return node
+                case ast.AugAssign(target=ast.Name(id=target), op=ast.Div(), value=value) if target == name:
+                    return node if _is_count(value, counts) else None
                 case _:
                     pass
         if any(isinstance(n.ctx, ast.Store) for n in uses(statement, name)):
             return None
     return None
+
+
+def _is_count(divisor: ast.expr, counts: set[str]) -> bool:
+    match divisor:
+        case ast.Call(func=ast.Name(id="float" | "int" | "max"), args=[inner, *_]):
+            return _is_count(inner, counts)
+        case _:
+            return ast.unparse(divisor) in counts
