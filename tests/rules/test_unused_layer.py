@@ -641,3 +641,54 @@ def test_a_look_up_by_name_in_a_file_of_other_networks_reads_no_layer_of_this_on
     parts = {"imports": "from other import freeze"}
     assert rows(rule, {"main.py": SEQUENTIAL.format(**{**BODY_ALONE, **parts}), "other.py": other}) == [11]
     assert rows(rule, SEQUENTIAL.format(**{**BODY_ALONE, "rest": other})) == []
+
+
+WITH_SAMPLE = """
+import torch
+from torch import nn
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head, self.project, self.decoder = (nn.Linear(8, 8) for _ in range(4))
+
+    def code(self, x):
+        return self.head(self.encoder(x))
+
+    def forward(self, x):
+        h = self.encoder(x)
+        {code}
+        p = self.project(z)
+        {rest}
+
+    def sample(self, n):
+        p = self.project(torch.randn(n, 8))
+        return self.decoder(p)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "rest"),
+    [
+        ("z = self.head(h)", "return self.decoder(p), z"),
+        ("z = self.code(x); self.kept = h", "return self.decoder(p)"),
+        ("z = self.head(h)", "self.log(p)\n        return self.decoder(z)"),
+        ("z = self.code(x)", "return self.decoder(p)"),
+    ],
+    ids=["all are read", "kept", "handed to the unknown", "computed a second time"],
+)
+def test_silent_on_a_pass_that_uses_all_it_computes(code, rest):
+    assert rows(rule, WITH_SAMPLE.format(code=code, rest=rest)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "rest", "row"),
+    [
+        ("z = self.head(x)", "return self.decoder(p)", 14),
+        ("z = self.head(h)", "return self.decoder(z)", 16),
+        ("z = self.head(h)", "y = self.decoder(p)\n        return p, z", 17),
+    ],
+    ids=["the encoder", "the projection", "the decoder"],
+)
+def test_fires_on_what_a_pass_loses_although_another_method_runs_the_layer(code, rest, row):
+    assert rows(rule, WITH_SAMPLE.format(code=code, rest=rest)) == [row]

@@ -16,7 +16,7 @@ from aelint.semantics.dataflow.lineage import ancestors_of_any
 from aelint.semantics.dataflow.liveness import DeadStore, dead_stores, names_read
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.trace import Call, Event
 from aelint.semantics.domain.values import DictValue, Function, Instance, ListValue, Object, Sym, Value
 from aelint.semantics.interpreter.kinds import is_network
 from aelint.semantics.interpreter.modules import each_module
@@ -103,7 +103,9 @@ def unread_values(program: Program) -> list[UnreadValue]:
             value = bound.get(id(store.target))
             if _is_left_out(store, function.node) or not is_pure(store.value, value):
                 continue
-            layers = tuple(layer for key, layer in _layers_of(value).items() if key not in live)
+            # What `sample` runs as well is no use to a training pass that loses it.
+            kept = _live_in(program, function) if function.name == "forward" else live
+            layers = tuple(layer for key, layer in _layers_of(value).items() if key not in kept)
             if layers:
                 unit = function.module.unit
                 after = Site(unit, store.overwritten) if store.overwritten is not None else None
@@ -124,6 +126,20 @@ def _layers_of(value: Value) -> dict[int, Object]:
 def _live_layers(program: Program) -> set[int]:
     """The layers whose work leaves the program: returned by what is entered first, stored, or handed to the unknown."""
     return set(_layers_behind_any(part for value in _leaving(program) for part in parts(value)))
+
+
+def _live_in(program: Program, function: Function) -> set[int]:
+    """The layers whose work leaves one method: returned by it, or stored or handed to the unknown while it runs."""
+    leaving: list[Value] = [ended.value for ended in program.returns if ended.function is function]
+    leaving += [store.value for store in program.stores if _runs_in(store, function)]
+    for call in program.calls:
+        if isinstance(call.result, Sym) and call.result.op == "call" and _runs_in(call, function):
+            leaving.append((call.receiver, call.args, tuple(call.kwargs.values())))
+    return set(_layers_behind_any(part for value in leaving for part in parts(value)))
+
+
+def _runs_in(event: Event, function: Function) -> bool:
+    return any(running.function is function for running in event.context.stack)
 
 
 def _leaving(program: Program) -> Iterator[Value]:
