@@ -282,3 +282,56 @@ def test_silent_on_a_fitted_factor_that_is_undone_or_another(decode):
 
 def test_fires_on_a_fitted_factor_that_is_undone_on_the_output():
     assert rows(rule, FITTED.format(decode="return self.dec(z) / self.scale")) == [20]
+
+
+MOVED = """
+import torch
+from torch import nn
+from torch.autograd import Variable
+
+def to_var(x):
+    if torch.cuda.is_available():
+        x = x.cuda()
+    return Variable(x)
+
+class VAE(nn.Module):
+    def __init__(self, size=8):
+        super().__init__()
+        self.size = size
+        self.mean, self.log_var, self.decoder = nn.Linear(64, size), nn.Linear(64, size), nn.Linear(size, 64)
+
+    def forward(self, x):
+        mean, log_var = self.mean(x), self.log_var(x)
+        noise = {noise}
+        return self.decoder(noise * torch.exp(0.5 * log_var) + mean), mean, log_var
+
+    def sample(self, n=4, z=None):
+        {given}
+            z = {drawn}
+        return self.decoder(z)
+"""
+MOVED_PARTS = {"noise": "to_var(torch.randn(len(x), self.size))", "given": "if z is None:"}
+EITHER = "torch.{0}(n, self.size).cuda() if torch.cuda.is_available() else torch.{0}(n, self.size)"
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "to_var(torch.randn(n, self.size))",
+        EITHER.format("randn"),
+        "z",
+        "torch.rand(n, 8) if n > 4 else torch.randn(n, 8)",
+    ],
+    ids=["normal", "normal on either device", "given", "uniform for some"],
+)
+def test_silent_on_codes_on_whatever_device(drawn):
+    assert rows(rule, MOVED.format(**MOVED_PARTS, drawn=drawn)) == []
+
+
+@pytest.mark.parametrize("given", ["if z is None:", "if True:"], ids=["where none is given", "always"])
+@pytest.mark.parametrize(
+    "noise", [MOVED_PARTS["noise"], EITHER.format("randn").replace("n, ", "len(x), ")], ids=["moved", "chosen"]
+)
+@pytest.mark.parametrize("drawn", ["to_var(torch.rand(n, self.size))", EITHER.format("rand")], ids=["moved", "chosen"])
+def test_fires_on_uniform_codes_on_whatever_device(drawn, noise, given):
+    assert rows(rule, MOVED.format(noise=noise, given=given, drawn=drawn)) == [24]

@@ -10,12 +10,14 @@ from aelint.semantics.dataflow.lineage import adds_axes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Object, Sym, Value
 from aelint.semantics.interpreter.apply import syms_in
+from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.optimization.gradients import updates
 
 __all__ = ["PlainCode", "UniformCode", "plain_codes", "uniform_codes"]
 
 _SAME_VALUES = frozenset(
-    {"view", "reshape", "flatten", "squeeze", "unsqueeze", "to", "contiguous", "float", "tensor", "expand", "repeat"}
+    "view reshape flatten squeeze unsqueeze to cuda cpu contiguous float double half type type_as tensor expand repeat "
+    "detach clone".split()
 )
 _UNIFORM = frozenset({"numpy.random.rand", "numpy.random.uniform", "numpy.random.random", "numpy.random.random_sample"})
 
@@ -123,7 +125,13 @@ def _ancestors(value: Value) -> list[Sym]:
 
 
 def _through(value: Value) -> Value:
-    while isinstance(value, Sym) and value.inputs and (value.op in _SAME_VALUES or adds_axes(value)):
+    while isinstance(value, Sym) and value.inputs:
+        if value.op == "phi":
+            # Moved to the GPU or not, it is the same tensor.
+            sources = {id(source): source for source in map(_through, value.inputs)}
+            return next(iter(sources.values())) if len(sources) == 1 else value
+        if value.op not in _SAME_VALUES and not adds_axes(value):
+            break
         value = value.inputs[0]
     return value
 
@@ -143,9 +151,8 @@ def is_gaussian_sample(value: Value) -> bool:
 
 def _is_scaled_noise(value: Sym) -> bool:
     value = _through(value)
-    if value.op == "randn":
-        return True
-    return value.op == "mul" and any(isinstance(f, Sym) and _through(f).op == "randn" for f in value.inputs)
+    factors = value.inputs if value.op == "mul" else (value,)
+    return any(_is_normal(_through(drawn)) for factor in factors for drawn in alternatives(_through(factor)))
 
 
 def _is_computed(value: Value) -> bool:
@@ -159,6 +166,11 @@ def _drawn_source(value: Value, law: Callable[[Value], bool]) -> Sym | None:
         if isinstance(value, Sym) and law(value):
             return value
         match value:
+            case Sym(op="phi", inputs=inputs):
+                # `if z is None:` draws what the caller has not given.
+                own = [one for one in inputs if not (isinstance(one, Sym) and one.op == "param")]
+                drawn = [_drawn_source(one, law) for one in own]
+                return drawn[0] if drawn and all(one is not None for one in drawn) else None
             case Sym(op="mul" | "add" | "sub" | "truediv" | "div", inputs=(int() | float(), Sym() as inner)):
                 value = inner
             case Sym(op="mul" | "add" | "sub" | "truediv" | "div", inputs=(Sym() as inner, int() | float())):
