@@ -57,6 +57,9 @@ class Net(nn.Module):
         ),
         pytest.param("groups, dilation = 1, 1\nF.conv2d(mu, mu, None, 1, 0, dilation, groups)", id="torch-in-order"),
         pytest.param("args = (logvar, mu)\ndraw(*args)", id="spliced"),
+        pytest.param("mean, log_var = mu, logvar; draw(mean, log_var)", id="other spellings in their places"),
+        pytest.param("mean, std = mu, logvar; draw(std, mean)", id="another head"),
+        pytest.param("mean, mu2 = mu, logvar; draw(mu2, mean)", id="two means"),
     ],
 )
 def test_silent(body: str) -> None:
@@ -67,6 +70,7 @@ def test_silent(body: str) -> None:
     "body",
     [
         pytest.param("draw(logvar, mu)", id="function"),
+        pytest.param("z_mean, log_var = mu, logvar; draw(log_var, z_mean)", id="other spellings of the same"),
         pytest.param("mask = mu; feats = logvar; Net()(mask, feats)", id="network"),
         pytest.param("post, prior = stats(mu)", id="results"),
         pytest.param("width, depth = 8, 2; Part(depth, width)", id="constructor"),

@@ -145,10 +145,24 @@ def _crossed(names: Names, parameters: Names) -> Iterator[tuple[str, str]]:
         (first, second)
         for i, first in enumerate(names[: len(parameters)])
         for j, second in enumerate(names[: len(parameters)])
-        if i < j and first == parameters[j] and second == parameters[i] and first != second
+        if i < j and _meaning(first) == _meaning(parameters[j]) != _meaning(second) == _meaning(parameters[i])
     ]
     if len(pairs) == 1 and _tell_apart(*pairs[0]):
         yield pairs[0]
+
+
+def _meaning(name: str) -> str:
+    """What a name says, however it is spelled: `log_var` is `logvar`, and the mean of a posterior is its `mu`."""
+    plain = name.replace("_", "").lower()
+    return next((head for head, spelled in _HEADS.items() if spelled.fullmatch(plain)), plain)
+
+
+_HEADS = {
+    "mean": re.compile(r"[zq]?(mu|mean|means)"),
+    "logvar": re.compile(r"[zq]?(log|ln)(var|variance|sigma2|sigmasq)"),
+    "std": re.compile(r"[zq]?(std|stddev|sigma)"),
+}
+"""The two heads of a posterior under the names that people give them."""
 
 
 def _tell_apart(first: str, second: str) -> bool:
