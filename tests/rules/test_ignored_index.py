@@ -39,6 +39,11 @@ SILENT = {
     "an entry by key": source("return torch.zeros(self.images['size'])", "self.count"),
     "nothing is known of the data": source("return self.images", "self.count"),
     "a fixed template beside the sample": source("return self.images[index], self.labels[0]"),
+    "the first picture as an anchor": source("return self.images[index], self.images[0]"),
+    "the size of the first picture": source("return self.images[0].shape, self.load(index)"),
+    "a list of two columns": source("return self.images[0][index], self.labels[index]"),
+    "the first where there is no other": source("return self.images[0] if index > 9 else self.load(index)"),
+    "two of the pictures": source("return self.images[0] + self.images[1], self.labels[index]"),
 }
 
 
@@ -55,8 +60,18 @@ def test_silent(text):
         (source("if index >= len(self):\n            raise IndexError\n        return self.images[-1]"), 10),
         (source("return self.images[:32].float()"), 8),
         (source("return self.images, self.labels", "self.images.shape[0]"), 8),
+        (source("return self.images[0], self.labels[index]"), 8),
+        (source("x = self.transform(self.images[0])\n        return x, self.labels[index]", "self.images.shape[0]"), 8),
     ],
-    ids=["first", "transformed", "bounds check", "slice", "whole set"],
+    ids=[
+        "first",
+        "transformed",
+        "bounds check",
+        "slice",
+        "whole set",
+        "beside its label",
+        "transformed beside its label",
+    ],
 )
 def test_fixed_sample(text, row):
     assert rows(rule, text) == [row]

@@ -2,7 +2,8 @@
 
 ## What it does
 
-Reports a `__getitem__` that never uses its index, and takes a fixed part of the data instead.
+Reports a `__getitem__` that never uses its index, and takes a fixed part of the data instead. Where the index picks
+the label, or another companion, reports the one fixed entry of the list that `__len__` counts.
 
 ## Why is this bad?
 
@@ -63,6 +64,7 @@ from aelint.rule import Finding, Note, Rewrite, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.data.repetition import Constancy, attribute_of_self, changed_attributes
 from aelint.semantics.domain.values import ClassValue, Function
+from aelint.syntax.names import uses
 from aelint.syntax.signatures import positional
 from aelint.syntax.walk import every, own_nodes, walk
 
@@ -84,11 +86,29 @@ def check(program: Program) -> Iterator[Finding]:
         if not isinstance(function, Function) or isinstance(function.node, ast.Lambda):
             continue
         names = positional(function.node)
-        if len(names) != 2 or _uses(function.node, names[1]) or _draws(function.node):
+        if len(names) != 2 or _draws(function.node):
             continue
-        part = _fixed_part(cls, function.node)
+        used = _uses(function.node, names[1])
+        part = _one_of_several(cls, function.node, names[1]) if used else _fixed_part(cls, function.node)
         if part is not None:
-            yield _finding(function, names[1], part)
+            yield _finding(function, names[1], part, others=used)
+
+
+def _one_of_several(
+    cls: ClassValue, function: ast.FunctionDef | ast.AsyncFunctionDef, index: str
+) -> ast.Subscript | None:
+    """A fixed entry of the list whose length is the data set's, where the index picks from other lists only."""
+    method = cls.find("__len__")
+    length = _length(method) if isinstance(method, Function) else None
+    counted = _counted(length) if length is not None else None
+    parts = [n for n in every(ast.Subscript, function) if counted is not None and attribute_of_self(n.value) == counted]
+    measured = {n.value for n in every(ast.Attribute, function) if n.attr in {"shape", "size", "dtype", "ndim"}}
+    inner = {n.value for n in every(ast.Subscript, function)}
+    falls_back = any(isinstance(n, (ast.Try, ast.If, ast.IfExp)) for n in own_nodes(function))
+    if falls_back or any(uses(part.slice, index) for part in parts):
+        return None
+    fixed = [p for p in parts if _is_position(p.slice) and p not in measured and p not in inner]
+    return fixed[0] if len(fixed) == 1 else None
 
 
 def _uses(function: ast.AST, index: str) -> bool:
@@ -177,13 +197,14 @@ def _is_position(index: ast.expr) -> bool:
             return False
 
 
-def _finding(function: Function, index: str, part: ast.expr) -> Finding:
+def _finding(function: Function, index: str, part: ast.expr, *, others: bool) -> Finding:
     unit = function.module.unit
     site = Site(unit, part)
-    note = Note(Site(unit, function.node.args), f"`{index}` is not used")
+    note = Note(Site(unit, function.node.args), f"`{index}` is not used" + (" here" if others else ""))
     rewrite = None
     if isinstance(part, ast.Subscript) and _is_position(part.slice):
         new = f"{ast.unparse(part.value)}[{index}]"
         rewrite = Rewrite("take the sample that is asked for", ((site, new),))
-    message = f"`__getitem__` does not use `{index}`: every sample of the data set is `{site.text}`"
+    what = "holds" if others else "is"
+    message = f"`__getitem__` does not use `{index}`{' here' if others else ''}: every sample of the data set {what} `{site.text}`"
     return Finding(site, message, (note,), rewrite)
