@@ -127,6 +127,38 @@ def test_fires_on_averages_with_the_wrong_count(added, count):
     assert rows(rule, AVERAGE.format(reduction="mean", added=added, count=count)) == [11]
 
 
+SUMMED = "nn.functional.mse_loss(model(x), x, reduction='sum')"
+MEAN = "nn.functional.mse_loss(model(x), x)"
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        f"({SUMMED} / 20).item()",
+        f"({SUMMED} / x.size(1)).item()",
+        f"({SUMMED} + model.weight.abs().sum()).item()",
+        f"({MEAN} + {SUMMED}).item()",
+        f"({MEAN} * x.size(0)).item()",
+    ],
+    ids=["by a number", "by the features", "two sums", "a mean and a sum", "times the samples"],
+)
+def test_silent_on_what_is_no_mean_over_the_batch(added):
+    assert rows(rule, AVERAGE.format(reduction="mean", added=added, count="len(loader.dataset)")) == []
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        f"({SUMMED} / x.size(0)).item()",
+        f"({MEAN} + 0.1 * model(x).mean()).item()",
+        f"({SUMMED} / len(x) - 4 * {MEAN}).item()",
+    ],
+    ids=["a sum over its samples", "two means", "a sum over its samples, less a mean"],
+)
+def test_fires_on_means_that_are_written_out(added):
+    assert rows(rule, AVERAGE.format(reduction="mean", added=added, count="len(loader.dataset)")) == [11]
+
+
 def test_a_loop_that_returns_in_its_first_round():
     source = (
         "import torch.nn.functional as F\n\ndef evaluate(model, loader):\n    loss = 0.0\n    for x in loader:\n"

@@ -131,6 +131,12 @@ def _is_mean(value: Value) -> bool:
             return reduction_word(value) == "mean"
         case Sym(op="mean", attrs=attrs):
             return attrs.get("dim") is None
+        case Sym(op="add" | "sub", inputs=(left, right)):
+            return _is_mean(left) and _is_mean(right)
+        case Sym(op="mul", inputs=(left, right)):
+            return (_is_number(left) and _is_mean(right)) or (_is_number(right) and _is_mean(left))
+        case Sym(op="truediv", inputs=(left, Poly() as samples)):
+            return samples.has_batch and _is_sum(left)
         case _:
             return False
 
