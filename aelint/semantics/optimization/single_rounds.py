@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.objective.lost_sums import round_counts
 from aelint.syntax.blocks import blocks_of
 from aelint.syntax.names import Scope, scopes
+from aelint.syntax.running_sums import round_counts
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every, holds, own_nodes, walk
 
