@@ -1108,3 +1108,205 @@ def test_the_step_of_each_optimizer_of_a_list_is_taken_elsewhere():
             loss.backward()
     """
     assert rows(rule, textwrap.dedent(source)) == []
+
+
+ONE_STEP = """
+import torch
+from torch import nn
+from losses import criterion
+from tools import Engine, record
+
+def make(model):
+    return torch.optim.Adam(model.parameters())
+
+def train_one(model, optimizer, scaler, x):
+    {body}
+    return loss
+
+{other}
+"""
+_ASKED = "def fit(model, optimizer, loader):\n    for x in loader:\n        train_one(model, optimizer, None, x)\n        {then}"
+_FORWARD = "loss = criterion(model(x), x)"
+COMPLETE_STEPS = {
+    "all three": (f"{_FORWARD}; optimizer.zero_grad(); loss.backward(); optimizer.step()", ""),
+    "the caller takes the step": (
+        f"optimizer.zero_grad(); {_FORWARD}; loss.backward()",
+        _ASKED.format(then="optimizer.step()"),
+    ),
+    "what the caller calls takes the step": (
+        f"optimizer.zero_grad(); {_FORWARD}; loss.backward()",
+        _ASKED.format(then="move(optimizer)") + "\n\ndef move(o):\n    o.step()",
+    ),
+    "the caller of the caller takes the step": (
+        f"optimizer.zero_grad(); {_FORWARD}; loss.backward()",
+        "def one(m, o, x):\n    train_one(m, o, None, x)\n\ndef fit(m, o, xs):\n    for x in xs:\n        one(m, o, x)\n        o.step()",
+    ),
+    "the gradients are for who calls": (
+        f"optimizer.zero_grad(); {_FORWARD}; loss.backward(); seen = x.grad",
+        _ASKED.format(then="pass"),
+    ),
+    "the backward pass stands before the clearing": (
+        f"{_FORWARD}; loss.backward(); record(model); optimizer.zero_grad()",
+        _ASKED.format(then="pass"),
+    ),
+    "a warm-up of the schedule": (f"optimizer.zero_grad(); optimizer.step(); {_FORWARD.replace('loss', 'out')}", ""),
+    "the loss goes to what is not in sight": (
+        f"{_FORWARD}; optimizer.zero_grad(); Engine.learn(loss); optimizer.step()",
+        "",
+    ),
+    "a scaler's step": (
+        f"{_FORWARD}; optimizer.zero_grad(); scaler.scale(loss).backward(); scaler.step(optimizer)",
+        _ASKED.format(then="pass"),
+    ),
+    "a step with a closure": (f"{_FORWARD}; optimizer.zero_grad(); optimizer.step(lambda: record(loss))", ""),
+    "a function for gradients, which nobody calls": (
+        "return None",
+        "def gradients(model, optimizer, x):\n    optimizer.zero_grad()\n    model(x).mean().backward()",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "other"), COMPLETE_STEPS.values(), ids=COMPLETE_STEPS.keys())
+def test_silent_on_functions_of_one_round_that_lack_nothing(body, other):
+    assert rows(rule, ONE_STEP.format(body=body.replace("; ", "\n    "), other=other)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "other", "row"),
+    [
+        (f"{_FORWARD}; optimizer.zero_grad(); loss.backward()", _ASKED.format(then="pass"), 13),
+        (f"optimizer.zero_grad(); {_FORWARD}; scaler.scale(loss).backward()", _ASKED.format(then="print(x)"), 13),
+        (f"optimizer.zero_grad(); {_FORWARD}; loss.backward()", "", 13),
+        (f"{_FORWARD}; optimizer.zero_grad(); optimizer.step()", "", 13),
+        (f"{_FORWARD}; optimizer.zero_grad(); optimizer.step(); record(loss)", "", 13),
+        (f"optimizer.zero_grad(); {_FORWARD}; optimizer.step()", _ASKED.format(then="pass"), 13),
+        (f"{_FORWARD}; optimizer.zero_grad(); scaler.step(optimizer); scaler.update()", "", 13),
+    ],
+    ids=[
+        "no step",
+        "no step of a scaler",
+        "no step in a function that nobody calls",
+        "no backward pass",
+        "no backward pass, and the loss is recorded",
+        "no backward pass of a loss that is computed in between",
+        "no backward pass of a scaler",
+    ],
+)
+def test_a_function_of_one_round_lacks_a_part(body, other, row):
+    assert rows(rule, ONE_STEP.format(body=body.replace("; ", "\n    "), other=other)) == [row]
+
+
+TWO_PHASES = """
+class Trainer:
+    def __init__(self, model, data, make):
+        self.model, self.data, self.optimizer = model, data, make(model)
+
+    def train(self):
+        model, optimizer, data = self.model, self.optimizer, self.data
+        model.train()
+        optimizer.zero_grad()
+        loss = model.loss_of(data)
+        loss.backward()
+        {step}
+
+    def run(self):
+        for _ in range(10):
+            self.train()
+
+
+class Longer(Trainer):
+    def pretrain(self):
+        model, optimizer, data = self.model, self.optimizer, self.data
+        model.train()
+        optimizer.zero_grad()
+        model.first_loss_of(data).backward()
+        optimizer.step()
+
+    def run(self):
+        for _ in range(10):
+            self.pretrain()
+        for _ in range(10):
+            self.train()
+
+
+class Other(Trainer):
+    def train(self):
+        {above}
+        self.optimizer.zero_grad()
+        self.model(self.data).mean().backward()
+        self.optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "above", "found"),
+    [("optimizer.step()", "pass", []), ("pass", "super().train()", []), ("pass", "pass", [11])],
+    ids=["steps", "a subclass steps for it", "one of two phases takes no step"],
+)
+def test_a_phase_of_training_in_a_class_of_its_own(step, above, found):
+    assert rows(rule, TWO_PHASES.format(step=step, above=above)) == found
+
+
+PLAYERS = """
+import torch
+from tools import Engine
+
+class Pair(torch.nn.Module):
+    def __init__(self, coder, critic{given}):
+        super().__init__()
+        self.coder, self.critic = coder, critic
+        self.opt_c = {made}
+        self.opt_d = torch.optim.Adam(critic.parameters())
+        {kept}
+
+    def learn(self, x):
+        self.opt_d.zero_grad()
+        self.critic.loss_of(self.coder(x).detach()).backward()
+        self.opt_d.step()
+        self.opt_c.zero_grad()
+        self.critic.loss_of(self.coder(x)).backward()
+        {step}
+"""
+WHOLE_PAIR = {"given": "", "made": "torch.optim.Adam(coder.parameters())", "kept": "pass", "step": "self.opt_c.step()"}
+PAIRS_THAT_STEP = {
+    "both step": {},
+    "a scaler steps": {"step": "self.scaler.step(self.opt_c)"},
+    "a function steps": {"step": "move(self.opt_c)", "kept": "pass\n\ndef move(o): o.step()\n\nclass Rest:\n    pass"},
+    "kept in a list": {"step": "pass", "kept": "self.all = [self.opt_c, self.opt_d]"},
+    "kept under another name": {"step": "pass", "kept": "self.first = self.opt_c"},
+    "whoever made it may step": {"step": "pass", "given": ", opt_c", "made": "opt_c"},
+    "given to what is not in sight": {"step": "pass", "kept": "Engine(self.opt_c)"},
+    "a step that is handed on": {"step": "Engine(self.opt_c.step)"},
+}
+
+
+@pytest.mark.parametrize("parts", PAIRS_THAT_STEP.values(), ids=PAIRS_THAT_STEP.keys())
+def test_silent_on_two_optimizers_that_may_both_step(parts):
+    assert rows(rule, PLAYERS.format(**{**WHOLE_PAIR, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{}, {"kept": "self.plan = torch.optim.lr_scheduler.StepLR(self.opt_c, 5)"}, {"kept": "print(self.opt_c)"}],
+    ids=["nothing else", "a schedule changes its rate", "it is shown"],
+)
+def test_one_of_two_optimizers_never_steps(parts):
+    assert 17 in rows(rule, PLAYERS.format(**{**WHOLE_PAIR, **parts, "step": "pass"}))
+
+
+def test_one_of_two_optimizers_of_a_framework_never_steps():
+    source = """
+    import lightning as L
+
+    class Pair(L.LightningModule):
+        def training_step(self, batch, index):
+            first, second = self.optimizers()
+            opt_a, opt_b = first, second
+            ae_opt, disc_opt = self.optimizers()
+            ae_opt.zero_grad()
+            self.manual_backward(self.loss_of(batch))
+            disc_opt.zero_grad()
+            self.manual_backward(self.critic_loss_of(batch))
+            disc_opt.step()
+    """
+    assert rows(rule, textwrap.dedent(source)) == [9]

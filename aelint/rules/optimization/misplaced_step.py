@@ -15,7 +15,8 @@ Reports
 - a schedule that is advanced before the first step of its optimiser,
 - a schedule that nothing ever advances,
 - an optimiser whose gradients are computed and cleared, and that never takes a step, and
-- a loop that clears gradients and lacks one of the other two: the backward pass, or the step.
+- a loop, or a function of one round, that clears gradients and lacks one of the other two: the backward pass, or the step, be it
+  that of one optimiser of several.
 
 ## Why is this bad?
 
@@ -97,7 +98,11 @@ from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.accumulation import hasty_steps
-from aelint.semantics.optimization.incomplete_rounds import rounds_without_backward, rounds_without_step
+from aelint.semantics.optimization.incomplete_rounds import (
+    optimizers_without_step,
+    rounds_without_backward,
+    rounds_without_step,
+)
 from aelint.semantics.optimization.loss_scaling import scaled_clips
 from aelint.semantics.optimization.schedules import MANY_BATCHES, decays_per_batch, early_schedules, unused_schedules
 from aelint.semantics.optimization.stale_losses import stale_losses
@@ -147,7 +152,8 @@ def _steps(program: Program) -> Iterator[Finding]:
                 f"cleared ({place(found.action.event.site, step)}), so it moves nothing; move it after the backward pass"
             )
             yield Finding(step, message, (Note(backward, "gradients are computed"),), severity=Severity.ERROR)
-    for cleared, computed in idle_optimizers(program):
+    idle = list(idle_optimizers(program))
+    for cleared, computed in idle:
         backward, clear = computed.event.site, cleared.event.site
         message = (
             f"{_said(backward)} computes gradients that no step uses: nothing but {_said(clear)} ({place(clear, backward)}) is called "
@@ -155,7 +161,7 @@ def _steps(program: Program) -> Iterator[Finding]:
         )
         yield Finding(backward, message, (Note(clear, "the optimiser"),))
 
-    yield from _incomplete(program)
+    yield from _incomplete(program, {id(cleared.event.site.node) for cleared, _ in idle})
     for hasty in hasty_steps(program):
         clear = hasty.clear
         message = (
@@ -186,17 +192,27 @@ def _steps(program: Program) -> Iterator[Finding]:
         )
 
 
-def _incomplete(program: Program) -> Iterator[Finding]:
+def _incomplete(program: Program, told: set[int]) -> Iterator[Finding]:
+    for found in optimizers_without_step(program):
+        if id(found.clear.node) not in told:
+            told.add(id(found.clear.node))
+            message = (
+                f"{_said(found.clear)} clears what no step has used: nothing asks this optimiser for a step, and what it holds keeps its "
+                f"initial values; call `{found.optimizer}.step()` after the backward pass of its loss"
+            )
+            yield Finding(found.clear, message)
     for found in rounds_without_step(program):
+        if id(found.clear.node) in told:
+            continue
         message = (
             f"{_said(found.site)} computes gradients that no step uses: {_said(found.clear)} ({place(found.clear, found.site)}) throws them "
-            f"away in the next round, and nothing in this loop takes a step; call `{found.optimizer}.step()` after this"
+            f"away in the next round, and nothing takes a step before; call `{found.optimizer}.step()` after this"
         )
         yield Finding(found.site, message, (Note(found.clear, "gradients are cleared"),))
     for found in rounds_without_backward(program):
         message = (
             f"{_said(found.site)} has no gradients to use: {_said(found.clear)} ({place(found.clear, found.site)}) clears them, and nothing "
-            "in this loop computes any; call `backward()` on the loss before this"
+            "computes any before this; call `backward()` on the loss before this"
         )
         yield Finding(found.site, message, (Note(found.clear, "gradients are cleared"),))
 
