@@ -486,3 +486,157 @@ def test_a_critic_that_is_cleared_before_the_other_players_loss_in_place_of_behi
     assert "clear them behind that `backward`" in found[0].message
     last = source.format(early="pass", late="pass") + "    opt_d.zero_grad()\n"
     assert rows(rule, last) == []
+
+
+UNREAD = """
+import torch
+from torch import nn
+from tools import build, watch
+
+class Trainer:
+    def __init__(self, model, loader, scaler):
+        self.model, self.loader, self.scaler = model, loader, scaler
+        self.critic = nn.Linear(20, 1)
+        self.optimizer = {made}
+        self.opt_d = torch.optim.Adam(self.critic.parameters())
+        {kept}
+
+    def fit(self, epochs):
+        for epoch in range(epochs):
+            {first}
+            for x in self.loader:
+                loss = watch(self.model, self.critic, x).mean()
+                {body}
+        {behind}
+
+{other}
+"""
+WHOLE = {
+    "made": "torch.optim.Adam(model.parameters())",
+    "kept": "pass",
+    "first": "pass",
+    "body": "pass",
+    "behind": "pass",
+    "other": "",
+}
+_GO = "loss.backward(); self.optimizer.step()"
+_OWN = "class Clearing:\n    def __init__(self, *given): pass\n    def step(self): pass"
+CLEARED = {
+    "cleared in the round": {"body": f"self.optimizer.zero_grad(); {_GO}"},
+    "cleared behind the step": {"body": f"{_GO}; self.optimizer.zero_grad()"},
+    "the network is cleared": {"body": f"self.model.zero_grad(); {_GO}"},
+    "cleared by hand": {"body": f"self.model.weight.grad = None; {_GO}"},
+    "cleared in a function": {
+        "body": f"self.forget(); {_GO}",
+        "other": "class Rest(Trainer):\n    def forget(self): self.optimizer.zero_grad()",
+    },
+    "what is out of sight clears": {"body": f"self.reset_grads(); {_GO}"},
+    "a hook may clear": {"body": f"self.call_hook('before'); {_GO}"},
+    "the optimiser is given away": {"body": _GO, "behind": "watch(self.optimizer)"},
+    "an optimiser of each round": {"body": f"self.optimizer = build(x); {_GO}"},
+    "an optimiser that clears by itself": {"made": "Clearing(model)", "body": _GO, "other": _OWN},
+    "only one round": {"body": f"{_GO}; break"},
+    "the step asks a closure": {"body": "loss.backward(); self.optimizer.step(lambda: watch(x))"},
+    "the other player clears and never steps": {"body": f"self.opt_d.zero_grad(); {_GO}"},
+}
+
+
+@pytest.mark.parametrize("parts", CLEARED.values(), ids=CLEARED.keys())
+def test_silent_on_rounds_beside_unread_code_that_clear_or_may_clear(parts):
+    assert rows(rule, UNREAD.format(**{**WHOLE, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"body": _GO},
+        {"body": "self.scaler.scale(loss).backward(); self.scaler.step(self.optimizer); self.scaler.update()"},
+        {"body": f"{_GO}; print(torch.zeros(3))"},
+        {"body": f"{_GO}; seen = torch.autograd.grad(x.sum(), x)"},
+        {"body": f"{_GO}; self.reset_sum()", "other": "class Rest(Trainer):\n    def reset_sum(self): self.sum = 0"},
+        {"body": _GO, "kept": "self.plan = torch.optim.lr_scheduler.StepLR(self.optimizer, 5)"},
+        {"body": f"{_GO}; self.opt_d.zero_grad(); self.critic(x).mean().backward(); self.opt_d.step()"},
+    ],
+    ids=[
+        "plain",
+        "a scaler",
+        "zeros of another kind",
+        "gradients of something else",
+        "something else is reset",
+        "a schedule knows the optimiser",
+        "only the other player clears",
+    ],
+)
+def test_rounds_beside_unread_code_that_never_clear(parts):
+    assert rows(rule, UNREAD.format(**{**WHOLE, **parts})) == [19]
+
+
+ONE_ROUND = """
+import torch
+import lightning as L
+from tools import criterion
+
+def one(model, optimizer, x):
+    {body}
+    return criterion(model, x)
+
+{other}
+"""
+_LOOP = "def fit(model, optimizer, loader):\n    for x in loader:\n        {before}\n        one(model, optimizer, x)"
+_ROUND = "criterion(model, x).backward(); optimizer.step()"
+_MANUAL = """class Net(L.LightningModule):
+    def training_step(self, x, i):
+        opt = self.optimizers()
+        self.manual_backward(self(x))
+        opt.step()"""
+_AGENT = """class Agent:
+    def train_batch(self, x):
+        self.net(x).mean().backward()
+        self.opt.step()"""
+
+
+@pytest.mark.parametrize(
+    ("body", "other"),
+    [
+        (f"optimizer.zero_grad(); {_ROUND}", _LOOP.format(before="pass")),
+        (_ROUND, _LOOP.format(before="optimizer.zero_grad()")),
+        (_ROUND, _LOOP.format(before="model.zero_grad()")),
+        (_ROUND, "def fit(m, o, x):\n    one(m, o, x)"),
+        ("pass", f"{_AGENT}\n\ndef fit(agent, x):\n    agent.train_batch(x)"),
+        (
+            "pass",
+            "def fit(net, parts, x):\n    for optimizer in parts:\n        net(x).backward()\n        optimizer.step()",
+        ),
+        ("pass", f"{_AGENT}\n\n    def start(self):\n        self.opt.zero_grad()"),
+        (_ROUND, ""),
+        ("pass", _MANUAL.replace("training_step", "update")),
+        ("pass", _AGENT.replace("train_batch", "show")),
+    ],
+    ids=[
+        "clears",
+        "whoever calls clears",
+        "whoever calls clears the network",
+        "called once",
+        "a method called once",
+        "a round for each optimiser",
+        "another function clears",
+        "nobody in sight calls",
+        "a part of a round",
+        "no training",
+    ],
+)
+def test_silent_on_functions_of_one_round_that_clear_or_run_once(body, other):
+    assert rows(rule, ONE_ROUND.format(body=body.replace("; ", "\n    "), other=other)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "other", "row"),
+    [
+        (_ROUND, _LOOP.format(before="pass"), 7),
+        ("pass", _MANUAL, 13),
+        ("pass", _AGENT, 12),
+    ],
+    ids=["a loop runs it", "a framework runs it", "a method trains what its object keeps"],
+)
+def test_functions_of_one_round_that_never_clear(body, other, row):
+    assert rows(rule, ONE_ROUND.format(body=body.replace("; ", "\n    "), other=other)) == [row]

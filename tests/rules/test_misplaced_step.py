@@ -1016,6 +1016,10 @@ NO_STEP_HERE = {
         "kept": "self.optimizer = optimizer; self.all = [optimizer]",
         "body": "loss.backward()",
     },
+    "a step under another name, bound beside the network": {
+        "kept": "self.optimizer = optimizer; self.net, self.adam = model, optimizer",
+        "body": "loss.backward()",
+    },
     "given to what is not in sight": {"body": "loss.backward()", "behind": "Engine(self.optimizer).run()"},
     "a step by hand": {"body": "loss.backward(); w = self.model.weight; w.data -= 0.1 * w.grad"},
     "gradients that are looked at": {"body": "loss.backward(); self.seen = x.grad"},
@@ -1179,6 +1183,11 @@ def test_silent_on_functions_of_one_round_that_lack_nothing(body, other):
         (f"optimizer.zero_grad(); {_FORWARD}; loss.backward()", "", 13),
         (f"{_FORWARD}; optimizer.zero_grad(); optimizer.step()", "", 13),
         (f"{_FORWARD}; optimizer.zero_grad(); optimizer.step(); record(loss)", "", 13),
+        (
+            "optimizer.zero_grad(); loss = own(model, x); optimizer.step(); record(optimizer)",
+            "def own(model, x):\n    return 1 + 1",
+            13,
+        ),
         (f"optimizer.zero_grad(); {_FORWARD}; optimizer.step()", _ASKED.format(then="pass"), 13),
         (f"{_FORWARD}; optimizer.zero_grad(); scaler.step(optimizer); scaler.update()", "", 13),
     ],
@@ -1188,12 +1197,19 @@ def test_silent_on_functions_of_one_round_that_lack_nothing(body, other):
         "no step in a function that nobody calls",
         "no backward pass",
         "no backward pass, and the loss is recorded",
+        "no backward pass of a loss of the project, and the optimiser is given away",
         "no backward pass of a loss that is computed in between",
         "no backward pass of a scaler",
     ],
 )
 def test_a_function_of_one_round_lacks_a_part(body, other, row):
     assert rows(rule, ONE_STEP.format(body=body.replace("; ", "\n    "), other=other)) == [row]
+
+
+def test_a_function_of_one_round_whose_step_stands_behind_the_loop_is_told_there():
+    other = _ASKED.format(then="pass") + "\n    optimizer.step()"
+    body = f"optimizer.zero_grad(); {_FORWARD}; loss.backward()".replace("; ", "\n    ")
+    assert rows(rule, ONE_STEP.format(body=body, other=other)) == [20]
 
 
 TWO_PHASES = """
@@ -1276,6 +1292,11 @@ PAIRS_THAT_STEP = {
     "kept under another name": {"step": "pass", "kept": "self.first = self.opt_c"},
     "whoever made it may step": {"step": "pass", "given": ", opt_c", "made": "opt_c"},
     "given to what is not in sight": {"step": "pass", "kept": "Engine(self.opt_c)"},
+    "another may take its place": {
+        "step": "pass",
+        "kept": "pass\n\n    def replace(self, opt_c):\n        self.opt_c = opt_c",
+    },
+    "the network has it, too": {"step": "pass", "made": "coder.optimizer"},
     "a step that is handed on": {"step": "Engine(self.opt_c.step)"},
 }
 
@@ -1292,6 +1313,25 @@ def test_silent_on_two_optimizers_that_may_both_step(parts):
 )
 def test_one_of_two_optimizers_never_steps(parts):
     assert 17 in rows(rule, PLAYERS.format(**{**WHOLE_PAIR, **parts, "step": "pass"}))
+
+
+def test_an_optimizer_without_a_step_is_told_once():
+    again = "pass\n\n    def learn_more(self, x):\n        self.opt_c.zero_grad()\n        self(x).backward()\n        self.opt_d.step()"
+    found = run(rule, PLAYERS.format(**{**WHOLE_PAIR, "step": again}))
+    assert sum("nothing asks this optimiser" in f.message for f in found) == 1
+
+
+def test_silent_on_a_method_for_the_gradients_of_an_optimizer_that_whoever_uses_it_may_step():
+    source = """
+    class Player:
+        def __init__(self, net):
+            self.opt = make(net)
+
+        def gradients(self, x):
+            self.opt.zero_grad()
+            self.net(x).backward()
+    """
+    assert rows(rule, textwrap.dedent(source)) == []
 
 
 def test_one_of_two_optimizers_of_a_framework_never_steps():

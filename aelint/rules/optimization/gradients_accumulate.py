@@ -46,7 +46,8 @@ for step in range(1000):
 
 ## Known limits
 
-The loop must be in the program: a training function that nobody calls in a loop is not judged.
+The loop must be in the program: a training function that nobody calls in a loop is not judged, unless it is Lightning's `training_step`
+under manual optimisation, or a method that trains what its object keeps.
 Accumulation over several batches that is cleared with the step, closures, and code that cannot be
 read but receives the optimiser or the model are taken as clearing.
 
@@ -60,7 +61,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Confidence, Severity
-from aelint.rule import Finding, Note, Rule
+from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import source
 from aelint.semantics.domain.values import Sym
@@ -68,6 +69,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.leaks import contested, leftovers, unasked, undetached
 from aelint.semantics.optimization.steps import accumulating
 from aelint.semantics.optimization.training import Action
+from aelint.semantics.optimization.uncleared_rounds import rounds_without_clearing
 
 RULE = Rule(
     code="AEL403",
@@ -85,16 +87,25 @@ def check(program: Program) -> Iterator[Finding]:
     seen: set[int] = set()
     for found in accumulating(program):
         site, step = found.backward.event.site, found.step.event.site
-        if id(step.node) in seen or _is_rehearsal(found.backward):
+        if id(step.node) in seen:
             continue
         seen.add(id(step.node))
-        yield Finding(
-            site,
-            f"gradients are added up from round to round: between two runs of `{step.text}` ({place(step, site)}) nothing clears "
-            "the gradients of that optimiser; call its `zero_grad()` before this `backward`",
-            (Note(step, "the step that uses the sum"),),
-        )
+        if _is_rehearsal(found.backward):
+            continue
+        yield _added_up(site, step)
+    for uncleared in rounds_without_clearing(program):
+        if id(uncleared.step.node) not in seen:
+            seen.add(id(uncleared.step.node))
+            yield _added_up(uncleared.backward, uncleared.step)
     yield from _leaks(program)
+
+
+def _added_up(backward: Site, step: Site) -> Finding:
+    message = (
+        f"gradients are added up from round to round: between two runs of `{step.text}` ({place(step, backward)}) nothing clears "
+        "the gradients of that optimiser; call its `zero_grad()` before this `backward`"
+    )
+    return Finding(backward, message, (Note(step, "the step that uses the sum"),))
 
 
 def _leaks(program: Program) -> Iterator[Finding]:

@@ -143,7 +143,7 @@ def _is_out_of_sight(program: Program, node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     called = last_name(node.func)
-    return called not in definitions(program) and called not in _KEEPS_A_LOSS and called != "zero_grad"
+    return called not in definitions(program) and called not in _KEEPS_A_LOSS
 
 
 def _round(program: Program, left: ast.AST, clear: ast.Call) -> IncompleteRound:

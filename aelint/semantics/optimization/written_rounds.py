@@ -51,7 +51,7 @@ def leading_to(program: Program, function: Function) -> list[tuple[ast.AST, list
     found: list[tuple[ast.AST, list[ast.AST]]] = []
     pending, entered = [function.name], {function.name}
     for called in pending:  # grows while it is read
-        for scope in (s for unit in program.files for s in scopes(unit.tree) if s is not function and s not in others):
+        for scope in (s for unit in program.files for s in scopes(unit.tree) if s is not function):
             own = own_nodes(scope)
             for call in (n for n in own if _is_call_of(n, called)):
                 loops = [n for n in own if isinstance(n, (ast.For, ast.While)) and holds(n, call)]
