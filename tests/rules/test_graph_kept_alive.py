@@ -30,6 +30,20 @@ HEALTHY = {
         "other, third = model(x).abs().mean(), model(x).sum()\n    other.backward(); third.backward(); loss.backward()\n"
         "    whole = other + third + loss"
     ),
+    "the number of a term": (
+        "size = model.weight.abs().mean(); loss = loss + size; loss.backward(); total += size.item()"
+    ),
+    "a detached term": "size = model.weight.abs().mean(); (loss + size).backward(); total += size.detach()",
+    "a term that nothing is learned from": "shift = x.mean(); (loss + shift).backward(); total += shift",
+    "a tensor that no loss depends on": "loss.backward(); total += model(x).mean()",
+    "the sum of terms is differentiated": (
+        "size = model.weight.abs().mean(); total = total + size; (loss + total).backward(retain_graph=True)"
+    ),
+    "the number of a loss, by the size of the batch": "loss.backward(); total += loss.item() * x.size(0)",
+    "what unread code gives may be a number": (
+        "from tools import penalty; size = penalty(model); (loss + size).backward(); total += size"
+    ),
+    "the data of a loss": "loss.backward(); total += loss.data * x.size(0)",
     "without gradients": "loss.backward()\n    with torch.no_grad():\n        total += loss",
 }
 
@@ -39,7 +53,18 @@ def test_silent_on_healthy_neighbours(lines):
     assert rows(rule, SETUP.format(lines=lines)) == []
 
 
-@pytest.mark.parametrize("lines", ["loss.backward(); total += loss", "loss.backward(); total = total + loss"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "loss.backward(); total += loss",
+        "loss.backward(); total = total + loss",
+        "loss.backward(); total += loss * x.size(0)",
+        "loss.backward(); total += len(x) * loss",
+        "loss.backward(); total = total + loss / 99",
+        "size = model.weight.abs().mean(); (loss + 0.1 * size).backward(); total += size",
+        "losses = {'whole': loss}; losses['whole'].backward(); total += losses['whole']",
+    ],
+)
 def test_fires(lines):
     assert rows(rule, SETUP.format(lines=lines)) == [12]
 
@@ -84,3 +109,27 @@ net = torch.nn.Linear(4, 4)
 total_of([net(torch.rand(2, 4)).sum(), net(torch.rand(2, 4)).mean()])
 """
     assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    ("added", "found"), [("loss.item() * len(x)", []), ("loss * len(x)", [15]), ("kld * x.size(0)", [15])]
+)
+def test_terms_weighed_by_a_batch_of_unknown_size(added, found):
+    source = f"""
+    import torch
+    from torch import nn
+
+    def train(loader, criterion):
+        model = nn.Linear(20, 20)
+        opt = torch.optim.Adam(model.parameters())
+        total = 0.0
+        for x, other in loader:
+            kld = model(x).pow(2).mean()
+            loss = criterion(model(x), x) + kld
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+            total += {added}
+        return total
+    """
+    assert rows(rule, source) == found

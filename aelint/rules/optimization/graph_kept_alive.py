@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a sum over a training loop to which the loss itself is added, the tensor that `backward` was
-called on, in place of its number.
+called on, or one of its terms, weighed by the size of the batch or not, in place of its number.
 
 ## Why is this bad?
 
@@ -83,5 +83,5 @@ def check(program: Program) -> Iterator[Finding]:
             retained.site,
             f"`{retained.name}` adds up losses together with their graphs, of every round of the loop; add the number, `loss.item()` "
             "(or `loss.detach()`, to stay on the device)",
-            (Note(retained.backward, "this loss needs no graph any more"),),
+            (Note(retained.backward, "behind this nothing needs the graph any more"),),
         )

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow.graph import parts
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.dims import Poly
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.interpreter.apply import syms_in
 from aelint.semantics.interpreter.joins import alternatives
+from aelint.semantics.optimization.gradients import reach_of
 from aelint.semantics.optimization.training import Kind, actions
 
 __all__ = ["Retained", "retained_losses"]
@@ -27,23 +29,42 @@ class Retained:
 
 
 def retained_losses(program: Program) -> Iterator[Retained]:
-    """Running sums to which a loss is added that `backward` was called on, and that are never differentiated."""
-    losses = {a.of.id: a.event.site for a in actions(program) if a.kind is Kind.BACKWARD and isinstance(a.of, Sym)}
-    differentiated = _ancestors([a.of for a in actions(program) if a.kind is Kind.BACKWARD])
+    """Running sums to which a loss that `backward` was called on, or a term of it, is added, and that are never differentiated."""
+    passes = [a for a in actions(program) if a.kind is Kind.BACKWARD]
+    behind = {a: _ancestors([a.of]) for a in passes}
+    differentiated = {value for found in behind.values() for value in found}
     for event in program.assignments:
         value = event.value
         if not isinstance(value, Sym) or value.op != "add" or value.id in differentiated or event.context.no_grad:
             continue
-        added = value.inputs[-1]
+        added = _without_weight(value.inputs[-1])
+        if not isinstance(added, Sym) or added.id not in differentiated:
+            continue
+        backward = next(a for a in reversed(passes) if added.id in behind[a])
         if (
             len(event.context.loops)
-            and isinstance(added, Sym)
-            and added.id in losses
+            and (added is backward.of or _is_trained(program, added))
             and isinstance(event.site.node, (ast.Name, ast.Attribute))
             and _is_running(value)
             and not _is_handed_in(added, event.context.loops[-1].iterable)
         ):
-            yield Retained(event.site, ast.unparse(event.site.node), losses[added.id])
+            yield Retained(event.site, ast.unparse(event.site.node), backward.event.site)
+
+
+def _without_weight(added: Value) -> Value:
+    """What is summed, without the number of samples that it is multiplied by."""
+    match added:
+        case Sym(op="mul" | "truediv" | "div", inputs=(Sym() as inner, int() | float() | Poly())):
+            return _without_weight(inner)
+        case Sym(op="mul", inputs=(int() | float() | Poly(), Sym() as inner)):
+            return _without_weight(inner)
+        case _:
+            return added
+
+
+def _is_trained(program: Program, term: Sym) -> bool:
+    """Whether a term of the loss is a tensor that gradients flow from to some weights."""
+    return term.tensor is True and bool(reach_of(program)(term).live)
 
 
 def _is_handed_in(added: Sym, iterable: Value) -> bool:
