@@ -586,3 +586,87 @@ def test_silent_where_random_places_are_filled_as_the_data_is_made(made):
 def test_data_that_was_made_so_and_is_masked_later():
     source = SENTENCES.format(made="zeros(n, 10, dtype=torch.long)", hidden="ids[torch.rand(16, 10) < 0.3] = 1")
     assert rows(rule, source) == [16]
+
+
+WRITTEN = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+criterion = nn.MSELoss()
+
+def loss(recon, x, kind):
+    if kind == "bernoulli":
+        value = F.binary_cross_entropy({first})
+    elif kind == "gaussian":
+        value = {second}
+    else:
+        raise ValueError(kind)
+    return value / x.size(0)
+"""
+ERROR = "F.mse_loss(recon, x)"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param("recon, x", ERROR, id="two things in each branch"),
+        pytest.param("recon, x", "F.mse_loss(recon, recon.detach())", id="another side has no gradient"),
+        pytest.param("recon, x", "F.mse_loss(recon[1:], recon[:-1])", id="other entries"),
+        pytest.param("recon, x", "F.mse_loss(net(x), net(x))", id="calls that may be of chance"),
+        pytest.param(
+            "recon, x", "F.mse_loss(x, torch.rand_like(x)) + F.mse_loss(next(data), next(data))", id="what is drawn"
+        ),
+        pytest.param("recon, recon", "F.binary_cross_entropy(recon, recon)", id="an entropy in each branch"),
+        pytest.param("recon, x", "F.cosine_similarity(x, x)", id="a similarity"),
+        pytest.param("recon, x", "print(F.mse_loss(x, x))", id="a printed zero"),
+        pytest.param("recon, x", "x if F.mse_loss(x, x) == 0 else recon", id="a test of the loss"),
+        pytest.param("recon, x", "F.mse_loss(0.5, 0.5)", id="numbers"),
+        pytest.param("recon, x", "contrast(x, x)", id="a function of its own"),
+    ],
+)
+def test_silent_where_a_loss_is_written_with_two_operands_or_meant_so(first, second):
+    assert rows(rule, WRITTEN.format(first=first, second=second)) == []
+
+
+def test_silent_where_the_file_defines_the_loss_itself_or_tries_it():
+    own = "def mse_loss(image, target):\n    return ((net(image) - target) ** 2).mean()\n"
+    used = "def loss(x):\n    if x.ndim:\n        return mse_loss(x, x)\n"
+    assert rows(rule, own + used) == []
+    assert rows(rule, {"test_losses.py": used}) == []
+    assert rows(rule, used.replace("loss(x):", "sanity_check(x):")) == []
+    several = "crit = nn.MSELoss()\ncrit = Matching()\ndef loss(x):\n    while x:\n        return crit(x, x)\n"
+    assert rows(rule, several) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "row"),
+    [
+        pytest.param("recon, x", "F.mse_loss(x * 255, x * 255)", 12, id="in a branch"),
+        pytest.param("recon, x", "F.mse_loss(input=recon, target=recon)", 12, id="by name"),
+        pytest.param("recon, x", "F.l1_loss(x.contiguous(), x.contiguous())", 12, id="of methods without chance"),
+        pytest.param(
+            "recon, x", "F.mse_loss(torch.sigmoid(recon), torch.sigmoid(recon))", 12, id="of functions without chance"
+        ),
+        pytest.param("recon, x", "criterion(recon, recon)", 12, id="with an object"),
+        pytest.param("recon, x", "nn.SmoothL1Loss()(recon, recon)", 12, id="with an object that is made there"),
+        pytest.param("recon, x", "F.binary_cross_entropy_with_logits(recon, recon)", 12, id="logits"),
+        pytest.param("recon, recon", ERROR, 10, id="a cross-entropy in the branch before"),
+        pytest.param("recon, x", "F.binary_cross_entropy(x, x)", 12, id="a cross-entropy in the branch after"),
+    ],
+)
+def test_one_expression_for_both_operands(first, second, row):
+    assert rows(rule, WRITTEN.format(first=first, second=second)) == [row]
+
+
+def test_an_entropy_that_is_called_a_reconstruction_error():
+    source = """
+    import torch.nn.functional as F
+
+    def loss(output, data):
+        {name} = F.binary_cross_entropy(output["adj"][:, 0], output["adj"][:, 0])
+        return {name} + F.mse_loss(output["x"], data.x)
+    """
+    assert rows(rule, source.format(name="entropy")) == []
+    assert rows(rule, source.format(name="recon_loss")) == [5]
+    assert rows(rule, source.format(name="adj_recon_loss")) == [5]

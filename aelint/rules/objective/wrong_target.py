@@ -2,8 +2,9 @@
 
 ## What it does
 
-Reports a loss whose two operands are the same tensor (a cross-entropy, which then is an entropy, where the function is
-given another tensor and does not read it), and a denoising autoencoder whose target is the input
+Reports a loss whose two operands are the same tensor, or are written as the same expression in a branch or a function that
+nothing calls (a cross-entropy, which then is an entropy, where the function is given another tensor and does not read it,
+where the other branches compare the tensor with something else, or where the result is called a reconstruction error), and a denoising autoencoder whose target is the input
 after the noise was put on it. Likewise data that is masked or noised in its own memory, and is then read as the target, a batch
 that a function corrupts entry by entry where the caller takes its own for clean, and the
 worse one of a pair as input and target, say a smaller picture, where nothing reads what it was made from. Also the rest
@@ -79,6 +80,7 @@ from aelint.semantics.objective.doubled_biases import doubled_biases, turned_res
 from aelint.semantics.objective.overwritten_targets import changed_targets, overwritten_targets
 from aelint.semantics.objective.shared_batches import shared_batches
 from aelint.semantics.objective.trained_targets import trained_targets
+from aelint.semantics.objective.written_twice import is_tried_out, written_twice
 from aelint.semantics.operators.api import is_number
 from aelint.syntax.walk import holds
 
@@ -104,10 +106,16 @@ DEQUANTISATION = 1 / 64
 def check(program: Program) -> Iterator[Finding]:
     """Yield each loss whose target cannot teach."""
     found = comparisons(program)
+    told: set[ast.AST] = set()
     for one in found:
         finding = _same(program, one) or _corrupted(program, one, found) or _noisy_rows(program, one)
         if finding is not None:
+            told.add(one.site.node)
             yield finding
+    for twice in written_twice(program):
+        if twice.site.node not in told:
+            message = f"`{twice.loss}` compares `{twice.text}` with itself: {twice.effect}. Compare it with the target"
+            yield Finding(twice.site, message)
     for overwritten in overwritten_targets(program):
         message = (
             "this masks the data in its own memory, and the masked values serve as the target "
@@ -170,7 +178,7 @@ def _same(program: Program, one: Comparison) -> Finding | None:
         return Finding(one.site, message) if unread else None
     if one.kind in {"squared", "absolute"}:
         return None
-    if first is second and (_are_told_apart(program, one) or _is_unfilled(program, one)):
+    if first is second and _is_meant(program, one):
         return None
     if first is second:
         site = _given_twice(program, one) or one.site
@@ -188,6 +196,10 @@ def _same(program: Program, one: Comparison) -> Finding | None:
         notes = tuple(Note(s.site, "computed here") for s in (left, right) if s.site is not None)
         return Finding(given_at(program, right) or one.site, message, (*notes, Note(one.site, "and compared here")))
     return None
+
+
+def _is_meant(program: Program, one: Comparison) -> bool:
+    return _are_told_apart(program, one) or _is_unfilled(program, one) or is_tried_out(program, one.site.node)
 
 
 def _said(value: Sym) -> str:
