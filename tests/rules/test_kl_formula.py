@@ -29,6 +29,9 @@ RIGHT = {
     "a wider prior": "return torch.sum(0.5 * (mu ** 2 + logvar.exp()) / 4 - 0.5 * logvar + math.log(2) - 0.5)",
     "a narrower prior": "return torch.sum(mu ** 2 + logvar.exp() - 0.5 * logvar - 0.5 * math.log(2) - 0.5)",
     "two scales without means": "return -0.5 * torch.sum(1 + logvar - logvar.exp()) - 0.5 * torch.sum(1 + mu - mu.exp())",
+    "log-std, shifted in a chain": "return logvar.mul(2).add(1).sub(mu.pow(2)).sub(logvar.exp().pow(2)).sum().mul(-0.5)",
+    "four times the logarithm, and no variance": "return -0.5 * torch.sum(1 + 4 * logvar - mu ** 2)",
+    "logarithm and constant of another weight": "return 0.5 * (mu ** 2 + logvar.exp()).sum() + 0.3 * (1 + logvar).sum()",
     "squares of other weights": "return torch.sum(2 * mu ** 2 + 3 * logvar.exp() - logvar - 1)",
 }
 
@@ -46,6 +49,20 @@ WRONG = {
     "half of one term": ("return torch.sum(-0.5 * (1 + logvar - mu ** 2) + torch.exp(logvar))", "2 times"),
     "parenthesis": ("return (-0.5 * torch.sum(1 + logvar - mu ** 2) + 0.5 * logvar.exp()).mean()", "outside"),
     "no variance": ("return -0.5 * (1 + logvar - mu ** 2).sum(1).mean()", "missing"),
+    "no variance, on log-deviations": ("return -0.5 * torch.sum(1 + 2 * logvar - mu.pow(2))", "variance is missing"),
+    "no variance, in a chain": (
+        "return (logvar.mul(2).add(1) - mu.pow(2)).mul(-0.5).sum()",
+        "variance is missing",
+    ),
+    "log-deviation squared instead of its exponential": (
+        "return -0.5 * torch.sum(1 + 2 * logvar - mu.pow(2) - logvar.pow(2))",
+        "squared",
+    ),
+    "sign of logarithm and constant": ("return 0.5 * (mu ** 2 + logvar.exp() + logvar + 1).sum()", "with the sign of"),
+    "sign before a chain": (
+        "return -0.5 * (-logvar.mul(2).add(1) - mu.pow(2) - logvar.exp().pow(2)).sum()",
+        "with the sign of",
+    ),
     "no logarithm": ("return 0.5 * (mu ** 2 + logvar.exp() - 1).sum(1).mean()", "missing"),
     "exponential of the mean": (
         "return -0.5 * torch.sum(1 + logvar - mu.exp() - logvar.exp())",

@@ -237,6 +237,8 @@ def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTer
     beside = [_coefficient(entries).value for other, entries in means if other is not mean_leaf]
     members = [*squares, *core, *stray]
     constants = _constants(objective, heads.constants if rest == ONE else _pure(objective, rest), members)
+    if kind == "log" and not variance:
+        exponent = _implied(_coefficient(squares).value, _coefficient(logs).value)
     logarithm = sum(s.factor for s in logs) / exponent
     return GaussianTerm(
         mean_leaf.key if mean_leaf is not None else None,
@@ -251,6 +253,11 @@ def _gaussian(objective: Objective, heads: _Heads, scale: _Scale) -> GaussianTer
         tuple(_linear(heads, mean_leaf, leaf, rest, logarithm)),
         any(close(value, _coefficient(squares).value) for value in beside),
     )
+
+
+def _implied(mean: float, logarithm: float) -> float:
+    """What the head is multiplied by below the exponential that is missing: `2 * h` beside one `mean^2` says h is log s."""
+    return 2.0 if close(abs(logarithm), 2 * abs(mean)) else 1.0
 
 
 _HEADS = frozenset({"linear", "conv1d", "conv2d", "conv3d", "batch_norm", "param", "name", "item", "getitem"})

@@ -76,7 +76,7 @@ def _agreement(parts: dict[str, Coefficient]) -> tuple[float, tuple[Reduction, .
 
 
 def _halved(parts: dict[str, Coefficient]) -> Defect | None:
-    """The squares agree with each other, and so do logarithm and constant, but the one half stands before two of them only."""
+    """The squares agree with each other, and so do logarithm and constant, but a half or a sign stands before two of them only."""
     reductions = {c.reductions for c in parts.values()}
     squares, rest = (parts["mean"], parts["variance"]), (parts["log"], parts["constant"])
     if len(reductions) != 1 or None in reductions or any(len(c.summands) != 1 for c in parts.values()):
@@ -84,6 +84,8 @@ def _halved(parts: dict[str, Coefficient]) -> Defect | None:
     if not all(close(a.value, b.value) for a, b in (squares, rest)):
         return None
     ratio = squares[0].value / rest[0].value
+    if close(ratio, -1.0):
+        return Defect("the logarithm and the constant enter with the sign of mean^2 and the variance")
     if not any(close(ratio, slip) for slip in (2.0, 0.5)):
         return None
     return Defect(
