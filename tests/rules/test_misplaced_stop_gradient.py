@@ -29,9 +29,30 @@ SILENT = {
     "            self.codebook.weight.copy_(averages(flat))",
     "moving averages by assignment": "loss = F.mse_loss(q.detach(), z)\n        self.codebook.weight.data = averages(flat)",
     "another loss moves the codebook": "loss = F.mse_loss(q.detach(), z) + diversity(q)",
+    "an error without detach that is only shown": "print(F.mse_loss(q, z).item())\n        loss = F.mse_loss(q.detach(), z) + F.mse_loss(q, z.detach())",
+    "a term of its own on other entries": "loss = F.mse_loss(q, z.detach()) + F.mse_loss(q[1:], z[:-1])",
+    "an absolute error beside a term": "loss = F.mse_loss(q, z.detach()) + F.mse_loss(q.detach(), z) + F.l1_loss(q, z)",
+    "sides that are both detached": "loss = F.mse_loss(q, z) + 0 * F.mse_loss(q.detach(), z.detach())",
+    "a term on the output beside": "out = z + (q - z).detach()\n        loss = F.mse_loss(q, z.detach()) + F.mse_loss(q.detach(), z) + F.mse_loss(out, target(z))",
     "only the codebook term, on purpose": "loss = F.mse_loss(q, z.detach())",
 }
 LOUD = {
+    "latent detached in the one term, nothing in the other": (
+        "loss = 0.25 * F.mse_loss(q, z)\n        loss = loss + F.mse_loss(q, z.detach())",
+        14,
+    ),
+    "vectors detached in the one term, nothing in the other": (
+        "commitment = (q.detach() - z).pow(2).mean()\n        codebook = torch.mean((q - z) ** 2)\n        loss = codebook + 0.25 * commitment",
+        15,
+    ),
+    "operands the other way round": (
+        "commitment = F.mse_loss(z, q)\n        codebook = F.mse_loss(q, z.detach())\n        loss = codebook + 0.25 * commitment",
+        14,
+    ),
+    "two losses side by side": (
+        "commit_loss = F.mse_loss(q, z)\n        vq_loss = F.mse_loss(z.detach(), q)\n        loss = commit_loss, vq_loss",
+        14,
+    ),
     "computed on the straight-through output": (
         "q = z + (q - z).detach()\n        loss = F.mse_loss(q, z.detach()) + 0.25 * F.mse_loss(q.detach(), z)",
         15,
@@ -268,3 +289,29 @@ def test_a_term_that_takes_the_wrong_field_of_a_record_is_told_where_it_is_taken
     source = RECORD.format(module=module, maker=maker, decorated=decorated, base=base, taken="{taken}")
     assert rows(rule, source.format(taken="codes")) == []
     assert rows(rule, source.format(taken="quantized")) == [29]
+
+
+IN_A_STEP = """
+import torch
+import torch.nn.functional as F
+
+def step(model, averaged, x):
+    out = model(x)
+    commitment = F.mse_loss(out["z"], out["{vectors}"]{detached})
+    if averaged:
+        codebook = torch.zeros(())
+    else:
+        codebook = F.mse_loss(out["z"].detach(), out["{vectors}"])
+    loss = F.mse_loss(out["x"], x) + codebook + 0.25 * commitment
+    loss.backward()
+"""
+
+
+def test_terms_in_a_training_step_that_detach_one_side_or_are_of_no_codebook():
+    assert rows(rule, IN_A_STEP.format(vectors="quantized", detached=".detach()")) == []
+    assert rows(rule, IN_A_STEP.format(vectors="teacher", detached="")) == []
+    assert rows(rule, IN_A_STEP.format(vectors="quantized", detached="").replace("+ 0.25 * commitment", "")) == []
+
+
+def test_a_term_in_a_training_step_that_forgets_to_detach():
+    assert rows(rule, IN_A_STEP.format(vectors="quantized", detached="")) == [7]

@@ -8,6 +8,7 @@ side gets a gradient and in which direction, and reports
 - terms that push the encoder or the codebook *away* from the other,
 - codebooks that get a gradient from no term at all and are not updated by hand either,
 - two terms that both move the codebook, so that nothing commits the encoder,
+- two terms of which one detaches a side and the other neither, so that one side is moved by both,
 - residual quantisers that subtract the straight-through output: the later stages commit nothing.
 
 ## Why is this bad?
@@ -55,7 +56,7 @@ class Quantizer(nn.Module):
 
 ## Known limits
 
-Terms without any `detach` are the sum of both terms with equal weights, and are left alone. Codebooks
+A single term without any `detach` is the sum of both terms with equal weights, and is left alone. Codebooks
 that are joined from several branches are not followed.
 
 ## References
@@ -76,6 +77,7 @@ from aelint.semantics.dataflow.lineage import ancestors, through_reshapes
 from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.initialization import is_frozen
+from aelint.semantics.variants.half_detached import half_detached
 from aelint.semantics.variants.quantizers import (
     Difference,
     differences,
@@ -92,7 +94,7 @@ RULE = Rule(
     name="misplaced-stop-gradient",
     summary="a codebook or commitment term moves the wrong side, or nothing",
     severity=Severity.ERROR,
-    triggers=(("argmin", "argmax", ".min(", ".max("), ("detach", ".data", "no_grad")),
+    triggers=(("argmin", "argmax", ".min(", ".max(", "quantiz", "codebook"), ("detach", ".data", "no_grad")),
 )
 
 
@@ -101,7 +103,21 @@ def check(program: Program) -> Iterator[Finding]:
     terms = [t for t in differences(program) if t.node.site is not None]
     wrong = [_misdirected(program, t, t.node.site, fault) for t in terms if t.node.site and (fault := _direction(t))]
     yield from wrong or _unmoved(program, terms)
+    yield from _half(program)
     yield from _cut(program)
+
+
+def _half(program: Program) -> Iterator[Finding]:
+    for one in half_detached(program):
+        message = (
+            "this term detaches neither the vectors nor their latent, while the term beside it "
+            f"({place(one.other, one.site)}) moves {f'`{one.moved}`' if one.moved else 'one of the two'} alone: with both, that side is "
+            "moved twice, and the weights of the two terms no longer say which side follows the other. Detach the side that "
+            "the other term moves"
+        )
+        yield Finding(
+            one.site, message, (Note(one.other, "the term that detaches one side"),), severity=Severity.WARNING
+        )
 
 
 def _cut(program: Program) -> Iterator[Finding]:
