@@ -19,6 +19,35 @@ RIGHT = {
         "    prior = torch.mean(-0.5 * torch.sum(1 + beta - (x - recon) ** 2 - beta.exp(), dim=1))\n"
         "    kl_loss = -(prior - kl)\n    return {'kl_loss': -kl_loss}"
     ),
+    "held to a capacity": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) + beta * (kl - 25.0).abs()"
+    ),
+    "one of two losses": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n"
+        "    error = F.mse_loss(recon, x) if beta else F.l1_loss(recon, x) / 3\n    return error + kl"
+    ),
+    "two weights of unknown sign": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) - beta * settings.turn * settings.way * kl"
+    ),
+    "a bound that is called a loss": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    recon_loss = likelihood(recon, x)\n    elbo = recon_loss - kl\n    return -elbo"
+    ),
+    "a bound that is called a loss and negated": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    loss = recon_loss - kl\n    return -loss"
+    ),
+    "a bound, taken from zero": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    loss = recon_loss - kl\n    return 0 - loss.mean()"
+    ),
+    "a bound, times minus one": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    loss = recon_loss - kl\n    return loss * -1"
+    ),
+    "a bound with a likelihood": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    log_likelihood_loss = decode(mu)\n    bound = log_likelihood_loss - kl\n    return bound"
+    ),
+    "beside something else": "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    loss = distance(mu, logvar) - kl\n    return loss",
+    "both negative by name": (
+        "kl = 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    recon_loss = error(recon, x)\n    loss = recon_loss - kl\n    return loss"
+    ),
     "a distance between models": "return F.mse_loss(recon, x) - F.l1_loss(mu, logvar)",
 }
 
@@ -29,6 +58,28 @@ def test_same_sign(body):
 
 
 WRONG = {
+    "held to a capacity": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) - 100 * (kl - 25.0).abs()",
+        7,
+    ),
+    "held to a growing capacity": (
+        (
+            "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp(), dim=1).mean()\n"
+            "    return F.mse_loss(recon, x) - beta * (settings.capacity - kl) ** 2"
+        ),
+        7,
+    ),
+    "beside one of two losses": (
+        (
+            "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n"
+            "    error = F.mse_loss(recon, x) if beta else F.l1_loss(recon, x) / 3\n    return error - kl"
+        ),
+        8,
+    ),
+    "two weights": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    return F.mse_loss(recon, x) - beta * settings.kl_weight * kl",
+        7,
+    ),
     "likelihood and divergence added": (
         "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    elbo = torch.distributions.Normal(recon, 1.0).log_prob(x).sum() + kl\n    return -elbo",
         7,
@@ -67,6 +118,39 @@ def test_loss_and_divergence_in_two_functions_of_two_files():
         "losses.py": "import torch\ndef kl(m, v):\n    return 0.5 * torch.sum(1 + v - m ** 2 - v.exp())\n",
     }
     assert rows(rule, files) == [3]
+
+
+NAMED = {
+    "a function that is not in sight": (
+        (
+            "kl_loss = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n"
+            "    recon_loss = criterion(recon, x)\n    loss = recon_loss - beta * kl_loss\n    return loss"
+        ),
+        8,
+    ),
+    "the logarithm of a hyperbolic cosine": (
+        (
+            "recons_loss = torch.log(torch.cosh(recon - x)).mean()\n"
+            "    kld_loss = torch.mean(-0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp(), dim=1), dim=0)\n"
+            "    loss = recons_loss - kld_loss\n    return {'loss': loss, 'KLD': kld_loss}"
+        ),
+        8,
+    ),
+    "backward": (
+        "rec_loss = criterion(recon, x)\n    kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    (rec_loss - kl).backward()",
+        8,
+    ),
+    "the sign of the formula": (
+        "kl = 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    rec_loss = criterion(recon, x)\n    return rec_loss + kl",
+        6,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "row"), NAMED.values(), ids=NAMED)
+def test_taken_away_from_what_is_called_a_reconstruction_loss(body, row):
+    found = run(rule, HEAD + "    " + body + "\n")
+    assert [(f.site.row, f.severity) for f in found] == [(row, Severity.WARNING)]
 
 
 REPORTED = """

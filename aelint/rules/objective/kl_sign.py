@@ -5,7 +5,8 @@
 Reports a loss in which a KL divergence, recognised by its closed form or as `kl_divergence(...)`, has the
 opposite sign of the reconstruction loss beside it; and a KL that is negated where it is logged or returned for
 reading under the name of a KL, although its formula is positive already. The latter is advice, since it trains nothing.
-A maximum mean discrepancy, by its name, that is subtracted from the reconstruction loss is a warning.
+A maximum mean discrepancy, by its name, that is subtracted from the reconstruction loss is a warning, and so is a KL divergence,
+by its formula, that is taken away from what is only called a reconstruction loss, in a sum that is minimised.
 
 ## Why is this bad?
 
@@ -40,7 +41,7 @@ def vae_loss(recon, x, mu, logvar):
 
 ## Known limits
 
-Both terms must be in sight, and both in the same sum. A KL that is known by its name alone is not judged.
+Both terms must be in the same sum. A KL that is known by its name alone is not judged.
 
 ## References
 
@@ -58,10 +59,11 @@ from aelint.semantics import Program
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.objective.discrepancies import subtracted_discrepancies
+from aelint.semantics.objective.minimised import added_by_name, is_minimised
 from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.objective.reports import reports_turned_round
 from aelint.semantics.objective.summands import summands
-from aelint.semantics.objective.terms import Term, divergences, is_divergence_name, reconstructions
+from aelint.semantics.objective.terms import Term, divergences, is_divergence_name, is_weight_name, reconstructions
 
 RULE = Rule(
     code="AEL304",
@@ -77,6 +79,8 @@ def check(program: Program) -> Iterator[Finding]:
     for objective in objectives(program):
         losses = [t for t in reconstructions(objective) if not t.by_name]
         signs = {t.factor > 0 for t in losses}
+        if not losses:
+            yield from _beside_named(program, objective)
         if len(signs) != 1:
             continue
         found = list(divergences(objective))
@@ -95,6 +99,20 @@ def check(program: Program) -> Iterator[Finding]:
         yield Finding(
             one.site, message, (Note(one.reconstruction, "the reconstruction loss"),), severity=Severity.WARNING
         )
+
+
+def _beside_named(program: Program, objective: Objective) -> Iterator[Finding]:
+    """Divergences that are taken away from what only its name tells to be a reconstruction loss, in a sum that is minimised."""
+    turned = [kl for kl in divergences(objective) if not kl.by_name and kl.factor < 0 and not _is_unknown(kl)]
+    name = added_by_name(objective) if turned and is_minimised(program, objective) else ""
+    for kl in turned if name else ():
+        site = _turned(kl)
+        if site is not None and not _is_weighed_by_a_difference(kl, list(divergences(objective))):
+            message = (
+                f"in this loss the KL divergence has the factor {kl.factor:g}, beside `{name}`: minimising the sum makes the "
+                "divergence larger without end. Add it with a positive sign"
+            )
+            yield Finding(site, message, severity=Severity.WARNING)
 
 
 def _negated_reports(program: Program) -> Iterator[Finding]:
@@ -126,7 +144,8 @@ def _is_weighed_by_a_difference(kl: Term, terms: list[Term]) -> bool:
 
 def _is_unknown(term: Term) -> bool:
     """Whether the sign hangs on a factor that is not in sight and is no plain weight."""
-    return len(term.weights) > 1
+    unnamed = [one for one in term.weights if not (isinstance(one, Sym) and is_weight_name(one.name))]
+    return len(unnamed) > 1
 
 
 def _finding(kl: Term, loss: Term) -> Finding | None:

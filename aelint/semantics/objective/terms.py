@@ -10,12 +10,13 @@ from functools import cached_property
 from aelint.semantics.dataflow.lineage import ancestors, origins, source, through_reshapes
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.formulas.formulas import Exp, Leaf
+from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.objective.closed_forms import categorical_terms, gaussian_terms, meeting_point
 from aelint.semantics.objective.losses import LOSSES
 from aelint.semantics.objective.objectives import Objective
 from aelint.semantics.objective.summands import Reduction, Summand
 
-__all__ = ["Term", "divergences", "is_divergence_name", "is_reconstruction_name", "reconstructions"]
+__all__ = ["Term", "divergences", "is_divergence_name", "is_reconstruction_name", "is_weight_name", "reconstructions"]
 
 _KL_NAME = re.compile(r"(^|_)d?kl(d|l|s)?(\d|_|$)|kl_?(d|div|loss|term)|kullback|kldiv", re.IGNORECASE)
 _RECONSTRUCTION_NAME = re.compile(r"recon|(^|_)rec(_|$)|rec_?loss|(^|_)(bce|mse|nll|l1|l2)(_|$)", re.IGNORECASE)
@@ -93,22 +94,47 @@ def divergences(objective: Objective) -> Iterator[Term]:
                 lead=categorical.entropy.summands[0],
             )
     for summand, leaf, weights in _single_leaves(objective):
-        if leaf.op == "distributions.kl_divergence" or _is_kl_name(leaf):
-            named = leaf.op != "distributions.kl_divergence"
+        capacity = _of_capacity(leaf)
+        if leaf.op == "distributions.kl_divergence" or _is_kl_name(leaf) or capacity is not None:
+            named = leaf.op != "distributions.kl_divergence" and (capacity is None or capacity.by_name)
             yield Term(objective, summand.factor, summand.reductions, (summand,), weights, named, leaf, summand)
 
 
 def reconstructions(objective: Objective) -> Iterator[Term]:
     """The reconstruction terms of a loss: losses of torch, squared or absolute differences, and what is called so."""
     for summand, leaf, weights in _single_leaves(objective):
-        known = leaf.op in LOSSES - {"kl_div"} or _is_distance(leaf)
+        known = leaf.op in LOSSES - {"kl_div"} or _is_distance(leaf) or _is_one_of_losses(leaf)
         if (_is_distance(leaf) and _is_in_density(objective, summand)) or _asks_for_places(leaf):
+            continue
+        if _of_capacity(leaf) is not None:
             continue
         if known or is_reconstruction_name(leaf):
             yield Term(objective, summand.factor, summand.reductions, (summand,), weights, not known, leaf, summand)
         elif _is_likelihood(leaf):
             # What is minimised is the negative of the likelihood.
             yield Term(objective, -summand.factor, summand.reductions, (summand,), weights, False, leaf, summand)
+
+
+def _of_capacity(leaf: Sym) -> Term | None:
+    """The divergence that `|KL - C|` or its square holds to a capacity."""
+    held = through_reshapes(source(leaf)) if _is_distance(leaf) else None
+    sides = [one for one in held.inputs if isinstance(one, Sym)] if isinstance(held, Sym) else []
+    within = (term for side in sides for term in divergences(Objective(side, called=False)))
+    return next((term for term in within if term.factor > 0), None)
+
+
+def _is_one_of_losses(leaf: Sym) -> bool:
+    """Whether it is a loss of torch in each branch, times what is positive at most."""
+    if leaf.op != "phi":
+        return False
+    branches = [Objective(one, called=False).summands for one in alternatives(leaf) if isinstance(one, Sym)]
+    losses = LOSSES - {"kl_div"}
+    return all(
+        len(branch) == 1
+        and branch[0].factor > 0
+        and any(isinstance(key, Sym) and key.op in losses for key in branch[0].leaves)
+        for branch in branches
+    )
 
 
 def _asks_for_places(leaf: Sym) -> bool:
@@ -133,7 +159,9 @@ def _single_leaves(objective: Objective) -> Iterator[tuple[Summand, Sym, frozens
         if len(factors) != len(summand.product):
             continue
         candidates = [k for k, e in factors if isinstance(k, Sym) and e == 1]
-        chosen = [k for k in candidates if k.op in LOSSES or _is_distance(k) or k.op in _OF_DISTRIBUTIONS]
+        chosen = [
+            k for k in candidates if k.op in LOSSES | _OF_DISTRIBUTIONS or _is_distance(k) or _is_one_of_losses(k)
+        ]
         named = [k for k in candidates if _is_term_name(k)]
         leaf = next(iter(chosen or named), None)
         if leaf is not None:
@@ -173,6 +201,11 @@ def _is_kl_name(leaf: Sym) -> bool:
 def is_divergence_name(name: str) -> bool:
     """Whether a name is one of a KL divergence, and not of its weight."""
     return _KL_NAME.search(name) is not None and _WEIGHT_NAME.search(name) is None
+
+
+def is_weight_name(name: str) -> bool:
+    """Whether a name is one of a weight, which is positive."""
+    return _WEIGHT_NAME.search(name) is not None
 
 
 def is_reconstruction_name(leaf: Sym) -> bool:
