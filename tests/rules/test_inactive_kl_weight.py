@@ -486,3 +486,98 @@ def test_a_floor_behind_the_division_stands_for_many_nats(changes: dict[str, str
     (found,) = run(rule, source)
     assert found.site.row == 9
     assert "in 64 latents" in found.message
+
+
+BESIDE = """
+import torch
+import torch.nn.functional as F
+
+def {function}(model, x, optimizer, beta):
+    optimizer.zero_grad()
+    recon, mu, logvar = model(x)
+    recon_loss = model.error(recon, x)
+    {divergence} = model.divergence(mu, logvar)
+    {total}
+    {end}
+    optimizer.step()
+    return {result}
+"""
+
+
+def beside(
+    total="total_loss = recon_loss",
+    end="total_loss.backward(); print(kl_loss.item())",
+    result="None",
+    divergence="kl_loss",
+    function="step",
+):
+    return BESIDE.format(total=total, end=end, result=result, divergence=divergence, function=function)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(beside("total_loss = recon_loss + kl_loss"), id="a sum"),
+        pytest.param(beside("total_loss = recon_loss\n    total_loss = total_loss + kl_loss"), id="added later"),
+        pytest.param(beside("total_loss = recon_loss\n    total_loss += beta * kl_loss"), id="added in place"),
+        pytest.param(
+            beside(
+                "if beta:\n        total_loss = recon_loss + beta * kl_loss\n    else:\n        total_loss = recon_loss"
+            ),
+            id="in one branch",
+        ),
+        pytest.param(beside("total_loss = recon_loss", "(total_loss + kl_loss).backward()"), id="added at the end"),
+        pytest.param(
+            beside("total_loss = recon_loss", "total_loss.backward(); kl_loss.backward()"), id="a pass of its own"
+        ),
+        pytest.param(
+            beside("total_loss = recon_loss", "total_loss.backward(); model.keep(kl_loss)"), id="handed to something"
+        ),
+        pytest.param(
+            beside("shown = recon_loss", "(recon_loss + kl_loss).backward(); print(shown.item())"),
+            id="another name that is shown",
+        ),
+        pytest.param(
+            beside(divergence="distance_loss", end="total_loss.backward(); print(distance_loss.item())"),
+            id="no divergence by name",
+        ),
+        pytest.param(beside(function="evaluate"), id="where something is measured"),
+        pytest.param(beside(end="pass", result="total_loss, kl_loss"), id="two results that the caller adds"),
+        pytest.param(beside(end="pass", result="recon_loss, kl_loss"), id="the error and the divergence"),
+        pytest.param(
+            beside(end="pass", result="{'loss': total_loss, 'kl': kl_loss}"), id="two entries that the caller adds"
+        ),
+        pytest.param(
+            beside("total_loss = recon_loss * kl_loss", end="pass", result="total_loss, recon_loss, kl_loss"),
+            id="a product",
+        ),
+    ],
+)
+def test_silent_where_a_divergence_takes_part_or_is_left_to_the_caller(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(beside(), id="a total of another name"),
+        pytest.param(beside("loss = recon_loss.mean()", "loss.backward(); print(kl_loss.item())"), id="its mean"),
+        pytest.param(
+            beside("total_loss = 10 * recon_loss / 3", "total_loss.backward(); print(f'{kl_loss.data.item():.3f}')"),
+            id="a multiple",
+        ),
+        pytest.param(beside(end="pass", result="total_loss, recon_loss, kl_loss"), id="three results"),
+        pytest.param(
+            beside(end="pass", result="{'loss': total_loss, 'recon': recon_loss, 'kl': -kl_loss}"), id="three entries"
+        ),
+        pytest.param(
+            beside(end="pass", result="{'loss': total_loss, 'recon': recon_loss.detach(), 'kl': kl_loss.mean()}"),
+            id="detached entries",
+        ),
+        pytest.param(
+            beside(end="pass", result="total_loss, {'recon': recon_loss, 'kl': kl_loss}"), id="a dictionary beside"
+        ),
+    ],
+)
+def test_a_total_that_is_the_reconstruction_error_under_another_name(source):
+    assert rows(rule, source) == [10]

@@ -4,7 +4,8 @@
 
 Reports a training loss of reconstruction terms alone whose reconstruction was decoded from a sample
 `mean + std * noise` with a learned scale; a KL divergence that enters the loss detached or as a number; and one that
-a function computes beside the reconstruction error that it returns, and at most detaches to show it. Also a floor of the KL
+a function computes beside the reconstruction error that it returns, and at most detaches to show it. So too a total that is but another name for the reconstruction error, where a divergence is
+computed beside it, and shown or returned on its own. Also a floor of the KL
 (free bits) that is applied after the KL was divided, by the number of pixels say, and so stands for more than one nat for each
 latent.
 
@@ -74,6 +75,7 @@ from aelint.semantics.dataflow.lineage import ancestors, ancestors_of_any, depen
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.latent.posteriors import Posterior, draw_of, posteriors
+from aelint.semantics.objective.bare_totals import bare_totals
 from aelint.semantics.objective.idle_divergences import IdleDivergence, idle_divergences
 from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.objective.rescaled_floors import rescaled_floors
@@ -104,6 +106,12 @@ def check(program: Program) -> Iterator[Finding]:
     yield from read_off
     if not read_off:
         yield from _unrestrained(called, sampled)
+    for bare in bare_totals(program):
+        message = (
+            f"the total is `{bare.error}` alone, and `{bare.divergence}` ({place(bare.computed, bare.site)}) goes into no loss: nothing "
+            "keeps the posterior near the prior. Add it"
+        )
+        yield Finding(bare.site, message, (Note(bare.computed, "the divergence is computed here"),))
     for floor in rescaled_floors(program):
         message = (
             f"the divergence is divided by {floor.divisor:g} before it is held above its floor ({place(floor.floored, floor.divided)}), which so stands for "

@@ -18,12 +18,13 @@ from aelint.semantics.objective.objectives import Objective
 from aelint.semantics.objective.reports import LOGGED
 from aelint.semantics.objective.terms import divergences
 
-__all__ = ["IdleDivergence", "idle_divergences"]
+__all__ = ["LOOKS_ON", "IdleDivergence", "idle_divergences", "is_idle"]
 
 _NAMED = re.compile(r"(^|_)kl|kld|kl_?(loss|div)|divergence|latent_loss|regulari[sz]", re.IGNORECASE)
-_LOOKS_ON = re.compile(r"val|test|eval|metric|report|log_|monitor|plot|stat|diagnos|infer|predict", re.IGNORECASE)
+LOOKS_ON = re.compile(r"val|test|eval|metric|report|log_|monitor|plot|stat|diagnos|infer|predict", re.IGNORECASE)
+"""Names of functions that measure and do not train."""
 _SHOWN = LOGGED | {"print", "format", "info", "debug"}
-_CUTS = frozenset({"detach", "item", "item_value"})
+_CUTS = frozenset({"detach", "data", "item", "item_value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ def idle_divergences(program: Program) -> Iterator[IdleDivergence]:
         value, function = binding.value, binding.context.function
         if not isinstance(value, Sym) or not _NAMED.search(binding.name) or binding.context.no_grad or function is None:
             continue
-        if binding.site.unit is program.unit and not _LOOKS_ON.search(function.name) and _is_divergence(value):
-            by_place.setdefault(id(binding.site.node), []).append((binding, _is_idle(program, value)))
+        if binding.site.unit is program.unit and not LOOKS_ON.search(function.name) and _is_divergence(value):
+            by_place.setdefault(id(binding.site.node), []).append((binding, is_idle(program, value)))
     for found in by_place.values():
         binding = found[0][0]
         error = _returned_error(program, binding.context.function)
@@ -58,12 +59,12 @@ def _is_divergence(value: Sym) -> bool:
     return any(not term.by_name for term in divergences(Objective(value, called=False)))
 
 
-def _is_idle(program: Program, value: Sym) -> bool:
+def is_idle(program: Program, value: Sym) -> bool:
     """Whether no way from the value, but those that take it out of the graph, ends in a result, an attribute or unknown code."""
     users, seen, stack = consumers(program), {value.id}, [value]
     while stack:
         one = stack.pop()
-        if one.id in _kept(program) or (one.op == "call" and not _is_shown(one)):
+        if one.id in _kept(program) or (one is not value and one.op == "call" and not _is_shown(one)):
             return False
         for user in users.get(one.id, ()):
             if user.id not in seen and user.op not in _CUTS:
