@@ -295,3 +295,49 @@ def test_silent_on_weights_that_are_no_straight_through_ones(use):
 )
 def test_fires_where_only_the_chosen_entry_is_multiplied(use):
     assert rows(rule, GUMBEL.format(use=use)) == [18]
+
+
+ALONE = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Quantizer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.codebook = nn.Embedding(32, 16)
+
+    def forward(self, z):
+        flat = z.reshape(-1, 16)
+        q = self.codebook(torch.cdist(flat, self.codebook.weight).argmin(1)).view(z.shape)
+        loss = F.mse_loss(q, z.detach()) + 0.25 * F.mse_loss(q.detach(), z)
+        {use}
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param("return z + (q - z).detach(), loss", id="straight through"),
+        pytest.param("return z - (z - q).detach(), loss", id="the other way round"),
+        pytest.param("return q, loss", id="the vectors as they were taken"),
+        pytest.param("return q + z - z.detach(), loss", id="a gradient for both"),
+        pytest.param("return z + (q - q.detach()), loss", id="a gradient for both, with the value of the latent"),
+        pytest.param("return z - q.detach(), q, loss", id="a residual"),
+    ],
+)
+def test_silent_on_a_quantiser_alone(use):
+    assert rows(rule, ALONE.replace("{use}", use)) == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param("return q + (z - q).detach(), loss", id="returned"),
+        pytest.param("return (z - q).detach() + q, loss", id="written first"),
+        pytest.param("return q - (q - z).detach(), loss", id="subtracted"),
+        pytest.param("return (q + (z - q).data).permute(0, 3, 1, 2), loss", id="data, reshaped"),
+    ],
+)
+def test_vectors_and_latent_exchanged_in_a_quantiser_alone(use):
+    assert rows(rule, ALONE.replace("{use}", use)) == [15]

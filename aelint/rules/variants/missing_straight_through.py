@@ -55,7 +55,8 @@ class VQVAE(nn.Module):
 ## Known limits
 
 Speaks only where encoder, codebook and decoder are seen in one program, not under `no_grad`, and not
-about a codebook that is used with a straight-through expression elsewhere.
+about a codebook that is used with a straight-through expression elsewhere; an expression whose vectors and latent are
+exchanged is told wherever it stands.
 
 ## References
 
@@ -77,6 +78,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.formulas.linear_forms import Linear, linear
 from aelint.semantics.variants.chosen_entries import chosen_entries
+from aelint.semantics.variants.turned_estimators import turned_estimators
 from aelint.semantics.variants.quantizers import Lookup, is_encoded, latent_gradient, lookups, marks_of
 
 RULE = Rule(
@@ -126,6 +128,21 @@ def check(program: Program) -> Iterator[Finding]:
             if fault is not None and not marks_of(program, one) & passed and site is not None and site.node not in told:
                 told.add(site.node)  # several consumers of one lookup are one fault
                 yield _finding(one, given, fault, call)
+    yield from _turned(program, told)
+
+
+def _turned(program: Program, told: set[ast.AST]) -> Iterator[Finding]:
+    """Straight-through expressions with vectors and latent exchanged: no decoder need be in sight, they quantise nothing."""
+    for one, node in turned_estimators(program):
+        site, taken = node.site, one.node.site
+        if site is None or taken is None or taken.node in told:
+            continue
+        told.add(taken.node)
+        message = (
+            f"this has the value of the latent and the gradient of the vectors of `{one.node.name or 'the codebook'}`: nothing is "
+            "quantised, and the encoder gets no gradient. Vectors and latent are exchanged; hand on `z + (q - z).detach()`"
+        )
+        yield Finding(site, message, (Note(taken, "the vectors are taken from the codebook here"),))
 
 
 def _is_trained(program: Program, latent: Sym) -> bool:
