@@ -78,8 +78,8 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.formulas.linear_forms import Linear, linear
 from aelint.semantics.variants.chosen_entries import chosen_entries
-from aelint.semantics.variants.turned_estimators import turned_estimators
 from aelint.semantics.variants.quantizers import Lookup, is_encoded, latent_gradient, lookups, marks_of
+from aelint.semantics.variants.turned_estimators import turned_estimators
 
 RULE = Rule(
     code="AEL701",
