@@ -439,3 +439,71 @@ def test_silent_on_routing(softmax: str, summed: int, update: str) -> None:
 )
 def test_fires_on_routing_over_the_inputs_by_an_axis_that_nobody_named(softmax: str, update: str) -> None:
     assert rows(rule, ROUTING.format(softmax=softmax, summed=1, update=update)) == [8]
+
+
+READ = """
+import torch
+import torch.nn.functional as F
+from torch.distributions import Categorical
+
+def step(net, x, q, k, v, n):
+    logits = {logits}
+    p = {softmax}
+    {use}
+    return p, {result}
+"""
+FIRST, LAST = "torch.softmax(logits, dim=0)", "F.softmax(logits, dim=-1)"
+
+
+def read(result, logits="net(x)[:, -1, :] / n", softmax=FIRST, use="pass"):
+    return READ.format(result=result, logits=logits, softmax=softmax, use=use)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(read("torch.multinomial(p, 1)", softmax=LAST), id="drawn along the last axis"),
+        pytest.param(read("torch.multinomial(p, 1)", logits="net(x)[0, -1, :]"), id="drawn from one vector"),
+        pytest.param(read("torch.multinomial(p, 1)", logits="net(x)"), id="drawn from what may be one vector"),
+        pytest.param(read("torch.multinomial(p.t(), 1)"), id="transposed before it is drawn"),
+        pytest.param(read("p[0]"), id="the share of the first"),
+        pytest.param(read("Categorical(p[:, 0]).sample()"), id="drawn from a column"),
+        pytest.param(read("p.multinomial(1)", logits="net(x)[:, -1].mean(0)"), id="drawn from a mean"),
+        pytest.param(read("-(p * torch.log(p + 1e-9)).sum(0)"), id="an entropy along the same axis"),
+        pytest.param(read("-(p * torch.log(p + 1e-9)).sum()"), id="an entropy along all axes"),
+        pytest.param(read("-(p * torch.log(p + 1e-9)).sum(-2)"), id="an entropy along the first of two"),
+        pytest.param(read("-(p * torch.log(p)).sum(-1)", logits="net(x)"), id="an entropy of what may be one vector"),
+        pytest.param(read("-(p * torch.log(p)).sum((0, 1))"), id="an entropy along both axes"),
+        pytest.param(read("(p * v).sum(1)"), id="weights of other values"),
+        pytest.param(read("p @ v"), id="a product that is no attention"),
+        pytest.param(read("p @ v", logits="q @ k"), id="an attention that may be one vector"),
+        pytest.param(read("v @ p", logits="q @ k.transpose(2, 1)"), id="values on the left"),
+        pytest.param(
+            read("p @ v", logits="q @ k.transpose(2, 1)", softmax=LAST), id="an attention along the last axis"
+        ),
+    ],
+)
+def test_silent_where_probabilities_are_read_along_their_axis(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(read("torch.multinomial(p, 1)"), id="drawn from rows"),
+        pytest.param(read("p.multinomial(num_samples=1)", softmax="logits.softmax(0)"), id="drawn by a method"),
+        pytest.param(read("Categorical(p).sample()"), id="a law of rows"),
+        pytest.param(read("Categorical(probs=p).log_prob(x)"), id="a law by name"),
+        pytest.param(read("torch.multinomial(p[0], 1)", logits="net(x)"), id="one row is drawn from"),
+        pytest.param(read("torch.multinomial(p, 1)", use="x = 1", logits="net(x)[:, :, 3, 5] / n"), id="of a picture"),
+        pytest.param(read("-(p * torch.log(p + 1e-9)).sum(1).mean()", logits="net(x)"), id="an entropy"),
+        pytest.param(read("(p * F.log_softmax(logits, dim=-1)).sum(-1)"), id="an entropy with a logarithm of its own"),
+        pytest.param(read("(p * torch.log(p) - p * torch.log(p / p + 1 / n)).sum(dim=(1, 2))"), id="a divergence"),
+        pytest.param(
+            read("(p * logits).sum(dim=-1)", logits="((x - q) ** 2).flatten(2).mean(-1) + n"), id="importance weights"
+        ),
+        pytest.param(read("p @ v", logits="q @ k.transpose(2, 1) / 8"), id="attention"),
+    ],
+)
+def test_probabilities_over_the_first_axis_that_are_read_along_another(source):
+    assert rows(rule, source) == [8]

@@ -6,7 +6,8 @@ Reports `softmax` and `log_softmax` over the axis of the samples, over an axis t
 over a flat vector of logits that the same program also reads as several categorical variables. Also attention whose
 weights are normalised over another axis than the one that is summed with the values, weights whose axis nobody named
 (torch takes axis 0 of three, axis 1 of four) and that are added up along another one, or in a capsule network along that
-very one, and `gumbel_softmax` over the
+very one, probabilities over axis 0 that are drawn from, or summed up with their logarithms, along another axis, and
+`gumbel_softmax` over the
 width of a feature map, which is what it does by default, instead of over its channels.
 
 ## Why is this bad?
@@ -71,6 +72,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Shape, Sym, Value
 from aelint.semantics.explanation.wording import place, shape_text
 from aelint.semantics.objective.contractions import is_learned, summed_axis, weighted_sum_axis
+from aelint.semantics.objective.read_axes import read_beside_first_axis
 from aelint.semantics.objective.sample_axes import recurrent_sample_axis
 from aelint.semantics.objective.single_axes import written_to_hold_one
 from aelint.semantics.variants.attention_masks import scores_of
@@ -92,7 +94,12 @@ def check(program: Program) -> Iterator[Finding]:
     users = consumers(program)
     for call in calls:
         finding = _over_one(call) or _over_samples(call) or _over_pixels(call) or _over_queries(call, users)
-        finding = finding or _over_what_is_added_up(call, users) or _over_all(call, calls)
+        finding = (
+            finding
+            or _over_what_is_added_up(call, users)
+            or _over_another_than_read(call, users)
+            or _over_all(call, calls)
+        )
         if finding is not None:
             yield finding
 
@@ -208,6 +215,21 @@ def _over_what_is_added_up(call: Call, users: dict[int, list[Sym]]) -> Finding |
         f"{wanted}. Name the axis"
     )
     return Finding(_chosen_at(call), message, (Note(summed.site, "the weighted sum"),))
+
+
+def _over_another_than_read(call: Call, users: dict[int, list[Sym]]) -> Finding | None:
+    """Probabilities over axis 0 that are drawn from, or added up, along another axis."""
+    weights = call.result
+    if call.name != "softmax" or _dim(call) != 0 or not isinstance(weights, Sym):
+        return None
+    read = read_beside_first_axis(weights, users)
+    if read is None:
+        return None
+    message = (
+        f"`softmax` over axis 0, but {read.what} ({place(read.site, call.site)}): what is read there does not sum to one. "
+        "Use the axis that is read"
+    )
+    return Finding(_chosen_at(call), message, (Note(read.site, "read here"),))
 
 
 def _is_agreement(call: Call) -> bool:
