@@ -161,3 +161,79 @@ def test_silent_where_the_scale_is_kept_or_left_out_on_purpose(halves, joined):
 )
 def test_zeros_in_the_place_of_a_half_that_is_thrown_away(halves, joined):
     assert rows(rule, HALVED.format(halves=halves, joined=joined)) == [19]
+
+
+GRAPHS = """
+import torch
+from torch import nn
+{imported}
+
+class Convolution(nn.Module):
+    def __init__(self, size, out, bias=True):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(size, out))
+
+    def forward(self, x, edges):
+        return torch.spmm(edges, x @ self.weight)
+
+class Encoder(nn.Module):
+    def __init__(self, features, hidden, latent):
+        super().__init__()
+        self.first = {layer}(features, hidden)
+        self.mean = {layer}(hidden, latent)
+        self.logvar = {layer}(hidden, {width})
+
+    def reset(self):
+        self.mean.reset_parameters()
+        self.logvar.reset_parameters()
+
+    def forward(self, x, edges, other):
+        x = self.first(x, edges).relu()
+        {heads}
+        return mean, logvar
+"""
+TWICE = "mean, logvar = self.mean(x, edges), self.mean(x, edges)"
+
+
+def graphs(heads=TWICE, layer="Convolution", width="latent", imported="from torch_geometric.nn import GCNConv"):
+    return GRAPHS.format(heads=heads, layer=layer, width=width, imported=imported)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(graphs("mean, logvar = self.mean(x, edges), self.logvar(x, edges)"), id="two heads"),
+        pytest.param(graphs("mean, logvar = self.mean(x, edges), self.mean(other, edges)"), id="another input"),
+        pytest.param(graphs("mean, logvar = self.mean(x, edges), self.mean(x, other)"), id="another graph"),
+        pytest.param(graphs(width="2"), id="no twin"),
+        pytest.param(graphs("mean = self.mean(x, edges)\n        logvar = mean"), id="one result twice"),
+        pytest.param(graphs(TWICE + "\n        x = self.logvar(mean, edges)"), id="the twin has another use"),
+        pytest.param(graphs(TWICE + "\n        x = other.apply(self.logvar)"), id="the twin is handed on"),
+        pytest.param(graphs(TWICE + "\n        x = getattr(self, 'logvar')"), id="the twin is found by its name"),
+        pytest.param(
+            graphs("for _ in range(2):\n            mean = logvar = self.mean(x, edges)"), id="rounds of a loop"
+        ),
+        pytest.param(graphs(layer="GCNConv", width="2"), id="no twin of a library"),
+        pytest.param(
+            graphs("mean, logvar = self.mean(x, edges), self.logvar(x, edges)", layer="GCNConv"), id="two of a library"
+        ),
+        pytest.param(graphs("mean, logvar = self.mean.weight.norm(2), self.mean.weight.norm(2)"), id="methods"),
+    ],
+)
+def test_silent_on_layers_of_which_each_has_its_use(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "row"),
+    [
+        pytest.param(graphs(), 27, id="in one line"),
+        pytest.param(graphs("mean = self.mean(x, edges)\n        logvar = self.mean(x, edges)"), 28, id="in two lines"),
+        pytest.param(
+            graphs("mean = self.mean(x, edges=edges)\n        logvar = self.mean(x, edges=edges)"), 28, id="by name"
+        ),
+        pytest.param(graphs(layer="GCNConv"), 27, id="of a library"),
+    ],
+)
+def test_a_layer_of_another_make_that_is_applied_twice_beside_an_idle_twin(source, row):
+    assert rows(rule, source) == [row]

@@ -72,6 +72,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.formulas.algebra import Algebra, algebra_of
 from aelint.semantics.latent.discarded_heads import discarded_heads
 from aelint.semantics.latent.posteriors import Posterior, posteriors, raw_head
+from aelint.semantics.latent.repeated_heads import repeated_heads
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -96,6 +97,15 @@ def check(program: Program) -> Iterator[Finding]:
         if key not in seen:
             seen.add(key)
             yield found
+    for repeated in repeated_heads(program):
+        key = (repeated.second.unit.path, repeated.second.row)
+        if key not in seen:
+            seen.add(key)
+            message = (
+                f"`self.{repeated.name}` is applied twice to the same, while `self.{repeated.idle}`, which is made like it, is never "
+                f"applied: both results are one. Use `self.{repeated.idle}` for one of them"
+            )
+            yield Finding(repeated.second, message, (Note(repeated.first, "applied to the same here"),))
     for one in discarded_heads(program):
         message = (
             f"these zeros stand for the log-variance, and the half of the layer's output that was meant for it is thrown away "
