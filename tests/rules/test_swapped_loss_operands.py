@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.objective import swapped_loss_operands as rule
 from tests.rules.harness import rows
 
@@ -51,6 +53,49 @@ def test_module_in_a_training_loop():
 def test_names_of_both_arguments():
     source = "import torch.nn.functional as F\ndef loss_function(recon_x, x, mu):\n    return F.binary_cross_entropy(x, recon_x, reduction='sum')\n"
     assert rows(rule, source) == [3]
+
+
+BY_NAME = "import torch.nn.functional as F\ndef loss(net, data, output, loader):\n    {}\n    return F.binary_cross_entropy({})\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "operands"),
+    [
+        pytest.param("recon = output['adj_recon']", "recon, data.adj", id="the field of the data last"),
+        pytest.param("recon = output['adj_recon']", "data.recon, recon", id="a field that is predicted"),
+        pytest.param("recon = output['adj_recon']", "net.adj, recon", id="a field of something else"),
+        pytest.param("labels = output['labels']", "data.adj, labels", id="two targets"),
+        pytest.param(
+            "x = loader.next()\n    x_recon = net(x)",
+            "x_recon, x",
+            id="the prediction of a network that is not in sight",
+        ),
+        pytest.param(
+            "x = loader.next()\n    x_recon = x.sigmoid()", "x, x_recon", id="what is computed from the data alone"
+        ),
+    ],
+)
+def test_silent_on_names_in_order_or_of_one_kind(made, operands):
+    assert rows(rule, BY_NAME.format(made, operands)) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "operands", "row"),
+    [
+        pytest.param("recon = output['adj_recon']", "data.adj, recon", 4, id="a field of the data"),
+        pytest.param("recon = output['adj_recon']", "data['adj'], recon", 4, id="an entry of the data"),
+        pytest.param(
+            "x = loader.next()\n    x_recon, mu = net(x)", "x, x_recon", 5, id="a network that is not in sight"
+        ),
+        pytest.param(
+            "x = loader.next()\n    if mu:\n        x = x.float()\n    x_recon = net(x)", "x, x_recon", 7, id="a branch"
+        ),
+    ],
+)
+def test_names_in_the_wrong_order(made, operands, row):
+    assert rows(
+        rule, BY_NAME.format(made, operands).replace("loader)", "loader, mu=0)" if "if mu" in made else "loader)")
+    ) == [row]
 
 
 DIVERGENCE = (

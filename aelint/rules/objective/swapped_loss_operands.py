@@ -41,7 +41,8 @@ def loss(x: torch.Tensor):
 
 ## Known limits
 
-Both operands must be in sight. Where only names tell, they must be plain on both sides.
+Both operands must be in sight. Where only names tell, they must be plain on both sides; a field of what is called the data
+or the batch is taken for given. That is a warning.
 
 ## References
 
@@ -146,12 +147,31 @@ def _is_fixed(value: Value) -> bool:
 
 
 def _named(one: Comparison) -> bool:
-    return _is_plain(one.first, _GIVEN, _PREDICTED) and _is_plain(one.second, _PREDICTED, _GIVEN)
+    given = _is_plain(one.first, _GIVEN, _PREDICTED) or _is_of_batch(one.first)
+    return given and one.prediction is not one.first and _is_plain(one.second, _PREDICTED, _GIVEN)
+
+
+_UNKNOWN = frozenset({"param", "item", "element", "attr", "call", "getitem", "phi", "to", "cuda"})
+"""Operations that say nothing of where a value comes from."""
 
 
 def _is_plain(value: Sym, wanted: re.Pattern[str], other: re.Pattern[str]) -> bool:
     names = {value.name, *value.names} - {""}
-    return value.op == "param" and bool(names) and all(wanted.search(n) and not other.search(n) for n in names)
+    open_ended = value.op in _UNKNOWN or (wanted is _PREDICTED and is_output(value))
+    return open_ended and bool(names) and all(wanted.search(n) and not other.search(n) for n in names)
+
+
+def _is_of_batch(value: Sym) -> bool:
+    """Whether it is a field of what is called the data: `data.adjacency`, `batch["x"]`."""
+    match value:
+        case Sym(op="attr" | "item", inputs=(Sym() as held, *_)):
+            names = {value.name, *value.names} - {""}
+            return bool(_BATCH.search(held.name)) and not any(_PREDICTED.search(n) for n in names)
+        case _:
+            return False
+
+
+_BATCH = re.compile(r"^(data|batch|sample)$", re.IGNORECASE)
 
 
 def _finding(one: Comparison, *, proven: bool) -> Finding:
