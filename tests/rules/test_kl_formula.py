@@ -32,6 +32,14 @@ RIGHT = {
     "log-std, shifted in a chain": "return logvar.mul(2).add(1).sub(mu.pow(2)).sub(logvar.exp().pow(2)).sum().mul(-0.5)",
     "four times the logarithm, and no variance": "return -0.5 * torch.sum(1 + 4 * logvar - mu ** 2)",
     "logarithm and constant of another weight": "return 0.5 * (mu ** 2 + logvar.exp()).sum() + 0.3 * (1 + logvar).sum()",
+    "a likelihood beside it, of twice the weight": (
+        "fit = torch.distributions.Normal(head, 1.0).log_prob(x).sum(1).mean()\n"
+        "    return -fit - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), dim=1).mean()"
+    ),
+    "a likelihood beside a penalty of the mean": (
+        "fit = torch.distributions.Normal(head, 1.0).log_prob(x).sum(1).mean()\n"
+        "    return -fit + 0.5 * (mu.pow(2) - 1).sum(1).mean()"
+    ),
     "squares of other weights": "return torch.sum(2 * mu ** 2 + 3 * logvar.exp() - logvar - 1)",
 }
 

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.formulas.formulas import ONE, Exp, Leaf, Log, Monomial, times
+from aelint.semantics.objective.losses import LOSSES
 from aelint.semantics.objective.objectives import Objective
 from aelint.semantics.objective.summands import Reduction, Summand
 
@@ -181,10 +182,17 @@ def _with(entries: list[tuple[Monomial, Summand]], rest: Monomial) -> list[Summa
 def gaussian_terms(objective: Objective) -> Iterator[GaussianTerm]:
     """The Gaussian KL terms of a loss, right or nearly right: at least two of their three varying parts."""
     heads = _sort(objective.summands)
+    complete: set[object] = set()
     for scale in _scales(heads):
         term = _gaussian(objective, heads, scale)
-        if term is not None and (term.variance.summands or term.constant.summands):
-            yield term
+        if term is None or not (term.variance.summands or term.constant.summands):
+            continue
+        if term.factor is not None:
+            complete.add(term.mean_leaf)
+        elif not term.variance.summands and term.mean_leaf in complete:
+            # The mean belongs to a divergence that is right; what stands beside it is another term of the loss.
+            continue
+        yield term
 
 
 def _scales(heads: _Heads) -> Iterator[_Scale]:
@@ -201,12 +209,17 @@ def _scales(heads: _Heads) -> Iterator[_Scale]:
                 seen.add((leaf, rest))
                 yield leaf, "plain", 2.0 if _with(heads.powers.get((leaf, 2.0), []), rest) else 1.0, rest
     for (leaf, degree), entries in heads.powers.items():
-        if _weighs_a_divergence(entries):
+        if _weighs_a_divergence(entries) or _is_term(leaf):
             continue
         for rest, _ in entries:
             if degree == 1.0 and (leaf, rest) not in seen:
                 seen.add((leaf, rest))
                 yield leaf, "log", 1.0, rest
+
+
+def _is_term(leaf: Leaf) -> bool:
+    """Whether it is a loss or a density, a term of its own."""
+    return isinstance(leaf.key, Sym) and (leaf.key.op in LOSSES or leaf.key.op.startswith("distributions."))
 
 
 def _weighs_a_divergence(entries: list[tuple[Monomial, Summand]]) -> bool:
