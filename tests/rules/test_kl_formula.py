@@ -427,3 +427,37 @@ def test_silent_on_the_density_of_a_sample_at_itself(noise, density):
 
 def test_fires_on_the_density_of_a_sample_at_itself():
     assert rows(rule, SAMPLED.format(noise="torch.randn_like(mean)", density=AT_ITSELF)) == [6]
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        pytest.param("0.5 * (logvar + (x - mean) ** 2 * torch.exp(-logvar))", id="the negative"),
+        pytest.param("-logvar - 0.5 * (x - mean) ** 2 * torch.exp(-2 * logvar)", id="of a log-deviation"),
+        pytest.param("0.5 * logvar - 0.5 * (x - mean) ** 2 * torch.exp(logvar)", id="of a logarithm of the precision"),
+        pytest.param("-torch.log(part) - 0.5 * (x - mean) ** 2 / part ** 2", id="of a deviation"),
+        pytest.param("0.3 * logvar - 0.5 * (x - mean) ** 2 * torch.exp(-logvar)", id="another weight"),
+        pytest.param("logvar - (x - mean) * torch.exp(-logvar)", id="no square"),
+        pytest.param("logvar - shift * (x - mean) ** 2 * torch.exp(-logvar)", id="a weight in between"),
+        pytest.param("0.5 * (shift - logvar + (logvar.exp() + (x - mean) ** 2) / shift.exp() - 1)", id="two laws"),
+    ],
+)
+def test_silent_on_logarithms_with_the_sign_of_the_square(density):
+    assert rows(rule, DENSITY.format(density)) == []
+
+
+@pytest.mark.parametrize(
+    ("density", "said"),
+    [
+        pytest.param("0.5 * logvar - 0.5 * (x - mean) ** 2 * torch.exp(-logvar)", "`logvar`", id="times the precision"),
+        pytest.param("0.5 * ((x - mean) ** 2 / torch.exp(logvar) - logvar)", "`logvar`", id="a quotient"),
+        pytest.param(
+            "0.5 * (1.8 + logvar) - 0.5 * ((x - mean).pow(2) / logvar.exp())", "`logvar`", id="with the constant"
+        ),
+        pytest.param("shift - 0.5 * (x - mean) ** 2 * torch.exp(-2 * shift)", "`shift`", id="of a log-deviation"),
+        pytest.param("torch.log(part) - 0.5 * (x - mean) ** 2 / part ** 2", "`part`", id="of a deviation"),
+    ],
+)
+def test_a_density_whose_logarithm_is_turned_round(density, said):
+    (finding,) = run(rule, DENSITY.format(density))
+    assert f"{said} has the opposite sign" in finding.message

@@ -7,7 +7,7 @@ missing or doubled factor, a wrong sign, a missing term, `logvar ** 2` for `logv
 parenthesis that leaves one term out of the sum, a constant outside of the sum, a prior without logarithm.
 So too between two learned Gaussians: a ratio upside down or divided twice, logarithms exchanged, a distance
 of the means over the wrong variance. And a Gaussian log-density whose parenthesis closes too late, so that the
-logarithm of the variance is divided by the variance, too.
+logarithm of the variance is divided by the variance, too, or in which the logarithm has the opposite sign of the squared distance.
 
 ## Why is this bad?
 
@@ -56,7 +56,7 @@ from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import through_reshapes
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.latent.posteriors import posteriors
-from aelint.semantics.latent.readings import divided_logarithms
+from aelint.semantics.latent.readings import divided_logarithms, turned_logarithms
 from aelint.semantics.objective.closed_forms import CategoricalTerm, GaussianTerm, categorical_terms, gaussian_terms
 from aelint.semantics.objective.defects import Defect, defect_of, written_out
 from aelint.semantics.objective.objectives import Objective, objectives
@@ -73,6 +73,7 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each KL term that agrees with the formula in all terms but one."""
+    told: set[tuple[str, int]] = set()
     for objective in objectives(program):
         terms = list(gaussian_terms(objective))
         found = (
@@ -82,6 +83,7 @@ def check(program: Program) -> Iterator[Finding]:
             *_categoricals(categorical_terms(objective)),
         )
         for site, message in found:
+            told.add((site.unit.path, site.row))
             yield Finding(site, message)
     for divided in divided_logarithms(program):
         message = (
@@ -89,6 +91,16 @@ def check(program: Program) -> Iterator[Finding]:
             "-0.5 * (log variance + (x - mean) ** 2 / variance), and the quotient is to hold the squared distance alone"
         )
         yield Finding(divided.site, message)
+    yield from (one for one in _turned(program) if (one.site.unit.path, one.site.row) not in told)
+
+
+def _turned(program: Program) -> Iterator[Finding]:
+    for turned in turned_logarithms(program):
+        message = (
+            f"in this Gaussian log-density {turned.name} has the opposite sign of the squared distance: per dimension it is "
+            "-0.5 * (log variance + (x - mean) ** 2 / variance), and turned round it grows without end with the variance"
+        )
+        yield Finding(turned.site, message)
 
 
 def _gaussians(terms: list[GaussianTerm]) -> Iterator[tuple[Site, str]]:

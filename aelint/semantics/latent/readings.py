@@ -25,7 +25,7 @@ from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.latent.posteriors import Law, law_of, posteriors
 from aelint.semantics.operators.distributions import constructor_arguments
 
-__all__ = ["PlainScale", "Reading", "divided_logarithms", "plain_scales", "readings"]
+__all__ = ["PlainScale", "Reading", "divided_logarithms", "plain_scales", "readings", "turned_logarithms"]
 
 _SUMS = frozenset({"add", "sub", "addcmul"})
 _SUMS_OR_PRODUCTS = _SUMS | {"mul", "truediv"}
@@ -104,6 +104,40 @@ def divided_logarithms(program: Program) -> tuple[PlainScale, ...]:
                 name = f"`{head.name}`" if head.name else "the log-variance"
                 found.setdefault(head.id, PlainScale(node.site, name))
     return tuple(found.values())
+
+
+@per_program
+def turned_logarithms(program: Program) -> tuple[PlainScale, ...]:
+    """Sums `d^2 / s^2 - log s^2`: no density, but one whose logarithm has the wrong sign; each head once, where that is complete."""
+    algebra = algebra_of(program)
+    found: dict[int, PlainScale] = {}
+    for node in graph.nodes(program):
+        if node.op not in _SUMS or node.site is None:
+            continue
+        form = algebra.form(node) or {}
+        for term, coefficient in form.items():
+            match list(term):
+                case [(Leaf(key=Sym() as head) as leaf, 1)]:
+                    scale: Generator = Exp(frozenset({(leaf, 1.0)}))
+                case [(Log(of=Leaf(key=Sym() as head) as scale), 1)]:
+                    pass
+                case _:
+                    continue
+            if any(close(coefficient, power * weight) for power, weight in _squares_over(form, scale)):
+                name = f"`{head.name}`" if head.name else "the log-variance"
+                found.setdefault(head.id, PlainScale(node.site, name))
+    return tuple(found.values())
+
+
+def _squares_over(form: Form, scale: Generator) -> Iterator[tuple[float, float]]:
+    """The negative powers of the scale that stand beside a square alone, with the weight of each."""
+    for term, weight in form.items():
+        power = _power(term, scale)
+        rest = [(g, e) for g, e in term if g != scale]
+        if power is not None and power < 0 and len(rest) == 1:
+            ((squared, exponent),) = rest
+            if isinstance(squared, Leaf) and _is_square(squared.key, exponent):
+                yield power, weight
 
 
 def _divided_logarithm(term: Monomial) -> Sym | None:
