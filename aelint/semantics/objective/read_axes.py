@@ -113,7 +113,11 @@ def _leaves_first(axes: tuple[int, ...], weights: Sym) -> bool:
 _MATRIX = 2
 
 
-def least_rank(value: Value, steps: int = 40) -> int:
+_STEPS = 10
+"""How far back the operations are asked: each sum asks both of its operands."""
+
+
+def least_rank(value: Value, steps: int = _STEPS) -> int:
     """How many axes a tensor has at least, by its shape and by the operations that made it."""
     if not isinstance(value, Sym) or not steps:
         return 0

@@ -58,12 +58,11 @@ def written_twice(program: Program) -> Iterator[WrittenTwice]:
     Those are called reconstruction errors, or stand where another branch compares the same expression with something else.
     """
     for call in every(ast.Call, program.tree):
-        operands = _operands(call)
-        name = _loss(call, program.tree) if operands is not None else ""
-        if operands is None or not name or is_tried_out(program, call):
+        first, second = _operands(call) or (None, None)
+        if first is None or second is None or type(first) is not type(second) or ast.dump(first) != ast.dump(second):
             continue
-        first, second = operands
-        if ast.dump(first) != ast.dump(second) or not _is_repeatable(first):
+        name = _loss(call, program.tree) if _is_repeatable(first) else ""
+        if not name or is_tried_out(program, call):
             continue
         others = _alternatives(program, call)
         certain = _ERROR.fullmatch(name) or _is_called_reconstruction(program, call)
