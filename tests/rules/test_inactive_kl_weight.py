@@ -547,6 +547,15 @@ def beside(
         pytest.param(
             beside(end="pass", result="{'loss': total_loss, 'kl': kl_loss}"), id="two entries that the caller adds"
         ),
+        pytest.param(beside(end="pass", result="total_loss, recon_loss, mu"), id="results without a divergence"),
+        pytest.param(
+            beside(
+                "total_loss = recon_loss\n    total_loss = combine(total_loss, kl_loss)",
+                end="pass",
+                result="total_loss, {'recon': recon_loss, 'again': recon_loss, 'kl': kl_loss}",
+            ),
+            id="a total that is bound anew",
+        ),
         pytest.param(
             beside("total_loss = recon_loss * kl_loss", end="pass", result="total_loss, recon_loss, kl_loss"),
             id="a product",

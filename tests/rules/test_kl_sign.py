@@ -48,6 +48,18 @@ RIGHT = {
     "both negative by name": (
         "kl = 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    recon_loss = error(recon, x)\n    loss = recon_loss - kl\n    return loss"
     ),
+    "a bound that is named so, and backward elsewhere": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    recon_loss = fit(recon, x)\n"
+        "    loss_elbo = recon_loss - kl\n    return loss_elbo, 1"
+    ),
+    "a likelihood by name": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    log_likelihood_recon_loss = fit(recon, x)\n"
+        "    loss = log_likelihood_recon_loss - kl\n    return loss"
+    ),
+    "both taken away": (
+        "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    recon_loss = fit(recon, x)\n"
+        "    loss = 0 - recon_loss - kl\n    return loss"
+    ),
     "a distance between models": "return F.mse_loss(recon, x) - F.l1_loss(mu, logvar)",
 }
 
@@ -133,6 +145,13 @@ NAMED = {
             "recons_loss = torch.log(torch.cosh(recon - x)).mean()\n"
             "    kld_loss = torch.mean(-0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp(), dim=1), dim=0)\n"
             "    loss = recons_loss - kld_loss\n    return {'loss': loss, 'KLD': kld_loss}"
+        ),
+        8,
+    ),
+    "a loss from which something is taken": (
+        (
+            "kl = -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())\n    rec_loss = criterion(recon, x)\n"
+            "    loss = rec_loss - kl\n    return loss, loss - beta"
         ),
         8,
     ),

@@ -64,6 +64,7 @@ BY_NAME = "import torch.nn.functional as F\ndef loss(net, data, output, loader):
         pytest.param("recon = output['adj_recon']", "recon, data.adj", id="the field of the data last"),
         pytest.param("recon = output['adj_recon']", "data.recon, recon", id="a field that is predicted"),
         pytest.param("recon = output['adj_recon']", "net.adj, recon", id="a field of something else"),
+        pytest.param("x = loader.next()\n    x_recon = x + 1", "x, x_recon", id="what is computed from the data"),
         pytest.param("labels = output['labels']", "data.adj, labels", id="two targets"),
         pytest.param(
             "x = loader.next()\n    x_recon = net(x)",

@@ -619,6 +619,7 @@ ERROR = "F.mse_loss(recon, x)"
         ),
         pytest.param("recon, recon", "F.binary_cross_entropy(recon, recon)", id="an entropy in each branch"),
         pytest.param("recon, x", "F.cosine_similarity(x, x)", id="a similarity"),
+        pytest.param("weight, weight", ERROR, id="an entropy of something else beside an error"),
         pytest.param("recon, x", "print(F.mse_loss(x, x))", id="a printed zero"),
         pytest.param("recon, x", "x if F.mse_loss(x, x) == 0 else recon", id="a test of the loss"),
         pytest.param("recon, x", "F.mse_loss(0.5, 0.5)", id="numbers"),

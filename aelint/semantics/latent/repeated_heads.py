@@ -51,7 +51,7 @@ def _are_equal(first: Call, second: Call) -> bool:
 def _names(program: Program, call: Call) -> tuple[str, str] | None:
     """The attributes of the layer and of its twin, where the object that calls has both."""
     owner, layer = call.context.stack[-1].receiver, call.callee
-    if not isinstance(owner, Instance) or call.receiver is owner:
+    if not isinstance(owner, Instance):
         return None
     own = next((name for name, value in owner.attrs.items() if value is layer), None)
     twins = (name for name, value in owner.attrs.items() if value is not layer and _are_alike(layer, value))

@@ -109,7 +109,7 @@ def _defined(tree: ast.Module) -> frozenset[str]:
 
 def _is_repeatable(node: ast.expr) -> bool:
     calls = every(ast.Call, node)
-    return all(last_name(c.func) in _REPEATABLE for c in calls) and not every(ast.NamedExpr, node)
+    return all(last_name(c.func) in _REPEATABLE for c in calls)
 
 
 def is_tried_out(program: Program, call: ast.AST) -> bool:
