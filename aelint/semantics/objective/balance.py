@@ -82,7 +82,7 @@ def balances(objective: Objective) -> Iterator[Balance]:
     losses = [t for t in reconstructions(objective) if t.factor]
     if not losses or len({_kind(t) for t in losses}) != 1:
         return
-    for kl in divergences(objective):
+    for kl in (kl for kl in divergences(objective) if not kl.capacity):
         if kl.factor and _free(kl) == _free(losses[0]):
             yield Balance(kl, losses[0], _scale(kl), _scale(losses[0]))
 

@@ -39,6 +39,8 @@ class Term:
     leaf: Sym | None = None
     lead: Summand | None = None
     """The summand that is positive where the term itself is."""
+    capacity: bool = False
+    """Whether it is the distance of a divergence to a capacity, whose weight may be as large as one likes."""
 
     @property
     def top(self) -> Sym | None:
@@ -97,7 +99,17 @@ def divergences(objective: Objective) -> Iterator[Term]:
         capacity = _of_capacity(leaf)
         if leaf.op == "distributions.kl_divergence" or _is_kl_name(leaf) or capacity is not None:
             named = leaf.op != "distributions.kl_divergence" and (capacity is None or capacity.by_name)
-            yield Term(objective, summand.factor, summand.reductions, (summand,), weights, named, leaf, summand)
+            yield Term(
+                objective,
+                summand.factor,
+                summand.reductions,
+                (summand,),
+                weights,
+                named,
+                leaf,
+                summand,
+                capacity is not None,
+            )
 
 
 def reconstructions(objective: Objective) -> Iterator[Term]:

@@ -403,7 +403,7 @@ def recurrent(draw: Draw, world: World) -> Step:
         kwargs["proj_size"] = 1
     if kind == "RNN":
         kwargs["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
-    return Step("", (Ref(i),), made=Made(f"nn.{kind}", (size, hidden), kwargs))
+    return Step("", (Ref(i),), made=Made(f"nn.{kind}", (size, hidden), kwargs), batched_rank=3)
 
 
 def attention(draw: Draw, world: World) -> Step:
