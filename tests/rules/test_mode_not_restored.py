@@ -519,3 +519,83 @@ def test_an_evaluation_mode_that_is_undone_at_once(old, new, found):
     head, tail = UNDONE.split("    model.eval()")
     loop = head + ("    model.eval()" + tail).replace(old, new)
     assert rows(rule, SETUP.format(layer="nn.Dropout(0.3)") + loop) == found
+
+
+APPLIED = """
+import torch
+from torch import nn
+
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(8, 4), {layer})
+        self.decoder = nn.Linear(4, 8)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+def load(path):
+    model = AE()
+    {load}
+    return model
+
+def {name}(path, data):
+    model = load(path)
+    {mode}
+    with torch.no_grad():
+        return [{run} for x in data]
+
+{rest}
+"""
+APPLIED_PARTS = {
+    "layer": "nn.BatchNorm1d(4)",
+    "load": "model.load_state_dict(torch.load(path))",
+    "name": "score",
+    "mode": "pass",
+    "run": "model(x)",
+    "rest": "score('ae.pt', torch.rand(10, 4, 8))",
+}
+PUT = {
+    "evaluation mode": {"mode": "model.eval()"},
+    "evaluation mode where it is loaded": {"load": "model.load_state_dict(torch.load(path)); model.eval()"},
+    "training mode switched off": {"mode": "model.train(False)"},
+    "a mode by a function that cannot be read": {"mode": "prepare(model).eval()"},
+    "one mode alone": {"layer": "nn.ReLU()"},
+    "no dropout": {"layer": "nn.Dropout(0)"},
+    "nothing is loaded": {"load": "pass"},
+    "the training goes on": {"rest": "m = load('ae.pt'); m(torch.rand(4, 8)).sum().backward()"},
+    "another part is loaded": {"load": "model.decoder.load_state_dict(torch.load(path))"},
+    "uncertainty by dropout": {
+        "layer": "nn.Dropout(0.1)",
+        "name": "uncertainty",
+        "rest": "uncertainty('a', torch.rand(9, 4, 8))",
+    },
+    "not run": {"run": "model"},
+    "made of noise": {"run": "model(torch.randn(4, 8))"},
+    "a caller may set it": {"rest": "def test(model, x):\n    return model(x)", "name": "load_only", "run": "x"},
+}
+
+
+@pytest.mark.parametrize("parts", PUT.values(), ids=PUT.keys())
+def test_silent_on_a_loaded_network_with(parts):
+    assert rows(rule, APPLIED.format(**{**APPLIED_PARTS, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="batch normalisation"),
+        pytest.param({"layer": "nn.Dropout(0.2)"}, id="dropout"),
+        pytest.param({"run": "model.encoder(x)"}, id="a part alone"),
+        pytest.param({"rest": ""}, id="in a function that nobody calls here"),
+        pytest.param({"load": "model.encoder.load_state_dict(torch.load(path))"}, id="into a part"),
+    ],
+)
+def test_fires_on_a_loaded_network_in_training_mode(parts):
+    assert rows(rule, APPLIED.format(**{**APPLIED_PARTS, **parts})) == [16]
+
+
+def test_fires_on_a_loaded_network_of_another_file():
+    model, script = APPLIED.format(**APPLIED_PARTS).split("def load")
+    files = {"score.py": "import torch\nfrom model import AE\n\ndef load" + script, "model.py": model}
+    assert rows(rule, files) == [6]

@@ -8,7 +8,8 @@ Reports
 - an `eval()` inside of the training loop (a validation every few batches, say) that no `train()`
   undoes before the next training step,
 - a trained network that is applied under `no_grad` and was never put into evaluation mode,
-- a `train()` under `no_grad` that undoes the `eval()` before anything has run in it, and
+- a `train()` under `no_grad` that undoes the `eval()` before anything has run in it,
+- a network whose trained weights are loaded, that is never put into evaluation mode, and that a program runs which trains nothing, and
 - a frozen part that is put into evaluation mode once, before the loop, where `train()` of the whole undoes it.
 
 ## Why is this bad?
@@ -78,6 +79,7 @@ from aelint.semantics import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object
 from aelint.semantics.explanation.wording import place
+from aelint.semantics.inference.loaded_modes import loaded_in_train
 from aelint.semantics.inference.modes import ScoredInTrain, left_in_eval, scored_in_train, thawed
 
 RULE = Rule(
@@ -86,7 +88,11 @@ RULE = Rule(
     summary="training goes on in evaluation mode, or a trained model is scored in training mode",
     severity=Severity.WARNING,
     confidence=Confidence.HIGH,
-    triggers=(("batchnorm", "dropout"), ("backward",), ("eval", "no_grad", "inference_mode")),
+    triggers=(
+        ("batchnorm", "dropout", "load_state_dict"),
+        ("backward", "load_state_dict"),
+        ("eval", "no_grad", "inference_mode", "load_state_dict"),
+    ),
     absence=True,
 )
 
@@ -113,6 +119,12 @@ def check(program: Program) -> Iterator[Finding]:
             "a sample's score depends on the others, and scoring may change the model; call `eval()` first"
         )
         yield Finding(scored.site, message, (Note(scored.without_gradients, "without gradients from here"),))
+    for loaded in loaded_in_train(program):
+        message = (
+            f"trained weights are loaded into a network that stays in training mode, as it was built: its {_kind(loaded.layer, loaded.load.site)} "
+            f"uses the batch at hand, or chance, when it is run ({place(loaded.run.site, loaded.load.site)}). Call `eval()` behind this"
+        )
+        yield Finding(loaded.load.site, message, (Note(loaded.run.site, "run in training mode"),))
     for one in thawed(program):
         if id(one.switch.site.node) not in seen:
             seen.add(id(one.switch.site.node))

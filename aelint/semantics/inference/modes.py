@@ -23,7 +23,16 @@ from aelint.semantics.optimization.parameters import held_by
 from aelint.semantics.optimization.training import Action, Kind, actions
 from aelint.syntax.walk import walk
 
-__all__ = ["LeftInEval", "ScoredInTrain", "has_two_modes", "left_in_eval", "scored_in_train", "thawed"]
+__all__ = [
+    "LeftInEval",
+    "ScoredInTrain",
+    "has_two_modes",
+    "is_generator",
+    "is_on_purpose",
+    "left_in_eval",
+    "scored_in_train",
+    "thawed",
+]
 
 _TWO_MODES = (
     "torch.nn.BatchNorm",
@@ -170,7 +179,7 @@ def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
         last = max((_last_round(program, a, call) for a in before), default=call.order)
         chosen = used.switch if used.switch is not None and used.switch.order > last else None
         undoing = chosen if chosen is not None and _undoes_evaluation(program, chosen, last) else None
-        excused = _is_on_purpose(call) or _is_part_of_training(program, call) or _is_generator(program, call.receiver)
+        excused = is_on_purpose(call) or _is_part_of_training(program, call) or is_generator(program, call.receiver)
         if before and chosen is undoing and not excused:
             yield ScoredInTrain(call, used.layer, _place_of_a_switch(call), undoing)
 
@@ -237,7 +246,7 @@ def _without_gradients(program: Program) -> list[Call]:
     return [c for c in program.calls_to("network", "sequential") if c.context.no_grad]
 
 
-def _is_generator(program: Program, network: Value) -> bool:
+def is_generator(program: Program, network: Value) -> bool:
     """Whether the network only ever receives noise: what a GAN makes is shown as its critic sees it, in training mode."""
     given = [c.args[0] if c.args else None for c in program.calls_to("network", "sequential") if c.receiver is network]
     drawn = [noise_of(value) for value in given]
@@ -248,7 +257,8 @@ def _is_generator(program: Program, network: Value) -> bool:
     return not any(id(value) in compared for value in (*given, *drawn))
 
 
-def _is_on_purpose(call: Call) -> bool:
+def is_on_purpose(call: Call) -> bool:
+    """Whether a function around says that it wants the layers of training: for uncertainty, or for statistics."""
     names = [a.function.name.lower() for a in call.context.stack]
     return any(word in name for name in names for word in _ON_PURPOSE)
 
