@@ -133,3 +133,35 @@ def test_terms_weighed_by_a_batch_of_unknown_size(added, found):
         return total
     """
     assert rows(rule, source) == found
+
+
+GROUPS = """
+import torch
+from torch import nn
+
+model = nn.Linear(20, 20)
+opt = torch.optim.Adam(model.parameters())
+{start}
+for step in range(100):
+    x = torch.rand(8, 20)
+    terms, total = [], {total}
+    for width in (5, 10, 20):
+        term = (model(x)[:, :width] - x[:, :width]).pow(2).mean()
+        {within}
+        terms.append(term)
+    loss = torch.stack(terms).mean()
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+    {behind}
+"""
+OF_ONE_STEP = {"start": "pass", "total": "0.0", "within": "total += term", "behind": "pass"}
+
+
+def test_silent_on_terms_that_are_summed_within_one_step():
+    assert rows(rule, GROUPS.format(**OF_ONE_STEP)) == []
+
+
+def test_fires_on_terms_that_are_summed_over_the_steps():
+    over_steps = {"start": "kept = 0.0", "within": "pass", "behind": "kept += term"}
+    assert rows(rule, GROUPS.format(**{**OF_ONE_STEP, **over_steps})) == [20]

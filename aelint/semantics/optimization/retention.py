@@ -10,11 +10,12 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.graph import parts
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import Poly
+from aelint.semantics.domain.trace import Context
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.interpreter.apply import syms_in
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.optimization.gradients import reach_of
-from aelint.semantics.optimization.training import Kind, actions
+from aelint.semantics.optimization.training import Action, Kind, actions
 
 __all__ = ["Retained", "retained_losses"]
 
@@ -43,7 +44,7 @@ def retained_losses(program: Program) -> Iterator[Retained]:
         backward = next(a for a in reversed(passes) if added.id in behind[a])
         if (
             len(event.context.loops)
-            and (added is backward.of or _is_trained(program, added))
+            and (added is backward.of or (_is_trained(program, added) and _is_around(event.context, backward)))
             and isinstance(event.site.node, (ast.Name, ast.Attribute))
             and _is_running(value)
             and not _is_handed_in(added, event.context.loops[-1].iterable)
@@ -60,6 +61,11 @@ def _without_weight(added: Value) -> Value:
             return _without_weight(inner)
         case _:
             return added
+
+
+def _is_around(sums: Context, backward: Action) -> bool:
+    """Whether the loop that sums up is one whose rounds hold the backward pass: what a loss sums up in itself is freed by it."""
+    return any(loop.node is sums.loops[-1].node for loop in backward.event.context.loops)
 
 
 def _is_trained(program: Program, term: Sym) -> bool:
