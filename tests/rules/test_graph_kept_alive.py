@@ -164,4 +164,4 @@ def test_silent_on_terms_that_are_summed_within_one_step():
 
 def test_fires_on_terms_that_are_summed_over_the_steps():
     over_steps = {"start": "kept = 0.0", "within": "pass", "behind": "kept += term"}
-    assert rows(rule, GROUPS.format(**{**OF_ONE_STEP, **over_steps})) == [20]
+    assert rows(rule, GROUPS.format(**{**OF_ONE_STEP, **over_steps})) == [19]
