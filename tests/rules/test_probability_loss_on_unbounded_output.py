@@ -282,37 +282,3 @@ def test_silent_on_likelihoods_of_what_has_one(data: str, likelihood: str) -> No
 )
 def test_grey_levels_have_no_probability_under_a_coin(data: str, likelihood: str) -> None:
     assert rows(rule, COIN.format(data=data, likelihood=likelihood)) == [13]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param("return F.binary_cross_entropy_with_logits(logits_real, x)", id="the loss for logits"),
-        pytest.param("return F.binary_cross_entropy(logits_real.sigmoid(), x)", id="a sigmoid in between"),
-        pytest.param(
-            "logits_real = torch.sigmoid(logits_real)\n    return F.binary_cross_entropy(logits_real, x)",
-            id="under the same name",
-        ),
-        pytest.param("p = logits_real\n    return F.binary_cross_entropy(p, x)", id="another name, too"),
-        pytest.param("return F.binary_cross_entropy(x, logits_real)", id="as the target"),
-    ],
-)
-def test_silent_on_logits_that_are_treated_as_such(body):
-    assert rows(rule, HEAD + f"def loss(logits_real, x):\n    {body}\n") == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param("return F.binary_cross_entropy(logits_real, x)", id="an argument"),
-        pytest.param(
-            "logits = x(logits_real)\n    return F.binary_cross_entropy(logits, torch.ones(8))",
-            id="of an unknown network",
-        ),
-        pytest.param(
-            "_, logits = x(logits_real)\n    return nn.BCELoss()(logits, torch.ones(8))", id="one of two results"
-        ),
-    ],
-)
-def test_what_is_called_logits_where_probabilities_belong(body):
-    assert rows(rule, HEAD + f"def loss(logits_real, x):\n    {body}\n") == [5 + body.count("\n")]

@@ -43,7 +43,7 @@ def loss(z, x):
 
 ## Known limits
 
-The network must be in sight, or what it gives be called logits and nothing else, which is a warning.
+The network must be in sight.
 
 ## References
 
@@ -52,7 +52,6 @@ The network must be in sight, or what it gives be called logits and nothing else
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
@@ -110,10 +109,7 @@ def _grey_levels(program: Program) -> Iterator[Finding]:
 def _inputs(program: Program) -> Iterator[Finding]:
     for call in program.calls_to("binary_cross_entropy"):
         unbounded = _unbounded(call.bound.get("input"))
-        if call.context.speculative:
-            continue
-        if unbounded is None:
-            yield from _by_name(call)
+        if unbounded is None or call.context.speculative:
             continue
         message = (
             f"`binary_cross_entropy` needs values in [0, 1], but its input is the output of {unbounded.op} "
@@ -122,22 +118,6 @@ def _inputs(program: Program) -> Iterator[Finding]:
         )
         notes = (Note(unbounded.site, "the last operation before the loss"),) if unbounded.site else ()
         yield Finding(call.site, message, notes)
-
-
-def _by_name(call: Call) -> Iterator[Finding]:
-    """An argument of the function that is called logits, and nothing else."""
-    match call.bound.get("input"):
-        case Sym(op="param" | "call" | "item" | "element", name=name) as given if (
-            all(_LOGITS.search(n) for n in {name, *given.names} - {""}) and name
-        ):
-            message = (
-                f"`binary_cross_entropy` needs probabilities, but `{name}` is named as logits, which have no bounds. Use "
-                "binary_cross_entropy_with_logits"
-            )
-            yield Finding(call.site, message, severity=Severity.WARNING)
-
-
-_LOGITS = re.compile(r"(^|_)logits?(_|$)", re.IGNORECASE)
 
 
 def _targets(program: Program) -> Iterator[Finding]:
