@@ -599,3 +599,40 @@ def test_fires_on_a_loaded_network_of_another_file():
     model, script = APPLIED.format(**APPLIED_PARTS).split("def load")
     files = {"score.py": "import torch\nfrom model import AE\n\ndef load" + script, "model.py": model}
     assert rows(rule, files) == [6]
+
+
+IN_ONE_FUNCTION = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+def main(loader, held_out):
+    model = nn.Sequential(nn.Linear(20, 8), nn.BatchNorm1d(8), nn.Linear(8, 20))
+    opt = torch.optim.Adam(model.parameters())
+    for epoch in range(9):
+        model.train()
+        for x in loader:
+            opt.zero_grad()
+            {teacher}
+            F.mse_loss(model(x), x).backward()
+            opt.step()
+        {mode}
+        with torch.no_grad():
+            for x in held_out:
+                print(F.mse_loss(model(x), x))
+
+main(torch.rand(9, 5, 20), torch.rand(9, 5, 20))
+"""
+
+
+@pytest.mark.parametrize(
+    ("teacher", "mode"),
+    [("pass", "model.eval()"), ("with torch.no_grad(): target = model(x)", "model.eval()")],
+    ids=["put into evaluation mode", "run without gradients as a part of the step"],
+)
+def test_silent_on_a_validation_in_the_function_that_trains(teacher, mode):
+    assert rows(rule, IN_ONE_FUNCTION.format(teacher=teacher, mode=mode)) == []
+
+
+def test_fires_on_a_validation_in_the_function_that_trains():
+    assert rows(rule, IN_ONE_FUNCTION.format(teacher="pass", mode="pass")) == [19]

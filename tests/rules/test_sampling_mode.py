@@ -55,6 +55,16 @@ out = Model()(torch.rand(4, 9))
         pytest.param(
             "return mu + std * torch.randn_like(std) if not self.exact else mu", id="another-switch-turned-round"
         ),
+        pytest.param(
+            "if not self.training: return mu\n        return mu + std * torch.randn_like(std)", id="left-in-evaluation"
+        ),
+        pytest.param(
+            "if self.exact: return mu\n        return mu + std * torch.randn_like(std)", id="left-by-another-switch"
+        ),
+        pytest.param(
+            "if self.training: return self.draw(mu, std)\n        return mu + std * torch.randn_like(std)",
+            id="drawn-elsewhere",
+        ),
         pytest.param("if self.training: mu = mu + std * torch.randn_like(std)\n        return mu", id="in-place"),
     ],
 )
@@ -134,3 +144,15 @@ class VAE(nn.Module):
             return self.loss(x, 2.0)
 """
     assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if self.training: return mu\n        return mu + std * torch.randn_like(std)",
+        "if self.training:\n            return mu\n        eps = torch.randn_like(std)\n        return mu + std * eps",
+    ],
+    ids=["at once", "step by step"],
+)
+def test_fires_on_noise_behind_what_training_leaves(body):
+    assert rows(rule, MODEL.format(body=body)) == [12]

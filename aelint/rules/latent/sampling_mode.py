@@ -53,8 +53,7 @@ code = Encoder()(torch.rand(16, 784))
 
 ## Known limits
 
-Only conditions on `self.training` itself are understood, and not what follows an early `return`. A method that
-draws in both modes is left alone.
+Only conditions on `self.training` itself are understood. A method that draws in both modes is left alone.
 
 ## References
 
@@ -104,12 +103,27 @@ def _inverted(program: Program) -> Iterator[Finding]:
         function = call.context.function.node
         # What a caller asks for chooses among its own ways, each of which may draw.
         guard = next((g for g in call.context.guards if _is_evaluation(g) and _holds(function, g.test)), None)
-        if guard is not None and _draws_once(function):
+        test = guard.test if guard is not None else _left_in_training(function, call.site.node)
+        if test is not None and _draws_once(function):
             message = (
                 "this noise is drawn in evaluation mode alone: in training the code is the mean, so the posterior's "
                 "variance has no part in the reconstruction; draw it `if self.training`"
             )
-            yield Finding(Site(call.site.unit, guard.test), message, (Note(call.site, "the noise"),))
+            yield Finding(Site(call.site.unit, test), message, (Note(call.site, "the noise"),))
+
+
+def _left_in_training(function: ast.AST, draw: ast.AST) -> ast.expr | None:
+    """The test of an `if self.training: return mean` in front of the draw."""
+    for position, statement in enumerate(getattr(function, "body", [])):
+        match statement:
+            case ast.If(test=test, body=[*_, ast.Return(value=ast.Name() | ast.Attribute())], orelse=[]) if (
+                _is_training(test)
+            ):
+                behind = function.body[position + 1 :] if isinstance(function, ast.FunctionDef) else []
+                return test if any(holds(one, draw) for one in behind) else None
+            case _:
+                pass
+    return None
 
 
 def _holds(function: ast.AST, test: ast.AST) -> bool:

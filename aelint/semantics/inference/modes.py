@@ -268,9 +268,11 @@ def _is_part_of_training(program: Program, call: Call) -> bool:
     for action in actions(program):
         if action.kind is not Kind.BACKWARD or action.order < call.order:
             continue
-        ours, theirs = call.context.loops, action.context.loops
-        shared = [a for a, b in zip(ours, theirs, strict=False) if a is b]
-        if shared or action.context.stack[-1:] == call.context.stack[-1:]:
+        common = [(a, b) for a, b in zip(call.context.loops, action.context.loops, strict=False) if a.node is b.node]
+        if any(a is b for a, b in common):
+            return True
+        # What follows in the next round of a loop around both is another step.
+        if not common and action.context.stack[-1:] == call.context.stack[-1:]:
             return True
     return False
 
