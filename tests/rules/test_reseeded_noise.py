@@ -65,3 +65,49 @@ def test_silent(text: str) -> None:
 )
 def test_fires(text: str, row: int) -> None:
     assert rows(rule, text) == [row]
+
+
+LOOP = """
+import torch
+from torch import nn
+
+def train(batches, folds=3, epochs=9):
+    {first}
+    for fold in range(folds):
+        {run}
+        model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.2), nn.Linear(8, 8))
+        optimizer = torch.optim.Adam(model.parameters())
+        for epoch in range(epochs):
+            {epoch}
+            for x in batches:
+                {step}
+                optimizer.zero_grad()
+                nn.functional.mse_loss(model(x), x).backward()
+                optimizer.step()
+            for x in batches:
+                {shown}
+                print(model(x))
+
+train(torch.rand(10, 4, 8))
+"""
+NOWHERE = dict.fromkeys(("first", "run", "epoch", "step", "shown"), "pass")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"first": "torch.manual_seed(0)"}, id="once"),
+        pytest.param({"run": "torch.manual_seed(0)"}, id="for each model"),
+        pytest.param({"epoch": "torch.manual_seed(0)"}, id="for each epoch"),
+        pytest.param({"shown": "torch.manual_seed(0)"}, id="for what is shown"),
+        pytest.param({"step": "torch.manual_seed(epoch)"}, id="another one each time"),
+        pytest.param({"step": "torch.Generator().manual_seed(0)"}, id="of a generator of its own"),
+    ],
+)
+def test_silent_on_seeds_around_the_steps(parts):
+    assert rows(rule, LOOP.format(**{**NOWHERE, **parts})) == []
+
+
+@pytest.mark.parametrize("seed", ["torch.manual_seed(0)", "torch.cuda.manual_seed_all(1)"])
+def test_fires_on_a_seed_in_every_step(seed):
+    assert rows(rule, LOOP.format(**{**NOWHERE, "step": seed})) == [14]

@@ -3,7 +3,7 @@
 ## What it does
 
 Reports `manual_seed` and `seed` with a constant in what a network executes when it is called: its `forward`, its
-training step, and everything that they call.
+training step, and everything that they call; and in the loop over batches that trains it.
 
 ## Why is this bad?
 
@@ -65,9 +65,10 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Rule
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import Function, Instance
+from aelint.semantics.domain.values import Function, Instance, Object
 from aelint.semantics.interpreter.kinds import is_network
-from aelint.syntax.walk import walk
+from aelint.semantics.optimization.training import Kind, actions
+from aelint.syntax.walk import every, walk
 
 RULE = Rule(
     code="AEL213",
@@ -101,6 +102,36 @@ def check(program: Program) -> Iterator[Finding]:
                 "set it once at the start of the program, or pass a `torch.Generator`"
             )
             yield Finding(call.site, message)
+        elif (
+            type(seed) is int
+            and not call.context.speculative
+            and _is_round_of_training(program, call)
+            and not _is_forked(call)
+        ):
+            message = (
+                "this seed is set in every step of the training loop, so each batch gets the same noise and the same dropout; "
+                "set it once at the start of the program"
+            )
+            yield Finding(call.site, message)
+
+
+def _is_round_of_training(program: Program, call: Call) -> bool:
+    """Whether each round of the innermost loop is one training step that goes on with what those before it have trained."""
+    if not call.context.loops:
+        return False
+    around = call.context.loops[-1]
+    steps = (a for a in actions(program) if a.kind is Kind.BACKWARD and a.context.loops)
+    built = (c for c in program.calls if isinstance(c.result, Object) and c.result.name.startswith("torch.optim."))
+    anew = any(loop.node is around.node for c in built for loop in c.context.loops) or _moves_on(call)
+    return not anew and any(step.context.loops[-1] is around for step in steps)
+
+
+def _moves_on(call: Call) -> bool:
+    """Whether the seed reads something that a loop around sets."""
+    set_in_loops = {
+        n.id for loop in call.context.loops for n in every(ast.Name, loop.node) if isinstance(n.ctx, ast.Store)
+    }
+    return any(n.id in set_in_loops for n in every(ast.Name, call.site.node))
 
 
 def _run_of_network(call: Call) -> str:
