@@ -12,7 +12,7 @@ from aelint.semantics.dataflow.graph import nodes
 from aelint.semantics.dataflow.lineage import RESHAPES, origins, through_reshapes
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.values import Instance, Object, Sym
+from aelint.semantics.domain.values import External, Instance, Object, Sym
 from aelint.semantics.objective.losses import LOSSES, reduction_word
 
 __all__ = ["LEARNED", "Comparison", "comparisons", "data_source", "is_data", "is_output"]
@@ -99,7 +99,7 @@ def is_output(value: Sym) -> bool:
         if one.id in seen:
             continue
         seen.add(one.id)
-        if is_prepared(one):
+        if is_prepared(one) or _is_read(one):
             continue
         if _is_learned(one):
             return True
@@ -116,13 +116,30 @@ def is_data(value: Sym) -> bool:
     pending, seen = [value], set[int]()
     while pending:
         one = pending.pop()
-        if one.id in seen or is_prepared(one):
+        if one.id in seen or is_prepared(one) or _is_read(one):
             continue
         seen.add(one.id)
         if _is_learned(one) or _is_opaque(one) or _is_of_unknown(one):
             return False
         pending.extend(i for i in one.inputs if isinstance(i, Sym))
     return True
+
+
+def _is_read(one: Sym) -> bool:
+    """Whether the value is what a file holds: a picture is data, whatever its name was taken from."""
+    match one:
+        case Sym(op="picture"):
+            return True
+        case Sym(op="call", attrs={"callee": External(name=name)}):
+            return name in _READERS
+        case _:
+            return False
+
+
+_READERS = frozenset(
+    "PIL.Image.open cv2.imread imageio.imread imageio.v2.imread skimage.io.imread matplotlib.pyplot.imread "
+    "torchvision.io.read_image torchaudio.load librosa.load soundfile.read pandas.read_csv".split()
+)
 
 
 def _is_of_unknown(one: Sym) -> bool:
