@@ -84,3 +84,50 @@ def test_inside_of_the_network():
 def test_told_once_however_often_it_runs():
     source = program(end="return self.decoder(z), mu") + "\nVAE(True)(torch.rand(4, 64))\n"
     assert rows(rule, source) == [21]
+
+
+WHOLE = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+class AE(nn.Module):
+    def __init__(self, full=False):
+        super().__init__()
+        self.encoder, self.decoder, self.full = nn.Linear(64, 8), nn.Linear(8, 64), full
+
+    def forward(self, x):
+        z = self.encoder(x)
+        {end}
+
+model, loss_of = AE(), nn.MSELoss()
+for x in DataLoader(torch.rand(256, 64), batch_size=32):
+    {loss}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "loss"),
+    [
+        ("return self.decoder(z)", "loss_of(model(x), x)"),
+        ("return z, self.decoder(z)", "loss_of(model(x)[1], x)"),
+        ("return z, self.decoder(z)", "_, recon = model(x); loss_of(recon, x)"),
+        ("return (self.decoder(z),)", "loss_of(*model(x), x)"),
+        ("return (z, self.decoder(z)) if self.training else self.decoder(z)", "loss_of(model.eval()(x), x)"),
+        ("return z, self.decoder(z)", "own_loss(model(x), x)"),
+    ],
+    ids=["one", "one of two", "unpacked", "spliced in", "one of two in training alone", "a loss of its own"],
+)
+def test_silent_on_losses_that_are_given_a_tensor(end, loss):
+    assert rows(rule, WHOLE.format(end=end, loss=loss)) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [("loss_of(model(x), x)", "2 values"), ("out = model(x); nn.functional.l1_loss(out, x)", "2 values")],
+    ids=["at once", "by name"],
+)
+def test_fires_on_a_loss_of_all_that_the_network_returns(loss, told):
+    (finding,) = run(rule, WHOLE.format(end="return z, self.decoder(z)", loss=loss))
+    assert (finding.site.row, told in finding.message) == (17, True)
+    assert [note.site.row for note in finding.notes] == [11]

@@ -3,10 +3,12 @@
 ## What it does
 
 Reports `recon, mu, logvar = model(x)` where `model` gives back two tensors, or one: a single tensor is taken apart row by row.
+Reports `mse_loss(model(x), x)` where `model` gives back several tensors.
 
 ## Why is this bad?
 
-Python raises a ValueError, "not enough values to unpack" or "too many values to unpack". One tensor is unpacked without an error
+Python raises a ValueError, "not enough values to unpack" or "too many values to unpack"; a loss that is given a tuple raises an
+AttributeError, "'tuple' object has no attribute 'size'". One tensor is unpacked without an error
 where the batch happens to have as many samples as there are names: each name then holds one sample.
 
 ## Example
@@ -72,7 +74,10 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.architecture.unpacked import unpacked_otherwise
+from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
+from aelint.semantics.objective.losses import LOSSES
 
 RULE = Rule(
     code="AEL141",
@@ -94,3 +99,23 @@ def check(program: Program) -> Iterator[Finding]:
             "let both be the same number"
         )
         yield Finding(one.site, message, (Note(one.returned, "given back here"),))
+    for call, several in _given_whole(program):
+        returned = next((ended.site for ended in reversed(program.returns) if ended.value is several), None)
+        message = (
+            f"`{call.name}` is given a tuple of {len(several)} values, where it takes a tensor: torch raises here. "
+            f"Unpack what the network gives back, and pass the one that is meant"
+        )
+        yield Finding(call.site, message, (Note(returned, "given back here"),) if returned is not None else ())
+
+
+def _given_whole(program: Program) -> Iterator[tuple[Call, tuple[Value, ...]]]:
+    """Losses whose input or target is all that a network returns; each place once."""
+    found: dict[int, tuple[Call, tuple[Value, ...]]] = {}
+    for call in program.calls_to(*LOSSES):
+        for name in ("input", "target"):
+            match call.bound.get(name):
+                case (_, _, *_) as several if not call.context.speculative and all(isinstance(v, Sym) for v in several):
+                    found.setdefault(id(call.site.node), (call, several))
+                case _:
+                    pass
+    return iter(found.values())
