@@ -561,6 +561,14 @@ PUT = {
     "training mode switched off": {"mode": "model.train(False)"},
     "a mode by a function that cannot be read": {"mode": "prepare(model).eval()"},
     "one mode alone": {"layer": "nn.ReLU()"},
+    "weights that are loaded after it ran": {
+        "load": "model(torch.rand(4, 8)); model.load_state_dict(torch.load(path))",
+        "run": "x",
+    },
+    "a part that has no weights loaded": {
+        "load": "model.encoder.load_state_dict(torch.load(path))",
+        "run": "model.decoder(x)",
+    },
     "no dropout": {"layer": "nn.Dropout(0)"},
     "nothing is loaded": {"load": "pass"},
     "the training goes on": {"rest": "m = load('ae.pt'); m(torch.rand(4, 8)).sum().backward()"},
@@ -586,6 +594,7 @@ def test_silent_on_a_loaded_network_with(parts):
     [
         pytest.param({}, id="batch normalisation"),
         pytest.param({"layer": "nn.Dropout(0.2)"}, id="dropout"),
+        pytest.param({"layer": "nn.BatchNorm1d(4), nn.Dropout(0.2)"}, id="once for two layers"),
         pytest.param({"run": "model.encoder(x)"}, id="a part alone"),
         pytest.param({"rest": ""}, id="in a function that nobody calls here"),
         pytest.param({"load": "model.encoder.load_state_dict(torch.load(path))"}, id="into a part"),

@@ -109,3 +109,10 @@ def test_silent_on_a_sum_over_two_loops_that_is_meant(parts):
 )
 def test_fires_on_a_sum_that_the_next_loop_goes_on_with(parts):
     assert rows(rule, LOOPS.format(**{**ONE_AFTER_THE_OTHER, **parts})) == [10]
+
+
+def test_silent_on_a_sum_that_the_first_loop_has_no_part_in():
+    source = LOOPS.format(**ONE_AFTER_THE_OTHER).replace(
+        "        total += model(x).item()\n        pass", "        model(x)", 1
+    )
+    assert rows(rule, source) == []
