@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from aelint.syntax.names import uses
-from aelint.syntax.walk import walk
+from aelint.syntax.names import last_name, uses
+from aelint.syntax.walk import every, once_per_node, walk
 
-__all__ = ["division", "lengths", "round_counts", "unwrapped", "zeros"]
+__all__ = ["division", "lengths", "loaded", "round_counts", "unwrapped", "zeros"]
 
 
 def unwrapped(block: list[ast.stmt]) -> list[ast.stmt]:
@@ -18,16 +18,32 @@ def unwrapped(block: list[ast.stmt]) -> list[ast.stmt]:
 
 def zeros(statement: ast.stmt) -> Iterator[str]:
     """The names that a statement sets to zero."""
-    match statement:
-        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
-            pairs = list(zip(targets, values, strict=False))
-        case ast.Assign(targets=targets, value=value):
-            pairs = [(target, value) for target in targets]
-        case _:
-            return
-    for target, value in pairs:
+    for target, value in _pairs(statement):
         if isinstance(target, ast.Name) and isinstance(value, ast.Constant) and value.value == 0:
             yield target.id
+
+
+def _pairs(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+    """What an assignment sets, each with what it is set to."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            return list(zip(targets, values, strict=False))
+        case ast.Assign(targets=targets, value=value):
+            return [(target, value) for target in targets]
+        case _:
+            return []
+
+
+@once_per_node
+def loaded(tree: ast.Module) -> dict[str, set[str]]:
+    """The data sets that the loaders of a file are built from, by the names of the loaders."""
+    found: dict[str, set[str]] = {}
+    for target, value in (pair for statement in every(ast.Assign, tree) for pair in _pairs(statement)):
+        if isinstance(value, ast.Call) and last_name(value.func) == "DataLoader":
+            given = [*value.args[:1], *(k.value for k in value.keywords if k.arg == "dataset")]
+            texts = {ast.unparse(data) for data in given if last_name(data)}
+            found.setdefault(ast.unparse(target), set()).update(texts)
+    return found
 
 
 def lengths(statement: ast.stmt, counts: set[str]) -> Iterator[str]:
@@ -39,10 +55,14 @@ def lengths(statement: ast.stmt, counts: set[str]) -> Iterator[str]:
             pass
 
 
-def round_counts(loop: ast.For) -> set[str]:
-    """What stands for the number of rounds: counters that grow by one, and the length of what is gone through."""
+def round_counts(loop: ast.For, data: Mapping[str, set[str]]) -> set[str]:
+    """What stands for the number of rounds: counters that grow by one, and the length of what is gone through.
+
+    `data` are the data sets that loaders are built from: their lengths count the samples of all rounds.
+    """
     gone_through = [ast.unparse(part) for part in walk(loop.iter) if isinstance(part, (ast.Name, ast.Attribute))]
     found = {f"len({one}{part})" for one in gone_through for part in ("", ".dataset", ".sampler")}
+    found |= {f"len({one})" for loader in gone_through for one in data.get(loader, ())}
     for statement in loop.body:
         match statement:
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=ast.Constant(value=1)):

@@ -68,6 +68,55 @@ def test_fires_on_a_loop_without_gradients(divided: str) -> None:
     assert rows(rule, body(*lines)) == [7]
 
 
+LOADED = """import torch
+from torch.utils.data import DataLoader
+
+def evaluate(model, {taken}):
+    loader{made}
+    loss = 0.0
+    with torch.no_grad():
+        for x in loader:
+            {summed} model(x).item()
+    {divided}
+    return loss
+"""
+BUILT = {
+    "taken": "data, other",
+    "made": " = DataLoader(data, batch_size=8)",
+    "summed": "loss =",
+    "divided": "loss /= len(data)",
+}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"summed": "loss +="}, id="added"),
+        pytest.param({"divided": "loss /= len(other)"}, id="the length of other data"),
+        pytest.param({"divided": "loss /= 10"}, id="a number"),
+        pytest.param({"made": " = other(data)"}, id="a loader of another kind"),
+        pytest.param({"made": "s = DataLoader(data)", "taken": "data, loader"}, id="another loader"),
+        pytest.param({"made": ", unused = DataLoader(other), DataLoader(data)"}, id="another loader of the same row"),
+    ],
+)
+def test_silent_where_the_length_of_the_data_is_not_that_of_the_rounds(parts: dict[str, str]) -> None:
+    assert rows(rule, LOADED.format(**{**BUILT, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="in place"),
+        pytest.param({"divided": "loss = 2 * loss / len(data)"}, id="at length"),
+        pytest.param({"made": " = torch.utils.data.DataLoader(batch_size=8, dataset=data)"}, id="by its keyword"),
+        pytest.param({"made": ", unused = DataLoader(data), DataLoader(other)"}, id="two loaders in a row"),
+        pytest.param({"divided": "n = len(data); loss = loss / n"}, id="a length with a name"),
+    ],
+)
+def test_fires_on_the_length_of_the_data_that_the_loader_is_built_from(parts: dict[str, str]) -> None:
+    assert rows(rule, LOADED.format(**{**BUILT, **parts})) == [9]
+
+
 EMPTIED = """def train(loader, model, log):
     running = 0.0
     for i, x in enumerate(loader):

@@ -116,3 +116,21 @@ def test_silent_on_a_sum_that_the_first_loop_has_no_part_in():
         "        total += model(x).item()\n        pass", "        model(x)", 1
     )
     assert rows(rule, source) == []
+
+
+DATA = """
+from torch.utils.data import DataLoader
+
+def train(model, data, held_out, epochs):
+    loader, val_loader = DataLoader(data, 8), DataLoader(held_out, 8)
+    total = 0.0
+    for epoch in range(epochs):
+        for x in loader:
+            total += model(x).sum().item()
+        print(total / len({name}))
+"""
+
+
+def test_the_length_of_the_data_of_the_loader():
+    assert rows(rule, DATA.format(name="held_out")) == []
+    assert rows(rule, DATA.format(name="data")) == [6]

@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a name that is set to zero in front of the loop over epochs, added to in the loop over batches, and divided by the
-number of batches in each epoch. Reports a sum of the training loop that the validation loop goes on with, and that is divided
+number of batches, or of samples, in each epoch. Reports a sum of the training loop that the validation loop goes on with, and that is divided
 by the number of validation batches.
 
 ## Why is this bad?

@@ -3,7 +3,7 @@
 ## What it does
 
 Reports a name that is set to zero before a loop, set anew in every round without reading what it held, and divided by
-the number of rounds behind the loop. Reports a sum that some rounds set to zero, as for a message every ten batches,
+the number of rounds behind the loop, or by the samples of the data set that the loop's loader is built from. Reports a sum that some rounds set to zero, as for a message every ten batches,
 and that is divided by the number of all rounds behind the loop. Reports an entry of a table that is set to zero where its first
 term is at hand, and added to from the second on. And reports a total that a branch replaces by one more
 term: `if weight > 0: loss = weight * term` behind `loss += ...`.

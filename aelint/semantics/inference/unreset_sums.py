@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.blocks import blocks
 from aelint.syntax.rounds import round_counter
-from aelint.syntax.running_sums import division, lengths, round_counts, unwrapped, zeros
+from aelint.syntax.running_sums import division, lengths, loaded, round_counts, unwrapped, zeros
 from aelint.syntax.walk import every, walk
 
 __all__ = ["UnresetSum", "unreset_sums"]
@@ -44,6 +44,7 @@ def unreset_sums(program: Program) -> list[UnresetSum]:
 
 def _over_rounds(program: Program, block: list[ast.stmt]) -> Iterator[UnresetSum]:
     """Sums that begin in front of the outer of two loops, and whose mean is taken in each of its rounds."""
+    data = loaded(program.tree)
     for position, outer in enumerate(block):
         if not isinstance(outer, _Loop):
             continue
@@ -51,7 +52,7 @@ def _over_rounds(program: Program, block: list[ast.stmt]) -> Iterator[UnresetSum
         for place, inner in enumerate(body):
             if not isinstance(inner, ast.For):
                 continue
-            counts = _counts(inner, [*block, *body], anew)
+            counts = _counts(inner, [*block, *body], anew, data)
             for name, grown in _grown(inner).items():
                 began = None if name in anew else _beginning(block[:position], name)
                 divided = division([inner], name, counts) or division(body[place + 1 :], name, counts)
@@ -61,11 +62,14 @@ def _over_rounds(program: Program, block: list[ast.stmt]) -> Iterator[UnresetSum
 
 def _over_loops(program: Program, block: list[ast.stmt]) -> Iterator[UnresetSum]:
     """Sums of one loop that the next one goes on with, and that are divided by the rounds of the second."""
+    data = loaded(program.tree)
     loops = [(i, s) for i, s in enumerate(block) if isinstance(s, ast.For)]
     for (before, first), (position, second) in pairwise(loops):
         between = block[before + 1 : position]
         anew = {name for s in (*between, second) for name in _set_anew(s)}
-        counts = _counts(second, block, anew) - {one for one in _counts(first, block, anew) if one not in anew}
+        counts = _counts(second, block, anew, data) - {
+            one for one in _counts(first, block, anew, data) if one not in anew
+        }
         for name, grown in _grown(second).items():
             began = _beginning(block[:before], name) if name in _grown(first) and name not in anew else None
             divided = division(block[position + 1 :], name, counts)
@@ -78,9 +82,9 @@ def _found(program: Program, name: str, places: tuple[ast.AST, ast.AST, ast.AST]
     return UnresetSum(name, began, grown, divided, between)
 
 
-def _counts(loop: ast.For, around: list[ast.stmt], anew: set[str]) -> set[str]:
+def _counts(loop: ast.For, around: list[ast.stmt], anew: set[str], data: Mapping[str, set[str]]) -> set[str]:
     """What stands for the rounds of this loop alone: a counter that goes on counts all that were."""
-    counts = {count for count in round_counts(loop) if count.startswith("len(") or count in anew}
+    counts = {count for count in round_counts(loop, data) if count.startswith("len(") or count in anew}
     counts |= {name for statement in around for name in lengths(statement, counts)}
     return counts | ({f"{counter} + 1"} if (counter := round_counter(loop)) else set())
 

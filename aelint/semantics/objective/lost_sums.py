@@ -10,7 +10,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.blocks import blocks
-from aelint.syntax.running_sums import division, lengths, round_counts, unwrapped, zeros
+from aelint.syntax.running_sums import division, lengths, loaded, round_counts, unwrapped, zeros
 from aelint.syntax.walk import own_nodes
 
 __all__ = ["LostSum", "lost_sums"]
@@ -37,7 +37,7 @@ def _in_block(program: Program, block: list[ast.stmt]) -> Iterator[LostSum]:
         if not isinstance(loop, ast.For):
             continue
         started = {name for statement in block[:position] for name in zeros(statement)}
-        counts = round_counts(loop)
+        counts = round_counts(loop, loaded(program.tree))
         counts |= {name for statement in block for name in lengths(statement, counts)}
         for name in sorted(started):
             store = _only_store(loop, name)

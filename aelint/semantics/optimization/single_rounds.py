@@ -7,14 +7,14 @@ up, what is divided by the number of rounds, or that nothing of the only round i
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.blocks import blocks_of
 from aelint.syntax.names import Scope, scopes
-from aelint.syntax.running_sums import round_counts
+from aelint.syntax.running_sums import loaded, round_counts
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every, holds, own_nodes, walk
 
@@ -54,7 +54,7 @@ def single_rounds(program: Program) -> Iterator[SingleRound]:
 
 def _found(program: Program, scope: Scope, loop: ast.For) -> Iterator[SingleRound]:
     end = _end(loop)
-    evidence = _evidence(scope, loop, end) if end is not None else None
+    evidence = _evidence(scope, loop, end, loaded(program.tree)) if end is not None else None
     if end is not None and evidence is not None:
         ends, (wanted, where), unit = "return" if isinstance(end, ast.Return) else "break", evidence, program.unit
         yield SingleRound(Site(unit, end), Site(unit, loop.iter), ends, wanted, Site(unit, where))
@@ -93,11 +93,12 @@ def _is_short(iterable: ast.expr) -> bool:
             return False
 
 
-def _evidence(scope: Scope, loop: ast.For, end: End) -> tuple[str, ast.AST] | None:
+def _evidence(scope: Scope, loop: ast.For, end: End, data: Mapping[str, set[str]]) -> tuple[str, ast.AST] | None:
     begun = _begun(scope, loop)
+    rounds = {count for count in round_counts(loop, data) if count.startswith("len(")}
     if isinstance(end, ast.Break):
-        return _divided(_after(scope, loop), loop, begun)
-    return _divided(loop.body, loop, begun) or _unfinished(scope, loop, end, begun)
+        return _divided(_after(scope, loop), loop, begun, rounds)
+    return _divided(loop.body, loop, begun, rounds) or _unfinished(scope, loop, end, begun)
 
 
 def _begun(scope: Scope, loop: ast.For) -> set[str]:
@@ -124,10 +125,10 @@ def _after(scope: Scope, loop: ast.For) -> list[ast.stmt]:
     return found
 
 
-def _divided(statements: list[ast.stmt], loop: ast.For, begun: set[str]) -> tuple[str, ast.AST] | None:
+def _divided(
+    statements: list[ast.stmt], loop: ast.For, begun: set[str], counts: set[str]
+) -> tuple[str, ast.AST] | None:
     """A division of what the loop filled by the number of its rounds."""
-    rounds = {count for count in round_counts(loop) if count.startswith("len(")}
-    counts = rounds | {f"{count[:-1]}.dataset)" for count in rounds}
     filled = begun & (_grown(loop, begun) | _handed(loop))
     for statement in statements:
         for node in every(ast.BinOp, statement):
