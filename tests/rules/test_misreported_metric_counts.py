@@ -54,6 +54,69 @@ def test_fires_on_the_size_of_something_else(over, added, divided, row):
     assert rows(rule, summed(over, added, divided)) == [row]
 
 
+DATA_SETS = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+
+class Signals(Dataset):
+    def __init__(self, signals, scale=1.0):
+        self.signals, self.scale = signals, scale
+
+    def __len__(self):
+        return len(self.signals)
+
+    def __getitem__(self, i):
+        return self.signals[i] * self.scale
+
+def load(size):
+    return Signals(torch.randn(size, 20))
+
+model, criterion = nn.Sequential(nn.Linear(20, 4), nn.Linear(4, 20)), nn.MSELoss(reduction="sum")
+train_set = {first}
+held_out = {second}
+train_loader, loader = DataLoader(train_set, batch_size=50, shuffle=True), DataLoader(held_out, batch_size=50)
+total = 0.0
+for x in loader:
+    total += criterion(model(x), x).item()
+{divided}
+"""
+SPLIT = {
+    "first": "Signals(torch.randn(900, 20))",
+    "second": "Signals(torch.randn(100, 20))",
+    "divided": "total /= len(train_set)",
+}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"divided": "total /= len(held_out)"}, id="its own data"),
+        pytest.param({"second": "Signals(train_set, 0.5)"}, id="the same samples in another form"),
+        pytest.param({"second": "train_set"}, id="the same data"),
+        pytest.param({"first": "load(900)", "second": "load(900)"}, id="two calls of one function"),
+        pytest.param({"divided": "sizes = [900]; total /= len(sizes)"}, id="the length of something else"),
+        pytest.param({"second": "unknown(20)"}, id="data that nothing is known of"),
+        pytest.param({"divided": "train_set = held_out; total /= len(train_set)"}, id="a name that meant other data"),
+    ],
+)
+def test_silent_on_the_size_of_the_loaders_own_data(parts):
+    assert rows(rule, DATA_SETS.format(**{**SPLIT, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="in place"),
+        pytest.param({"divided": "mean = total / len(train_set)"}, id="in a new name"),
+        pytest.param({"second": "Subset(Signals(torch.randn(300, 20)), range(100))"}, id="a part of other data"),
+        pytest.param({"first": "TensorDataset(torch.randn(900, 20))"}, id="data of another kind"),
+    ],
+)
+def test_fires_on_the_size_of_another_data_set(parts):
+    assert rows(rule, DATA_SETS.format(**{**SPLIT, **parts})) == [26]
+
+
 EVALUATED = """
 class Net(nn.Module):
     def __init__(self):

@@ -5,7 +5,7 @@
 Reports a variable named as the loss of an epoch, a mean or a validation (`epoch_loss`, `mean_loss`,
 `val_loss`) that is read, behind a loop over batches, from the loss of the loop's last round; a sum of
 batch means that is divided by the number of samples; a sum over samples that is divided by the
-number of batches; and a sum over the batches of one loader that is divided by the size of another, by
+number of batches; and a sum over the batches of one loader that is divided by the size of another or of its data set, by
 samples that its sampler never draws, or by a sum of the rounds' numbers (`n += i`). In loops over a loader's
 batches it reports what is added up although it comes from another loop, and a validation loss whose model is
 never called, or that compares a code with its own reconstruction, and one that is never read while another number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.graph import nodes
@@ -12,7 +13,7 @@ from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.surroundings import functions_around
-from aelint.semantics.domain.values import Function, Object, Sym, Value
+from aelint.semantics.domain.values import Function, Instance, Object, Sym, Value
 from aelint.semantics.inference.averages import addends, is_weighted_mean
 from aelint.semantics.interpreter.loaders import loader_argument
 from aelint.syntax.rounds import round_counter
@@ -70,7 +71,7 @@ def _wrong_count(program: Program, summed: Object, quotient: Sym, parts: list[Va
                     "the loader's own length",
                 )
             return None
-    sized = _whose_data_set(program, quotient)
+    sized = _whose_data_set(program, quotient, summed)
     if sized is None:
         return None
     if _data(sized) is not _data(summed):
@@ -84,37 +85,68 @@ def _data(loader: Object) -> Value:
     return loader_argument(loader, "dataset")
 
 
-def _whose_data_set(program: Program, quotient: Sym) -> Object | None:
-    """The loader that a denominator `len(loader.dataset)` names."""
+def _whose_data_set(program: Program, quotient: Sym, summed: Object) -> Object | None:
+    """The loader that a denominator `len(loader.dataset)` names, or one of the data set that `len(data)` names."""
     node = quotient.site.node if quotient.site is not None else None
     match node:
         case ast.BinOp(right=right) | ast.AugAssign(value=right):
             match right:
                 case ast.Call(func=ast.Name(id="len"), args=[ast.Attribute(attr="dataset", value=loader)]):
                     found = _named(program, ast.unparse(loader), next(iter(functions_around(program, node)), None))
-                    return found[0] if len(found) == 1 else None
+                    return found[0] if len(found) == 1 and isinstance(found[0], Object) else None
+                case ast.Call(func=ast.Name(id="len"), args=[ast.Name() | ast.Attribute() as data]):
+                    found = _named(program, ast.unparse(data), next(iter(functions_around(program, node)), None))
+                    return _loader_of(program, found[0], summed) if len(found) == 1 else None
     return None
 
 
-def _named(program: Program, name: str, function: Function | None) -> list[Object]:
-    """The loaders that a name means in a function; what bears it in another one, or is handed to this one, is another thing."""
+def _loader_of(program: Program, data: Value, summed: Object) -> Object | None:
+    """A loader of the data set: the one that is summed over if it can be, none if its data may be as many."""
+    own = _data(summed)
+    if own is data:
+        return summed
+    if not isinstance(own, (Object, Instance)) or own.site is None or _is_made_of(own, data):
+        return None
+    if isinstance(data, (Object, Instance)) and data.site is not None and data.site.node is own.site.node:
+        return None  # one row makes both, in two calls
+    return next((loader for loader in _loaders(program) if _data(loader) is data), None)
+
+
+def _is_made_of(data: Object | Instance, other: Value) -> bool:
+    """Whether a data set is given another one, whose samples it may hold in another form."""
+    held = [*data.attrs.values(), *([*data.args, *data.kwargs.values()] if isinstance(data, Object) else [])]
+    return any(one is other for one in held)
+
+
+@per_program
+def _loaders(program: Program) -> list[Object]:
+    return [event.value for event in program.assignments if _is_loader(event.value)]
+
+
+def _is_loader(value: Value) -> TypeGuard[Object]:
+    return isinstance(value, Object) and value.name == "torch.utils.data.DataLoader"
+
+
+def _named(program: Program, name: str, function: Function | None) -> list[Value]:
+    """The loaders, or their data sets, that a name means in a function; what bears it in another one, or is handed to this one, is another thing."""
     bare = name.removeprefix("self.")
     if function is not None and bare in {a.arg for a in parameters(function.node)}:
         return []
     visible = [
-        loader
-        for loader, place in _loaders_by_name(program).get(bare, ())
+        value
+        for value, place in _data_by_name(program).get(bare, ())
         if bare != name or place is None or place is function
     ]
-    return list({id(loader): loader for loader in visible}.values())
+    return list({id(value): value for value in visible}.values())
 
 
 @per_program
-def _loaders_by_name(program: Program) -> dict[str, list[tuple[Object, Function | None]]]:
-    """The loaders that a name is given to, each with the function in which that happens."""
-    found: dict[str, list[tuple[Object, Function | None]]] = {}
+def _data_by_name(program: Program) -> dict[str, list[tuple[Value, Function | None]]]:
+    """The loaders and data sets that a name is given to, each with the function in which that happens."""
+    known = {id(one) for loader in _loaders(program) for one in (loader, _data(loader)) if one is not None}
+    found: dict[str, list[tuple[Value, Function | None]]] = {}
     for event in program.assignments:
-        if isinstance(event.value, Object) and event.value.name == "torch.utils.data.DataLoader":
+        if id(event.value) in known:
             found.setdefault(event.name, []).append((event.value, event.context.function))
     return found
 
