@@ -274,3 +274,80 @@ def test_a_best_that_nothing_sets(parts):
 def test_a_local_best_that_nothing_sets():
     assert rows(rule, source(inside="pass")) == [11]
     assert rows(rule, source(inside="pass", test="score < best or best is None", start="None")) == [11]
+
+
+ROUNDS = """
+import math
+import torch
+from torch import nn
+
+def fit(model, build, loaders, score, epochs, saved):
+    {before}
+    for epoch in range(epochs):
+        {start}
+        {between}
+        loss = score(model)
+        if {test}:
+            best = loss
+            torch.save(model.state_dict(), "best.pt")
+            {end}
+        {behind}
+    return model
+"""
+ANEW = {
+    "before": "pass",
+    "start": "best = float('inf')",
+    "between": "pass",
+    "test": "loss < best",
+    "end": "pass",
+    "behind": "pass",
+}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"before": "best = float('inf')", "start": "pass"}, id="begins before the loop"),
+        pytest.param({"between": "model = build()"}, id="a network of each round"),
+        pytest.param({"between": "best = min(saved, default=best)"}, id="set to what was saved"),
+        pytest.param({"between": "if saved: best = saved[-1]"}, id="set where something was saved"),
+        pytest.param({"start": "best = score(build)"}, id="the score of something else"),
+        pytest.param({"before": "best = math.inf", "start": "if epoch == 10: best = math.inf"}, id="begins again once"),
+        pytest.param({"end": "break"}, id="the first round that is good enough"),
+        pytest.param({"before": "best = math.inf", "start": "pass", "behind": "best = 1.0"}, id="behind the branch"),
+    ],
+)
+def test_silent_where_a_round_does_not_begin_with_its_own_best(parts):
+    assert rows(rule, ROUNDS.format(**{**ANEW, **parts})) == []
+
+
+def test_silent_where_the_rounds_are_in_a_loop_behind_the_start():
+    text = """
+    import torch
+
+    def fit(model, folds, score, epochs):
+        for fold in folds:
+            best = float("inf")
+            for epoch in range(epochs):
+                loss = score(model, fold)
+                if loss < best:
+                    best = loss
+                    torch.save(model.state_dict(), f"best_{fold}.pt")
+    """
+    assert rows(rule, text) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="infinity in words"),
+        pytest.param({"start": "best = math.inf"}, id="infinity"),
+        pytest.param({"start": "best = -math.inf", "test": "best < loss"}, id="less than all"),
+        pytest.param(
+            {"start": "best = 1e9", "test": "epoch > 2 or loss < best", "before": "best = 1e9"}, id="a number"
+        ),
+        pytest.param({"start": "best = None", "test": "best is None or loss < best"}, id="none"),
+    ],
+)
+def test_a_best_that_begins_anew_in_every_round(parts):
+    assert rows(rule, ROUNDS.format(**{**ANEW, **parts})) == [9]

@@ -3,13 +3,14 @@
 ## What it does
 
 Looks at comparisons that decide whether a model is saved as the best one. Reports a best score that is
-overwritten in every round, whether or not it was beaten, one that nothing sets after its start, and one that starts where no loss
-can beat it. Also a file that is named for the best model and is written in every round of a training loop that knows which round was the best.
+overwritten in every round, whether or not it was beaten, one that begins anew in every round, one that nothing sets after its
+start, and one that starts where no loss can beat it. Also a file that is named for the best model and is written in every round of a training loop that knows which round was the best.
 
 ## Why is this bad?
 
 A best score that is overwritten is the score of the last round: every round that improves on its
-predecessor replaces the best model. One that keeps its start is beaten by every round, and the last model is kept. A loss is
+predecessor replaces the best model. One that keeps its start, or goes back to it, is beaten by every round, and the last model
+is kept. A loss is
 never below zero, so with a start at zero nothing is saved.
 
 ## Example
@@ -60,7 +61,8 @@ for epoch in range(10):
 
 ## Known limits
 
-A name without "best" in it may be the score of the round before, which is meant to be overwritten.
+A name without "best" in it may be the score of the round before, which is meant to be overwritten. Rounds that each have a
+network of their own, folds or trials, may begin with a best of their own.
 
 ## References
 
@@ -81,6 +83,7 @@ from aelint.semantics.explanation.wording import place as place_of
 from aelint.semantics.inference.best_files import written_every_round
 from aelint.semantics.inference.fixed_bests import FixedBest, fixed_best
 from aelint.semantics.inference.lost_states import kept_in_vain
+from aelint.semantics.inference.restarted_bests import RestartedBest, restarted_best
 from aelint.semantics.inference.scores import Better, Contest, contest
 from aelint.syntax.blocks import blocks
 from aelint.syntax.names import last_name
@@ -106,10 +109,13 @@ def check(program: Program) -> Iterator[Finding]:
             if isinstance(statement, ast.If) and _keeps_model(statement):
                 later = block[place + 1 :]
                 forgotten, fixed = _forgotten(statement, later), fixed_best(program, statement)
+                restarted = restarted_best(program, statement, _contest(statement.test))
                 if forgotten is not None:
                     yield _overwritten(Site(program.unit, forgotten), Site(program.unit, statement.test))
                 elif fixed is not None:
                     yield _never_set(fixed)
+                elif restarted is not None:
+                    yield _set_back(restarted)
                 else:
                     yield from _unreachable(program, Site(program.unit, statement.test))
     for lost in kept_in_vain(program):
@@ -165,6 +171,14 @@ def _never_set(fixed: FixedBest) -> Finding:
         f"the model that is kept is not the best one. Add `{fixed.name} = {fixed.score}` to the branch"
     )
     return Finding(fixed.test, message, (Note(fixed.start, "the start"),))
+
+
+def _set_back(restarted: RestartedBest) -> Finding:
+    message = (
+        f"`{restarted.name}` begins anew in every round, so `{restarted.test.text}` ({place_of(restarted.test, restarted.start)}) asks the "
+        "same as in the first one, and the model of the last round is kept as the best. Move this line in front of the loop"
+    )
+    return Finding(restarted.start, message, (Note(restarted.test, "compared here"),))
 
 
 def _unreachable(program: Program, test: Site) -> Iterator[Finding]:
