@@ -2,6 +2,7 @@
 
 import pytest
 
+from aelint.rules.inference import misreported_metric
 from aelint.rules.inference import training_score_selects as rule
 from tests.rules.harness import rows, run
 
@@ -52,6 +53,28 @@ def loop(measured=MEASURED, shown=SHOWN, test="train_loss < best", kept=KEPT):
 )
 def test_silent_where_held_out_data_decides_or_is_not_measured(source):
     assert rows(rule, source) == []
+
+
+SUMMED = "test_loss = 0.0; test_loss {add} run_epoch(model, test); test_loss {divide} len(test)"
+
+
+@pytest.mark.parametrize(
+    ("measured", "test"),
+    [
+        pytest.param(SUMMED.format(add="+=", divide="/="), "test_loss < best", id="the mean decides"),
+        pytest.param(SUMMED.format(add="+=", divide="+="), "train_loss < best", id="no mean is taken"),
+        pytest.param(SUMMED.format(add="/=", divide="/="), "train_loss < best", id="nothing is added up"),
+        pytest.param("test_loss = 0.0", "train_loss < best", id="only begun"),
+    ],
+)
+def test_silent_where_no_mean_on_held_out_data_lies_unused(measured, test):
+    assert rows(rule, loop(measured=measured, shown="pass", test=test)) == []
+
+
+def test_a_mean_on_held_out_data_that_nothing_reads():
+    source = loop(measured=SUMMED.format(add="+=", divide="/="), shown="pass")
+    assert rows(rule, source) == [11]
+    assert rows(misreported_metric, source) == []
 
 
 @pytest.mark.parametrize("kept", [KEPT, "best_state = copy.deepcopy(model)", "save_checkpoint(model)"])

@@ -2,8 +2,8 @@
 
 ## What it does
 
-Reports a training loop that computes a loss on its training data and one on held-out data, shows both, and then saves the
-"best" model, or asks for an early stop, by the training loss alone.
+Reports a training loop that computes a loss on its training data and one on held-out data, shows both at most, and then saves
+the "best" model, or asks for an early stop, by the training loss alone.
 
 ## Why is this bad?
 
@@ -82,7 +82,7 @@ def check(program: Program) -> Iterator[Finding]:
     for one in training_selections(program):
         what = "training is stopped" if one.stops else "the model is kept"
         message = (
-            f"{what} by `{one.training}`, which falls on while the model overfits; `{one.held_out}` is computed for this, and only "
-            f"shown. Decide by `{one.held_out}`"
+            f"{what} by `{one.training}`, which falls on while the model overfits; `{one.held_out}` is computed for this, and decides "
+            f"nothing. Decide by `{one.held_out}`"
         )
         yield Finding(one.site, message, (Note(one.measured, "the loss on held-out data"),))

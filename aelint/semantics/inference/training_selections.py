@@ -38,13 +38,13 @@ class TrainingSelection:
 
 
 def training_selections(program: Program) -> Iterator[TrainingSelection]:
-    """Selections by a training loss in a loop that also binds a loss on held-out data and only shows it."""
+    """Selections by a training loss in a loop that also binds a loss on held-out data and shows it at most."""
     for scope in scopes(program.tree):
         for loop in (n for n in own_nodes(scope) if isinstance(n, (ast.For, ast.While))):
             bound = _bound(loop)
             training = [name for name in bound if is_training_name(name)]
             held_out = [name for name in bound if is_held_out_name(name)]
-            shown = [name for name in held_out if any(isinstance(n.ctx, ast.Load) for n in uses(loop, name))]
+            shown = [name for name in held_out if _is_read(loop, name) or _is_mean(loop, name)]
             if not shown or not all(_is_only_shown(loop, name) for name in shown):
                 continue
             found = ((name, node, stops) for name in training for node, stops in _deciding(loop, name))
@@ -61,6 +61,16 @@ def _bound(loop: ast.AST) -> dict[str, ast.AST]:
             names = [n for target in node.targets for n in every(ast.Name, target) if isinstance(n.ctx, ast.Store)]
             found.update((n.id, node) for n in names if _MEASURES.search(n.id.lower()) and "best" not in n.id.lower())
     return found
+
+
+def _is_read(loop: ast.AST, name: str) -> bool:
+    return any(isinstance(n.ctx, ast.Load) for n in uses(loop, name))
+
+
+def _is_mean(loop: ast.AST, name: str) -> bool:
+    """Whether the loop adds up the measure and divides it, though nothing reads what comes of it."""
+    changes = [s.op for s in every(ast.AugAssign, loop) if isinstance(s.target, ast.Name) and s.target.id == name]
+    return any(isinstance(op, ast.Add) for op in changes) and any(isinstance(op, ast.Div) for op in changes)
 
 
 def _deciding(loop: ast.AST, name: str) -> Iterator[tuple[ast.AST, bool]]:
