@@ -234,3 +234,76 @@ def test_silent_on_numbers_of_steps_that_fit(made: str, in_batch: str) -> None:
 )
 def test_epochs_that_are_passed_for_steps(made: str, rounds: str) -> None:
     assert rows(rule, told(made, rounds=rounds)) == [21]
+
+
+RATES = """
+import torch
+from torch import nn
+
+def report(lr):
+    print(lr)
+
+def train(model, data, epochs, start, adjust):
+    lr = {start}
+    optimizer = torch.optim.Adam({built})
+    for epoch in range(epochs):
+        for x in data:
+            optimizer.zero_grad()
+            (model(x) - x).pow(2).mean().backward()
+            optimizer.step()
+        {change}
+        {behind}
+    return {result}
+
+train(nn.Linear(8, 8), torch.randn(10, 16, 8), 5, 1e-3, print)
+"""
+LOWERED = {
+    "start": "1e-3",
+    "built": "model.parameters(), lr=lr",
+    "change": "lr = lr * 0.95",
+    "behind": "pass",
+    "result": "model",
+}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"behind": "for group in optimizer.param_groups: group['lr'] = lr"}, id="set in the groups"),
+        pytest.param({"behind": "optimizer.param_groups[0].update(lr=lr)"}, id="set in the first group"),
+        pytest.param({"behind": "optimizer = torch.optim.Adam(model.parameters(), lr=lr)"}, id="a new optimiser"),
+        pytest.param({"behind": "adjust(optimizer, lr)"}, id="handed to another function"),
+        pytest.param({"change": "lr = adjust(optimizer, lr)"}, id="computed by another function"),
+        pytest.param({"start": "torch.tensor(1e-3)", "change": "lr *= 0.95"}, id="a tensor that changes in place"),
+        pytest.param({"built": "model.parameters(), lr=start"}, id="not the rate of the optimiser"),
+        pytest.param({"change": "pass"}, id="never changed"),
+        pytest.param({"behind": "for g in optimizer.param_groups: g['lr'] *= 0.95"}, id="a copy for the messages"),
+        pytest.param({"behind": "adjust.scheduler.step()"}, id="a copy beside a schedule"),
+        pytest.param({"behind": "adjust(optimizer, epoch)"}, id="a copy beside a function of the optimiser"),
+        pytest.param({"change": "lr = start"}, id="not computed from itself"),
+        pytest.param({"result": "lr"}, id="returned to whoever goes on with it"),
+        pytest.param({"behind": "if lr < 1e-6: break"}, id="a number that ends the training"),
+        pytest.param({"behind": "adjust(**locals())"}, id="handed on with all names"),
+        pytest.param(
+            {"start": "1e-3; lr2 = [lr]", "behind": "nonlocal_step = lambda: lr; nonlocal_step()"},
+            id="read by a lambda",
+        ),
+    ],
+)
+def test_silent_where_the_optimiser_may_hear_of_the_rate(parts):
+    assert rows(rule, RATES.format(**{**LOWERED, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="at length"),
+        pytest.param({"change": "lr *= 0.95"}, id="in place"),
+        pytest.param({"change": "if epoch % 10 == 9: lr = max(lr / 2, 1e-6)"}, id="every ten epochs"),
+        pytest.param({"behind": "print(f'{epoch}: {lr:.2e}')"}, id="shown in a message"),
+        pytest.param({"built": "model.parameters(), lr"}, id="by its position"),
+        pytest.param({"start": "start[0]"}, id="an entry of the settings"),
+    ],
+)
+def test_a_rate_that_the_optimiser_never_hears_of(parts):
+    assert rows(rule, RATES.format(**{**LOWERED, **parts})) == [16]

@@ -4,7 +4,8 @@
 
 Reports a counter of steps that starts at zero, is handed to a function in a training loop (`kl_anneal(step)`), and is
 never increased; and a value that grows from batch to batch in an inner loop, and is set back in the same loop under
-a condition that only the epoch changes. Of torch's schedulers, it reports a period that counts the batches of an epoch
+a condition that only the epoch changes; and a learning rate that the loop computes anew (`lr = lr * 0.95`) after the optimiser
+was built with it, where nothing but a message reads the new number. Of torch's schedulers, it reports a period that counts the batches of an epoch
 where `step` is called once per epoch, a number of steps that is written like the number of epochs where `step` is called after
 every batch (also on the way to a schedule of your own or of transformers), a smallest learning rate that is not below the first
 one, a step size that is a fraction, and a scheduler that is built twice for one of two optimisers.
@@ -62,7 +63,7 @@ def train(model, data):
 
 ## Known limits
 
-Counters that are attributes, which other files may increase, are not followed.
+Counters and rates that are attributes, which other files may change, are not followed.
 
 ## References
 
@@ -81,6 +82,7 @@ from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.counters import reset_in_each_round, still_counters
 from aelint.semantics.optimization.periods import Misfit, doubled_schedules, flat_schedules, foreign_units
 from aelint.semantics.optimization.step_counts import EpochsAsSteps, epochs_as_steps
+from aelint.semantics.optimization.unheard_rates import unheard_rates
 
 RULE = Rule(
     code="AEL416",
@@ -109,6 +111,12 @@ def check(program: Program) -> Iterator[Finding]:
             "holds for the whole epoch: it never gets beyond its first step; set it back before the loop over batches",
             (Note(one.other, "it grows here"),),
         )
+    for rate in unheard_rates(program):
+        message = (
+            f"the optimiser keeps the `{rate.name}` that it was built with ({place(rate.built, rate.site)}), and nothing hands it this one: "
+            f'set it in its groups, `group["lr"] = {rate.name}`, or use a scheduler'
+        )
+        yield Finding(rate.site, message, (Note(rate.built, "built here"),))
     yield from (_misfit(one, "count the same in both") for one in foreign_units(program))
     yield from (_of_epochs(one) for one in epochs_as_steps(program))
     yield from (_misfit(one, "give another number") for one in flat_schedules(program))
