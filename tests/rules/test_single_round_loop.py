@@ -59,6 +59,33 @@ SILENT = {
                 break
             return total / seen
     """,
+    "a mean in place of what was seen": """
+        def evaluate(model, loader, seen):
+            total = 0
+            for x in loader:
+                total += model(x)
+                break
+            total /= seen
+            return total
+    """,
+    "another number is divided in place": """
+        def evaluate(model, loader, rate):
+            total = 0
+            for x in loader:
+                total += model(x)
+                break
+            rate /= len(loader)
+            return total, rate
+    """,
+    "the length of data that another loader has": """
+        def evaluate(model, data, other):
+            total, loader = 0, DataLoader(data)
+            for x in loader:
+                total += model(x)
+                break
+            total /= len(other)
+            return total
+    """,
     "one round is written": """
         def fit(model, step):
             for epoch in range(1):
@@ -163,6 +190,33 @@ FAULTY = {
                 print(i)
                 break
             return total / len(loader)
+    """,
+    "a break before a division in place": """
+        def evaluate(model, loader):
+            total = 0
+            for x in loader:
+                total += model(x)
+                break
+            total /= len(loader)
+            print(total)
+    """,
+    "a break before a division by the data of the loader": """
+        def evaluate(model, data):
+            total, loader = 0, DataLoader(data, batch_size=8)
+            with no_grad():
+                for x in loader:
+                    total += model(x).sum()
+                    break
+            total /= len(data)
+            print(total)
+    """,
+    "a break before a quotient of the data of the loader": """
+        def evaluate(model, data):
+            total, loader = 0, DataLoader(data, batch_size=8)
+            for x in loader:
+                total += model(x).sum()
+                break
+            print(total / len(data))
     """,
     "a break before the division by the samples": """
         def evaluate(model, loader):

@@ -4,7 +4,7 @@
 
 Reports a `return` or `break` as the last statement of a loop, where nothing goes on to the next round, and
 
-- what the loop has added up is divided by the number of all rounds, or
+- what the loop has added up is divided by the number of all rounds or samples, also in place, or
 - the function returns only there, and returns what each round adds to, or something that is no matter of a single
   round: the model whose layers the loop initialises or whose epochs it runs.
 

@@ -131,6 +131,12 @@ def _divided(
     """A division of what the loop filled by the number of its rounds."""
     filled = begun & (_grown(loop, begun) | _handed(loop))
     for statement in statements:
+        match statement:
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Div(), value=by) if name in filled:
+                if ast.unparse(by) in counts:
+                    return f"`{ast.unparse(by)}` counts them all", statement
+            case _:
+                pass
         for node in every(ast.BinOp, statement):
             if not isinstance(node.op, ast.Div) or ast.unparse(node.right) not in counts:
                 continue
