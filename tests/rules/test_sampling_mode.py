@@ -156,3 +156,10 @@ class VAE(nn.Module):
 )
 def test_fires_on_noise_behind_what_training_leaves(body):
     assert rows(rule, MODEL.format(body=body)) == [12]
+
+
+def test_silent_on_a_sample_that_a_lambda_draws():
+    source = MODEL.format(
+        body="draw = lambda m, s: m + s * torch.randn_like(s)\n        return draw(mu, std) if self.training else mu"
+    )
+    assert rows(rule, source) == []

@@ -114,13 +114,13 @@ def _inverted(program: Program) -> Iterator[Finding]:
 
 def _left_in_training(function: ast.AST, draw: ast.AST) -> ast.expr | None:
     """The test of an `if self.training: return mean` in front of the draw."""
-    for position, statement in enumerate(getattr(function, "body", [])):
+    body = function.body if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) else []
+    for position, statement in enumerate(body):
         match statement:
             case ast.If(test=test, body=[*_, ast.Return(value=ast.Name() | ast.Attribute())], orelse=[]) if (
                 _is_training(test)
             ):
-                behind = function.body[position + 1 :] if isinstance(function, ast.FunctionDef) else []
-                return test if any(holds(one, draw) for one in behind) else None
+                return test if any(holds(one, draw) for one in body[position + 1 :]) else None
             case _:
                 pass
     return None
