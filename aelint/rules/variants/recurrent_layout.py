@@ -87,7 +87,13 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Shape, Sym, Value, elements
 from aelint.semantics.explanation.wording import place, shape_text
 from aelint.semantics.operators.api import to_int
-from aelint.semantics.variants.sequence_layouts import Misplaced, misplaced_samples, turned_sequences
+from aelint.semantics.variants.sequence_layouts import (
+    Misplaced,
+    misplaced_samples,
+    sequence_of,
+    states_in,
+    turned_sequences,
+)
 
 RULE = Rule(
     code="AEL711",
@@ -114,8 +120,8 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _input(call: Call) -> Shape | None:
-    given = call.bound.get("input", call.args[0] if call.args else None)
-    return given.shape if isinstance(given, Sym) else None
+    given = sequence_of(call)
+    return given.shape if given is not None else None
 
 
 def _states(program: Program) -> Iterator[Finding]:
@@ -123,17 +129,12 @@ def _states(program: Program) -> Iterator[Finding]:
         shape, layer = _input(call), call.receiver
         if shape is None or len(shape) not in {2, 3} or not isinstance(layer, Object):
             continue
-        for part in _tensors(call.bound.get("hx")):
+        for part in states_in(call.bound.get("hx")):
             fault = _state_fault(part.shape, shape, layer) if part.shape is not None else None
             made = through(part, _COPIES)
             if fault is not None and isinstance(made, Sym) and made.site is not None:
                 note = Note(call.site, f"the input has shape {shape_text(shape)}")
                 yield Finding(made.site, f"the initial state of `{call.name}` {fault}", (note,))
-
-
-def _tensors(state: Value) -> list[Sym]:
-    """The one tensor of a state, or the two of an LSTM's."""
-    return [part for part in (state if isinstance(state, tuple) else (state,)) if isinstance(part, Sym)]
 
 
 def _state_fault(state: Shape, given: Shape, layer: Object) -> str | None:
@@ -170,7 +171,7 @@ def _steps(program: Program) -> Iterator[Finding]:
         match call.result:
             case (Sym() as output, states):
                 made[output.id] = ("output", call)
-                made.update({state.id: ("state", call) for state in _tensors(states)})
+                made.update({state.id: ("state", call) for state in states_in(states)})
     for node in nodes(program) if made else ():
         whole = node.attrs.get("input")
         if node.op != "getitem" or not isinstance(whole, Sym) or whole.id not in made or node.site is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain import dims
 from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Shape, Sym
 from aelint.semantics.operators.api import to_dim
+from aelint.semantics.operators.axes import unknown_sizes
 
 __all__ = ["asked_shape"]
 
@@ -23,8 +23,7 @@ def asked_shape(program: Program, tensor: Sym, rank: int) -> Shape | None:
     if len(asked) != 1:
         return None
     ((axis, wanted),) = asked
-    label = tensor.name or "x"
-    sizes = [dims.atom((tensor.id, i), f"{label}.size({i})", batch=i == 0) for i in range(rank)]
+    sizes = unknown_sizes(tensor, rank)
     return (*sizes[:axis], wanted, *sizes[axis + 1 :])
 
 

@@ -11,8 +11,9 @@ from aelint.semantics.dataflow.lineage import ancestors, source
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain import dims
-from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.values import Shape, Sym
+from aelint.semantics.operators.batches import counts_samples
 from aelint.semantics.operators.shapes import spread
 
 __all__ = ["ChangedBatch", "changed_batches"]
@@ -78,13 +79,9 @@ def _sizes(view: Sym) -> tuple[int, int] | None:
         return None  # who writes the number of samples out means it
     rows, *rest = before.shape
     sample, row = dims.product(rest), dims.product(view.shape[1:])
-    if len(before.shape) != 2 or not _counts_samples(rows) or rows == view.shape[0]:
+    if len(before.shape) != 2 or not counts_samples(rows) or rows == view.shape[0]:
         return None
     return (sample, row) if isinstance(sample, int) and isinstance(row, int) and sample != row else None
-
-
-def _counts_samples(rows: Dim) -> bool:
-    return isinstance(rows, Poly) and len(rows.terms) == 1 and rows.has_batch
 
 
 def _encoded(behind: list[Sym], rank: int) -> list[Sym]:

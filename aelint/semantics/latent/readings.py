@@ -8,7 +8,7 @@ A variance that stands alone keeps the sign of its power, `exp(-|h|)`; one that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations
 
@@ -72,61 +72,63 @@ class PlainScale:
 @per_program
 def plain_scales(program: Program) -> tuple[PlainScale, ...]:
     """Sums `s + d^2 / (2 s^2)`, and with variances `v + d^2 / v`, up to a common factor; each scale once, in the smallest sum."""
-    algebra = algebra_of(program)
     # The density of a sample at itself holds the square of its noise: what the scale divides, it has multiplied.
     noises = {p.noise.id: p.law.head for p in posteriors(program) if p.noise is not None and p.law is not None}
-    found: dict[int, PlainScale] = {}
-    for node in graph.nodes(program):
-        if node.op not in _SUMS or node.site is None:
-            continue
-        form = algebra.form(node) or {}
-        for term, coefficient in form.items():
-            match list(term):
-                case [(Leaf(key=Sym() as scale), 1)] if _is_plain(form, scale, coefficient, noises):
-                    found.setdefault(scale.id, PlainScale(node.site, f"`{scale.name}`" if scale.name else "the scale"))
-                case _:
-                    pass
-    return tuple(found.values())
+
+    def scale_in(form: Form, term: Monomial, coefficient: float) -> Sym | None:
+        match list(term):
+            case [(Leaf(key=Sym() as scale), 1)] if _is_plain(form, scale, coefficient, noises):
+                return scale
+            case _:
+                return None
+
+    return _faulty_terms(program, _SUMS, scale_in, "the scale")
 
 
 @per_program
 def divided_logarithms(program: Program) -> tuple[PlainScale, ...]:
     """Quotients `(logvar + d^2) / exp(logvar)`: the variance divides the logarithm as well; each head once, where that is complete."""
-    algebra = algebra_of(program)
-    found: dict[int, PlainScale] = {}
-    for node in graph.nodes(program):
-        if node.op not in _SUMS_OR_PRODUCTS or node.site is None:
-            continue
-        form = algebra.form(node) or {}
-        for term, coefficient in form.items():
-            head = _divided_logarithm(term)
-            if head is not None and _has_square_beside(form, term, coefficient):
-                name = f"`{head.name}`" if head.name else "the log-variance"
-                found.setdefault(head.id, PlainScale(node.site, name))
-    return tuple(found.values())
+
+    def head_in(form: Form, term: Monomial, coefficient: float) -> Sym | None:
+        head = _divided_logarithm(term)
+        return head if head is not None and _has_square_beside(form, term, coefficient) else None
+
+    return _faulty_terms(program, _SUMS_OR_PRODUCTS, head_in, "the log-variance")
 
 
 @per_program
 def turned_logarithms(program: Program) -> tuple[PlainScale, ...]:
     """Sums `d^2 / s^2 - log s^2`: no density, but one whose logarithm has the wrong sign; each head once, where that is complete."""
+    return _faulty_terms(program, _SUMS, _turned_logarithm, "the log-variance")
+
+
+def _faulty_terms(
+    program: Program, operations: frozenset[str], head_in: Callable[[Form, Monomial, float], Sym | None], unnamed: str
+) -> tuple[PlainScale, ...]:
+    """The scales that `head_in` finds in a term of a form, each once, in the first tensor that holds the term."""
     algebra = algebra_of(program)
     found: dict[int, PlainScale] = {}
     for node in graph.nodes(program):
-        if node.op not in _SUMS or node.site is None:
+        if node.op not in operations or node.site is None:
             continue
         form = algebra.form(node) or {}
         for term, coefficient in form.items():
-            match list(term):
-                case [(Leaf(key=Sym() as head) as leaf, 1)]:
-                    scale: Generator = Exp(frozenset({(leaf, 1.0)}))
-                case [(Log(of=Leaf(key=Sym() as head) as scale), 1)]:
-                    pass
-                case _:
-                    continue
-            if any(close(coefficient, power * weight) for power, weight in _squares_over(form, scale)):
-                name = f"`{head.name}`" if head.name else "the log-variance"
-                found.setdefault(head.id, PlainScale(node.site, name))
+            head = head_in(form, term, coefficient)
+            if head is not None:
+                found.setdefault(head.id, PlainScale(node.site, f"`{head.name}`" if head.name else unnamed))
     return tuple(found.values())
+
+
+def _turned_logarithm(form: Form, term: Monomial, coefficient: float) -> Sym | None:
+    """The head of the logarithm that has the sign of the square over its scale."""
+    match list(term):
+        case [(Leaf(key=Sym() as head) as leaf, 1)]:
+            scale: Generator = Exp(frozenset({(leaf, 1.0)}))
+        case [(Log(of=Leaf(key=Sym() as head) as scale), 1)]:
+            pass
+        case _:
+            return None
+    return head if any(close(coefficient, power * weight) for power, weight in _squares_over(form, scale)) else None
 
 
 def _squares_over(form: Form, scale: Generator) -> Iterator[tuple[float, float]]:

@@ -33,6 +33,7 @@ __all__ = [
     "differ",
     "items",
     "trailing",
+    "unknown_sizes",
 ]
 
 
@@ -120,12 +121,13 @@ def batched(value: Value, rank: int, name: str = "x") -> Shape | None:
         return facts.shape
     if len(facts.last) > rank:
         return None
+    return (*unknown_sizes(value, rank - len(facts.last), name), *facts.last)
+
+
+def unknown_sizes(value: Sym, count: int, name: str = "x", samples: int = 0) -> Shape:
+    """The first `count` sizes of a tensor that nothing tells, keyed on its identity; axis `samples` holds the batch."""
     label = value.name or name
-    lead = rank - len(facts.last)
-    return (
-        *(dims.atom((value.id, i), f"{label}.size({i})", batch=i == 0) for i in range(lead)),
-        *facts.last,
-    )
+    return tuple(dims.atom((value.id, i), f"{label}.size({i})", batch=i == samples) for i in range(count))
 
 
 def broadcast_dim(left: Dim, right: Dim) -> Dim | None:

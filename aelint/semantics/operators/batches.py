@@ -8,7 +8,7 @@ from aelint.semantics.domain.values import Shape
 from aelint.semantics.operators.api import Apply
 from aelint.semantics.operators.axes import differ
 
-__all__ = ["batch_axis", "check_samples"]
+__all__ = ["batch_axis", "check_samples", "counts_samples"]
 
 
 def batch_axis(shape: Shape) -> int | None:
@@ -53,14 +53,14 @@ def check_samples(apply: Apply, shape: Shape, target: Shape) -> None:
     if any(not _cannot_be(tail, sample) for tail in tails):
         return
     row = tails[0]
-    if _counts_samples(row) or (isinstance(row, int) and isinstance(sample, int) and sample % row and row % sample):
+    if counts_samples(row) or (isinstance(row, int) and isinstance(sample, int) and sample % row and row % sample):
         apply.conflict("mixes-batch", shape=shape, target=target, axis=axis, row=row, sample=sample)
 
 
 def _cannot_be(tail: Dim, sample: Dim) -> bool:
-    return _counts_samples(tail) or differ(tail, sample)
+    return counts_samples(tail) or differ(tail, sample)
 
 
-def _counts_samples(size: Dim) -> bool:
+def counts_samples(size: Dim | None) -> bool:
     """Whether a size is a multiple of the number of samples."""
     return isinstance(size, Poly) and all(any(a.batch for a in monomial) for monomial, _ in size.terms)

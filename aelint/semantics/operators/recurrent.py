@@ -9,6 +9,7 @@ from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.intervals import ANY, Interval
 from aelint.semantics.domain.values import Shape, Sym, Value
 from aelint.semantics.operators.api import Apply, Facts, facts_of, fresh
+from aelint.semantics.operators.axes import unknown_sizes
 from aelint.semantics.operators.linear import check_features
 from aelint.semantics.operators.ranges import NONNEGATIVE, SIGNED_UNIT
 from aelint.semantics.operators.tables import REGISTRY
@@ -110,9 +111,7 @@ def _sequences(apply: Apply) -> Shape | None:
     value, first = apply["input"], apply.flag("batch_first")
     if not isinstance(value, Sym) or first is None or len(value.last) > 1:
         return None
-    label, axis = value.name or "x", 0 if first else 1
-    features = value.last[-1] if value.last else dims.atom((value.id, 2), f"{label}.size(2)")
-    return (*(dims.atom((value.id, i), f"{label}.size({i})", batch=i == axis) for i in range(2)), features)
+    return (*unknown_sizes(value, 3 - len(value.last), samples=0 if first else 1), *value.last)
 
 
 def _outputs(apply: Apply, kind: str, x: Facts) -> tuple[object, ...]:
