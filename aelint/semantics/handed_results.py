@@ -28,12 +28,14 @@ def handed_results(
     """The arguments of a method that are results of the network's own pass: those of `*args`, and those by name."""
     if instance is None or not is_network(instance.cls) or function.name == "forward" or function.decorators:
         return (), {}
+    names, taken = positional(function.node)[1:], _taken(function)
+    if max(len(names), len(taken)) < _ENOUGH:
+        return (), {}  # asked first: to look for the results is to read the whole trace
     results = _results(machine, instance)
-    taken = _taken(function)
-    if taken and len(positional(function.node)) == 1:
+    if taken and not names:
         agreeing = sum(1 for index, name in taken.items() if index < len(results) and name in _names(results[index]))
         return (results, {}) if agreeing >= _ENOUGH and max(taken) < len(results) else ((), {})
-    named = {name: one for name in positional(function.node)[1:] if (one := _called(results, name)) is not None}
+    named = {name: one for name in names if (one := _called(results, name)) is not None}
     return (), named if len({one.id for one in named.values()}) >= _ENOUGH else {}
 
 

@@ -102,7 +102,7 @@ def _inverted(program: Program) -> Iterator[Finding]:
             continue
         function = call.context.function.node
         # What a caller asks for chooses among its own ways, each of which may draw.
-        guard = next((g for g in call.context.guards if _is_evaluation(g) and _holds(function, g.test)), None)
+        guard = next((g for g in call.context.guards if _is_evaluation(g) and holds(function, g.test)), None)
         test = guard.test if guard is not None else _left_in_training(function, call.site.node)
         if test is not None and _draws_once(function):
             message = (
@@ -124,10 +124,6 @@ def _left_in_training(function: ast.AST, draw: ast.AST) -> ast.expr | None:
             case _:
                 pass
     return None
-
-
-def _holds(function: ast.AST, test: ast.AST) -> bool:
-    return holds(function, test)
 
 
 def _is_evaluation(guard: Guard) -> bool:

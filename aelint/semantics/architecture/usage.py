@@ -95,22 +95,31 @@ def unread_values(program: Program) -> list[UnreadValue]:
     bound: dict[int, Value] = {}
     for binding in program.bindings:
         bound.setdefault(id(binding.site.node), binding.value)
-    live = _live_layers(program)
     found = []
     for function in _methods(program):
-        assert not isinstance(function.node, ast.Lambda)
-        for store in dead_stores(function.node):
-            value = bound.get(id(store.target))
-            if _is_left_out(store, function.node) or not is_pure(store.value, value):
-                continue
-            # What `sample` runs as well is no use to a training pass that loses it.
-            kept = _live_in(program, function) if function.name == "forward" else live
-            layers = tuple(layer for key, layer in _layers_of(value).items() if key not in kept)
-            if layers:
-                unit = function.module.unit
+        worked = [(store, layers) for store in _dead(function) if (layers := _unread_layers(store, bound))]
+        if not worked:
+            continue
+        # What `sample` runs as well is no use to a training pass that loses it.
+        kept = _live_in(program, function) if function.name == "forward" else _live_layers(program)
+        unit = function.module.unit
+        for store, layers in worked:
+            lost = tuple(layer for key, layer in layers.items() if key not in kept)
+            if lost:
                 after = Site(unit, store.overwritten) if store.overwritten is not None else None
-                found.append(UnreadValue(Site(unit, store.target), store.target.id, layers, after))
+                found.append(UnreadValue(Site(unit, store.target), store.target.id, lost, after))
     return found
+
+
+def _dead(function: Function) -> Iterator[DeadStore]:
+    assert not isinstance(function.node, ast.Lambda)
+    return (store for store in dead_stores(function.node) if not _is_left_out(store, function.node))
+
+
+def _unread_layers(store: DeadStore, bound: dict[int, Value]) -> dict[int, Object]:
+    """The layers behind a value that nothing reads, where computing it has no other effect."""
+    value = bound.get(id(store.target))
+    return _layers_of(value) if is_pure(store.value, value) else {}
 
 
 def _is_left_out(store: DeadStore, function: ast.AST) -> bool:

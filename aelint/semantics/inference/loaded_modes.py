@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object
-from aelint.semantics.inference.modes import has_two_modes, is_generator, is_on_purpose
+from aelint.semantics.inference.modes import has_two_modes, is_generator, is_on_purpose, outermost
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.modules import contains
 from aelint.syntax.names import last_name
@@ -45,7 +45,8 @@ def loaded_in_train(program: Program) -> Iterator[LoadedInTrain]:
         )
         if load is None or id(load.site.node) in told:
             continue
-        run = _outermost(program, load, call)
+        networks = [c for c in program.calls_to("network", "sequential") if contains(load.receiver, c.receiver)]
+        run = outermost(networks, call)
         if not is_on_purpose(run) and not is_generator(program, run.receiver):
             told.add(id(load.site.node))
             yield LoadedInTrain(load, run, layer)
@@ -62,13 +63,3 @@ def _in_one_run(load: Call, call: Call) -> bool:
     return (load.context.is_run and call.context.is_run) or (
         bool(load.context.stack) and load.context.stack[:1] == call.context.stack[:1]
     )
-
-
-def _outermost(program: Program, load: Call, inner: Call) -> Call:
-    """The call of the loaded network, or of the largest part of it, that led to a layer's call."""
-    around = [
-        c
-        for c in program.calls_to("network", "sequential")
-        if c.order <= inner.order and contains(load.receiver, c.receiver) and contains(c.receiver, inner.receiver)
-    ]
-    return max(around, key=lambda c: (-len(c.context.stack), c.order), default=inner)

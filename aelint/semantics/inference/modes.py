@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aelint.rule import Site
@@ -30,6 +30,7 @@ __all__ = [
     "is_generator",
     "is_on_purpose",
     "left_in_eval",
+    "outermost",
     "scored_in_train",
     "thawed",
 ]
@@ -172,7 +173,7 @@ def scored_in_train(program: Program) -> Iterator[ScoredInTrain]:
     for used in _timeline(program).values():
         if used.training is not True or not used.call.context.no_grad or id(used.layer) not in trained:
             continue
-        call = _network_call(program, used.call)
+        call = outermost(_without_gradients(program), used.call)
         if not (call.context.stack or call.context.loops):
             continue  # a last look at the end of a script
         before = [a for a in trained[id(used.layer)] if a.order < call.order and _in_one_run(call, a)]
@@ -224,11 +225,11 @@ def _in_one_run(call: Call, training: Action) -> bool:
     return call.context.is_run or call.context.stack[:1] == training.context.stack[:1]
 
 
-def _network_call(program: Program, inner: Call) -> Call:
-    """The outermost call of a network or container, in code without gradients, that led to a layer's call."""
+def outermost(calls: Sequence[Call], inner: Call) -> Call:
+    """The outermost of the given calls of networks and containers that led to a layer's call; that one if none did."""
     depth = len(inner.context.stack)
     outer: Call | None = None
-    for call in reversed(_without_gradients(program)):
+    for call in reversed(calls):
         stack = call.context.stack
         if call.order > inner.order or len(stack) > depth:
             continue

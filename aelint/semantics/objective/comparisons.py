@@ -99,7 +99,7 @@ def is_output(value: Sym) -> bool:
         if one.id in seen:
             continue
         seen.add(one.id)
-        if is_prepared(one) or _is_read(one):
+        if _is_known_data(one):
             continue
         if _is_learned(one):
             return True
@@ -116,7 +116,7 @@ def is_data(value: Sym) -> bool:
     pending, seen = [value], set[int]()
     while pending:
         one = pending.pop()
-        if one.id in seen or is_prepared(one) or _is_read(one):
+        if one.id in seen or _is_known_data(one):
             continue
         seen.add(one.id)
         if _is_learned(one) or _is_opaque(one) or _is_of_unknown(one):
@@ -125,8 +125,10 @@ def is_data(value: Sym) -> bool:
     return True
 
 
-def _is_read(one: Sym) -> bool:
-    """Whether the value is what a file holds: a picture is data, whatever its name was taken from."""
+def _is_known_data(one: Sym) -> bool:
+    """Whether the value is data whatever it was computed from: prepared as such, or what a file holds."""
+    if is_prepared(one):
+        return True
     match one:
         case Sym(op="picture"):
             return True
