@@ -113,6 +113,47 @@ def test_divergence_without_gradient(kl):
     assert rows(rule, HEAD.format(f"F.mse_loss(y, x) + {kl}")) == [13]
 
 
+DETACHED = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+encoder, decoder = nn.Linear(8, 4), nn.Linear(2, 8)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+
+def kl_to_prior(mean, logvar):
+    return -0.5 * (1 + logvar - mean.pow(2) - logvar.exp()).sum(1).mean()
+
+for x in torch.rand(9, 4, 8):
+    mean, logvar = encoder(x).chunk(2, 1)
+    y = decoder(mean + torch.exp(logvar / 2) * torch.randn_like(mean))
+    loss = F.mse_loss(y, x) + {}
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    "kl",
+    [
+        pytest.param("kl_to_prior(mean, logvar)", id="with its gradient"),
+        pytest.param("kl_to_prior(mean.detach(), logvar)", id="the scale alone is held"),
+        pytest.param("kl_to_prior(mean, logvar.detach())", id="the mean alone is held"),
+        pytest.param(
+            "kl_to_prior(mean, logvar) + (mean.detach() ** 2 + logvar.detach()).sum()", id="detached numbers beside it"
+        ),
+    ],
+)
+def test_divergences_that_hold_a_part_of_the_posterior(kl):
+    assert rows(rule, DETACHED.format(kl)) == []
+
+
+def test_divergence_of_a_detached_posterior():
+    assert rows(rule, DETACHED.format("kl_to_prior(mean.detach(), logvar.detach())")) == [15]
+    assert rows(rule, DETACHED.format("kl_to_prior(mean.data, logvar.data)")) == [15]
+
+
 def test_model_that_computes_its_own_loss():
     source = """
     import torch

@@ -40,6 +40,10 @@ RIGHT = {
         "fit = torch.distributions.Normal(head, 1.0).log_prob(x).sum(1).mean()\n"
         "    return -fit + 0.5 * (mu.pow(2) - 1).sum(1).mean()"
     ),
+    "a penalty of the mean's size beside a divergence without mean": (
+        "return 0.5 * (logvar.exp() - logvar - 1).sum() + mu.abs().sum()"
+    ),
+    "the log-variance of another law taken away": "return -0.5 * torch.sum(1 + logvar - mu ** 2 - 0.3 * logvar)",
     "squares of other weights": "return torch.sum(2 * mu ** 2 + 3 * logvar.exp() - logvar - 1)",
 }
 
@@ -56,6 +60,15 @@ WRONG = {
     "log-std beside a variance": ("return -0.5 * torch.sum(1 + 2 * logvar - mu ** 2 - logvar.exp())", "2 times"),
     "half of one term": ("return torch.sum(-0.5 * (1 + logvar - mu ** 2) + torch.exp(logvar))", "2 times"),
     "parenthesis": ("return (-0.5 * torch.sum(1 + logvar - mu ** 2) + 0.5 * logvar.exp()).mean()", "outside"),
+    "the mean's absolute value": (
+        "return -0.5 * torch.sum(1 + logvar - mu.abs() - logvar.exp())",
+        "its absolute value",
+    ),
+    "no exponential": ("return -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar)", "taken away again"),
+    "no exponential, other signs": (
+        "return 0.5 * (mu * mu + logvar - 1 - logvar).sum(1).mean()",
+        "taken away again",
+    ),
     "no variance": ("return -0.5 * (1 + logvar - mu ** 2).sum(1).mean()", "missing"),
     "no variance, on log-deviations": ("return -0.5 * torch.sum(1 + 2 * logvar - mu.pow(2))", "variance is missing"),
     "no variance, in a chain": (

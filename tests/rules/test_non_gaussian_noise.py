@@ -36,6 +36,8 @@ def loss(model, x):
         pytest.param("z = m + torch.exp(0.5 * h) * torch.randn_like(m)", id="normal"),
         pytest.param("z = m + torch.exp(0.5 * h) * torch.empty_like(m).normal_()", id="normal-in-place"),
         pytest.param("z = m + (torch.rand_like(m) - 0.5) / 256 + h", id="dequantisation"),
+        pytest.param("z = m + torch.exp(0.5 * h) * (torch.randn_like(m) * 2 - 1)", id="normal-shifted"),
+        pytest.param("z = m + torch.exp(0.5 * h) * (m - torch.rand_like(m))", id="shifted-by-a-tensor"),
         pytest.param("z = m * torch.bernoulli(torch.full_like(m, 0.5)) + h", id="mask"),
         pytest.param("w = torch.rand(x.size(0), 1); z = w * m + (1 - w) * h", id="mixup"),
         pytest.param("z = F.softmax(m - torch.log(-torch.log(torch.rand_like(m))), dim=-1)", id="gumbel"),
@@ -57,6 +59,20 @@ def test_silent(sample: str) -> None:
 )
 def test_fires(sample: str) -> None:
     assert rows(rule, MODEL.format(sample=sample)) == [13]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pytest.param("2 * torch.rand_like(m) - 1", id="twice-minus-one"),
+        pytest.param("torch.rand(m.shape) - 0.5", id="centred"),
+        pytest.param("(1 - 2 * torch.rand_like(m)).to(m.device)", id="turned"),
+    ],
+)
+def test_uniform_noise_around_zero(noise: str) -> None:
+    (finding,) = run(rule, MODEL.format(sample=f"e = {noise}; z = m + torch.exp(0.5 * h) * e"))
+    assert "is uniform;" in finding.message
+    assert finding.rewrite is None, "normal noise in its place would keep the shift"
 
 
 def test_a_divergence_makes_it_certain() -> None:

@@ -191,3 +191,50 @@ def test_silent_on_settings_of_one_and_of_another_name(name, given):
 def test_a_setting_named_after_the_noise_is_reported_where_its_number_is_written(name):
     assert rows(rule, SETTING.format(name=name, given="0.01", default="1.0")) == [18]
     assert rows(rule, SETTING.format(name=name, given="spread", default="0.1")) == [16]
+
+
+TWICE = """
+import torch
+from torch import nn
+from torch.distributions import Normal
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.scale, self.decoder = nn.Linear(30, 4), nn.Linear(30, 4), nn.Linear(4, 30)
+
+    def forward(self, x, weight):
+        m, h = self.mean(x), self.scale(x)
+        std = torch.exp(0.5 * h)
+        {sample}
+        return self.decoder(z)
+"""
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        pytest.param("z = m + torch.normal(0.0, std)", id="drawn with the scale"),
+        pytest.param("z = torch.normal(m, std)", id="drawn with both"),
+        pytest.param("z = m + std * torch.normal(0.0, 1.0, size=m.shape)", id="scaled once"),
+        pytest.param("z = m + weight * torch.normal(0.0, std)", id="a weight of another origin"),
+        pytest.param("z = m + torch.sigmoid(h) * torch.normal(0.0, std)", id="a gate from the same head"),
+        pytest.param("z = std * torch.normal(m, std)", id="a sample that is scaled, with nothing added"),
+        pytest.param("z = weight + std * torch.normal(m, std)", id="a sample around a mean of its own"),
+    ],
+)
+def test_silent_on_draws_that_are_scaled_once(sample: str) -> None:
+    assert rows(rule, TWICE.format(sample=sample)) == []
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        pytest.param("z = m + std * torch.normal(0.0, std)", id="torch-normal"),
+        pytest.param("z = torch.normal(torch.zeros_like(m), std) * std + m", id="zeros for the mean"),
+        pytest.param("z = m + std * Normal(0.0, std).rsample()", id="a distribution"),
+        pytest.param("z = m + torch.exp(h / 2) * torch.normal(m, std)", id="the mean twice as well"),
+    ],
+)
+def test_fires_on_draws_that_are_scaled_again(sample: str) -> None:
+    assert rows(rule, TWICE.format(sample=sample)) == [14]

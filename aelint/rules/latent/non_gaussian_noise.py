@@ -61,7 +61,9 @@ from collections.abc import Iterator
 
 from aelint.diagnostics import Applicability, Severity
 from aelint.rule import Finding, Note, Rewrite, Rule, Site
+from aelint.semantics.dataflow.lineage import ancestors, depends_on
 from aelint.semantics.dataflow.program import Program
+from aelint.semantics.domain.values import Sym
 from aelint.semantics.latent.posteriors import POSITIVE_MAPS, Posterior, posteriors
 from aelint.semantics.latent.readings import readings
 
@@ -91,7 +93,13 @@ def check(program: Program) -> Iterator[Finding]:
             continue
         proven = one.law is not None and one.law.head.id in gaussian
         if proven or (one.learned and _is_scale(one)):
-            yield _finding(one, noise.op, noise.site, proven=proven)
+            yield _finding(one, noise, noise.site, proven=proven)
+
+
+def _is_moved(one: Posterior, noise: Sym) -> bool:
+    """Whether a number was added to the noise: it is not on [0, 1) any more."""
+    shifts = (a for a in ancestors(one.sample) if a.op in {"add", "sub"} and a is not one.sample)
+    return any(depends_on(shift, noise) for shift in shifts)
 
 
 def _is_scale(one: Posterior) -> bool:
@@ -100,15 +108,19 @@ def _is_scale(one: Posterior) -> bool:
     return law is not None and (law.exponential or law.head.op in POSITIVE_MAPS - {"relu", "sigmoid", "abs"})
 
 
-def _finding(one: Posterior, op: str, site: Site, *, proven: bool) -> Finding:
+def _finding(one: Posterior, noise: Sym, site: Site, *, proven: bool) -> Finding:
+    moved = _is_moved(one, noise)
+    law = "uniform" if moved and noise.op == "rand" else _LAWS[noise.op]
     mean = f"`{one.mean.name}`" if one.mean is not None and one.mean.name else "the mean"
     scale = f"`{one.scale.name}`" if one.scale is not None and one.scale.name else "the standard deviation"
     message = (
-        f"the noise of this sample ({mean} plus {scale} times noise) is {_LAWS[op]}; "
+        f"the noise of this sample ({mean} plus {scale} times noise) is {law}; "
         "a Gaussian sample takes standard normal noise, `torch.randn_like`"
     )
     notes = (Note(one.site, "the sample"),) if one.site.row != site.row else ()
-    return Finding(site, message, notes, _rewrite(site), Severity.ERROR if proven else Severity.WARNING)
+    return Finding(
+        site, message, notes, None if moved else _rewrite(site), Severity.ERROR if proven else Severity.WARNING
+    )
 
 
 def _rewrite(site: Site) -> Rewrite | None:

@@ -4,7 +4,8 @@
 
 Reports `mean + scale * noise` whose noise is drawn with a fixed standard deviation or mean other than 1 and 0, or is
 multiplied by a number, where a KL formula in the program says what the standard deviation of the sample is. Also
-`(noise + mean) * scale`, which scales the mean as well.
+`(noise + mean) * scale`, which scales the mean as well, and noise that is drawn with the scale and multiplied by it again,
+`mean + scale * torch.normal(0, scale)`.
 
 ## Why is this bad?
 
@@ -79,6 +80,7 @@ from aelint.semantics.formulas.formulas import Leaf
 from aelint.semantics.latent.noise_settings import noise_setting
 from aelint.semantics.latent.posteriors import Posterior, draw_of, law_of, posteriors
 from aelint.semantics.latent.readings import Reading, readings
+from aelint.semantics.latent.scaled_twice import scaled_twice
 from aelint.semantics.operators.api import to_number
 from aelint.syntax.walk import every
 
@@ -113,6 +115,13 @@ def check(program: Program) -> Iterator[Finding]:
             notes = (Note(reading.site, "the divergence"),)
             yield Finding(site, message, notes if setting is None else (*notes, Note(drawn, "the noise is drawn here")))
     yield from _scaled_means(program, read)
+    for twice in scaled_twice(program):
+        scale = f"`{twice.draw.scale.name}`" if twice.draw.scale is not None and twice.draw.scale.name else "its scale"
+        message = (
+            f"this noise is drawn with the standard deviation {scale} and multiplied by it again "
+            f"({place(twice.used, twice.draw.site)}): the sample's deviation is its square. Draw the noise with `torch.randn_like`"
+        )
+        yield Finding(twice.draw.site, message, (Note(twice.used, "multiplied here"),))
 
 
 def _scaled_means(program: Program, read: dict[int, Reading]) -> Iterator[Finding]:

@@ -3,11 +3,11 @@
 ## What it does
 
 Reports a training loss of reconstruction terms alone whose reconstruction was decoded from a sample
-`mean + std * noise` with a learned scale; a KL divergence that enters the loss detached or as a number; and one that
-a function computes beside the reconstruction error that it returns, and at most detaches to show it. So too a total that is but another name for the reconstruction error, where a divergence is
-computed beside it, and shown or returned on its own. Also a floor of the KL
-(free bits) that is applied after the KL was divided, by the number of pixels say, and so stands for more than one nat for each
-latent.
+`mean + std * noise` with a learned scale; a KL divergence that enters the loss detached, as a number, or with its
+mean and scale detached; and one that a function computes beside the reconstruction error that it returns, and at most
+detaches to show it. So too a total that is but another name for the reconstruction error, where a divergence is
+computed beside it, and shown or returned on its own. Also a floor of the KL (free bits) that
+is applied after the KL was divided, by the number of pixels say, and so stands for more than one nat for each latent.
 
 ## Why is this bad?
 
@@ -76,6 +76,7 @@ from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.latent.posteriors import Posterior, draw_of, posteriors
 from aelint.semantics.objective.bare_totals import bare_totals
+from aelint.semantics.objective.closed_forms import gaussian_terms
 from aelint.semantics.objective.idle_divergences import IdleDivergence, idle_divergences
 from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.objective.rescaled_floors import rescaled_floors
@@ -156,6 +157,13 @@ def _severed(called: list[Objective]) -> Iterator[Finding]:
             number = next(numbers, None)
             if number is not None and number.site is not None and not term.by_name:
                 yield Finding(number.site, _WITHOUT_GRADIENT.format(how="as a plain number"))
+        for gaussian in gaussian_terms(objective):
+            if all(isinstance(leaf, Sym) and _is_cut(leaf) for leaf in (gaussian.mean_leaf, gaussian.scale_leaf)):
+                assert isinstance(gaussian.scale_leaf, Sym)
+                if gaussian.factor is not None and gaussian.scale_leaf.site is not None:
+                    yield Finding(
+                        gaussian.scale_leaf.site, _WITHOUT_GRADIENT.format(how="with its mean and scale detached")
+                    )
         for summand in objective.summands:
             # Beside further factors it is a weight that somebody keeps out of the gradient on purpose.
             for leaf in summand.leaves if len(summand.product) == 1 else ():

@@ -140,8 +140,20 @@ def noise_of(value: Value) -> Sym | None:
         if value.op in _MOVES and value.inputs:
             value = value.attrs.get("input", value.inputs[0])
         else:
-            return None
+            return _shifted_uniform(value)
     return None
+
+
+def _shifted_uniform(value: Sym) -> Sym | None:
+    """The uniform numbers below a plain shift, `2 * rand - 1`: another interval, the same law."""
+    if value.op not in {"add", "sub"}:
+        return None
+    shifts = [i for i in value.inputs if not isinstance(i, Sym)]
+    held = [f for i in value.inputs if isinstance(i, Sym) for f in _factors(i)]
+    drawn = [f for f in held if isinstance(f, Sym)]
+    if len(shifts) != 1 or len(drawn) != 1:
+        return None
+    return drawn[0] if drawn[0].op in {"rand", "uniform"} and is_noise(drawn[0]) else None
 
 
 def exponential_of(posterior: Posterior) -> Sym | None:

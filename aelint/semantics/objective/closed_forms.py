@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from aelint.semantics.dataflow.lineage import source
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.formulas.formulas import ONE, Exp, Leaf, Log, Monomial, times
 from aelint.semantics.objective.losses import LOSSES
@@ -283,12 +284,18 @@ def _linear(heads: _Heads, mean: Leaf | None, scale: Leaf, rest: Monomial, logar
         yield from _with(heads.powers.get((mean, 1.0), []), rest)
         return
     for (leaf, degree), entries in heads.powers.items():
-        if degree == 1.0 and leaf != scale and isinstance(leaf.key, Sym) and leaf.key.op in _HEADS:
+        if degree == 1.0 and leaf != scale and isinstance(leaf.key, Sym) and _made_as_a_mean(leaf.key):
             yield from (s for s in _with(entries, rest) if close(s.factor, -logarithm))
     for (leaf, _), entries in heads.exponentials.items():
         is_scale = leaf == scale or _with(heads.powers.get((leaf, 1.0), []), rest)
         if not is_scale and isinstance(leaf.key, Sym) and leaf.key.op in _HEADS:
             yield from (s for s in _with(entries, rest) if close(s.factor, -logarithm))
+
+
+def _made_as_a_mean(value: Sym) -> bool:
+    """Whether it is what a mean comes from, or the size of one."""
+    inner = source(value) if value.op == "abs" else value
+    return isinstance(inner, Sym) and inner.op in _HEADS
 
 
 def _pure(objective: Objective, rest: Monomial) -> list[Summand]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aelint.semantics.domain.dims import Dim
 from aelint.semantics.domain.values import Sym
-from aelint.semantics.formulas.formulas import Exp
+from aelint.semantics.formulas.formulas import Exp, Leaf
 from aelint.semantics.objective.closed_forms import Coefficient, GaussianTerm, close
 from aelint.semantics.objective.summands import Reduction
 
@@ -33,6 +33,8 @@ def defect_of(term: GaussianTerm) -> Defect | None:
     """What is wrong with the one part on which the other three do not agree; None where nothing is certain."""
     if term.mean_leaf is None and term.factor is not None and term.constant.summands:
         return _not_squared(term)
+    if _cancels(term):
+        return Defect("the log-variance is added and taken away again; where it is taken away, the variance belongs")
     # A mean that stands there linearly too belongs to a square around another centre: a prior with a mean.
     shifted = term.mean_leaf is not None and term.linear
     if term.factor is not None or shifted or any(len(c.summands) > 1 for c in (term.mean, term.variance, term.log)):
@@ -96,8 +98,25 @@ def _halved(parts: dict[str, Coefficient]) -> Defect | None:
 def _not_squared(term: GaussianTerm) -> Defect | None:
     if len(term.linear) != 1 or term.linear[0].reductions != term.reductions:
         return None
-    exponential = any(isinstance(generator, Exp) for generator, _ in term.linear[0].product)
-    return Defect(f"the mean enters as {'its exponential' if exponential else 'it is'}, not squared")
+    match [generator for generator, _ in term.linear[0].product]:
+        case [Leaf(key=Sym(op="abs"))]:
+            entered = "its absolute value"
+        case generators if any(isinstance(one, Exp) for one in generators):
+            entered = "its exponential"
+        case _:
+            entered = "it is"
+    return Defect(f"the mean enters as {entered}, not squared")
+
+
+def _cancels(term: GaussianTerm) -> bool:
+    """Whether the logarithm stands where the variance belongs: `1 + h - m^2 - h`."""
+    if term.variance.summands or not term.mean.summands or not term.constant.summands:
+        return False
+    if not close(term.constant.value, -term.mean.value) or term.mean.reductions != term.log.reductions:
+        return False
+    factors = sorted(s.factor for s in term.log.summands)
+    size = abs(term.mean.value)
+    return len(factors) == 2 and close(factors[0], -size) and close(factors[1], size)
 
 
 _NAMES = {"mean": "mean^2", "variance": "the variance", "log": "the log-variance", "constant": "the constant 1"}
