@@ -85,8 +85,10 @@ def _sample_axes(bench: Bench, base: dict[str, Any], n: int) -> dict[str, int]:
         if other is None or other.dim() != tensor.dim():
             continue
         grown = [axis for axis, (a, b) in enumerate(zip(tensor.shape, other.shape, strict=True)) if a != b]
-        if len(grown) == 1 and tensor.shape[grown[0]] == n and tensor.dim() > 1:
-            axes[path] = grown[0]
+        # Sequences that are padded to the longest of a batch grow as well, but not to the number of samples.
+        counting = grown if len(grown) == 1 else [a for a in grown if other.shape[a] == bench.spec.batch_size]
+        if len(counting) == 1 and tensor.shape[counting[0]] == n and tensor.dim() > 1:
+            axes[path] = counting[0]
     return axes
 
 
@@ -171,14 +173,35 @@ def _replaced(bench: Bench, model: Any, odd: OddPass, which: tuple[int, ...]) ->
     """The same pass with some samples taken from another batch; None if that changes nothing."""
     x = bench.primary(odd.batch)
     stranger = bench.primary(bench.batch(x.shape[bench.batch_axis], 1))
-    changed = x.clone()
-    for sample in which:
-        changed.select(bench.batch_axis, sample).copy_(stranger.select(bench.batch_axis, sample))
-    if torch.equal(changed, x):
+    if stranger.shape != x.shape:
+        fed = _exchanged(odd.batch, bench.batch_axis, x.shape[bench.batch_axis], which)
+    else:
+        changed = x.clone()
+        for sample in which:
+            changed.select(bench.batch_axis, sample).copy_(stranger.select(bench.batch_axis, sample))
+        fed = replaced_primary(bench, odd.batch, changed)
+    if torch.equal(bench.primary(fed), x):
         return None
-    fed = replaced_primary(bench, odd.batch, changed)
     run, _ = record_opened(bench, model, fed, seed=bench.spec.seed, noise=ones, with_loss=False)
     return run
+
+
+def _exchanged(batch: Any, axis: int, n: int, which: tuple[int, ...]) -> Any:
+    """The batch with copies of other samples of its own in the place of some: sequences of another batch are of another length.
+
+    Whatever belongs to a sample is copied with it, its length and its mask.
+    """
+    if not can_be_rebuilt(batch):
+        raise Unavailable("samples of two batches have different sizes, and what belongs to a sample is not in sight")
+    order = list(range(n))
+    for sample in which:
+        order[sample] = next(i for i in ((sample + n // 2) % n, (sample + 1) % n) if i not in which)
+
+    def pick(item: Any) -> Any:
+        samples = isinstance(item, torch.Tensor) and item.dim() > axis and item.shape[axis] == n
+        return item.index_select(axis, torch.tensor(order, device=item.device)) if samples else item
+
+    return torch.utils._pytree.tree_map(pick, batch)  # noqa: SLF001
 
 
 def _worst(

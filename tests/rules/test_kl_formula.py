@@ -1,5 +1,6 @@
 import pytest
 
+from aelint.rules.latent import logvar_as_std
 from aelint.rules.objective import kl_formula as rule
 from tests.rules.harness import rows, run
 
@@ -285,6 +286,32 @@ def test_heads_written_out_with_weights_and_biases() -> None:
     loss.backward()
     """
     assert rows(rule, source) == []
+
+
+def test_heads_that_two_layers_make_together() -> None:
+    source = """
+    import torch
+    from torch import nn
+
+    class GraphLayer(nn.Module):
+        def __init__(self, n_in, n_out):
+            super().__init__()
+            self.own, self.neighbours = nn.Linear(n_in, n_out), nn.Linear(n_in, n_out, bias=False)
+
+        def forward(self, h, adjacency):
+            return self.own(h) + self.neighbours(adjacency @ h)
+
+    mean, log_std, decoder = GraphLayer(30, 4), GraphLayer(30, 4), nn.Linear(4, 30)
+    x, adjacency = torch.rand(8, 30), torch.eye(8)
+    m, s = mean(x, adjacency), log_std(x, adjacency).clamp(max=10)
+    out = decoder(m + torch.exp(s) * torch.randn_like(m))
+    loss = ((out - x) ** 2).sum() - 0.5 * ({}).sum()
+    loss.backward()
+    """
+    assert rows(rule, source.format("1 + 2 * s - m**2 - s.exp() ** 2")) == []
+    assert rows(rule, source.format("1 + 2 * s - m**2 - s.exp()")) == [17]
+    assert rows(logvar_as_std, source.format("1 + s - m**2 - s.exp()")) == [16]
+    assert rows(logvar_as_std, source.format("1 + 2 * s - m**2 - s.exp() ** 2")) == []
 
 
 def test_silent_on_codes_that_are_taken_from_lists_by_the_same_index():

@@ -198,3 +198,85 @@ def test_fires_on_a_state_that_the_function_of_the_layer_never_reads():
     """
     assert rows(rule, source.replace("{state}", "")) == [12]
     assert rows(rule, source.replace("{state}", ", hidden")) == []
+
+
+STACKED = """
+import torch
+from torch import nn
+
+
+class Stack(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells = nn.ModuleList([nn.GRUCell(4, 16), nn.GRUCell(16, 16)])
+
+    def forward(self, x, hidden):
+        after = []
+        for cell, h in zip(self.cells, hidden):
+            x = cell(x, h)
+            after.append(x)
+        return x, torch.stack(after)
+
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.lstm, self.out = Stack(), nn.LSTM(4, 16), nn.Linear(16, 4)
+        self.layers = nn.ModuleList([nn.GRU(16, 16), nn.GRU(16, 16)])
+
+    def forward(self, given, hidden, pair):
+        {start}
+        ys = []
+        for {target} in {rounds}:
+            {step}
+            ys.append(self.out(y))
+        return torch.stack(ys, 1), state
+
+
+Decoder()(torch.randn(8, 12, 4), torch.randn(2, 8, 16), (torch.randn(1, 8, 16), torch.randn(1, 8, 16)))
+"""
+
+
+def stacked(step, start="state = hidden", target="x", rounds="given.unbind(1)"):
+    return STACKED.format(step=step, start=start, target=target, rounds=rounds)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(stacked("y, state = self.rnn(x, state)"), id="carried"),
+        pytest.param(stacked("y, hidden = self.rnn(x, hidden)"), id="carried under its first name"),
+        pytest.param(stacked("y, state = self.rnn(x, hidden); hidden = state"), id="handed on"),
+        pytest.param(stacked("y, state = self.rnn(x, hidden if x.sum() > 0 else state)"), id="started again at times"),
+        pytest.param(
+            stacked("y, state = self.rnn(x, hidden)", start="state = None"), id="no state of an earlier round"
+        ),
+        pytest.param(stacked("y, (h, c) = self.lstm(x[None], (h, c))", start="state = h, c = pair"), id="a pair"),
+        pytest.param(
+            stacked(
+                "y, state = layer(y, hidden)",
+                "state = hidden; y = given[:, :1, :1].expand(8, 1, 16)",
+                "layer",
+                "self.layers",
+            ),
+            id="each layer has a state of its own",
+        ),
+    ],
+)
+def test_silent_on_states_that_are_carried(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(stacked("y, state = self.rnn(x, hidden)"), id="the first state"),
+        pytest.param(
+            stacked("y, state = self.rnn(x, hidden=hidden)", start="last, state = 0, hidden"),
+            id="by name, set in a row",
+        ),
+        pytest.param(stacked("y, (h, c) = self.lstm(x[None], pair)", start="state = None; h, c = pair"), id="a pair"),
+    ],
+)
+def test_fires_on_a_first_state_in_every_round(source):
+    assert rows(rule, source) == [29]

@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a recurrent cell or layer that is called in a loop, whose input is made from its own last result, and
-whose state argument is the same tensor in every round. So too a recurrent layer without a state argument, in a
+whose state argument is the same tensor in every round. So too a call whose new state is bound to a variable that is set to
+the first one before the loop, while the first one is passed in every round; and a recurrent layer without a state argument, in a
 function that is given the state that the layer returned in the round before.
 
 ## Why is this bad?
@@ -74,8 +75,10 @@ from aelint.semantics.dataflow.graph import parts, parts_of_all
 from aelint.semantics.dataflow.lineage import ancestors, depends_on, through_reshapes
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import ListValue, Sym, Value
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.optimization.training import following_round
+from aelint.semantics.variants.dropped_states import dropped_states
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -115,6 +118,12 @@ def check(program: Program) -> Iterator[Finding]:
                 "each round starts from the same state: what was computed for it in the round before is thrown away; pass the new "
                 "state on",
             )
+    for dropped in dropped_states(program):
+        message = (
+            f"each round starts from `{dropped.first}`: the state that this returns, `{dropped.state}`, is the same at first "
+            f"({place(dropped.start, dropped.call)}), and no round reads it. Pass `{dropped.state}`"
+        )
+        yield Finding(dropped.call, message, (Note(dropped.start, "the state at first"),))
 
 
 def _handed_over(program: Program, before: Call, after: Call) -> Site | None:

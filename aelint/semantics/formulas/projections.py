@@ -12,13 +12,31 @@ _SAME_WEIGHTS = RESHAPES | {"t", "mT"}
 
 
 def is_projection(value: Value) -> bool:
-    """Whether the value is `x @ W`, `x @ W + b` or another spelling of what a linear layer computes."""
+    """Whether the value is `x @ W`, `x @ W + b` or another spelling of what a linear layer computes.
+
+    So is the sum of what two layers make, `self.own(h) + self.neighbours(g)`: nothing reads one of them without the other.
+    """
     if not isinstance(value, Sym) or len(value.inputs) < 2:
         return False
     weights = [i for i in value.inputs if _is_weight(i)]
     if value.op in _PRODUCTS:
         return bool(weights)
-    return value.op == "add" and len(weights) == 1 and any(_is_product(i) for i in value.inputs)
+    if value.op != "add":
+        return False
+    return (len(weights) == 1 and any(_is_product(i) for i in value.inputs)) or _is_of_two_layers(value)
+
+
+def _is_of_two_layers(value: Sym) -> bool:
+    """Whether both operands are features that weights made; one number for each sample is a score, and a term of its own."""
+    made = [i for i in value.inputs if isinstance(i, Sym) and (_is_affine(i) or is_projection(i))]
+    return len(made) == len(value.inputs) and all((i.shape or i.last)[-1:] != (1,) for i in made)
+
+
+def _is_affine(value: Sym) -> bool:
+    return value.op in _AFFINE and value.layer is not None
+
+
+_AFFINE = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
 
 
 def _is_product(value: Value) -> bool:

@@ -246,7 +246,7 @@ def _of_form(function: Callable[[Form], Form | None]) -> Callable[[Sym, Inner], 
 def _is_difference(value: Value) -> bool:
     """Whether it compares two tensors; then its square is a distance, and it is left whole."""
     value = through_reshapes(value)
-    if not isinstance(value, Sym) or value.op not in {"sub", "add"}:
+    if not isinstance(value, Sym) or value.op not in {"sub", "add"} or is_projection(value):
         return False
     operands = _operands(value)
     return operands is not None and all(_holds_tensor(o) for o in operands)
