@@ -107,6 +107,8 @@ class Mixing:
     alone: float = 0.0
     """Deviation between a sample alone and the same sample in the batch, relative to the outputs' scale."""
     alone_comparable: bool = False
+    lost: str = ""
+    """What happens to a batch of one sample that no other batch meets: an output loses its axis of samples, or the model raises."""
     positional: str = ""
     """The call that adds a different constant to each sample, if there is one."""
     selected: str = ""
@@ -384,6 +386,8 @@ class LoaderFacts:
     same_order: bool = False
     sortedness: float = 0.0
     """How much more alike neighbouring samples are than any two, in standard deviations (von Neumann's ratio)."""
+    grouped: bool = False
+    """The labels that come with the samples stand class by class, as they hardly ever would in random order."""
     sliding: bool = False
     """Neighbouring samples are windows of one series that overlap."""
     aliased: bool = False

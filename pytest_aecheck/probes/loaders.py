@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from pytest_aecheck.probes.wording import said
 __all__ = ["epoch_fingerprints", "fingerprints", "observe_loader"]
 
 _MOST_BATCHES = 64
+_ONCE_IN_A_MILLION = 1e-6
 
 
 def fingerprints(batch: Any) -> tuple[int, ...]:
@@ -66,6 +68,7 @@ def observe_loader(bench: Bench) -> LoaderFacts:
         duplicate_share=max((1 - len(set(batch)) / len(batch) for batch in full), default=0.0),
         same_order=first.prints == second.prints and len(set(samples)) > 1,
         sortedness=_sortedness(first.levels),
+        grouped=_are_grouped(first.labels),
         aliased=first.aliased,
         sliding=first.sliding,
         last_batch=len(first.prints[-1]) if first.prints else 0,
@@ -87,6 +90,8 @@ class _Epoch:
     """One checksum per sample, batch by batch."""
     levels: list[float] = field(default_factory=list)
     """The mean of each sample."""
+    labels: list[int] = field(default_factory=list)
+    """The whole number that comes with each sample, where one does."""
     non_finite: int = 0
     aliased: bool = False
     """Whether a batch changed when the next one was read."""
@@ -107,9 +112,30 @@ def _epoch(loader: Iterable[Any]) -> _Epoch:
             epoch.sliding = _slides(values.detach())
         if values.numel() and values.dim():
             epoch.levels.extend(values.detach().double().reshape(values.shape[0], -1).mean(1).tolist())
+        epoch.labels.extend(_labels(batch, values))
         if values.is_floating_point():
             epoch.non_finite += int(torch.isinf(values).sum())
     return epoch
+
+
+def _labels(batch: Any, data: Any) -> list[int]:
+    """The first tensor of a batch that has one whole number for each sample."""
+    for leaf in leaves(batch):
+        one = leaf.tensor
+        if one is not data and one.dim() == 1 and one.shape[0] == data.shape[0] and not one.is_floating_point():
+            return [int(value) for value in one.tolist()]
+    return []
+
+
+def _are_grouped(labels: list[int]) -> bool:
+    """Whether the labels stand class by class, which random order gives once in a million: k! * prod(n_i!) / n!."""
+    counts = Counter(labels)
+    if len(counts) < 2 or sum(1 for _ in itertools.groupby(labels)) > len(counts):
+        return False
+    chance = (
+        math.lgamma(len(counts) + 1) + sum(math.lgamma(n + 1) for n in counts.values()) - math.lgamma(len(labels) + 1)
+    )
+    return chance < math.log(_ONCE_IN_A_MILLION)
 
 
 def _slides(samples: torch.Tensor) -> bool:

@@ -11,7 +11,7 @@ from pytest_aecheck.adapters.batches import can_be_rebuilt
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.localize import first_mixing
 from pytest_aecheck.observations import Mixing, Unavailable
-from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.bench import Bench, ModelRaised
 from pytest_aecheck.probes.forward import rows
 from pytest_aecheck.probes.runs import Run, ones, record_opened, replaced_primary
 from pytest_aecheck.probes.shared import OddPass, evaluation_pass, odd_pass, odd_size
@@ -43,6 +43,7 @@ def observe_mixing(bench: Bench) -> Mixing:
     leaf, sample, other, gradient = _by_gradient(bench, odd, base, axes, n // 2)
     with bench.ready(training=False) as model:
         change = _by_replacement(bench, model, odd, base, axes)
+        lost = _lost(bench, model, odd, axes)
         alone, comparable, positional = _alone(bench, model, odd, axes)
     if change is not None and not gradient:
         leaf, sample, other = change.path, change.sample, change.replaced
@@ -57,6 +58,7 @@ def observe_mixing(bench: Bench) -> Mixing:
         where=change.where if change else "",
         alone=alone,
         alone_comparable=comparable,
+        lost=lost,
         positional=positional,
         selected=_ranked_together(odd.run),
     )
@@ -243,6 +245,28 @@ def _alone(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> tupl
     if gap > _ROUNDING and _draws_unseen(bench, model, odd, axes):
         return 0.0, False, ""
     return gap, True, _positional_addition(run, n)
+
+
+def _lost(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> str:
+    """What the model does to a batch of one sample, as the user builds it; "" if that is what it does to any batch."""
+    if not bench.scales_with_n:
+        return ""
+    try:
+        single = bench.batch(1, 0)
+        if bench.primary(single).shape[bench.batch_axis] != 1:
+            return ""
+    except (Unavailable, IndexError):
+        return ""  # a batch that cannot be built says nothing of the model
+    try:
+        alone, _ = record_opened(bench, model, single, seed=bench.spec.seed, noise=ones, with_loss=False)
+    except ModelRaised as raised:
+        return str(raised)
+    wholes = {leaf.path: leaf.tensor for leaf in leaves(odd.run.output)}
+    for leaf in leaves(alone.output):
+        whole = wholes.get(leaf.path)
+        if leaf.path in axes and whole is not None and leaf.tensor.dim() < whole.dim():
+            return f"{leaf.path} has shape {tuple(leaf.tensor.shape)}, where {whole.shape[axes[leaf.path]]} samples give {tuple(whole.shape)}"
+    return ""
 
 
 def _last_sample(batch: Any, axis: int, n: int) -> Any:

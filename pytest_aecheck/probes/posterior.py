@@ -344,7 +344,8 @@ def _meaning(at_head: Any, head: Any, chain: list[Any], scale: Any, weight: floa
         if not tensor.requires_grad:
             continue
         for name, derivative in _MEANINGS.items():
-            if name in {"variance", "scale"} and not bool((tensor > 0).all()):
+            # As a scale a head is squared, and may be negative; a variance may not.
+            if (name == "variance" and not bool((tensor > 0).all())) or not bool((tensor != 0).all()):
                 continue
             expected = torch.autograd.grad(tensor, head, weight * derivative(tensor.detach()), retain_graph=True)[0]
             gap = float((expected - at_head).double().norm() / at_head.double().norm().clamp_min(1e-300))

@@ -1,5 +1,7 @@
 """What may stand beside a KL without spoiling it, and what may not stand in it."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
@@ -25,6 +27,8 @@ SILENT = {
     "a second penalty on the log-variance": lambda mu, logvar: gaussian_kl(mu, logvar) + 0.1 * logvar.pow(2).sum(1).mean(),
     "a second penalty on the standard deviation": lambda mu, v: gaussian_kl(mu, v) + 0.1 * (0.5 * v).exp().sum(1).mean(),
     "free bits": lambda mu, logvar: per_unit(mu, logvar).mean(0).clamp(min=0.5).sum(),
+    "a wider prior": lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp()) / 9 - logvar + math.log(9) - 1).sum(1).mean(),
+    "a prior of half the standard deviation": lambda mu, v: 0.5 * (4 * (mu**2 + v.exp()) - v - 1).sum(1).mean(),
     "a clamped log-variance": lambda mu, logvar: gaussian_kl(mu, logvar.clamp(-0.5, 0.5)),
 }  # fmt: skip
 
@@ -39,6 +43,8 @@ def test_silent(penalty):
     [
         (lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - logvar**2 - 1).sum(1).mean(), "(log σ)² where log σ²"),
         (lambda mu, logvar: 0.5 * (mu**2 + torch.exp(logvar / 2) - logvar - 1).sum(1).mean(), "σ where σ²"),
+        (lambda mu, logvar: (mu**2 + logvar.exp() - logvar / 2 - 0.5).sum(1).mean(), "0.5 times as much"),
+        (lambda mu, logvar: (0.5 * (mu**2 + logvar.exp()) - logvar - 0.5).sum(1).mean(), "2 times as much"),
         (lambda mu, logvar: 0.5 * (mu**2 + torch.exp(2 * logvar) - logvar - 1).sum(1).mean(), "σ⁴ where σ²"),
     ],
 )
@@ -60,3 +66,13 @@ def test_a_right_formula_of_another_scale_is_said_once():
     report = run_checks(AESpec(DoubledExponent, vectors, loss=elbo))
     assert report["AEC203"].status == "failed"
     assert report["AEC303"].status != "failed"
+
+
+def test_a_log_variance_that_the_formula_squares_as_if_it_were_the_scale():
+    def loss(model, x):
+        x_hat, mu, logvar = model(x)
+        return F.mse_loss(x_hat, x) + (mu**2 + logvar**2 - torch.log(logvar**2 + 1e-20) - 1).sum(1).mean()
+
+    found = run_checks(AESpec(VAE, vectors, loss=loss), only=["AEC203"])["AEC203"]
+    assert found.status == "failed"
+    assert "as a scale" in found.message

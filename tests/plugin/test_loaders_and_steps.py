@@ -110,6 +110,27 @@ def test_a_kept_order_warns_and_fails_only_where_it_was_ruled_out():
     assert run_checks(kept.but(shuffled=False))["AEC505"].status == "skipped"
 
 
+FOLDERS = torch.arange(64) // 16
+
+
+@pytest.mark.parametrize(
+    ("labels", "status"),
+    [
+        pytest.param(torch.arange(64) % 4, "warned", id="classes in turn"),
+        pytest.param(torch.arange(64), "warned", id="numbers of the samples"),
+        pytest.param(torch.zeros(64, dtype=torch.long), "warned", id="one class"),
+        pytest.param((torch.arange(64) > 61).long(), "warned", id="two of a rare class, side by side by chance"),
+        pytest.param(FOLDERS.roll(3), "warned", id="one class at both ends"),
+        pytest.param(FOLDERS, "failed", id="class by class"),
+        pytest.param(FOLDERS[FOLDERS.argsort(descending=True)].int(), "failed", id="from the last class on"),
+    ],
+)
+def test_labels_tell_an_order_that_the_samples_do_not_show(labels, status):
+    rows = torch.randn(64, 20, generator=torch.Generator().manual_seed(3))
+    spec = AESpec(MLP, vectors, loader=lambda: DataLoader(TensorDataset(rows, labels), 16))
+    assert run_checks(spec, only=["AEC505"])["AEC505"].status == status
+
+
 def test_sortedness_rejects_a_random_order_as_rarely_as_it_says():
     from pytest_aecheck.probes.loaders import _sortedness
 

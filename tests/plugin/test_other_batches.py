@@ -59,6 +59,104 @@ def test_noise_that_cannot_be_replaced_is_no_dependence_on_the_batch(model, stat
     assert found.status == status, str(found)
 
 
+class Squeezed(nn.Module):
+    """An autoencoder of images with one channel, whose axis it drops behind the last layer; `axes` says how."""
+
+    axes: tuple[int, ...] = (1,)
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(20, 5), nn.Linear(5, 20)
+
+    def forward(self, x):
+        y = self.decoder(torch.tanh(self.encoder(x)))[:, None]
+        return y.squeeze(*self.axes)
+
+
+class SqueezedAltogether(Squeezed):
+    axes = ()
+
+
+class NeedsTwo(Squeezed):
+    """Measures the spread of its batch first."""
+
+    def forward(self, x):
+        if len(x) < 2:
+            raise ValueError("expected several samples")
+        return super().forward(x)
+
+
+class DroppedAndBack(Squeezed):
+    """Drops the axis of a single sample, and brings it back."""
+
+    def forward(self, x):
+        return super().forward(x).squeeze().reshape(-1, 20)
+
+
+@pytest.mark.parametrize("model", [Squeezed, DroppedAndBack])
+def test_a_batch_of_one_that_keeps_its_axis(model):
+    assert run_checks(AESpec(model, vectors, loss=squared), only=["AEC152"])["AEC152"].status == "passed"
+
+
+def test_a_batch_that_cannot_hold_one_sample():
+    def pairs(n, seed):
+        if n < 2:
+            raise ValueError("pairs are drawn")
+        return vectors(n, seed)
+
+    assert run_checks(AESpec(NeedsTwo, pairs, loss=squared), only=["AEC152"])["AEC152"].status != "failed"
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [(SqueezedAltogether, "(20,), where 7 samples give (7, 20)"), (NeedsTwo, "expected several samples")],
+)
+def test_a_batch_of_one_that_is_treated_in_another_way(model, said):
+    found = run_checks(AESpec(model, vectors, loss=squared), only=["AEC152"])["AEC152"]
+    assert found.status == "failed", str(found)
+    assert said in found.message
+
+
+class WithLengths(nn.Module):
+    """Reads sequences of several lengths, packed in order of their length; `restore` puts the codes back in place."""
+
+    restore = True
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.read = nn.Embedding(9, 6), nn.GRU(6, 8, batch_first=True)
+        self.write, self.out = nn.GRU(6, 8, batch_first=True), nn.Linear(8, 9)
+
+    def forward(self, batch):
+        tokens, lengths = batch
+        order = lengths.argsort(descending=True)
+        packed = nn.utils.rnn.pack_padded_sequence(self.embed(tokens[order]), lengths[order], batch_first=True)
+        code = self.read(packed)[1]
+        if self.restore:
+            code = code[:, order.argsort()]
+        return self.out(self.write(self.embed(tokens), code)[0])
+
+
+class NeverRestored(WithLengths):
+    restore = False
+
+
+def sentences(n, seed):
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(3, 9, (n,), generator=generator)
+    words = torch.randint(1, 9, (n, int(lengths.max())), generator=generator)
+    return words.where(torch.arange(words.shape[1]) < lengths[:, None], 0), lengths
+
+
+@pytest.mark.parametrize(("model", "status"), [(WithLengths, "passed"), (NeverRestored, "failed")])
+def test_sequences_that_are_padded_to_the_longest_of_a_batch(model, status):
+    def loss(model, batch):
+        return nn.functional.cross_entropy(model(batch).transpose(1, 2), batch[0], ignore_index=0)
+
+    found = run_checks(AESpec(model, sentences, loss=loss), only=["AEC107"])["AEC107"]
+    assert found.status == status, str(found)
+
+
 class BatchTopK(nn.Module):
     """A sparse autoencoder that keeps the largest activations of the whole batch."""
 

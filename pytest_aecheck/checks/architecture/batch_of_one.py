@@ -7,12 +7,14 @@ In evaluation mode, with the same normal noise everywhere, compares the last sam
 ## Why is this bad?
 
 A positional encoding that is added along the batch axis gives every sample the code of its place in the batch. Training runs,
-and the same sample means something else in the next batch.
+and the same sample means something else in the next batch. A `squeeze()` without an axis drops the axis of samples of a batch of one:
+the last batch of an epoch, or the first request in production, raises or broadcasts.
 
 ## How it decides
 
 Fails if the outputs differ by more than 1 % of the largest value *and* the trace shows where a constant that differs from
-sample to sample is added to the activations. A difference alone only warns, above one in ten thousand.
+sample to sample is added to the activations. A difference alone only warns, above one in ten thousand. Fails as well if the model
+raises for a batch of one, or gives an output without its axis of samples, and does neither for seven.
 
 ## Exemptions
 
@@ -41,6 +43,11 @@ _FAIL, _WARN = 1e-2, 1e-3
 def judge(observations: Observations) -> Verdict:
     """Fail where cause and effect are both seen."""
     mixing = observations.mixing
+    if mixing.lost:
+        return CHECK.failed(
+            f"a batch of one sample is treated in another way: {mixing.lost}. Look for `squeeze()` without an axis, which drops the "
+            "axis of samples, too: name the axis, or use `flatten(1)`"
+        )
     if not mixing.alone_comparable:
         return CHECK.skipped("the outputs of one sample and of a batch cannot be compared")
     if mixing.alone > _FAIL and mixing.positional:

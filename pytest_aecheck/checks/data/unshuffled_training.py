@@ -12,7 +12,8 @@ data sorted by class or time make it worse.
 ## How it decides
 
 The sequences of sample checksums of two epochs are equal. It fails if the data are sorted as well (von Neumann's ratio of
-successive differences of the sample means is five standard deviations from that of a random order), or if the loader was declared
+successive differences of the sample means is five standard deviations from that of a random order; or whole-number labels stand
+class by class, where a random order does so less than once in a million), or if the loader was declared
 `shuffled=True`; otherwise it warns. Overlapping windows of one series are alike by construction: their order is warned of.
 
 ## Exemptions
@@ -50,9 +51,10 @@ def judge(observations: Observations) -> Verdict:
     if loader.batches < 2:
         return CHECK.skipped("an epoch has fewer than two batches")
     if loader.same_order:
-        sorted_data = loader.sortedness > _SORTED and not loader.sliding
+        sorted_data = loader.grouped or (loader.sortedness > _SORTED and not loader.sliding)
+        why = "their labels stand class by class" if loader.grouped else "neighbouring samples are alike"
         message = f"two epochs give their {loader.samples} samples in the same order" + (
-            ", and neighbouring samples are alike: the data are sorted" if sorted_data else ""
+            f", and {why}: the data are sorted" if sorted_data else ""
         )
         say = CHECK.failed if sorted_data or observations.spec.shuffled else CHECK.warned
         return say(

@@ -14,7 +14,8 @@ limit, with the wrong weight the posterior settles on another scale than the pri
 
 For every Gaussian prior, `KL = c·(μ²/s² + σ²/s² - log σ²)/2`: the σ² part has the weight of the mean's part, and the log part is
 positive. Both are least-squares weights with a residual below 0.2 % (3 % in bfloat16). Where they do not fit, it also fails if one
-right part and one of the usual mistakes do: `(log σ)²` for `log σ²`, `σ` or `σ⁴` for `σ²`.
+right part and one of the usual mistakes do: `(log σ)²` for `log σ²`, `σ` or `σ⁴` for `σ²`. A log part of half or twice the others'
+weight fails, too: the ½ stands before one bracket of two. Other weights may be the variance of a prior.
 
 ## Exemptions
 
@@ -42,6 +43,8 @@ CHECK = Check(
 )
 
 _TOLERANCE = 0.02
+_FORGOTTEN_HALF = (0.5, 2.0)
+"""Weights of log σ² that a ½ in front of the wrong bracket gives. As variances of a prior they are hardly ever chosen."""
 
 
 def judge(observations: Observations) -> Verdict:
@@ -66,6 +69,13 @@ def judge(observations: Observations) -> Verdict:
         if abs(variance - 1) > max(_TOLERANCE, 4 * posterior.tolerance):
             return CHECK.failed(
                 f"the KL weighs σ² {variance:.3g} times as much as μ²; between Gaussians both have the same weight",
+                where=posterior.where,
+                **numbers,
+            )
+        if any(abs(log - factor) <= max(_TOLERANCE, 4 * posterior.tolerance) for factor in _FORGOTTEN_HALF):
+            return CHECK.failed(
+                f"the KL weighs log σ² {log:.3g} times as much as μ² and σ²: its least value is at σ² = {log:.3g}, and to the standard "
+                'normal all three have the same weight. If the prior\'s variance is meant to be that, declare exempt={"AEC303"}',
                 where=posterior.where,
                 **numbers,
             )
