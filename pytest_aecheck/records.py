@@ -153,6 +153,8 @@ class Reach:
     cut_from_reconstruction: tuple[str, ...] = ()
     """Weights that the reconstruction is computed with and has no gradient for, whatever else trains them."""
     stand_ins: tuple[StandIn, ...] = ()
+    idle_halves: tuple[tuple[str, str], ...] = ()
+    """Weights of layers that are split in two, and the half ("first" or "second") that no batch gave a gradient to."""
     counted_term: str = ""
     """The step function through which alone a term of the loss depends on the network, if there is such a term."""
 

@@ -12,6 +12,7 @@ from pytest_aecheck.observations import ParameterReach, Reach, Unavailable
 from pytest_aecheck.probes.bench import Bench, ModelRaised
 from pytest_aecheck.probes.counted import counted_term
 from pytest_aecheck.probes.determinism import seeded
+from pytest_aecheck.probes.halves import idle_halves
 from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, graph_leaves, record
 from pytest_aecheck.probes.shared import training_pass
@@ -49,6 +50,9 @@ def observe_reach(bench: Bench) -> Reach:
                 _merge(status, {name: _status(gradient) for name, gradient in found.items()})
                 _step(names, found)
             tries = _wait_for_turns(bench, model, names, status, used, siblings)
+        halves = set(idle_halves(first.run, model, first.gradients))
+        for number in range(1, _BATCHES) if halves else ():
+            halves &= set(idle_halves(first.run, model, _gradients(bench, names, model, number)))
     return Reach(
         tuple(
             ParameterReach(
@@ -66,6 +70,7 @@ def observe_reach(bench: Bench) -> Reach:
         loss_has_gradient=True,
         foreign=foreign,
         cut_from_reconstruction=first.cut,
+        idle_halves=tuple(sorted(halves)),
         stand_ins=stand_ins(first.run, bench.model, used),
         counted_term=counted_term(first.run),
     )

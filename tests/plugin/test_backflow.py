@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
+from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
 from pytest_aecheck.probes.bench import Bench
@@ -150,3 +151,58 @@ def test_another_player_s_network_need_not_hear_from_this_loss(step, status):
     found = run_checks(AESpec(Critical, vectors, loss=elbo, train_step=step), only=["AEC406"])["AEC406"]
     assert found.status == status
     assert status == "passed" or "critic.weight" in found.message
+
+
+class Halved(nn.Module):
+    """One layer makes both parts of the posterior."""
+
+    def __init__(self):
+        super().__init__()
+        self.read, self.heads, self.write = nn.Linear(20, 16), nn.Linear(16, 8), nn.Linear(4, 20)
+
+    def parts(self, x):
+        return self.heads(torch.tanh(self.read(x))).chunk(2, 1)
+
+    def forward(self, x):
+        mu, logvar = self.parts(x)
+        return self.write(mu + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar
+
+
+class Gated(Halved):
+    def forward(self, x):
+        value, gate = self.parts(x)
+        return self.write(value * torch.sigmoid(gate)), value, gate
+
+
+class Rectified(Halved):
+    """Units of a rectified layer may rest by chance, but not just those of one half."""
+
+    def forward(self, x):
+        z = torch.relu(self.heads(torch.tanh(self.read(x))))
+        return self.write(z[:, :4] + z[:, 4:]), z[:, :4], z[:, 4:]
+
+
+class VarianceOfZeros(Halved):
+    def forward(self, x):
+        mu, logvar = self.parts(x)
+        logvar = torch.zeros_like(mu)
+        return self.write(mu + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar
+
+
+class MeanTwice(Halved):
+    def forward(self, x):
+        h = self.heads(torch.tanh(self.read(x)))
+        mu, logvar = h[:, 4:], h[:, 4:]
+        return self.write(mu + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar
+
+
+@pytest.mark.parametrize("model", [Halved, Gated, Rectified])
+def test_halves_of_a_layer_that_are_both_trained(model):
+    assert run_checks(AESpec(model, vectors, loss=elbo), only=["AEC406"])["AEC406"].status == "passed"
+
+
+@pytest.mark.parametrize(("model", "half"), [(VarianceOfZeros, "second"), (MeanTwice, "first")])
+def test_the_half_of_a_layer_that_nothing_trains(model, half):
+    found = run_checks(AESpec(model, vectors, loss=elbo), only=["AEC406"])["AEC406"]
+    assert found.status == "failed"
+    assert f"heads is split in two, and its {half} half" in found.message

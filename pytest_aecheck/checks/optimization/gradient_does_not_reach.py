@@ -13,6 +13,7 @@ rounding or an argmax without straight-through gradient on the only path, or a r
 ## How it decides
 
 A parameter fails if a recorded torch call used it, and its gradient was missing or exactly zero on all batches.
+So does one half of a layer whose output the program splits in two, where all units of the other half have a gradient.
 Members of a list that take turns at random are tried until the chance of having missed one is below one in a
 million.
 
@@ -51,6 +52,7 @@ CHECK = Check(
 )
 
 _SHOWN = 4
+_BATCHES = 3
 
 
 def judge(observations: Observations) -> Verdict:
@@ -91,6 +93,14 @@ def judge(observations: Observations) -> Verdict:
             f"{_listing(cut)}. Only other terms of the loss train them. Look for a detach, .data or no_grad after them",
             where=cut[0].rpartition(".")[0],
             parameters=len(cut),
+        )
+    if reach.idle_halves:
+        name, half = reach.idle_halves[0]
+        layer = name.rpartition(".")[0] or name
+        return CHECK.failed(
+            f"the output of {layer} is split in two, and its {half} half gets a gradient of exactly 0 from the loss on {_BATCHES} batches: "
+            "what it should be (a log-variance, a gate) is computed and then replaced or left out",
+            where=layer,
         )
     if reach.counted_term:
         return CHECK.failed(
