@@ -108,7 +108,7 @@ class Mixing:
     """Deviation between a sample alone and the same sample in the batch, relative to the outputs' scale."""
     alone_comparable: bool = False
     lost: str = ""
-    """What happens to a batch of one sample that no other batch meets: an output loses its axis of samples, or the model raises."""
+    """The output that loses its axis of samples where a batch has one sample, with its shapes; empty if none does."""
     positional: str = ""
     """The call that adds a different constant to each sample, if there is one."""
     selected: str = ""
@@ -131,6 +131,8 @@ class ParameterReach:
     tries: int = 3
     only_zeros: bool = False
     """Whatever it was multiplied with was zero, as a recurrent decoder's input may be."""
+    below_floor: bool = False
+    """A floor under a term of the loss (free bits) replaces all that it makes, on the first batch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ def _tried(bench: Bench, what: str, n: int, training: bool, run: Callable[[Any, 
         try:
             run(model, batch)
         except Unavailable:
+            if bench.spec.loss is None:
+                raise  # nothing of it has run, which is no praise
             return Attempt(what, n, training)
         except Exception as error:  # noqa: BLE001
             return Attempt(what, n, training, said(error), _last_line(error))

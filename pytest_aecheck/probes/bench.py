@@ -253,7 +253,11 @@ class Bench:
         return not (self._has("encode") and self._has("decode"))
 
     def _has(self, part: str) -> bool:
-        return getattr(self.declared, part) is not None or callable(getattr(self.model, part, None))
+        """Whether a part is declared, or is a method of the model that is content with a batch, or a code, alone."""
+        own = getattr(self.model, part, None)
+        if getattr(self.declared, part) is not None or not callable(own):
+            return getattr(self.declared, part) is not None
+        return takes(own, 1) or (part == "encode" and takes(own, len(leading(own, self.batch(2, 0)))))
 
     def call(self, model: Any, batch: Any) -> Any:
         """The model's output on a batch, called as its signature wants."""
@@ -346,6 +350,8 @@ class Bench:
             raise Unavailable("the model has no method encode, and none was declared")
         # A graph goes in with its edges.
         given = (self.primary(batch),) if takes(model.encode, 1) else leading(model.encode, batch)
+        if not takes(model.encode, len(given)):
+            raise Unavailable("encode takes more than the batch is known to hold: declare encode(model, batch)")
         code = code_in(model.encode(*given))
         if code is None:
             raise Unavailable("encode does not return one tensor: declare encode and decode")
@@ -357,6 +363,8 @@ class Bench:
             return self.declared.decode(model, code)
         if not callable(getattr(model, "decode", None)):
             raise Unavailable("the model has no method decode, and none was declared")
+        if not takes(model.decode, 1):
+            raise Unavailable("decode takes more than the code: declare decode(model, code)")
         return model.decode(code)
 
     def loss(self, model: Any, batch: Any) -> Any:

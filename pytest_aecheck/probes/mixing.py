@@ -11,7 +11,7 @@ from pytest_aecheck.adapters.batches import can_be_rebuilt
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.localize import first_mixing
 from pytest_aecheck.observations import Mixing, Unavailable
-from pytest_aecheck.probes.bench import Bench, ModelRaised
+from pytest_aecheck.probes.bench import Bench
 from pytest_aecheck.probes.forward import rows
 from pytest_aecheck.probes.runs import Run, ones, record_opened, replaced_primary
 from pytest_aecheck.probes.shared import OddPass, evaluation_pass, odd_pass, odd_size
@@ -248,7 +248,7 @@ def _alone(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> tupl
 
 
 def _lost(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> str:
-    """What the model does to a batch of one sample, as the user builds it; "" if that is what it does to any batch."""
+    """The output that loses its axis of samples where the user's batch has one sample; "" if none does."""
     if not bench.scales_with_n:
         return ""
     try:
@@ -259,8 +259,8 @@ def _lost(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> str:
         return ""  # a batch that cannot be built says nothing of the model
     try:
         alone, _ = record_opened(bench, model, single, seed=bench.spec.seed, noise=ones, with_loss=False)
-    except ModelRaised as raised:
-        return str(raised)
+    except Unavailable:
+        return ""  # a model that raises is told of elsewhere, and may decline a batch of one
     wholes = {leaf.path: leaf.tensor for leaf in leaves(odd.run.output)}
     for leaf in leaves(alone.output):
         whole = wholes.get(leaf.path)

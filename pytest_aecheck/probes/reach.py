@@ -13,10 +13,11 @@ from pytest_aecheck.probes.bench import Bench, ModelRaised
 from pytest_aecheck.probes.counted import counted_term
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.halves import idle_halves
+from pytest_aecheck.probes.lineage import descendants
 from pytest_aecheck.probes.modules import unregistered
 from pytest_aecheck.probes.runs import Run, graph_leaves, record
 from pytest_aecheck.probes.shared import training_pass
-from pytest_aecheck.probes.trace import Flow
+from pytest_aecheck.probes.trace import Call, Flow
 from pytest_aecheck.probes.twins import stand_ins
 from pytest_aecheck.probes.wording import said
 
@@ -62,6 +63,7 @@ def observe_reach(bench: Bench) -> Reach:
                 moved_by_forward=name in first.moved,
                 after_hook=name in late,
                 only_zeros=status[name] == "zero" and _meets_only_zeros(first.run, parameter),
+                below_floor=status[name] == "zero" and _is_below_floor(first.run, parameter),
                 siblings=siblings.get(name, 1),
                 tries=tries,
             )
@@ -139,6 +141,24 @@ def _meets_only_zeros(run: Run, parameter: Any) -> bool:
     return bool(applied) and all(
         not {Flow.INPUT, Flow.PARAMETER} & set(v.flow) and not bool(v.tensor.any()) for v in applied
     )
+
+
+_FLOORS = frozenset({"clamp", "clamp_min", "clip", "maximum", "max"})
+
+
+def _is_below_floor(run: Run, parameter: Any) -> bool:
+    """Whether what the parameter makes is replaced by a floor in every entry, as a KL is that starts below its free bits."""
+    value = run.trace.current.get(id(parameter))
+    behind = descendants([value]) if value is not None else ()
+    floors = {id(call): call for one in behind for call in one.consumers if call.name in _FLOORS}
+    return any(_lifts(call) for call in floors.values())
+
+
+def _lifts(call: Call) -> bool:
+    """Whether every entry of the learned argument is smaller than what comes out."""
+    learned = [v.tensor for v in call.inputs if Flow.PARAMETER in v.flow]
+    out = call.out.tensor
+    return len(learned) == 1 and learned[0].shape == out.shape and bool((out > learned[0]).all())
 
 
 def _used_after_hooks(run: Run, model: Any) -> set[str]:

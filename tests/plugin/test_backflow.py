@@ -206,3 +206,34 @@ def test_the_half_of_a_layer_that_nothing_trains(model, half):
     found = run_checks(AESpec(model, vectors, loss=elbo), only=["AEC406"])["AEC406"]
     assert found.status == "failed"
     assert f"heads is split in two, and its {half} half" in found.message
+
+
+class LearnedPrior(VAE):
+    """The prior is computed from a condition, and enters the KL alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.prior = nn.Linear(20, 4)
+
+
+def floored(bound):
+    def loss(model, x):
+        y, mu, logvar = model(x)
+        kl = 0.5 * ((mu - model.prior(x)) ** 2 + logvar.exp() - logvar - 1).sum(1).mean()
+        return F.mse_loss(y, x) + bound(kl)
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("bound", "status"),
+    [
+        pytest.param(lambda kl: kl, "passed", id="no floor"),
+        pytest.param(lambda kl: kl.clamp(min=1e3), "passed", id="below its free bits"),
+        pytest.param(lambda kl: torch.maximum(kl, torch.tensor(1e3)), "passed", id="below a maximum"),
+        pytest.param(lambda kl: kl.clamp(max=1e-9), "failed", id="above its ceiling for good"),
+        pytest.param(lambda kl: 0 * kl, "failed", id="of no weight"),
+    ],
+)
+def test_a_prior_whose_divergence_is_held_at_a_floor(bound, status):
+    assert run_checks(AESpec(LearnedPrior, vectors, loss=floored(bound)), only=["AEC406"])["AEC406"].status == status

@@ -579,3 +579,30 @@ def test_an_encoder_that_raises_is_told():
     found = run_checks(AESpec(Broken, pairs), only=["AEC100"])["AEC100"]
     assert found.status == "failed"
     assert "no such edge" in found.message
+
+
+class ScoredPairs(Pairs):
+    """The decoder is asked for single edges, and the encoder takes of a mapping what the loss names."""
+
+    def decode(self, z, edges):
+        return (z[:, edges[0]] * z[:, edges[1]]).sum(-1)
+
+
+def graph(n, seed):
+    x, adjacency = pairs(n, seed)
+    return {"features": x, "adjacency": adjacency}
+
+
+def scored_loss(model, batch):
+    z = model.encode(batch["features"], batch["adjacency"])
+    scores = model.decode(z, torch.tensor([[0, 1, 2], [1, 2, 3]]))
+    return nn.functional.softplus(-scores).mean()
+
+
+def test_parts_that_take_more_than_a_batch_or_a_code_are_called_by_the_loss():
+    report = run_checks(AESpec(ScoredPairs, graph, loss=scored_loss))
+    assert report["AEC100"].status == "passed"
+    assert not report.failed
+    alone = run_checks(AESpec(ScoredPairs, graph), only=["AEC100"])["AEC100"]
+    assert alone.status == "skipped"
+    assert "declare" in alone.message

@@ -13,8 +13,8 @@ the last batch of an epoch, or the first request in production, raises or broadc
 ## How it decides
 
 Fails if the outputs differ by more than 1 % of the largest value *and* the trace shows where a constant that differs from
-sample to sample is added to the activations. A difference alone only warns, above one in ten thousand. Fails as well if the model
-raises for a batch of one, or gives an output without its axis of samples, and does neither for seven.
+sample to sample is added to the activations. A difference alone only warns, above one in ten thousand. Fails as well if an output
+of one sample lacks the axis of samples that the output of seven has.
 
 ## Exemptions
 
@@ -45,7 +45,7 @@ def judge(observations: Observations) -> Verdict:
     mixing = observations.mixing
     if mixing.lost:
         return CHECK.failed(
-            f"a batch of one sample is treated in another way: {mixing.lost}. Look for `squeeze()` without an axis, which drops the "
+            f"a batch of one sample loses its axis: {mixing.lost}. Look for `squeeze()` without an axis, which drops the "
             "axis of samples, too: name the axis, or use `flatten(1)`"
         )
     if not mixing.alone_comparable:

@@ -30,7 +30,8 @@ Frozen parameters; parameters that the declared training step trains by another 
 parameters that the forward never touches (they only make a warning elsewhere) or touches only
 under `no_grad`; codebooks that the forward itself updates; layers that run on after a forward hook has taken the
 feature out; biases alone (a bias before a batch norm has no effect); weights that meet nothing but zeros, such as the
-input weights of a recurrent decoder that is given no input. From the reconstruction alone: weights that act only on other
+input weights of a recurrent decoder that is given no input; weights that act on a term which its floor (free bits) holds at present.
+From the reconstruction alone: weights that act only on other
 weights (the projection of a codebook), or through an argmax or a draw (score-function estimators).
 
 ## References
@@ -70,7 +71,9 @@ def judge(observations: Observations) -> Verdict:
     lost = [
         p
         for p in reach.parameters
-        if p.status in ("none", "zero") and p.used and not (p.moved_by_forward or p.after_hook or p.only_zeros)
+        if p.status in ("none", "zero")
+        and p.used
+        and not (p.moved_by_forward or p.after_hook or p.only_zeros or p.below_floor)
     ]
     weights = {p.name.rpartition(".")[0] for p in lost if not p.name.endswith("bias")}
     lost = [p for p in lost if p.status == "none" or p.name.rpartition(".")[0] in weights]
