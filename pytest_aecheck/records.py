@@ -228,6 +228,10 @@ class Program:
     """The bounded function (sigmoid, tanh) whose result is normalised last of all."""
     unused_noise: tuple[str, ...] = ()
     """Draws that neither the loss nor an output depends on."""
+    identity_activation: str = ""
+    """The module whose leaky rectifier has slope 1."""
+    blocked_by_dropout: str = ""
+    """The module whose dropout has rate 1."""
 
 
 @dataclass(frozen=True, slots=True)

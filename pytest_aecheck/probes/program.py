@@ -69,6 +69,8 @@ def observe_program(bench: Bench) -> Program:
         penalty,
         normalised_after=_normalised_after(x_hat),
         unused_noise=_unused_noise(run),
+        identity_activation=_identity_activation(run),
+        blocked_by_dropout=_blocked_by_dropout(run),
     )
 
 
@@ -149,6 +151,21 @@ def _should_be_read(call: Call) -> bool:
     if call.name in _DROPOUT:
         return _active(call) and _probability(call) > 0 and bool(call.out.flow & (Flow.PARAMETER | Flow.INPUT))
     return call.name in _PURE_WITH_TWIN and Flow.PARAMETER in call.out.flow
+
+
+def _identity_activation(run: Run) -> str:
+    """The module of the first leaky rectifier that leaves negative numbers as they are."""
+    for call in run.trace.named("leaky_relu", "leaky_relu_"):
+        slope = call.kwargs.get("negative_slope", call.args[1] if len(call.args) > 1 else 0.01)
+        if isinstance(slope, int | float) and slope == 1 and bool((call.inputs[0].tensor < 0).any()):
+            return call.module or "the model"
+    return ""
+
+
+def _blocked_by_dropout(run: Run) -> str:
+    """The module of the first dropout that is active and drops everything."""
+    blocked = (c for c in run.trace.calls if c.name in _DROPOUT and _active(c) and _probability(c) == 1)
+    return next((call.module or "the model" for call in blocked), "")
 
 
 def _linear_chain(run: Run) -> str:

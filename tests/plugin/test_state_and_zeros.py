@@ -1,5 +1,6 @@
 """State that a pass changes without any effect, and weights that meet nothing but zeros."""
 
+import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
 from torch import nn
@@ -87,3 +88,30 @@ class RoundedToNothing(MLP):
 def test_zeros_that_the_model_computes_are_no_excuse():
     found = run_checks(AESpec(RoundedToNothing, vectors, loss=mse), only=["AEC406"])["AEC406"]
     assert found.status == "failed"
+
+
+class Activated(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.encoder, self.act, self.decoder = nn.Linear(20, 8), act, nn.Linear(8, 20)
+
+    def forward(self, x):
+        return self.decoder(self.act(self.encoder(x)))
+
+
+@pytest.mark.parametrize(
+    ("act", "status"),
+    [
+        pytest.param(nn.LeakyReLU(0.2), "passed", id="a small slope"),
+        pytest.param(nn.LeakyReLU(inplace=True), "passed", id="a flag by its name"),
+        pytest.param(nn.PReLU(init=1.0), "passed", id="a slope that is learned"),
+        pytest.param(nn.Sequential(nn.ReLU(), nn.LeakyReLU(1.0)), "passed", id="nothing negative comes in"),
+        pytest.param(nn.Dropout(0.5), "passed", id="half of the units"),
+        pytest.param(nn.LeakyReLU(True), "failed", id="a flag for the slope"),
+        pytest.param(nn.LeakyReLU(1.0, inplace=True), "failed", id="in place"),
+        pytest.param(nn.Dropout(1.0), "failed", id="all of the units"),
+    ],
+)
+def test_activations_that_pass_everything_or_nothing(act, status):
+    found = run_checks(AESpec(lambda: Activated(act), vectors, loss=mse), only=["AEC136"])["AEC136"]
+    assert found.status == status, str(found)

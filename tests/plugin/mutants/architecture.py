@@ -162,6 +162,18 @@ class ReturnsInput(Changed):
         return x + 0 * y
 
 
+@mutant("AEC136")
+class SlopeOfAFlag(Changed):
+    def on_code(self, z):
+        return F.leaky_relu(z - 0.1, True)
+
+
+@mutant("AEC136")
+class RateOfAFlag(Changed):
+    def on_code(self, z):
+        return z + F.dropout(z, self.training)
+
+
 @mutant("AEC152", batch=zoo.patches)
 class PositionAlongBatch(zoo.Transformer):
     def __init__(self):
