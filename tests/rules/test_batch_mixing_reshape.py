@@ -202,3 +202,31 @@ def test_silent_on_repeated_rows(lay):
 )
 def test_rows_whose_copies_are_taken_from_each_other(lay):
     assert rows(rule, TILED.format(lay=lay)) == [14]
+
+
+FEATURES = """
+import torch
+from torch.utils.data import DataLoader
+
+for x in DataLoader(torch.rand(96, 1, 28, 28), batch_size=32):
+    columns = {columns}
+    print(columns.norm(dim=1))
+"""
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param("x.flatten(1).t()", id="turned round"),
+        pytest.param("x.permute(1, 2, 3, 0).reshape(784, -1)", id="samples last before"),
+        pytest.param("x.view(-1, 784)", id="rows"),
+        pytest.param("torch.rand(784, 32).view(784, -1)", id="no samples"),
+    ],
+)
+def test_silent_on_features_that_come_first(columns):
+    assert rows(rule, FEATURES.format(columns=columns)) == []
+
+
+@pytest.mark.parametrize("columns", ["x.view(784, -1)", "x.reshape(28 * 28, x.size(0))", "x.flatten(1).view(784, -1)"])
+def test_features_first_by_a_reshape(columns):
+    assert rows(rule, FEATURES.format(columns=columns)) == [6]

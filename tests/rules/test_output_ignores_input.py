@@ -63,3 +63,42 @@ def test_decoded_from_noise_or_zeros(decoded, loss):
     (finding,) = run(rule, PROGRAM.format(decoded=decoded, loss=loss))
     assert finding.site.row == 14
     assert [note.site.row for note in finding.notes] == [13, 19]
+
+
+PLAIN = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+class Autoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+
+    def forward(self, x):
+        z = self.encoder(x)
+        return self.decoder({decoded})
+
+model, x = Autoencoder(), torch.rand(32, 64)
+F.mse_loss(model(x), x).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    "decoded",
+    [
+        "z",
+        "z + 0.1 * torch.randn_like(z)",
+        "F.dropout(z)",
+        "torch.where(torch.rand_like(z) < 0.1, torch.randn_like(z), z)",
+    ],
+)
+def test_silent_on_codes_that_are_disturbed(decoded):
+    assert rows(rule, PLAIN.format(decoded=decoded)) == []
+
+
+@pytest.mark.parametrize("decoded", ["torch.randn_like(z)", "torch.zeros_like(z)", "0.5 * torch.rand_like(z) - 1"])
+def test_a_plain_code_that_lends_its_shape_alone(decoded):
+    (finding,) = run(rule, PLAIN.format(decoded=decoded))
+    assert finding.site.row == 13
+    assert "from the code (line 12)" in finding.message

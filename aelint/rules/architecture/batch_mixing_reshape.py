@@ -4,7 +4,7 @@
 
 Reports
 
-- a reshape or flattening whose rows hold elements of several samples,
+- a reshape or flattening whose rows hold elements of several samples, `view(784, -1)` of images for one,
 - rows that `repeat` lays out copy after copy, and that a view reads as if the copies of each row stood side by side,
 - a table with one row for each position (a positional encoding) that is cut to the number of samples and
   added along the batch.

@@ -1,9 +1,9 @@
-"""The reconstruction is decoded from noise, and the posterior's sample is left aside.
+"""The reconstruction is decoded from noise, and the code of the data is left aside.
 
 ## What it does
 
-Reports a sample of a posterior that no reconstruction is computed from, where the output that is compared with the same data
-is decoded from noise or constants alone.
+Reports a sample of a posterior, or a code, that no reconstruction is computed from, where the output that is compared with the
+same data is decoded from noise or constants alone.
 
 ## Why is this bad?
 
@@ -83,12 +83,12 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.explanation.wording import place
-from aelint.semantics.latent.idle_samples import idle_samples
+from aelint.semantics.latent.idle_codes import idle_codes
 
 RULE = Rule(
     code="AEL200",
     name="output-ignores-input",
-    summary="the reconstruction is decoded from noise, and the posterior's sample is left aside",
+    summary="the reconstruction is decoded from noise, and the code of the data is left aside",
     severity=Severity.ERROR,
     triggers=(("rand", "normal", "sample"), ("loss", "entropy", "pow", "**", "square")),
 )
@@ -96,10 +96,12 @@ RULE = Rule(
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield what is decoded in the place of a sample."""
-    for one in idle_samples(program):
+    for one in idle_codes(program):
+        code, there = ("the sample of the posterior" if one.sampled else "the code"), one.code.site
+        where = f" ({place(there, one.decoded)})" if there is not None else ""
         message = (
             f"the reconstruction is decoded from this, and knows nothing of the data that it is compared with ({place(one.compared, one.decoded)}); "
-            f"nothing is decoded from the sample of the posterior ({place(one.posterior.site, one.decoded)}). Decode the sample"
+            f"nothing is decoded from {code}{where}. Decode {code.partition(' of')[0]}"
         )
-        notes = (Note(one.posterior.site, "the sample"), Note(one.compared, "compared with the data here"))
-        yield Finding(one.decoded, message, notes)
+        seen = (Note(there, code.partition(" of")[0]),) if there is not None else ()
+        yield Finding(one.decoded, message, (*seen, Note(one.compared, "compared with the data here")))

@@ -37,6 +37,11 @@ def check_samples(apply: Apply, shape: Shape, target: Shape) -> None:
     # time axis): an image without a batch has its channels there, and layouts move them to the end.
     if axis is None or axis > 1 or len(target) < 2 or len(shape) < 2:
         return
+    sample = dims.product(shape[axis + 1 :])
+    if axis == 0 and target == (sample, shape[0]) and isinstance(sample, int) and sample > 1:
+        # Features first and samples behind, as `t()` gives it, but row by row from what has the samples first.
+        apply.conflict("mixes-batch", shape=shape, target=target, axis=axis, row=shape[0], sample=sample)
+        return
     if target[0] == 1 or (isinstance(target[0], int) and target[0] not in shape):
         # `view(1, -1)` takes everything for one row, and a number that is no size of the tensor is the batch's, written out.
         return
@@ -46,7 +51,6 @@ def check_samples(apply: Apply, shape: Shape, target: Shape) -> None:
     if len(target) > 2 and target[-1] == shape[-1]:
         # Whole vectors, listed over samples and places: what a codebook is compared with.
         return
-    sample = dims.product(shape[axis + 1 :])
     if axis == 1 and sample == 1:
         return  # a table of pairs, such as (cells, neighbours)
     tails = [dims.product(target[i:]) for i in range(1, len(target))]
