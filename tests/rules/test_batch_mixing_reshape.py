@@ -230,3 +230,45 @@ def test_silent_on_features_that_come_first(columns):
 @pytest.mark.parametrize("columns", ["x.view(784, -1)", "x.reshape(28 * 28, x.size(0))", "x.flatten(1).view(784, -1)"])
 def test_features_first_by_a_reshape(columns):
     assert rows(rule, FEATURES.format(columns=columns)) == [6]
+
+
+JOINED = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 8, 4, 2, 1), nn.Linear({features}, 16)
+
+    def forward(self, x):
+        h = torch.relu(self.conv(x))
+        h = {flat}
+        return self.fc(h)
+
+encoder = Encoder()
+for x in {data}:
+    print(encoder(x))
+"""
+LOADER = "DataLoader(torch.rand(96, 1, 28, 28), batch_size=32)"
+
+
+@pytest.mark.parametrize(
+    ("features", "flat", "data"),
+    [
+        pytest.param(1568, "h.flatten(1)", LOADER, id="rows"),
+        pytest.param(1568, "h.flatten()", "torch.rand(96, 1, 28, 28)", id="one picture after the other"),
+        pytest.param(1568, "h.flatten()", "unknown", id="data that are not in sight"),
+        pytest.param(1568, "h.mean(0).flatten()", LOADER, id="the mean of the batch"),
+        pytest.param(1568, "h[0].flatten()", LOADER, id="the first picture"),
+        pytest.param(14, "h", LOADER, id="a layer for the last axis"),
+    ],
+)
+def test_silent_on_rows_of_one_sample(features, flat, data):
+    assert rows(rule, JOINED.format(features=features, flat=flat, data=data)) == []
+
+
+@pytest.mark.parametrize("flat", ["h.flatten()", "torch.flatten(h)", "h.view(-1)", "h.reshape(-1)"])
+def test_a_whole_batch_in_one_row(flat):
+    assert rows(rule, JOINED.format(features=1568, flat=flat, data=LOADER)) == [13]

@@ -5,6 +5,7 @@
 Reports
 
 - a reshape or flattening whose rows hold elements of several samples, `view(784, -1)` of images for one,
+- a batch that is flattened to a single row, in front of a layer that takes the features of one sample,
 - rows that `repeat` lays out copy after copy, and that a view reads as if the copies of each row stood side by side,
 - a table with one row for each position (a positional encoding) that is cut to the number of samples and
   added along the batch.
@@ -57,6 +58,7 @@ from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.architecture.contradictions import contradictions
+from aelint.semantics.architecture.joined_samples import joined_samples
 from aelint.semantics.architecture.positions import positions_along_batch
 from aelint.semantics.architecture.tiled_rows import tiled_rows
 from aelint.semantics.explanation.wording import place, shape_text, size_text
@@ -80,6 +82,12 @@ def check(program: Program) -> Iterator[Finding]:
             "samples. Keep the axis of the samples as it is"
         )
         yield Finding(found.site, message)
+    for joined in joined_samples(program):
+        message = (
+            f"this makes one row of the whole batch {shape_text(joined.before)}, but the layer behind it ({place(joined.taken, joined.site)}) takes "
+            f"the {joined.features} features of one sample. Keep the axis of the samples, `flatten(1)`"
+        )
+        yield Finding(joined.site, message, (Note(joined.taken, f"takes {joined.features} features"),))
     for one in tiled_rows(program):
         message = (
             f"`repeat` gives all {size_text(one.rows)} rows once, then all of them again; read as {shape_text(one.shape)}, what "
