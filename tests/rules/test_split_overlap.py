@@ -128,6 +128,60 @@ def test_an_encoder_that_is_shown_the_held_out_edges():
     assert rows(rule, EDGES.format(encoded="edge_index", predicted="train_edges")) == [26]
 
 
+GRAPH_IN_A_DICTIONARY = """
+import torch
+from torch import nn
+
+
+class Autoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(16, 8)
+
+    def encode(self, x, edges):
+        return self.layer(x.index_add(0, edges[1], x[edges[0]]))
+
+    def recon_loss(self, z, edges):
+        return -torch.sigmoid((z[edges[0]] * z[edges[1]]).sum(1)).log().mean()
+
+
+def split(links):
+    test_pos, train_pos = links[:, :30], links[:, 30:]
+    both_ways = torch.cat([links, links.flip(0)], dim=1)
+    training = torch.cat([train_pos, train_pos.flip(0)], dim=1)
+    return {{"all": both_ways, "shown": training, "train": train_pos, "test": test_pos}}
+
+
+def embed(model, x, data):
+    return model.encode(x, data[{encoded}])
+
+
+def loss_fn(model, x, data):
+    z = embed(model, x, data)
+    return model.recon_loss(z, data[{predicted}])
+
+
+model, data = Autoencoder(), split(torch.randint(0, 60, (2, 300)))
+loss_fn(model, torch.randn(60, 16), data).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoded", "predicted"), [("shown", "train"), ("train", "train"), ("all", "test"), ("all", "all")]
+)
+def test_silent_on_edges_of_a_dictionary_that_are_hidden(encoded, predicted):
+    assert rows(rule, GRAPH_IN_A_DICTIONARY.format(encoded=repr(encoded), predicted=repr(predicted))) == []
+
+
+@pytest.mark.parametrize("predicted", ["train", "shown"])
+def test_all_edges_of_a_dictionary_that_an_encoder_is_shown(predicted):
+    source = GRAPH_IN_A_DICTIONARY.format(encoded="'all'", predicted=repr(predicted))
+    assert rows(rule, source) == [26]
+    unnamed = source.replace("test_pos, train_pos = ", "last, first = ").replace("train_pos", "first")
+    unnamed = unnamed.replace(": training", ": undirected(first)").replace("    training =", "    first_ways =")
+    assert rows(rule, unnamed.replace(": test_pos", ": last").replace("undirected(first)", "first_ways")) == [26]
+
+
 def test_silent_on_the_arrays_of_an_archive():
     source = """
         import numpy as np

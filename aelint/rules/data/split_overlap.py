@@ -85,9 +85,9 @@ from aelint.semantics.data.leaked_scales import leaked_scales
 from aelint.semantics.data.overlapping_windows import overlapping_windows
 from aelint.semantics.data.own_scales import scaled_apart
 from aelint.semantics.data.same_splits import misread_splits, same_splits
+from aelint.semantics.data.shown_edges import shown_edges
 from aelint.semantics.data.splits import (
     Part,
-    all_edges_beside_training_edges,
     exchanged_names,
     overlapping,
     parts_of,
@@ -213,12 +213,12 @@ def _unsplit(program: Program) -> Iterator[Finding]:
 
 
 def _edges(program: Program) -> Iterator[Finding]:
-    for site, edges, part in all_edges_beside_training_edges(program):
+    for shown in shown_edges(program):
         message = (
-            f"the training step encodes `{edges}`, all edges of the graph, and is to predict `{part}`: the encoder sees the edges "
-            f"that are held out; encode `{part}`"
+            f"this encodes `{shown.encoded}`, all edges of the graph, and `{shown.predicted}` is to be predicted: the encoder sees the "
+            "edges that are held out. Encode the training edges"
         )
-        yield Finding(site, message)
+        yield Finding(shown.site, message)
 
 
 def _scaled_apart(program: Program) -> Iterator[Finding]:

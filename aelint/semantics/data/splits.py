@@ -10,15 +10,12 @@ from aelint.rule import Site
 from aelint.semantics.data.batches import is_held_out_name, is_training_name
 from aelint.semantics.dataflow.lineage import RESHAPES, source
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.domain.trace import Call
-from aelint.semantics.domain.values import Function, ListValue, Object, Sym, Value
-from aelint.semantics.interpreter.kinds import is_network
+from aelint.semantics.domain.values import ListValue, Object, Sym, Value
 from aelint.syntax.names import last_name
-from aelint.syntax.walk import every, walk
+from aelint.syntax.walk import walk
 
 __all__ = [
     "Part",
-    "all_edges_beside_training_edges",
     "exchanged_names",
     "overlapping",
     "parts_of",
@@ -140,39 +137,6 @@ def whole_beside_training_part(program: Program) -> Iterator[tuple[Site, str, st
             beside = any(is_training_name(other) for other, _ in mine)
             if version in stored and version not in read and beside and not is_held_out_name(key):
                 yield Site(function.module.unit, node), key, version
-
-
-def all_edges_beside_training_edges(program: Program) -> Iterator[tuple[Site, str, str]]:
-    """Names of all edges of a graph in a training function that predicts the training edges: held-out ones are shown."""
-    parts = [(b, edges) for b in program.bindings if (edges := _edges_of(b.value)) is not None]
-    training = {b.name: edges for b, edges in parts if is_training_name(b.name)}
-    held_out = {edges.id for b, edges in parts if is_held_out_name(b.name)}
-    whole = {b.name: b.value for b in program.bindings if isinstance(b.value, Sym) and b.value.id in held_out}
-    encoded = {id(a) for c in program.calls for a in _encoded(c)} if training and whole else set()
-    for function in program.own_functions if encoded else ():
-        if isinstance(function.node, ast.Lambda) or not _trains(function.node):
-            continue
-        loads = [n for n in every(ast.Name, function.node) if isinstance(n.ctx, ast.Load)]
-        for name in {n.id for n in loads} & training.keys():
-            for node in loads:
-                if id(node) in encoded and whole.get(node.id) is training[name]:
-                    yield Site(function.module.unit, node), node.id, name
-
-
-def _encoded(call: Call) -> list[ast.expr]:
-    """What a call gives to a network to encode; drawing negative pairs needs all edges, and may have them."""
-    own = isinstance(call.callee, Function) and call.callee.owner is not None and is_network(call.callee.owner)
-    encodes = call.name == "network" or (own and call.name in {"encode", "forward"})
-    return call.site.node.args if encodes and isinstance(call.site.node, ast.Call) else []
-
-
-def _edges_of(value: Value) -> Sym | None:
-    """The list of edges, two rows of nodes, of which a value holds some columns."""
-    match value:
-        case Sym(op="getitem", attrs={"input": Sym() as edges, "index": (slice() as rows, _)}) if rows == slice(None):
-            return edges if edges.shape is not None and len(edges.shape) == 2 and edges.shape[0] == 2 else None
-        case _:
-            return None
 
 
 def _trains(function: ast.AST) -> bool:
