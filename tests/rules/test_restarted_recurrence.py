@@ -218,6 +218,10 @@ class Stack(nn.Module):
         return x, torch.stack(after)
 
 
+def split(x, hidden):
+    return hidden[0], x
+
+
 class Decoder(nn.Module):
     def __init__(self):
         super().__init__()
@@ -253,6 +257,13 @@ def stacked(step, start="state = hidden", target="x", rounds="given.unbind(1)"):
         ),
         pytest.param(stacked("y, (h, c) = self.lstm(x[None], (h, c))", start="state = h, c = pair"), id="a pair"),
         pytest.param(
+            stacked("y, state = self.rnn(x, hidden); hidden = torch.tanh(hidden)"),
+            id="the first one moves on by itself",
+        ),
+        pytest.param(stacked("y, state = split(x, hidden)"), id="no recurrence"),
+        pytest.param(stacked("y, state = self.rnn(x, hidden)", start="kept, state = hidden, None"), id="another copy"),
+        pytest.param(stacked("y, state = self.rnn(x, torch.stack(pair)[:, 0])"), id="a state of another origin"),
+        pytest.param(
             stacked(
                 "y, state = layer(y, hidden)",
                 "state = hidden; y = given[:, :1, :1].expand(8, 1, 16)",
@@ -279,4 +290,4 @@ def test_silent_on_states_that_are_carried(source):
     ],
 )
 def test_fires_on_a_first_state_in_every_round(source):
-    assert rows(rule, source) == [29]
+    assert rows(rule, source) == [33]

@@ -219,6 +219,8 @@ class Model(nn.Module):
         pytest.param("z = m + std * torch.normal(0.0, 1.0, size=m.shape)", id="scaled once"),
         pytest.param("z = m + weight * torch.normal(0.0, std)", id="a weight of another origin"),
         pytest.param("z = m + torch.sigmoid(h) * torch.normal(0.0, std)", id="a gate from the same head"),
+        pytest.param("z = torch.ones_like(m) + std * torch.normal(0.0, std)", id="around a constant"),
+        pytest.param("z = m * (std * torch.normal(0.0, std))", id="a factor of the mean"),
         pytest.param("z = std * torch.normal(m, std)", id="a sample that is scaled, with nothing added"),
         pytest.param("z = weight + std * torch.normal(m, std)", id="a sample around a mean of its own"),
     ],
@@ -232,6 +234,8 @@ def test_silent_on_draws_that_are_scaled_once(sample: str) -> None:
     [
         pytest.param("z = m + std * torch.normal(0.0, std)", id="torch-normal"),
         pytest.param("z = torch.normal(torch.zeros_like(m), std) * std + m", id="zeros for the mean"),
+        pytest.param("z = m - std * torch.normal(0.0, std)", id="taken away"),
+        pytest.param("e = m + std * torch.randn_like(m); z = m + std * e", id="a sample for the noise"),
         pytest.param("z = m + std * Normal(0.0, std).rsample()", id="a distribution"),
         pytest.param("z = m + torch.exp(h / 2) * torch.normal(m, std)", id="the mean twice as well"),
     ],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow import graph
 from aelint.semantics.dataflow.program import Program
-from aelint.semantics.formulas.algebra import algebra_of, close
+from aelint.semantics.formulas.algebra import algebra_of
 from aelint.semantics.latent.posteriors import Posterior, is_learned, law_of, posteriors
 
 __all__ = ["ScaledTwice", "scaled_twice"]
@@ -25,16 +25,13 @@ class ScaledTwice:
 def scaled_twice(program: Program) -> Iterator[ScaledTwice]:
     """Sums `mean + scale * draw` of a draw that has that scale already: `mu + std * torch.normal(0, std)`."""
     algebra, users = algebra_of(program), graph.consumers(program)
-    for draw in posteriors(program):
-        if draw.noise is not None or draw.law is None:
-            continue
+    for draw in (p for p in posteriors(program) if p.law is not None):
+        assert draw.law is not None
         for product in (u for u in users.get(draw.sample.id, ()) if u.op == "mul"):
             law = next((law_of(algebra, i) for i in product.inputs if i is not draw.sample), None)
-            if law is None or law.head is not draw.law.head or law.exponential != draw.law.exponential:
+            if law is None or law.head is not draw.law.head:
                 continue
-            if not close(law.power, draw.law.power):
-                continue
-            for total in (u for u in users.get(product.id, ()) if u.op == "add" and u.site is not None):
+            for total in (u for u in users.get(product.id, ()) if u.op in {"add", "sub"} and u.site is not None):
                 mean = next((i for i in total.inputs if i is not product), None)
                 if is_learned(mean) and (mean is draw.mean or not is_learned(draw.mean)) and total.site is not None:
                     yield ScaledTwice(draw, total.site)
