@@ -279,6 +279,8 @@ class Forecast:
     kl_weight: float
     largest_variance: float
     predicted_units: int
+    gain: float = float("nan")
+    """Nats that an error-free reconstruction of a sample would gain: half the total variance over the implied noise variance."""
 
 
 @dataclass(frozen=True, slots=True)

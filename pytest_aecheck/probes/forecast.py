@@ -40,7 +40,8 @@ def observe_forecast(bench: Bench) -> Forecast:
     largest = float(eigenvalues[0])
     if not largest:
         raise Unavailable("the data are constant")
-    return Forecast(noise / largest, weights[0], largest, int((eigenvalues > noise).sum()))
+    gain = float(eigenvalues.sum()) / (2 * noise)
+    return Forecast(noise / largest, weights[0], largest, int((eigenvalues > noise).sum()), gain)
 
 
 def _distinct(flat: Any) -> int:

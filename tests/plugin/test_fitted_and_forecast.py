@@ -41,6 +41,13 @@ def test_collapse_is_predicted_before_training_and_seen_after_it(loss):
     assert after["inactive-units"].status == "warned"
 
 
+def test_a_weight_that_no_code_is_worth_fails():
+    report = run_checks(AESpec(VAE, vectors, loss=lambda m, x: elbo(m, x, beta=1000.0)), only=["AEC301"])
+    assert report["AEC301"].status == "failed"
+    assert "leaves no room for a code" in report["AEC301"].message
+    assert report["AEC301"].numbers["gain"] < 1 / 8
+
+
 def test_healthy_weights_predict_active_units_and_training_finds_them():
     loss = lambda m, x: elbo(m, x, beta=0.1)  # noqa: E731
     before = run_checks(AESpec(VAE, vectors, loss=loss), only=["AEC301"])["AEC301"]

@@ -14,7 +14,9 @@ reconstruction.
 ## How it decides
 
 `κ = (b / 2a) / λ_max(Cov x)`, where a and b are the weights of the squared error and of the KL. For a linear VAE collapse is complete
-at κ ≥ 1. It warns there; the number of eigenvalues above `b / 2a` predicts how many units can be active.
+at κ ≥ 1. It warns there; the number of eigenvalues above `b / 2a` predicts how many units can be active. What holds for any decoder: the most
+that a code can gain is half the total variance of the data over `b / 2a`, in nats. It fails where that is less than 1/8 of a nat,
+which is not enough to tell two halves of the data apart (0.69 nats).
 
 ## Exemptions
 
@@ -37,13 +39,16 @@ CHECK = Check(
     code="AEC301",
     name="posterior-will-collapse",
     summary="the effective weight of the KL predicts posterior collapse",
-    gate=False,
     needs=("forecast",),
 )
 
 
+_TOO_LITTLE = 1 / 8
+"""Nats for each sample."""
+
+
 def judge(observations: Observations) -> Verdict:
-    """Warn where the linear theory leaves no active unit."""
+    """Fail where no code is worth its KL, warn where the linear theory leaves no active unit."""
     if observations.spec.loss is None:
         return CHECK.skipped("no loss was declared")
     forecast = observations.forecast
@@ -52,6 +57,14 @@ def judge(observations: Observations) -> Verdict:
         "kl_weight": forecast.kl_weight,
         "predicted_active_units": forecast.predicted_units,
     }
+    if forecast.gain < _TOO_LITTLE:
+        return CHECK.failed(
+            f"the KL leaves no room for a code: even a perfect reconstruction would gain {forecast.gain:.2g} nats for a sample, since the "
+            f"loss implies a noise of variance {forecast.kappa * forecast.largest_variance:.3g} in each element. Look for a factor on the KL, or "
+            "a summed KL beside an averaged reconstruction",
+            **numbers,
+            gain=forecast.gain,
+        )
     if forecast.kappa >= 1:
         return CHECK.warned(
             f"the KL weighs {forecast.kappa:.3g} times what lets one latent unit carry information: the loss implies a noise of variance "
