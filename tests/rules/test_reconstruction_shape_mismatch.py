@@ -328,3 +328,34 @@ def test_fires_where_the_first_layer_tells_the_size_of_the_data(parts, row):
 def test_names_the_channels_that_are_wanted():
     (finding,) = run(rule, UNSIZED.format(**{**UNSIZED_PARTS, "decoder": "nn.ConvTranspose2d(16, 1, 2, stride=2)"}))
     assert finding.message.endswith("Give it 3 output channels")
+
+
+CLOUDS = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+class Autoencoder(nn.Module):
+    def __init__(self, points):
+        super().__init__()
+        self.points = points
+        self.encoder, self.decoder = nn.Linear(3, 16), nn.Linear(16, 3 * points)
+
+    def forward(self, cloud):
+        return self.decoder(self.encoder(cloud).amax(1)).view(-1, self.points, 3)
+
+model = Autoencoder({points})
+for cloud in DataLoader(torch.rand(320, 48, 3), batch_size=32):
+    made = model(cloud)
+    loss = {loss}
+    loss.backward()
+"""
+
+
+@pytest.mark.parametrize("points", [48, 60])
+def test_silent_on_the_distances_of_each_point_to_each_other(points):
+    table = "(made.unsqueeze(2) - cloud.unsqueeze(1)).pow(2).sum(-1)"
+    loss = f"{table}.min(2).values.mean() + {table}.min(1).values.mean()"
+    assert rows(rule, CLOUDS.format(points=points, loss=loss)) == []
+    one_by_one = "(made - cloud).pow(2).sum(-1).mean()"
+    assert rows(rule, CLOUDS.format(points=points, loss=one_by_one)) == ([] if points == 48 else [18])

@@ -96,6 +96,8 @@ def check(program: Program) -> Iterator[Finding]:
         axis = _wrong_axis(prediction.shape, wanted)
         if axis is None or not _is_reconstruction(prediction, target) or _is_completed(program, comparison):
             continue
+        if _is_each_with_each(prediction.shape, wanted):
+            continue
         if target.shape and _where_sizes_part(prediction, axis) is None and _stretches_one(prediction.shape, wanted):
             continue  # one is stretched over the other: the rule about broadcasting losses says so, at the same place
         parted = multiplied_samples(program, prediction, target) if axis == 0 else None
@@ -166,6 +168,12 @@ def _stretches_one(shape: Shape, wanted: Shape) -> bool:
     """Whether the sizes differ only where one and the same of the two has a single element."""
     parting = [(a, b) for a, b in zip(shape, wanted, strict=True) if differ(a, b)]
     return all(a == 1 for a, _ in parting) or all(b == 1 for _, b in parting)
+
+
+def _is_each_with_each(shape: Shape, wanted: Shape) -> bool:
+    """Whether each has an axis of one element where the other one is long: a table of all distances, `a[:, None] - b[None]`."""
+    sizes = list(zip(shape, wanted, strict=True))
+    return any(a == 1 != b for a, b in sizes) and any(b == 1 != a for a, b in sizes)
 
 
 def _is_reconstruction(prediction: Sym, target: Sym) -> bool:

@@ -114,11 +114,12 @@ def check(program: Program) -> Iterator[Finding]:
         if scored.undoing is not None:
             yield _undone(scored, scored.undoing)
             continue
+        site = scored.without_gradients
         message = (
-            f"the model is scored in training mode: its {_kind(scored.layer, scored.site)} uses the batch at hand, or chance, so "
-            "a sample's score depends on the others, and scoring may change the model; call `eval()` first"
+            f"the model is scored in training mode from here on: its {_kind(scored.layer, site)} uses the batch at hand, or chance, so "
+            f"a sample's score depends on the others ({place(scored.site, site)}), and scoring may change the model; call `eval()` first"
         )
-        yield Finding(scored.site, message, (Note(scored.without_gradients, "without gradients from here"),))
+        yield Finding(site, message, (Note(scored.site, "applied in training mode"),))
     for loaded in loaded_in_train(program):
         message = (
             f"trained weights are loaded into a network that stays in training mode, as it was built: its {_kind(loaded.layer, loaded.load.site)} "
