@@ -40,7 +40,28 @@ def test_linear_output():
 
 def test_tanh_output_through_a_reshape():
     source = "net = nn.Sequential(nn.Linear(4, 4), nn.Tanh())\ndef loss(x):\n    return F.binary_cross_entropy(net(x).view(-1, 2, 2), x)\n"
-    assert rows(rule, HEAD + source) == [6]
+    assert rows(rule, HEAD + source) == [4]
+
+
+@pytest.mark.parametrize(("name", "row"), [("tanh", 12), ("output_act", 8)])
+def test_an_activation_that_is_named_for_itself_is_exchanged_where_it_is_called(name, row):
+    source = """
+class AE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.NAME, self.sigmoid = nn.Tanh(), nn.Sigmoid()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.NAME(self.fc(x))
+
+def loss(model, x):
+    return F.binary_cross_entropy(model(x), x)
+
+loss(AE(), torch.rand(8, 4))
+"""
+    assert rows(rule, HEAD + source.replace("NAME", name)) == [row]
+    assert rows(rule, HEAD + source.replace("return self.NAME", "return self.sigmoid").replace("NAME", name)) == []
 
 
 def test_decoder_class_that_ends_in_a_convolution():

@@ -111,6 +111,14 @@ def _inputs(program: Program) -> Iterator[Finding]:
         unbounded = _unbounded(call.bound.get("input"))
         if unbounded is None or call.context.speculative:
             continue
+        decided = decided_at(program, unbounded) if unbounded.op not in AFFINE else None
+        if decided is not None:
+            message = (
+                f"this {unbounded.op} gives values{_range(unbounded)}, but `binary_cross_entropy` ({place(call.site, decided)}) needs them "
+                "in [0, 1], and raises otherwise. End the network in a sigmoid"
+            )
+            yield Finding(decided, message, (Note(call.site, "the loss"),))
+            continue
         message = (
             f"`binary_cross_entropy` needs values in [0, 1], but its input is the output of {unbounded.op} "
             f"({place(unbounded.site, call.site)}){_range(unbounded)}. End the network in a sigmoid, or use "

@@ -33,4 +33,12 @@ def decided_at(program: Program, node: Sym) -> Site | None:
     layer = node.layer if isinstance(node.layer, Object) else None
     if layer is None:
         return built_at(program, node) or node.site
-    return chosen_at(program, layer) or built_at(program, node) or layer.site or node.site
+    chosen = chosen_at(program, layer) or built_at(program, node)
+    return chosen or (node.site if _is_named_for_itself(program, layer) else None) or layer.site or node.site
+
+
+def _is_named_for_itself(program: Program, layer: Object) -> bool:
+    """Whether the layer is an attribute such as `self.tanh`: it stays what it is, and its call is what another one replaces."""
+    kind = layer.name.rpartition(".")[2].lower()
+    names = (path for network in program.networks for path, one in submodules(network) if one is layer)
+    return any(kind in path.rpartition(".")[2].lower() for path in names)
