@@ -335,6 +335,11 @@ for i in range(50):
             "images = torch.full((9, 16), 1.5)\nimages[images > 1] = 1",
             id="a-filling-that-is-cut-off",
         ),
+        pytest.param(
+            "torch.sigmoid",
+            "images = torch.randn(9, 4, 4).clone()\nfor i in range(9):\n    images[i] = 0.5",
+            id="a-ground-that-is-overwritten",
+        ),
         pytest.param("torch.sigmoid", "images = np.random.uniform(high=2, size=(9, 16)) / 2", id="law-by-keywords"),
         pytest.param("torch.relu", "images = np.load('a.npy')\nimages = images / np.std(images)", id="only-scaled"),
     ],
@@ -367,7 +372,13 @@ def test_data_that_is_read_or_written_piece_by_piece_beyond_reach(activation, da
 
 
 @pytest.mark.parametrize(
-    "made", ["torch.ones(50, 4, 4)", "torch.full((50, 4, 4), 1.0)", "torch.ones_like(torch.rand(50, 4, 4))"]
+    "made",
+    [
+        "torch.ones(50, 4, 4)",
+        "torch.full((50, 4, 4), 1.0)",
+        "torch.ones_like(torch.rand(50, 4, 4))",
+        "torch.rand(50, 1, 1).expand(50, 4, 4).clone()",
+    ],
 )
 def test_a_drawing_on_a_light_ground_that_is_moved_to_both_sides_of_zero(made):
     data = f"images = {made}\nfor i in range(50):\n    images[i, 1:3, 1:3] = 0.0\nimages = images - 0.5"

@@ -161,11 +161,10 @@ def _written(value: Sym, known: Values, draw: random.Random, depth: int) -> floa
 def _are_left(fillings: list[Value], writes: list[Sym]) -> bool:
     """Whether places hold what they were filled with: of zeros, which stand for nothing, some are taken to be left.
 
-    Another number must be seen to be left: around patches, which end before the array does.
+    Anything else must be seen to be left: around patches, which end before the array does.
     """
     patched = all(_is_patch(w.attrs.get("index")) for w in writes)
-    allowed = {"zeros", "ones", "full"} if patched else {"zeros"}
-    return all(isinstance(one, Sym) and one.op in allowed for one in fillings)
+    return patched or all(isinstance(one, Sym) and one.op == "zeros" for one in fillings)
 
 
 def _is_patch(index: Value) -> bool:
