@@ -268,7 +268,10 @@ class Bench:
             return self.decode(model, self.encode(model, batch))
         if isinstance(batch, Mapping):
             taken = self._by_name(model, batch)
-            return model(batch) if taken is None else model(**taken)
+            if taken is not None:
+                return model(**taken)
+            whole = declared.loss is None or takes(getattr(model, "forward", model), 1)
+            return model(batch) if whole else self._called_by_loss(model, batch)
         forward = getattr(model, "forward", model)
         given = leading(forward, batch)
         if declared.loss is not None and (self._loss_knows_better or not takes(forward, len(given))):

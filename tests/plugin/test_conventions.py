@@ -322,6 +322,31 @@ def test_faults_of_a_model_that_is_called_by_the_loss_are_found():
     assert run_checks(AESpec(CutOff, vectors, loss=conditioned))["AEC200"].status == "failed"
 
 
+class OfTwoSources(nn.Module):
+    """Is given the samples of one source and its name at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.ModuleDict({"mouse": nn.Linear(20, 4), "man": nn.Linear(20, 4)})
+        self.decoder = nn.ModuleDict({"mouse": nn.Linear(4, 20), "man": nn.Linear(4, 20)})
+
+    def forward(self, x, source):
+        return self.decoder[source](torch.tanh(self.encoder[source](x)))
+
+
+def by_source(n, seed):
+    return {"mouse": vectors(n, seed), "man": vectors(n, seed + 100)}
+
+
+def test_a_mapping_that_the_loss_takes_apart_is_given_to_the_loss():
+    def loss(model, batch):
+        return sum((model(x, source) - x).pow(2).mean() for source, x in batch.items())
+
+    report = run_checks(AESpec(OfTwoSources, by_source, loss=loss))
+    assert report["AEC100"].status == "passed"
+    assert not report.failed, str(report.failed)
+
+
 def test_without_a_loss_the_missing_argument_is_named():
     found = run_checks(AESpec(NeedsCondition, vectors))["AEC100"]
     assert found.status == "failed"
