@@ -165,3 +165,57 @@ def test_silent_on_terms_that_are_summed_within_one_step():
 def test_fires_on_terms_that_are_summed_over_the_steps():
     over_steps = {"start": "kept = 0.0", "within": "pass", "behind": "kept += term"}
     assert rows(rule, GROUPS.format(**{**OF_ONE_STEP, **over_steps})) == [19]
+
+
+METER = """
+import torch
+from torch import nn
+
+class Meter:
+    def __init__(self):
+        self.sum, self.count = 0.0, 0
+
+    def update(self, value, n=1):
+        self.sum += value * n
+        self.count += n
+
+def step(model, x, optimizer):
+    loss = nn.functional.mse_loss(model(x), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    {inside}
+    return loss
+
+def train(model, loader, optimizer):
+    for x in loader:
+        loss = step(model, x, optimizer)
+        {outside}
+
+model, losses = nn.Linear(20, 20), Meter()
+train(model, torch.rand(10, 32, 20), torch.optim.Adam(model.parameters()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside"),
+    [
+        ("losses.update(loss.item(), x.size(0))", "pass"),
+        ("losses.update(loss.detach(), x.size(0))", "pass"),
+        ("pass", "losses.update(float(loss))"),
+    ],
+)
+def test_silent_on_meters_that_are_given_numbers(inside, outside):
+    assert rows(rule, METER.format(inside=inside, outside=outside)) == []
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "row"),
+    [
+        ("losses.update(loss, x.size(0))", "pass", 18),
+        ("losses.update(value=loss)", "pass", 18),
+        ("pass", "losses.update(loss, 32)", 24),
+    ],
+)
+def test_a_meter_is_told_of_where_it_is_given_a_loss(inside, outside, row):
+    assert rows(rule, METER.format(inside=inside, outside=outside)) == [row]

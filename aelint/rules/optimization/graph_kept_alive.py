@@ -64,6 +64,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Confidence, Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.optimization.retention import retained_losses
 
 RULE = Rule(
@@ -79,6 +80,17 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Report the running sum."""
     for retained in retained_losses(program):
+        if retained.handed is not None:
+            message = (
+                f"`{retained.name}` ({place(retained.site, retained.handed)}) adds up what is handed over here, losses together with their "
+                "graphs, of every round of the loop; hand over the number, `loss.item()` (or `loss.detach()`, to stay on the device)"
+            )
+            notes = (
+                Note(retained.site, "summed up here"),
+                Note(retained.backward, "behind this nothing needs the graph any more"),
+            )
+            yield Finding(retained.handed, message, notes)
+            continue
         yield Finding(
             retained.site,
             f"`{retained.name}` adds up losses together with their graphs, of every round of the loop; add the number, `loss.item()` "

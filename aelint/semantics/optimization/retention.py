@@ -22,11 +22,12 @@ __all__ = ["Retained", "retained_losses"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retained:
-    """A running sum of losses that were already differentiated."""
+    """A running sum of losses that were already differentiated; `handed` is the call of the training loop that leads to it, if one does."""
 
     site: Site
     name: str
     backward: Site
+    handed: Site | None
 
 
 def retained_losses(program: Program) -> Iterator[Retained]:
@@ -49,7 +50,17 @@ def retained_losses(program: Program) -> Iterator[Retained]:
             and _is_running(value)
             and not _is_handed_in(added, event.context.loops[-1].iterable)
         ):
-            yield Retained(event.site, ast.unparse(event.site.node), backward.event.site)
+            yield Retained(
+                event.site, ast.unparse(event.site.node), backward.event.site, _handed(event.context, backward.context)
+            )
+
+
+def _handed(sums: Context, training: Context) -> Site | None:
+    """The call of a meter by the function that goes backward, or by one that called it: what it is given is decided there."""
+    shared = 0
+    while shared < min(len(sums.stack), len(training.stack)) and sums.stack[shared] is training.stack[shared]:
+        shared += 1
+    return sums.stack[shared].site if shared < len(sums.stack) and (shared or not training.stack) else None
 
 
 def _without_weight(added: Value) -> Value:
