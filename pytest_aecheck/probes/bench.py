@@ -264,6 +264,8 @@ class Bench:
         declared = self.declared
         if declared.reconstruct is not None:
             return declared.reconstruct(model, batch)
+        if self.is_only_in_loss:
+            raise Unavailable("nothing but the loss knows how the parts belong together: declare reconstruct")
         if not has_forward(model):
             return self.decode(model, self.encode(model, batch))
         if isinstance(batch, Mapping):
