@@ -35,8 +35,8 @@ def idle_halves(run: Run, model: Any, gradients: dict[str, Any]) -> Iterator[tup
 def _is_split(run: Run, parameter: Any) -> bool:
     """Whether one layer applies the weight, and the program takes its output apart."""
     value = run.trace.current.get(id(parameter))
-    if value is None or [call.name for call in value.consumers if call.name in _LAYERS] != [
-        c.name for c in value.consumers
-    ]:
-        return False
-    return len(value.consumers) == 1 and any(call.name in _SPLITS for call in value.consumers[0].out.consumers)
+    match value.consumers if value is not None else []:
+        case [applied] if applied.name in _LAYERS:
+            return any(call.name in _SPLITS for call in applied.out.consumers)
+        case _:
+            return False
