@@ -247,14 +247,17 @@ class Bench:
     @property
     def is_only_in_loss(self) -> bool:
         """Whether nothing but the loss knows how the parts of the model belong together."""
-        declared = self.declared
-        if declared.loss is None or declared.reconstruct is not None or has_forward(self.model):
-            return False
-        return not (self._has("encode") and self._has("decode"))
+        return self._is_left_to_the_loss(self.model)
 
-    def _has(self, part: str) -> bool:
+    def _is_left_to_the_loss(self, model: Any) -> bool:
+        declared = self.declared
+        if declared.loss is None or declared.reconstruct is not None or has_forward(model):
+            return False
+        return not (self._has(model, "encode") and self._has(model, "decode"))
+
+    def _has(self, model: Any, part: str) -> bool:
         """Whether a part is declared, or is a method of the model that is content with a batch, or a code, alone."""
-        own = getattr(self.model, part, None)
+        own = getattr(model, part, None)
         if getattr(self.declared, part) is not None or not callable(own):
             return getattr(self.declared, part) is not None
         return takes(own, 1) or (part == "encode" and takes(own, len(leading(own, self.batch(2, 0)))))
@@ -264,7 +267,7 @@ class Bench:
         declared = self.declared
         if declared.reconstruct is not None:
             return declared.reconstruct(model, batch)
-        if self.is_only_in_loss:
+        if self._is_left_to_the_loss(model):
             raise Unavailable("nothing but the loss knows how the parts belong together: declare reconstruct")
         if not has_forward(model):
             return self.decode(model, self.encode(model, batch))
