@@ -4,8 +4,8 @@
 
 Reports `binary_cross_entropy` and `BCELoss` whose input is the output of a linear or convolution layer, or of
 an activation that leaves [0, 1], on every path; binary cross-entropy, with or without logits, whose target is data
-beyond [0, 1], such as normalised images; `Bernoulli(...).log_prob` of grey levels; and likelihoods that are written out with `log(y)` and `log(1 - y)` of such an
-output.
+beyond [0, 1], such as normalised images; `Bernoulli(...).log_prob` of grey levels; and likelihoods that are written out
+with `log(y)` and `log(1 - y)` of such an output. An activation is reported itself, as that is what to exchange.
 
 ## Why is this bad?
 

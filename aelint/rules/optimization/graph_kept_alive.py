@@ -3,7 +3,8 @@
 ## What it does
 
 Reports a sum over a training loop to which the loss itself is added, the tensor that `backward` was
-called on, or one of its terms, weighed by the size of the batch or not, in place of its number.
+called on, or one of its terms, weighed by the size of the batch or not, in place of its number. Where a meter adds it up,
+reports the call that hands it over.
 
 ## Why is this bad?
 

@@ -33,7 +33,7 @@ from pytest_aecheck.verdicts import Check, Verdict
 CHECK = Check(
     code="AEC152",
     name="batch-of-one",
-    summary="the output depends on the sample's place in the batch",
+    summary="a sample alone gives another output than in a batch, or one of another shape",
     needs=("mixing",),
 )
 
