@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_aecheck.probes.runs import Run
+from pytest_aecheck.probes.trace import Flow
 
 __all__ = ["idle_halves"]
 
@@ -16,7 +17,12 @@ _FEWEST = 4
 
 
 def idle_halves(run: Run, model: Any, gradients: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The weights of split layers, and which half of their output units has a gradient of exactly zero, while all others have one."""
+    """The weights of split layers, and which half of their output units has a gradient of exactly zero, while all others have one.
+
+    Where nothing is drawn, as in a VAE that decodes the mean and is trained without its KL, a scale may well be left out.
+    """
+    if run.loss is None or Flow.NOISE not in run.trace.value(run.loss).flow:
+        return
     for name, parameter in model.named_parameters():
         gradient = gradients.get(name)
         if gradient is None or gradient.is_sparse or gradient.dim() < 2 or not _is_split(run, parameter):

@@ -196,6 +196,19 @@ class MeanTwice(Halved):
         return self.write(mu + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar
 
 
+class DecodesTheMean(Halved):
+    """A VAE that is trained as a plain autoencoder, as some libraries do by default."""
+
+    def forward(self, x):
+        mu, logvar = self.parts(x)
+        return self.write(mu), mu, logvar
+
+
+def test_a_scale_that_a_plain_autoencoder_leaves_out():
+    spec = AESpec(DecodesTheMean, vectors, loss=lambda model, x: F.mse_loss(model(x)[0], x))
+    assert run_checks(spec, only=["AEC406"])["AEC406"].status == "passed"
+
+
 @pytest.mark.parametrize("model", [Halved, Gated, Rectified])
 def test_halves_of_a_layer_that_are_both_trained(model):
     assert run_checks(AESpec(model, vectors, loss=elbo), only=["AEC406"])["AEC406"].status == "passed"

@@ -13,7 +13,8 @@ rounding or an argmax without straight-through gradient on the only path, or a r
 ## How it decides
 
 A parameter fails if a recorded torch call used it, and its gradient was missing or exactly zero on all batches.
-So does one half of a layer whose output the program splits in two, where all units of the other half have a gradient.
+So does one half of a layer whose output the program splits in two, where all units of the other half have a gradient and the
+loss depends on a draw: without one, the scale of a posterior may well be left out.
 Members of a list that take turns at random are tried until the chance of having missed one is below one in a
 million.
 
