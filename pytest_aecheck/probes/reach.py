@@ -36,6 +36,7 @@ def observe_reach(bench: Bench) -> Reach:
     first = training_pass(bench)
     if not first.trained:
         return Reach((), loss_has_gradient=False)
+    counted = counted_term(first.run)  # asked first: the steps below write into what its graph needs
     with bench.ready(training=True) as model:
         names = dict(model.named_parameters())
         late = _used_after_hooks(first.run, model)
@@ -74,7 +75,7 @@ def observe_reach(bench: Bench) -> Reach:
         cut_from_reconstruction=first.cut,
         idle_halves=tuple(sorted(halves)),
         stand_ins=stand_ins(first.run, bench.model, used),
-        counted_term=counted_term(first.run),
+        counted_term=counted,
     )
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
+from torch import nn
 
 from pytest_aecheck import AESpec, run_checks
 from tests.plugin.zoo import Overcomplete, vectors
@@ -59,3 +60,21 @@ def test_terms_that_count_fail(term, step):
     verdict = found(term)
     assert verdict.status == "failed"
     assert f"`{step}`" in verdict.message
+
+
+class StoredAsBytes(nn.Module):
+    """Rounds its code, for storage, on the way to the decoder."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(20, 16), nn.Tanh(), nn.Linear(16, 6))
+        self.decoder = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 20))
+
+    def forward(self, x):
+        return self.decoder(torch.sigmoid(self.encoder(x)).mul(255).round() / 255)
+
+
+def test_the_question_for_steps_is_asked_before_the_weights_are_moved():
+    found = run_checks(AESpec(StoredAsBytes, vectors, loss=lambda m, x: (m(x) - x).pow(2).mean()), only=["AEC406"])
+    assert found["AEC406"].status == "failed", str(found["AEC406"])
+    assert "encoder.0.weight" in found["AEC406"].message

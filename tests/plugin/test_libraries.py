@@ -78,12 +78,19 @@ def with_commitment(model, x):
 
 
 @pytest.mark.parametrize(
-    ("model", "loss"),
-    [(kl, with_kl), (kl, squared), (vq, with_commitment), (asymmetric, squared), (deep_compression, squared)],
+    ("model", "loss", "known"),
+    [
+        (kl, with_kl, ()),
+        (kl, squared, ()),
+        # Its quantiser weighs the other of the two terms, "legacy=True", as its source says itself.
+        (vq, with_commitment, ("AEC703",)),
+        (asymmetric, squared, ()),
+        (deep_compression, squared, ()),
+    ],
 )
-def test_autoencoders_of_diffusers_are_left_alone(model, loss):
+def test_autoencoders_of_diffusers_are_left_alone(model, loss, known):
     diffusers = pytest.importorskip("diffusers")
-    left_alone(AESpec(lambda: model(diffusers), lambda n, s: images(n, s) * 2 - 1, loss=loss, batch_size=4))
+    left_alone(AESpec(lambda: model(diffusers), lambda n, s: images(n, s) * 2 - 1, loss=loss, batch_size=4), known)
 
 
 def test_rounding_in_the_tiny_autoencoder_is_seen_and_absent_where_it_is_trained():
