@@ -34,9 +34,8 @@ def repeated_indices(program: Program) -> Iterator[RepeatedIndex]:
         inside: set[int] = set()
         for node in own_nodes(scope):
             for entries, ordered in _rows(node, inside):
-                taken = [_taken(one) for one in entries]
-                known = [one for one in taken if one is not None]
-                if len(known) < max(len(taken), _FEWEST) or len({(one.around, one.sequence) for one in known}) > 1:
+                known = [t for one in entries if (t := _taken(one)) is not None] if len(entries) >= _FEWEST else []
+                if not known or len(known) < len(entries) or len({(t.around, t.sequence) for t in known}) > 1:
                     continue
                 slip = _slip([one.index for one in known], ordered=ordered)
                 if slip is not None and _has_entry(scope, known[0].sequence, slip[1]):
