@@ -6,7 +6,7 @@ import ast
 
 from aelint.syntax.walk import every, walk
 
-__all__ = ["is_own_attribute", "last_name", "scopes", "uses"]
+__all__ = ["is_own_attribute", "is_read", "last_name", "scopes", "uses"]
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -23,6 +23,11 @@ def last_name(node: ast.AST) -> str:
 def uses(node: ast.AST, name: str) -> list[ast.Name]:
     """The places below a node where a variable of that name is read, set or deleted."""
     return [n for n in every(ast.Name, node) if n.id == name]
+
+
+def is_read(node: ast.AST, name: str) -> bool:
+    """Whether a variable of that name is read below a node."""
+    return any(isinstance(n.ctx, ast.Load) for n in uses(node, name))
 
 
 def is_own_attribute(node: ast.AST) -> bool:

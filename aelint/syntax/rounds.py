@@ -1,10 +1,12 @@
-"""The number of the round that a loop counts: `i` of `for i, batch in enumerate(loader)`."""
+"""Loops as they are written, and the number of the round that one counts: `i` of `for i, batch in enumerate(loader)`."""
 
 from __future__ import annotations
 
 import ast
 
-__all__ = ["round_counter"]
+__all__ = ["LoopNode", "round_counter"]
+
+LoopNode = ast.For | ast.While
 
 
 def round_counter(loop: ast.AST) -> str:

@@ -87,6 +87,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Object, Shape, Sym, Value, elements
 from aelint.semantics.explanation.wording import place, shape_text
 from aelint.semantics.operators.api import to_int
+from aelint.semantics.operators.batches import is_loaded
 from aelint.semantics.variants.sequence_layouts import (
     Misplaced,
     misplaced_samples,
@@ -387,6 +388,6 @@ def _of_loader(size: Dim) -> bool:
     """Whether a size is the number of samples in a batch of a loader."""
     match size:
         case Poly(terms=(((only,), 1),)):
-            return isinstance(only.key, tuple) and only.key[:1] == ("batch",)
+            return is_loaded(only)
         case _:
             return False

@@ -78,7 +78,7 @@ from aelint.semantics.domain.values import ListValue, Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.optimization.training import following_round
-from aelint.semantics.variants.dropped_states import dropped_states
+from aelint.semantics.variants.dropped_states import RECURRENT, dropped_states
 from aelint.syntax.walk import walk
 
 RULE = Rule(
@@ -90,13 +90,12 @@ RULE = Rule(
 )
 
 _CHOICES = frozenset({"softmax", "argmax", "topk", "multinomial"})
-_RECURRENT = ("lstm", "gru", "rnn", "lstm_cell", "gru_cell", "rnn_cell")
 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield each call whose rounds share one state although the input is fed back, or that is not given the state at hand."""
     by_place: dict[int, list[Call]] = {}
-    for call in program.calls_to(*_RECURRENT):
+    for call in program.calls_to(*RECURRENT):
         if call.context.loops:
             by_place.setdefault(id(call.site.node), []).append(call)
     for calls in by_place.values():

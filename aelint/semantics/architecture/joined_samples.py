@@ -10,6 +10,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import Poly
 from aelint.semantics.domain.values import Object, Shape, Sym
 from aelint.semantics.operators.api import to_dim
+from aelint.semantics.operators.batches import is_loaded
 
 __all__ = ["JoinedSamples", "joined_samples"]
 
@@ -34,14 +35,9 @@ def joined_samples(program: Program) -> Iterator[JoinedSamples]:
             continue
         before = row.inputs[0] if row.inputs else None
         match row.shape:
-            case (Poly(terms=(((samples,), count),)),) if count == features and _is_of_loader(samples.key):
+            case (Poly(terms=(((samples,), count),)),) if count == features and is_loaded(samples):
                 if isinstance(before, Sym) and before.shape is not None and len(before.shape) > 1:
                     told.add(id(row.site.node))
                     yield JoinedSamples(row.site, before.shape, features, call.site)
             case _:
                 pass
-
-
-def _is_of_loader(key: object) -> bool:
-    """Whether it is the number of samples in a batch of a loader: elsewhere a tensor may be one sample."""
-    return isinstance(key, tuple) and key[:1] == ("batch",)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.names import Scope, scopes
-from aelint.syntax.walk import every, own_nodes
+from aelint.syntax.signatures import defaults
+from aelint.syntax.walk import every, own_nodes, walk
 
 __all__ = ["RepeatedIndex", "repeated_indices"]
 
@@ -102,7 +103,7 @@ def _slip(indices: list[int], *, ordered: bool) -> tuple[int, int] | None:
 
 def _has_entry(scope: Scope, sequence: str, index: int) -> bool:
     """Whether the sequence is seen to have the entry: it is read elsewhere, or written out as long as that."""
-    for node in ast.walk(scope):
+    for node in walk(scope):
         match node:
             case ast.Subscript(value=value, slice=ast.Constant(value=int(read))) if read == index:
                 if ast.unparse(value) == sequence:
@@ -112,18 +113,7 @@ def _has_entry(scope: Scope, sequence: str, index: int) -> bool:
                     return True
             case _:
                 pass
-    return isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_given_by_default(
-        scope.args, sequence, index
-    )
-
-
-def _is_given_by_default(arguments: ast.arguments, sequence: str, index: int) -> bool:
-    placed = [*arguments.posonlyargs, *arguments.args]
-    defaults = dict(
-        zip([a.arg for a in placed[len(placed) - len(arguments.defaults) :]], arguments.defaults, strict=True)
-    )
-    defaults |= {a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None}
-    match defaults.get(sequence):
+    match None if isinstance(scope, ast.Module) else defaults(scope).get(sequence):
         case ast.Tuple(elts=entries) | ast.List(elts=entries):
             return len(entries) > index
         case _:

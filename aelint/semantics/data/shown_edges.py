@@ -17,7 +17,7 @@ from aelint.semantics.interpreter.kinds import is_network
 
 __all__ = ["ShownEdges", "shown_edges"]
 
-_TURNED = RESHAPES | {"flip", "contiguous", "clone", "to"}
+_TURNED = RESHAPES | {"flip"}
 """An edge and the same edge the other way round join the same nodes."""
 
 

@@ -10,12 +10,12 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.inference.scores import Contest
 from aelint.syntax.names import scopes, uses
+from aelint.syntax.rounds import LoopNode
 from aelint.syntax.running_sums import unwrapped
 from aelint.syntax.walk import every, holds, own_nodes
 
 __all__ = ["RestartedBest", "restarted_best"]
 
-_Loop = ast.For | ast.While
 _OF_NETWORKS = frozenset({"state_dict", "parameters", "train", "eval"})
 
 
@@ -46,19 +46,19 @@ def restarted_best(program: Program, branch: ast.If, compared: Contest | None) -
     return RestartedBest(Site(program.unit, start), Site(program.unit, branch.test), name)
 
 
-def _round_of(program: Program, branch: ast.If) -> _Loop | None:
+def _round_of(program: Program, branch: ast.If) -> LoopNode | None:
     """The innermost loop of the branch's own function that the branch stands in."""
-    around: Iterator[_Loop] = (
+    around: Iterator[LoopNode] = (
         node
         for scope in scopes(program.tree)
         if any(node is branch for node in own_nodes(scope))
         for node in own_nodes(scope)
-        if isinstance(node, _Loop) and holds(node, branch)
+        if isinstance(node, LoopNode) and holds(node, branch)
     )
     return max(around, key=lambda loop: loop.lineno, default=None)
 
 
-def _makes_networks(loop: _Loop) -> bool:
+def _makes_networks(loop: LoopNode) -> bool:
     """Whether each round has a network of its own: a fold or a trial, with its own best."""
     asked = {a.value.id for a in every(ast.Attribute, loop) if a.attr in _OF_NETWORKS and isinstance(a.value, ast.Name)}
     return any(isinstance(n.ctx, ast.Store) for name in asked for n in uses(loop, name))

@@ -11,7 +11,7 @@ from itertools import islice
 from aelint.rule import Site
 from aelint.semantics.data.batches import is_held_out_name, is_training_name
 from aelint.semantics.dataflow.program import Program
-from aelint.syntax.names import last_name, scopes, uses
+from aelint.syntax.names import is_read, last_name, scopes, uses
 from aelint.syntax.walk import every, own_nodes
 
 __all__ = ["TrainingSelection", "training_selections"]
@@ -44,7 +44,7 @@ def training_selections(program: Program) -> Iterator[TrainingSelection]:
             bound = _bound(loop)
             training = [name for name in bound if is_training_name(name)]
             held_out = [name for name in bound if is_held_out_name(name)]
-            shown = [name for name in held_out if _is_read(loop, name) or _is_mean(loop, name)]
+            shown = [name for name in held_out if is_read(loop, name) or _is_mean(loop, name)]
             if not shown or not all(_is_only_shown(loop, name) for name in shown):
                 continue
             found = ((name, node, stops) for name in training for node, stops in _deciding(loop, name))
@@ -61,10 +61,6 @@ def _bound(loop: ast.AST) -> dict[str, ast.AST]:
             names = [n for target in node.targets for n in every(ast.Name, target) if isinstance(n.ctx, ast.Store)]
             found.update((n.id, node) for n in names if _MEASURES.search(n.id.lower()) and "best" not in n.id.lower())
     return found
-
-
-def _is_read(loop: ast.AST, name: str) -> bool:
-    return any(isinstance(n.ctx, ast.Load) for n in uses(loop, name))
 
 
 def _is_mean(loop: ast.AST, name: str) -> bool:

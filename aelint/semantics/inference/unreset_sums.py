@@ -10,13 +10,11 @@ from itertools import pairwise
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.blocks import blocks
-from aelint.syntax.rounds import round_counter
+from aelint.syntax.rounds import LoopNode, round_counter
 from aelint.syntax.running_sums import division, lengths, loaded, round_counts, unwrapped, zeros
 from aelint.syntax.walk import every, walk
 
 __all__ = ["UnresetSum", "unreset_sums"]
-
-_Loop = ast.For | ast.While
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +44,7 @@ def _over_rounds(program: Program, block: list[ast.stmt]) -> Iterator[UnresetSum
     """Sums that begin in front of the outer of two loops, and whose mean is taken in each of its rounds."""
     data = loaded(program.tree)
     for position, outer in enumerate(block):
-        if not isinstance(outer, _Loop):
+        if not isinstance(outer, LoopNode):
             continue
         body, anew = unwrapped(outer.body), _set_anew(outer)
         for place, inner in enumerate(body):

@@ -11,7 +11,7 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.syntax.blocks import blocks
-from aelint.syntax.names import uses
+from aelint.syntax.names import is_read, uses
 from aelint.syntax.walk import every, walk
 
 __all__ = ["DroppedSum", "emptied_sums", "first_terms_lost", "replaced_sums"]
@@ -102,7 +102,7 @@ def _gated_terms(branch: ast.If) -> Iterator[tuple[str, ast.Assign]]:
     for statement in branch.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(op=ast.Mult(), left=left, right=right)):
-                read = any(isinstance(n.ctx, ast.Load) for s in branch.body for n in uses(s, name))
+                read = any(is_read(s, name) for s in branch.body)
                 if gate in {ast.unparse(left), ast.unparse(right)} and not read:
                     yield name, statement
             case _:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from aelint.semantics.domain import dims
-from aelint.semantics.domain.dims import Dim, Poly
+from aelint.semantics.domain.dims import Atom, Dim, Poly
 from aelint.semantics.domain.values import Shape
 from aelint.semantics.operators.api import Apply
 from aelint.semantics.operators.axes import differ
 
-__all__ = ["batch_axis", "check_samples", "counts_samples"]
+__all__ = ["batch_axis", "check_samples", "counts_samples", "is_loaded"]
 
 
 def batch_axis(shape: Shape) -> int | None:
@@ -68,3 +68,8 @@ def _cannot_be(tail: Dim, sample: Dim) -> bool:
 def counts_samples(size: Dim | None) -> bool:
     """Whether a size is a multiple of the number of samples."""
     return isinstance(size, Poly) and all(any(a.batch for a in monomial) for monomial, _ in size.terms)
+
+
+def is_loaded(unknown: Atom) -> bool:
+    """Whether an unknown is the number of samples in a batch of a loader: elsewhere a tensor may be one sample."""
+    return isinstance(unknown.key, tuple) and unknown.key[:1] == ("batch",)

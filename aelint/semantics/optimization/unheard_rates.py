@@ -10,12 +10,12 @@ from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.optimization.parameters import is_optimizer
 from aelint.syntax.names import Scope, last_name, scopes, uses
+from aelint.syntax.rounds import LoopNode
 from aelint.syntax.signatures import parameters
 from aelint.syntax.walk import every, holds, own_nodes, walk
 
 __all__ = ["UnheardRate", "unheard_rates"]
 
-_Loop = ast.For | ast.While
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _REPORTS = frozenset("print info debug log write add_scalar append format set_description set_postfix".split())
 _PLAIN = frozenset({"max", "min", "float", "pow", "sqrt", "exp", "cos"})
@@ -42,7 +42,7 @@ def unheard_rates(program: Program) -> Iterator[UnheardRate]:
         for call in (n for n in nodes if isinstance(n, ast.Call) and id(n) in built):
             for name in _rates(call):
                 loops = (
-                    n for n in nodes if isinstance(n, _Loop) and n.lineno > call.lineno and _trains(n, call, nodes)
+                    n for n in nodes if isinstance(n, LoopNode) and n.lineno > call.lineno and _trains(n, call, nodes)
                 )
                 changed = next((c for loop in loops if (c := _changed(scope, call, loop, name)) is not None), None)
                 if changed is not None and id(changed) not in told:
@@ -57,7 +57,7 @@ def _rates(call: ast.Call) -> Iterator[str]:
             yield given.id
 
 
-def _trains(loop: _Loop, call: ast.Call, nodes: list[ast.AST]) -> bool:
+def _trains(loop: LoopNode, call: ast.Call, nodes: list[ast.AST]) -> bool:
     """Whether the loop advances optimisers, with no schedule, and without handing this one to a function that may change its rate."""
     names = {last_name(t) for n in nodes if isinstance(n, ast.Assign) and n.value is call for t in n.targets}
     calls = every(ast.Call, loop)
@@ -66,7 +66,7 @@ def _trains(loop: _Loop, call: ast.Call, nodes: list[ast.AST]) -> bool:
     return any(last_name(c.func) == "step" for c in calls) and not planned and not (given & names)
 
 
-def _changed(scope: Scope, call: ast.Call, loop: _Loop, name: str) -> ast.stmt | None:
+def _changed(scope: Scope, call: ast.Call, loop: LoopNode, name: str) -> ast.stmt | None:
     """The statement of the loop that computes the name from itself, where no other use could reach the optimiser."""
     changes = [s for s in own_nodes(loop) if isinstance(s, ast.stmt) and _computes(s, name)]
     if not changes or not _is_number(scope, name) or _is_shared(scope, name):
@@ -92,7 +92,7 @@ def _computes(statement: ast.stmt, name: str) -> bool:
     return all(last_name(c.func) in _PLAIN for c in every(ast.Call, value)) and not every(ast.Lambda, value)
 
 
-def _reports(loop: _Loop) -> list[ast.AST]:
+def _reports(loop: LoopNode) -> list[ast.AST]:
     """The calls of the loop that show numbers to a reader."""
     return [c for c in every(ast.Call, loop) if last_name(c.func) in _REPORTS]
 

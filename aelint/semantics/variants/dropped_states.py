@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from aelint.rule import Site
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
-from aelint.syntax.names import scopes, uses
+from aelint.syntax.names import is_read, scopes, uses
 from aelint.syntax.walk import every, own_nodes, walk
 
-__all__ = ["DroppedState", "dropped_states"]
+__all__ = ["RECURRENT", "DroppedState", "dropped_states"]
 
-_RECURRENT = ("lstm", "gru", "rnn", "lstm_cell", "gru_cell", "rnn_cell")
+RECURRENT = ("lstm", "gru", "rnn", "lstm_cell", "gru_cell", "rnn_cell")
+"""Layers and cells that return a state for the next step."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,7 @@ class DroppedState:
 
 def dropped_states(program: Program) -> Iterator[DroppedState]:
     """`state = first` before a loop of `out, state = rnn(x, first)`: the variable is there to be carried, and is not."""
-    recurrent = {id(node) for call in program.calls_to(*_RECURRENT) for node in (call.site.node, *_leading(call))}
+    recurrent = {id(node) for call in program.calls_to(*RECURRENT) for node in (call.site.node, *_leading(call))}
     unit = program.entry.unit
     for scope in scopes(unit.tree) if recurrent else ():
         own = own_nodes(scope)
@@ -39,7 +40,7 @@ def dropped_states(program: Program) -> Iterator[DroppedState]:
                     continue
                 for state, first, start in _started(own, loop, states):
                     given = [n for one in (*call.args, *(k.value for k in call.keywords)) for n in uses(one, first)]
-                    if given and not _is_read(loop, state) and not _is_set(loop, first):
+                    if given and not any(is_read(one, state) for one in loop.body) and not _is_set(loop, first):
                         yield DroppedState(Site(unit, call), first, state, Site(unit, start))
 
 
@@ -86,10 +87,6 @@ def _is_over(loop: ast.For, call: ast.Call) -> bool:
     """Whether each round calls another network: every layer of a stack has a state of its own."""
     rounds = {n.id for n in every(ast.Name, loop.target)}
     return any(n.id in rounds for n in every(ast.Name, call.func))
-
-
-def _is_read(loop: ast.For, name: str) -> bool:
-    return any(isinstance(n.ctx, ast.Load) for one in loop.body for n in uses(one, name))
 
 
 def _is_set(loop: ast.For, name: str) -> bool:
