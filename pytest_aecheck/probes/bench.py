@@ -257,9 +257,9 @@ class Bench:
 
     def _has(self, model: Any, part: str) -> bool:
         """Whether a part is declared, or is a method of the model that is content with a batch, or a code, alone."""
-        own = getattr(model, part, None)
-        if getattr(self.declared, part) is not None or not callable(own):
-            return getattr(self.declared, part) is not None
+        declared, own = getattr(self.declared, part), getattr(model, part, None)
+        if declared is not None or not callable(own):
+            return declared is not None
         return takes(own, 1) or (part == "encode" and takes(own, len(leading(own, self.batch(2, 0)))))
 
     def call(self, model: Any, batch: Any) -> Any:

@@ -198,6 +198,11 @@ def _exchanged(batch: Any, axis: int, n: int, which: tuple[int, ...]) -> Any:
     order = list(range(n))
     for sample in which:
         order[sample] = next(i for i in ((sample + n // 2) % n, (sample + 1) % n) if i not in which)
+    return _chosen(batch, axis, n, order)
+
+
+def _chosen(batch: Any, axis: int, n: int, order: list[int]) -> Any:
+    """The batch of some of its n samples, in that order; what has no axis of samples stays as it is."""
 
     def pick(item: Any) -> Any:
         samples = isinstance(item, torch.Tensor) and item.dim() > axis and item.shape[axis] == n
@@ -236,7 +241,7 @@ def _alone(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> tupl
     drawn = any(call.name in (RANDOM - NORMAL) | {"gumbel_softmax"} for call in run.trace.calls)
     if drawn or not bench.scales_with_n or not can_be_rebuilt(odd.batch):
         return 0.0, False, ""
-    single = _last_sample(odd.batch, axis_of_batch, n)
+    single = _chosen(odd.batch, axis_of_batch, n, [n - 1])
     try:
         alone, _ = record_opened(bench, model, single, seed=bench.spec.seed, noise=ones, with_loss=False)
     except Unavailable:
@@ -267,16 +272,6 @@ def _lost(bench: Bench, model: Any, odd: OddPass, axes: dict[str, int]) -> str:
         if leaf.path in axes and whole is not None and leaf.tensor.dim() < whole.dim():
             return f"{leaf.path} has shape {tuple(leaf.tensor.shape)}, where {whole.shape[axes[leaf.path]]} samples give {tuple(whole.shape)}"
     return ""
-
-
-def _last_sample(batch: Any, axis: int, n: int) -> Any:
-    """The batch of the last of n samples alone; what has no axis of samples stays as it is."""
-
-    def cut(item: Any) -> Any:
-        samples = isinstance(item, torch.Tensor) and item.dim() > axis and item.shape[axis] == n
-        return item.narrow(axis, n - 1, 1) if samples else item
-
-    return torch.utils._pytree.tree_map(cut, batch)  # noqa: SLF001
 
 
 def _gap_to_last(alone: Run, together: Run, axes: dict[str, int], n: int) -> float:

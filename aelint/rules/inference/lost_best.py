@@ -108,13 +108,11 @@ def check(program: Program) -> Iterator[Finding]:
         for place, statement in enumerate(block):
             if isinstance(statement, ast.If) and _keeps_model(statement):
                 later = block[place + 1 :]
-                forgotten, fixed = _forgotten(statement, later), fixed_best(program, statement)
-                restarted = restarted_best(program, statement, _contest(statement.test))
-                if forgotten is not None:
+                if (forgotten := _forgotten(statement, later)) is not None:
                     yield _overwritten(Site(program.unit, forgotten), Site(program.unit, statement.test))
-                elif fixed is not None:
+                elif (fixed := fixed_best(program, statement)) is not None:
                     yield _never_set(fixed)
-                elif restarted is not None:
+                elif (restarted := restarted_best(program, statement, _contest(statement.test))) is not None:
                     yield _set_back(restarted)
                 else:
                     yield from _unreachable(program, Site(program.unit, statement.test))

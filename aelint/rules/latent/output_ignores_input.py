@@ -97,11 +97,12 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Yield what is decoded in the place of a sample."""
     for one in idle_codes(program):
-        code, there = ("the sample of the posterior" if one.sampled else "the code"), one.code.site
+        code, whose = ("the sample", " of the posterior") if one.sampled else ("the code", "")
+        there = one.code.site
         where = f" ({place(there, one.decoded)})" if there is not None else ""
         message = (
             f"the reconstruction is decoded from this, and knows nothing of the data that it is compared with ({place(one.compared, one.decoded)}); "
-            f"nothing is decoded from {code}{where}. Decode {code.partition(' of')[0]}"
+            f"nothing is decoded from {code}{whose}{where}. Decode {code}"
         )
-        seen = (Note(there, code.partition(" of")[0]),) if there is not None else ()
+        seen = (Note(there, code),) if there is not None else ()
         yield Finding(one.decoded, message, (*seen, Note(one.compared, "compared with the data here")))

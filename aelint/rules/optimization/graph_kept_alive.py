@@ -81,20 +81,14 @@ RULE = Rule(
 def check(program: Program) -> Iterator[Finding]:
     """Report the running sum."""
     for retained in retained_losses(program):
-        if retained.handed is not None:
+        done = Note(retained.backward, "behind this nothing needs the graph any more")
+        number = "`loss.item()` (or `loss.detach()`, to stay on the device)"
+        if retained.handed is None:
+            message = f"`{retained.name}` adds up losses together with their graphs, of every round of the loop; add the number, {number}"
+            yield Finding(retained.site, message, (done,))
+        else:
             message = (
                 f"`{retained.name}` ({place(retained.site, retained.handed)}) adds up what is handed over here, losses together with their "
-                "graphs, of every round of the loop; hand over the number, `loss.item()` (or `loss.detach()`, to stay on the device)"
+                f"graphs, of every round of the loop; hand over the number, {number}"
             )
-            notes = (
-                Note(retained.site, "summed up here"),
-                Note(retained.backward, "behind this nothing needs the graph any more"),
-            )
-            yield Finding(retained.handed, message, notes)
-            continue
-        yield Finding(
-            retained.site,
-            f"`{retained.name}` adds up losses together with their graphs, of every round of the loop; add the number, `loss.item()` "
-            "(or `loss.detach()`, to stay on the device)",
-            (Note(retained.backward, "behind this nothing needs the graph any more"),),
-        )
+            yield Finding(retained.handed, message, (Note(retained.site, "summed up here"), done))

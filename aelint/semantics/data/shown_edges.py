@@ -51,7 +51,7 @@ def shown_edges(program: Program) -> Iterator[ShownEdges]:
 def _parts(program: Program) -> tuple[tuple[str, Sym, Sym], ...]:
     """Names of some columns of a list of edges, two rows of nodes, with the part and the whole."""
     named = [(binding.name, binding.value) for binding in program.bindings]
-    filled = (one for one in (*(b.value for b in program.bindings), *(r.value for r in program.returns)))
+    filled = [b.value for b in program.bindings] + [r.value for r in program.returns]
     named += [(str(key), value) for one in filled if isinstance(one, DictValue) for key, value in one.items.items()]
     return tuple((name, *cut) for name, value in named if (cut := _columns(_all_of(value))) is not None)
 
@@ -100,7 +100,7 @@ def _predicted(program: Program, encoder: Call, parts: set[int]) -> str | None:
     around = encoder.context.stack[-2:]  # the function itself, or the one that calls it to embed the nodes
     for call in program.calls:
         within = call.context.stack[-1:]
-        if call.order <= encoder.order or not (within == around[-1:] or (within and within[0] in around)):
+        if call.order <= encoder.order or not (within == around[-1:] or set(within) & set(around)):
             continue
         for node, value in _given(call):
             whole = _all_of(value)

@@ -45,11 +45,11 @@ def idle_codes(program: Program) -> Iterator[IdleCode]:
         # What is not in sight may hold anything.
         if any(a.id in data or a.op in {"call", "param", "attr", "batch", "name"} for a in behind):
             continue
-        start = next((a for a in behind if a.op in _STARTS and a.site is not None), None)
-        for code, seen, sampled in _codes(program, start) if start is not None else ():
+        start = next((a for a in behind if a.op in _STARTS), None)
+        if start is None or start.site is None:
+            continue
+        for code, seen, sampled in _codes(program, start):
             if any(a.id in data for a in ancestors(seen)) and code.id not in used:
-                assert start is not None
-                assert start.site is not None
                 yield IdleCode(code, sampled, start.site, comparison.site)
                 break
 

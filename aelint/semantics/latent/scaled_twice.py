@@ -31,7 +31,7 @@ def scaled_twice(program: Program) -> Iterator[ScaledTwice]:
             law = next((law_of(algebra, i) for i in product.inputs if i is not draw.sample), None)
             if law is None or law.head is not draw.law.head:
                 continue
-            for total in (u for u in users.get(product.id, ()) if u.op in {"add", "sub"} and u.site is not None):
+            for total in (u for u in users.get(product.id, ()) if u.op in {"add", "sub"}):
                 mean = next((i for i in total.inputs if i is not product), None)
-                if is_learned(mean) and (mean is draw.mean or not is_learned(draw.mean)) and total.site is not None:
+                if total.site is not None and is_learned(mean) and (mean is draw.mean or not is_learned(draw.mean)):
                     yield ScaledTwice(draw, total.site)
