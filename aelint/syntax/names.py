@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aelint.syntax.walk import every, walk
+from aelint.syntax.walk import uses, walk
 
 __all__ = ["is_own_attribute", "is_read", "last_name", "scopes", "uses"]
 
@@ -18,11 +18,6 @@ def last_name(node: ast.AST) -> str:
             return name
         case _:
             return ""
-
-
-def uses(node: ast.AST, name: str) -> list[ast.Name]:
-    """The places below a node where a variable of that name is read, set or deleted."""
-    return [n for n in every(ast.Name, node) if n.id == name]
 
 
 def is_read(node: ast.AST, name: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar, cast
 
-__all__ = ["dissolve", "every", "holds", "once_per_node", "own_nodes", "walk"]
+__all__ = ["dissolve", "every", "holds", "once_per_node", "own_nodes", "uses", "walk"]
 
 _STRETCH = "_aelint_stretch"
 _LEAVES = frozenset("ctx op ops id attr arg asname module level kind type_comment conversion simple is_async".split())
@@ -33,6 +33,7 @@ class _Listing(list[ast.AST]):
     def __init__(self) -> None:
         super().__init__()
         self._places: dict[type[ast.AST], list[int]] = {}
+        self._variables: dict[str, list[int]] = {}
 
     def places(self, kind: type[ast.AST]) -> list[int]:
         """Where the nodes of exactly this kind stand."""
@@ -40,6 +41,13 @@ class _Listing(list[ast.AST]):
             for place, node in enumerate(self):
                 self._places.setdefault(type(node), []).append(place)
         return self._places.get(kind, [])
+
+    def variables(self, name: str) -> list[int]:
+        """Where the variables of this name stand."""
+        if not self._variables:
+            for place in self.places(ast.Name):
+                self._variables.setdefault(cast("ast.Name", self[place]).id, []).append(place)
+        return self._variables.get(name, [])
 
 
 Answer = TypeVar("Answer")
@@ -58,8 +66,19 @@ def every(kind: type[Node], node: ast.AST) -> list[Node]:
     nodes, start, end = _stretch(node)
     if end - start <= _SHORT or kind in _ABSTRACT:
         return [one for one in nodes[start:end] if isinstance(one, kind)]
-    places = nodes.places(kind)
-    return cast("list[Node]", [nodes[p] for p in places[bisect_left(places, start) : bisect_left(places, end)]])
+    return cast("list[Node]", [nodes[p] for p in _between(nodes.places(kind), start, end)])
+
+
+def uses(node: ast.AST, name: str) -> list[ast.Name]:
+    """The places below a node where a variable of that name is read, set or deleted."""
+    nodes, start, end = _stretch(node)
+    if end - start <= _SHORT:
+        return [one for one in nodes[start:end] if isinstance(one, ast.Name) and one.id == name]
+    return cast("list[ast.Name]", [nodes[p] for p in _between(nodes.variables(name), start, end)])
+
+
+def _between(places: list[int], start: int, end: int) -> list[int]:
+    return places[bisect_left(places, start) : bisect_left(places, end)]
 
 
 def holds(outer: ast.AST, inner: ast.AST) -> bool:

@@ -260,6 +260,10 @@ LOADER = "DataLoader(torch.rand(96, 1, 28, 28), batch_size=32)"
         pytest.param(1568, "h.flatten(1)", LOADER, id="rows"),
         pytest.param(1568, "h.flatten()", "torch.rand(96, 1, 28, 28)", id="one picture after the other"),
         pytest.param(1568, "h.flatten()", "unknown", id="data that are not in sight"),
+        pytest.param(
+            1568, "h.flatten()", "[torch.rand(int(input()), 1, 28, 28)]", id="as many pictures as somebody says"
+        ),
+        pytest.param(50176, "h.flatten()", LOADER, id="a layer for the whole batch"),
         pytest.param(1568, "h.mean(0).flatten()", LOADER, id="the mean of the batch"),
         pytest.param(1568, "h[0].flatten()", LOADER, id="the first picture"),
         pytest.param(14, "h", LOADER, id="a layer for the last axis"),
@@ -269,6 +273,8 @@ def test_silent_on_rows_of_one_sample(features, flat, data):
     assert rows(rule, JOINED.format(features=features, flat=flat, data=data)) == []
 
 
-@pytest.mark.parametrize("flat", ["h.flatten()", "torch.flatten(h)", "h.view(-1)", "h.reshape(-1)"])
+@pytest.mark.parametrize(
+    "flat", ["h.flatten()", "torch.flatten(h)", "h.view(-1)", "h.reshape(-1)", "torch.tanh(h.flatten())"]
+)
 def test_a_whole_batch_in_one_row(flat):
     assert rows(rule, JOINED.format(features=1568, flat=flat, data=LOADER)) == [13]

@@ -30,6 +30,9 @@ class Block(nn.Module):
         pytest.param("(pad[0], pad[1], pad[0])", id="the sequence is no longer than that"),
         pytest.param("(dim[0] // 4, dim[1] // 4, dim[0] // 2)", id="another expression"),
         pytest.param("(dim[0], dim[1], width)", id="something else at the end"),
+        pytest.param("(dim[0], width, dim[0])", id="something else in the middle"),
+        pytest.param("(dim[2], dim[0], dim[2])", id="no order in which one is wrong"),
+        pytest.param("(dim[0], dim[1], dim[3])", id="one is left out, and none is taken twice"),
         pytest.param("(dim[0], dim[1], pad[0])", id="another sequence"),
         pytest.param("(dim[-1], dim[1], dim[-1])", id="counted from the end"),
         pytest.param("(other[0], other[1], other[0])", id="nobody knows how long it is"),
@@ -49,6 +52,7 @@ def test_silent(shape):
         pytest.param("torch.Size((dim[1], dim[1], dim[2]))", 0, id="the first one"),
         pytest.param("fold(dim[0] // 2, dim[1] // 2, dim[1] // 2)", 2, id="arguments of a call"),
         pytest.param("(width, dim[0] * dim[1] * dim[1])", 2, id="a product"),
+        pytest.param("(width, dim[2] * dim[0] * dim[2])", 1, id="a product in any order"),
     ],
 )
 def test_fires(shape, missing):
@@ -69,3 +73,9 @@ def fold(x, sides):
     assert rows(rule, source.format(known="sides = [4, 4, 8]")) == [6]
     assert rows(rule, source.format(known="sides = [4, 8]")) == []
     assert rows(rule, source.format(known="print(len(sides))")) == []
+    assert rows(rule, source.format(known="print(pads[2])")) == []
+
+
+def test_entries_in_the_file_itself():
+    assert rows(rule, "import torch\nsides = [4, 4, 8]\nx = torch.zeros(sides[0], sides[1], sides[0])\n") == [3]
+    assert rows(rule, "import torch\nx = torch.zeros(sides[0], sides[1], sides[0])\n") == []

@@ -67,6 +67,7 @@ from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function
 from aelint.semantics.interpreter.kinds import is_network
+from aelint.syntax.blocks import blocks
 from aelint.syntax.walk import every, walk
 
 RULE = Rule(
@@ -218,11 +219,10 @@ def _never_run(tree: ast.Module) -> set[int]:
     """Names in statements behind the `return` or `raise` of their own block: what never runs raises nothing."""
     found: set[int] = set()
     for function in every(ast.FunctionDef, tree):
-        for node in walk(function):
-            for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
-                ends = [i for i, s in enumerate(block) if isinstance(s, _ENDS)] if isinstance(block, list) else []
-                left = block[ends[0] + 1 :] if ends and block else []
-                found.update(id(n) for statement in left for n in walk(statement))
+        for block in blocks(function):
+            ends = [i for i, s in enumerate(block) if isinstance(s, _ENDS)]
+            left = block[ends[0] + 1 :] if ends else []
+            found.update(id(n) for statement in left for n in walk(statement))
     return found
 
 

@@ -86,7 +86,7 @@ def check(program: Program) -> Iterator[Finding]:
         if guard is None:
             continue
         compared = _compared(_condition(program, guard, event), guard, event)
-        wanted = better(event.value, minimised_sums(program))
+        wanted = better(event.value, minimised_sums(program)) if compared is not None else None
         if compared is None or wanted is None or compared.keeps is wanted:
             continue
         if not _saves(program, guard) and not restarts_waiting(program, guard.test):
@@ -100,7 +100,12 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _modes(program: Program) -> Iterator[Finding]:
     for call in program.calls:
-        if call.name.endswith("ReduceLROnPlateau.step") and isinstance(call.receiver, Object) and call.args:
+        if (
+            call.method == "step"
+            and call.name.endswith("ReduceLROnPlateau.step")
+            and isinstance(call.receiver, Object)
+            and call.args
+        ):
             mode = call.receiver.args[1] if len(call.receiver.args) > 1 else call.receiver.kwargs.get("mode", "min")
             wanted = better(call.args[0], minimised_sums(program))
             if wanted is not None and mode in {"min", "max"} and (mode == "max") is (wanted is Better.LOWER):

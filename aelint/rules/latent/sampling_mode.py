@@ -145,8 +145,8 @@ def _draws_once(function: ast.AST) -> bool:
 
 
 def _shifted(program: Program) -> Iterator[Finding]:
-    for node in graph.nodes(program):
-        if node.op != "add" or node.site is None or len(node.inputs) != 2:
+    for node in graph.nodes_of(program, "add"):
+        if node.site is None or len(node.inputs) != 2:
             continue
         for joined, mean in (node.inputs, reversed(node.inputs)):
             if not isinstance(joined, Sym) or joined.op != "phi" or not isinstance(mean, Sym):

@@ -58,7 +58,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, source
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.latent.posteriors import noise_of
@@ -83,8 +83,8 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield each random matrix of which the other side has another draw."""
     if program.calls_to(*_SEEDS) and any(c.context.stack for c in program.calls_to(*_SEEDS)):
         return
-    for node in nodes(program):
-        if node.op not in _COMPARISONS or len(node.inputs) < 2:
+    for node in nodes_of(program, *_COMPARISONS):
+        if len(node.inputs) < 2:
             continue
         left, right = (_directions(i) for i in node.inputs[:2])
         if left is None or right is None or left[0] is right[0] or left[1] is right[1]:

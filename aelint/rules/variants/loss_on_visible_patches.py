@@ -76,7 +76,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import source
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.explanation.wording import place
@@ -111,8 +111,8 @@ def check(program: Program) -> Iterator[Finding]:
 
 def _losses(program: Program) -> Iterator[Finding]:
     """An error times a mask that is one for the patches that were kept."""
-    for node in nodes(program):
-        if node.op != "mul" or node.site is None:
+    for node in nodes_of(program, "mul"):
+        if node.site is None:
             continue
         for error, mask in (
             (node.attrs.get("input"), node.attrs.get("other")),
@@ -178,9 +178,7 @@ def _shares(program: Program) -> Iterator[Finding]:
 
 def _keeps_first(program: Program, cut: Cut) -> bool:
     """Whether the encoder gets the first entries of the same shuffled order."""
-    for node in nodes(program):
-        if node.op != "getitem":
-            continue
+    for node in nodes_of(program, "getitem"):
         index = node.attrs.get("index")
         rows = index if isinstance(index, tuple) else (index,)
         firsts = [p for p in rows if isinstance(p, slice) and p.start in {None, 0} and p.stop is not None]
@@ -191,11 +189,9 @@ def _keeps_first(program: Program, cut: Cut) -> bool:
 
 def _orders(program: Program) -> Iterator[Finding]:
     """Tokens with mask tokens, or a mask, gathered by the order itself."""
-    inverted = {
-        id(order_of(source(n))) for n in nodes(program) if n.op == "argsort" and order_of(source(n)) is not None
-    }
-    for node in nodes(program):
-        if node.op != "gather" or node.site is None:
+    inverted = {id(order_of(source(n))) for n in nodes_of(program, "argsort") if order_of(source(n)) is not None}
+    for node in nodes_of(program, "gather"):
+        if node.site is None:
             continue
         order = order_of(node.attrs.get("index"))
         whole = node.attrs.get("input")
@@ -229,8 +225,8 @@ def _not_inverted(gathered: Site, order: Sym, whole: Sym) -> Iterator[Finding]:
 
 def _same_order(program: Program, order: Sym) -> Site | None:
     """Another sorting of the same noise, whose first entries are kept."""
-    for node in nodes(program):
-        if node.op != "argsort" or node is order or source(node) is not source(order):
+    for node in nodes_of(program, "argsort"):
+        if node is order or source(node) is not source(order):
             continue
         alike = node.attrs.get("descending", False) == order.attrs.get("descending", False)
         if alike and node.site is not None and _keeps_first(program, Cut(True, True, node, None)):

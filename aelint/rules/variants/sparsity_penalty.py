@@ -84,7 +84,7 @@ from itertools import chain
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics import Program
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function, Sym, Value
@@ -166,7 +166,7 @@ def _is_penalty(call: Call) -> bool:
 
 def _averages(program: Program) -> Iterator[Finding]:
     """`rho_hat = hidden.mean(1)` of (samples, units), used as `log(rho / rho_hat)`."""
-    rates = {id(r) for node in nodes(program) if node.op == "log" and (r := _rate(source(node))) is not None}
+    rates = {id(r) for node in nodes_of(program, "log") if (r := _rate(source(node))) is not None}
     for call in program.calls_to("mean"):
         value = call.result
         whole = source(value)
@@ -183,7 +183,7 @@ def _averages(program: Program) -> Iterator[Finding]:
                 "of a unit is taken over the samples, `dim=0`"
             )
             yield Finding(call.site, message)
-    singles = [(n, r) for n in nodes(program) if n.op == "log" and (r := _rate(source(n))) is not None]
+    singles = [(n, r) for n in nodes_of(program, "log") if (r := _rate(source(n))) is not None]
     singles += compared_rates(program)
     told: set[int] = set()
     for node, rate in singles:

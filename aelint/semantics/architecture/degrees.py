@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, adds_axes, source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Sym, Value
@@ -27,7 +27,7 @@ class ForeignDegrees:
 
 def foreign_degrees(program: Program) -> Iterator[ForeignDegrees]:
     """Matrices with self-loops that are divided by row sums of what they were before, and by none of their own."""
-    for looped in nodes(program):
+    for looped in nodes_of(program, "add", "call", "setitem"):
         plain = _without_loops(looped)
         found = list(_scalings(program, looped)) if plain is not None else []
         if any(degrees.of is looped for degrees, _ in found):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.buffers import registered_buffers
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call, Store
@@ -43,7 +43,7 @@ class FixedMean:
 def fixed_means(program: Program) -> Iterator[FixedMean]:
     """Plain tensors of random numbers whose squared distance from a posterior's mean is taken: a prior that is never learned."""
     means = {p.mean.id for p in posteriors(program) if p.mean is not None and p.learned}
-    distances = [d for d in nodes(program) if d.op == "sub" and d.site is not None and means & _ids(d)] if means else []
+    distances = [d for d in nodes_of(program, "sub") if d.site is not None and means & _ids(d)] if means else []
     kept = {s.value.id: s for s in program.stores if isinstance(s.value, Sym) and s.value.op in _RANDOM}
     buffers = registered_buffers(program)
     for distance in distances:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes, nodes_of
 from aelint.semantics.dataflow.lineage import depends_on, source
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
@@ -32,8 +32,8 @@ def separated_halves(program: Program) -> list[SeparatedHalves]:
     if not pairs:
         return []
     found: dict[int, SeparatedHalves] = {}
-    for node in nodes(program):
-        parts = (elements(node.attrs.get("tensors")) or []) if node.op == "cat" else []
+    for node in nodes_of(program, "cat"):
+        parts = elements(node.attrs.get("tensors")) or []
         if len(parts) != 2 or node.attrs.get("dim") != 1 or node.site is None:
             continue
         owner = next((p for p in pairs if holds(p[0], node.site.node)), None)

@@ -29,15 +29,20 @@ def joined_samples(program: Program) -> Iterator[JoinedSamples]:
     """Rows of a whole batch of a loader that go into a linear layer built for one sample; each flattening once."""
     told: set[int] = set()
     for call in program.calls_to("linear"):
-        row = call.bound.get("input")
         features = to_dim(call.receiver.bound.get("in_features")) if isinstance(call.receiver, Object) else None
-        if not isinstance(row, Sym) or not isinstance(features, int) or row.site is None or id(row.site.node) in told:
-            continue
-        before = row.inputs[0] if row.inputs else None
-        match row.shape:
-            case (Poly(terms=(((samples,), count),)),) if count == features and is_loaded(samples):
-                if isinstance(before, Sym) and before.shape is not None and len(before.shape) > 1:
-                    told.add(id(row.site.node))
-                    yield JoinedSamples(row.site, before.shape, features, call.site)
+        match call.bound.get("input"):
+            case Sym(shape=(Poly(terms=(((samples,), count),)),)) as row if count == features and is_loaded(samples):
+                flat, before = _flattening(row)
+                if flat.site is not None and before and id(flat.site.node) not in told:
+                    told.add(id(flat.site.node))
+                    yield JoinedSamples(flat.site, before, count, call.site)
             case _:
                 pass
+
+
+def _flattening(row: Sym) -> tuple[Sym, Shape | None]:
+    """The step that made one axis of several, and the shape before it."""
+    before = row.inputs[0] if row.inputs else None
+    if not isinstance(before, Sym) or before.shape is None:
+        return row, None
+    return (row, before.shape) if len(before.shape) > 1 else _flattening(before)

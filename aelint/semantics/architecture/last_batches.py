@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.semantics.data.batches import loaders, samples_in
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes, nodes_of
 from aelint.semantics.dataflow.lineage import ancestors, ancestors_of_any
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
@@ -47,8 +47,8 @@ def fixed_batches(program: Program) -> Iterator[FixedBatch]:
     fixed = (c for c in program.calls_to(*_MADE) if batches and _is_fixed(program, c))
     made = {c.result.id: c for c in fixed if isinstance(c.result, Sym) and c.result.id not in data}
     told: set[int] = set()
-    for meeting in nodes(program) if made else ():
-        found = _meet(meeting, batches, made) if meeting.op in _MEETINGS else None
+    for meeting in nodes_of(program, *_MEETINGS) if made else ():
+        found = _meet(meeting, batches, made)
         if found is None or id(found[0].site.node) in told or _is_left_out(found[0]):
             continue
         call, (size, samples) = found

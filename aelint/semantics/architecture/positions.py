@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import Dim
@@ -31,8 +31,8 @@ class AddedTable:
 def positions_along_batch(program: Program) -> Iterator[AddedTable]:
     """Sums of a batch and a stored table that was cut to the number of samples, each place once."""
     seen: set[int] = set()
-    for node in nodes(program):
-        if node.op != "add" or node.site is None or id(node.site.node) in seen:
+    for node in nodes_of(program, "add"):
+        if node.site is None or id(node.site.node) in seen:
             continue
         found = _added(program, node)
         if found is not None:

@@ -36,7 +36,7 @@ def repeated_indices(program: Program) -> Iterator[RepeatedIndex]:
         for node in own_nodes(scope):
             for entries, ordered in _rows(node, inside):
                 known = [t for one in entries if (t := _taken(one)) is not None] if len(entries) >= _FEWEST else []
-                if not known or len(known) < len(entries) or len({(t.around, t.sequence) for t in known}) > 1:
+                if len(known) < len(entries) or len({(t.around, t.sequence) for t in known}) > 1:
                     continue
                 slip = _slip([one.index for one in known], ordered=ordered)
                 if slip is not None and _has_entry(scope, known[0].sequence, slip[1]):

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes, nodes_of
 from aelint.semantics.dataflow.lineage import source
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
@@ -35,7 +35,7 @@ def linear_stacks(program: Program) -> Iterator[LinearStack]:
     """Chains of three or more linear layers that one layer could replace, in programs that use activations elsewhere."""
     layers = _layers(program)
     linear = [n for n in nodes(program) if n.id in layers]
-    if not any(_is_activated(program, n) for n in nodes(program) if n.op == "linear"):
+    if not any(_is_activated(program, n) for n in nodes_of(program, "linear")):
         return
     inner = {before.id for n in linear if (before := _linear_before(program, n)) is not None}
     for last in linear:

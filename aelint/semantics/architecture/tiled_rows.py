@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain import dims
@@ -30,8 +30,8 @@ class TiledRows:
 
 def tiled_rows(program: Program) -> Iterator[TiledRows]:
     """`z.repeat(1, n, 1).view(len(z), n, -1)`: after `repeat` all rows come once, then all once more."""
-    for node in nodes(program):
-        tiled = _tiled(through(node.attrs.get("input"), frozenset({"contiguous"}))) if _is_view(node) else None
+    for node in nodes_of(program, "view", "reshape"):
+        tiled = _tiled(through(node.attrs.get("input"), frozenset({"contiguous"})))
         if tiled is None or node.site is None or node.shape is None:
             continue
         repeated, rows, copies = tiled
@@ -39,10 +39,6 @@ def tiled_rows(program: Program) -> Iterator[TiledRows]:
         exchanged = len(sizes) > 1 and dims.equal(sizes[0], rows) and dims.equal(sizes[1], copies)
         if exchanged and not dims.equal(rows, copies):
             yield TiledRows(node.site, node.shape, repeated, rows, copies)
-
-
-def _is_view(node: Sym) -> bool:
-    return node.op in {"view", "reshape"}
 
 
 def _tiled(value: Value) -> tuple[Sym, Dim, Dim] | None:

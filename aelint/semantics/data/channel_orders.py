@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Object, Sym, Value
@@ -31,8 +31,8 @@ class BlueFirst:
 
 def blue_first(program: Program) -> Iterator[BlueFirst]:
     """Normalisations of a picture as OpenCV read it, on every path."""
-    for node in nodes(program):
-        step = node.attrs.get("transform") if node.op == "normalize_channels" else None
+    for node in nodes_of(program, "normalize_channels"):
+        step = node.attrs.get("transform")
         if not isinstance(step, Object) or not node.inputs:
             continue
         sources = [_source(one) for one in alternatives(node.inputs[0])]

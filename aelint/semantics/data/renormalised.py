@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes, parts
+from aelint.semantics.dataflow.graph import nodes_of, parts
 from aelint.semantics.dataflow.lineage import ancestors, depends_on, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Function, Sym, Value
@@ -28,7 +28,7 @@ class Renormalised:
 
 def renormalised(program: Program) -> Iterator[Renormalised]:
     """Quotients `(x - mean) / std` of an `x` that is such a quotient along the same axis."""
-    for node in nodes(program):
+    for node in nodes_of(program, "truediv"):
         again = _standardised(node)
         if again is None or node.site is None:
             continue

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.intervals import Interval
@@ -29,7 +29,7 @@ class SignedTwice:
 
 def signed_twice(program: Program) -> Iterator[SignedTwice]:
     """`2 * x - 1` of an `x` that ends in tanh, or that was mapped so before."""
-    for node in nodes(program):
+    for node in nodes_of(program, "sub", "mul", "truediv"):
         match node.site, through_reshapes(_unit_mapped(node)):
             case Site() as site, Sym(site=Site() as before, shape=tuple() as shape) as inner:
                 if _is_signed(inner) and len(shape) >= _PICTURE:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Sym, Value
@@ -56,7 +56,7 @@ def wrong_signs(program: Program) -> Iterator[WrongSign]:
     """The scalings of all files that add what they have to subtract, or the other way round."""
     pairs = _Pairs(program, _stored_by_name(program))
     forward = list(_standardisations(program))
-    for node in nodes(program):
+    for node in nodes_of(program, "truediv", "sub"):
         if node.site is None:
             continue
         if node.op == "truediv":
@@ -64,7 +64,7 @@ def wrong_signs(program: Program) -> Iterator[WrongSign]:
             for x, shift in _sums(node.attrs.get("input")):
                 if wrong := pairs.range_of(divisor, shift, x) or pairs.is_standardising(divisor, shift, x):
                     yield WrongSign(node.site, wrong, subtract=True)
-        elif node.op == "sub":
+        else:
             shift = node.attrs.get("other")
             for x, scale in _products(node.attrs.get("input")):
                 if wrong := pairs.range_of(scale, shift, x):
@@ -85,7 +85,7 @@ def _stored_by_name(program: Program) -> dict[str, list[Value]]:
 
 def _standardisations(program: Program) -> Iterator[tuple[Sym, Value, Value]]:
     """Quotients `(x - mean) / std` with the two."""
-    for node in nodes(program):
+    for node in nodes_of(program, "truediv"):
         match node:
             case Sym(op="truediv", attrs={"input": Sym(op="sub", attrs={"other": mean}), "other": std}):
                 yield node, mean, _unguarded(std)

@@ -9,7 +9,7 @@ from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding, Call, Return, Store
 from aelint.semantics.domain.values import DictValue, Instance, ListValue, Object, Sym, Value
 
-__all__ = ["consumers", "handed", "nodes", "parts", "parts_of_all"]
+__all__ = ["consumers", "handed", "nodes", "nodes_of", "parts", "parts_of_all"]
 
 _DEEPEST_NEST = 6
 
@@ -69,6 +69,21 @@ def nodes(program: Program) -> list[Sym]:
             reached[node.id] = node
             pending.extend(s for i in node.inputs for s in parts(i))
     return [reached[i] for i in sorted(reached)]
+
+
+def nodes_of(program: Program, *operations: str) -> list[Sym]:
+    """The nodes of some operations, in the order in which they were made."""
+    known = _by_operation(program)
+    found = [node for operation in set(operations) for node in known.get(operation, ())]
+    return found if len(operations) == 1 else sorted(found, key=lambda node: node.id)
+
+
+@per_program
+def _by_operation(program: Program) -> dict[str, list[Sym]]:
+    found: dict[str, list[Sym]] = {}
+    for node in nodes(program):
+        found.setdefault(node.op, []).append(node)
+    return found
 
 
 def _roots(program: Program) -> Iterator[Value]:

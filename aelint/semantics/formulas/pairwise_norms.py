@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, source, through, through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
@@ -32,8 +32,8 @@ def misplaced_norms(program: Program) -> Iterator[MisplacedNorm]:
     It runs where both hold the same number of vectors, and gives distances between vectors that do not belong together.
     """
     users = consumers(program)
-    for node in nodes(program):
-        if node.op in _SUMS and not any(u.op in _SUMS for u in users.get(node.id, ())):
+    for node in nodes_of(program, *_SUMS):
+        if not any(u.op in _SUMS for u in users.get(node.id, ())):
             parts = list(_addends(node))
             norms = [(part, vectors) for part in parts if (vectors := _normed(part)) is not None]
             products = [(part, sides) for part in parts if (sides := _sides(part)) is not None]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Sym, Value
@@ -42,7 +42,7 @@ class WrappedDifference:
 
 def wrapped_differences(program: Program) -> Iterator[WrappedDifference]:
     """Squares and absolute values of differences of two images of bytes."""
-    for node in nodes(program):
+    for node in nodes_of(program, "abs", "square", "pow", "mul", "call"):
         used = _distance(node)
         inner = node.inputs[0] if used and node.inputs else None
         if not isinstance(inner, Sym) or inner.op != "sub" or len(inner.inputs) != 2 or inner.site is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import DictValue, External, ListValue, Object, Sym, Value
@@ -57,7 +57,11 @@ class _Limited:
 
 def clipped_indices(program: Program) -> Iterator[ClippedIndex]:
     """The first look-up behind each limit, where every table behind it has further entries, and these are meant to be met."""
-    taken = [one for node in nodes(program) if (one := _lookup(node)) is not None]
+    taken = [
+        one
+        for node in nodes_of(program, "item", "call", "getitem", "embedding", "index_select")
+        if (one := _lookup(node)) is not None
+    ]
     behind: dict[int, list[_Limited]] = {}
     for lookup in taken:
         limit = _limit(lookup.index)

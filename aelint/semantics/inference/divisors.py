@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
@@ -39,7 +39,7 @@ def wrong_divisors(program: Program) -> Iterator[WrongDivisor]:
 
 
 def _quotients_of_batches(program: Program) -> Iterator[WrongDivisor]:
-    if not any(node.op == "batch" for node in nodes(program)):
+    if not nodes_of(program, "batch"):
         return
     for event in program.assignments:
         value = event.value

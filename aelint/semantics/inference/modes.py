@@ -254,7 +254,7 @@ def is_generator(program: Program, network: Value) -> bool:
     if not drawn or None in drawn:
         return False
     # Random numbers that an output is compared with stand for data.
-    compared = {id(i) for node in graph.nodes(program) if node.op == "sub" or node.op in LOSSES for i in node.inputs}
+    compared = {id(i) for node in graph.nodes_of(program, "sub", *LOSSES) for i in node.inputs}
     return not any(id(value) in compared for value in (*given, *drawn))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import adds_axes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Object, Sym, Value
@@ -48,7 +48,7 @@ def uniform_codes(program: Program) -> Iterator[UniformCode]:
 
 def plain_codes(program: Program) -> Iterator[PlainCode]:
     """Standard normal draws given to a layer whose codes are held to a mixture with learned components."""
-    mixtures = [node for node in nodes(program) if node.op == "logsumexp"]
+    mixtures = nodes_of(program, "logsumexp")
     for _, codes, trained in _decoders(program) if mixtures else ():
         prior = next((one for one in mixtures if _is_mixture_for(one, trained)), None)
         for drawn in _only_sampled(program, codes, _is_normal) if prior is not None else ():

@@ -58,7 +58,7 @@ def _is_draw(value: Value) -> bool:
 
 def _scored(program: Program) -> set[int]:
     """What the values are made of whose log-density is taken: their gradient may come from there."""
-    nodes = (node for node in graph.nodes(program) if node.op == "distributions.log_prob")
+    nodes = graph.nodes_of(program, "distributions.log_prob")
     return {
         s.id
         for node in nodes
@@ -86,7 +86,7 @@ def _is_shaped(of: Object) -> bool:
 
 def _has_gradient(program: Program, of: Object) -> bool:
     """Whether the same distribution is also drawn from with a gradient."""
-    again = (node for node in graph.nodes(program) if node.op == "distributions.rsample")
+    again = graph.nodes_of(program, "distributions.rsample")
     return any(_base(node.attrs.get("self")) is of for node in again)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym, Value, elements
@@ -67,7 +67,7 @@ def _first_halves(value: Value, depth: int = 0) -> Iterator[Sym | None]:
 def _is_rest_used(program: Program, halved: Sym) -> bool:
     """Whether anything is computed from the second half, in this run of the line or another."""
     users = consumers(program)
-    runs = (n for n in nodes(program) if n.op == halved.op and n.site is not None and halved.site is not None)
+    runs = nodes_of(program, halved.op)
     alike = [n for n in runs if n.site is not None and halved.site is not None and n.site.node is halved.site.node]
     rest = (
         part for run in alike for part in users.get(run.id, ()) if part.op != "item" or part.attrs.get("index") != 0

@@ -206,7 +206,9 @@ def is_noise(value: Sym) -> bool:
 
 def _find(program: Program) -> Iterator[Posterior]:
     algebra = algebra_of(program)
-    for node in graph.nodes(program):
+    for node in graph.nodes_of(
+        program, "add", "sub", "addcmul", "distributions.sample", "distributions.rsample", "normal"
+    ):
         match node.op:
             case "add" | "sub" | "addcmul":
                 found = _sum(algebra, node)

@@ -108,8 +108,8 @@ def _faulty_terms(
     """The scales that `head_in` finds in a term of a form, each once, in the first tensor that holds the term."""
     algebra = algebra_of(program)
     found: dict[int, PlainScale] = {}
-    for node in graph.nodes(program):
-        if node.op not in operations or node.site is None:
+    for node in graph.nodes_of(program, *operations):
+        if node.site is None:
             continue
         form = algebra.form(node) or {}
         for term, coefficient in form.items():
@@ -208,8 +208,8 @@ def readings(program: Program) -> tuple[Reading, ...]:
     """Every reading of the program, each head and law once, formulae first."""
     algebra = algebra_of(program)
     found: dict[object, Reading] = {}
-    for node in graph.nodes(program):
-        if node.op in _SUMS and node.site is not None:
+    for node in graph.nodes_of(program, *_SUMS):
+        if node.site is not None:
             for inner, law in _in_formula(algebra.form(node) or {}):
                 key = (inner, law.power, law.exponential) if law is not None else inner
                 found.setdefault(key, Reading(law, inner, node, node.site, "formula"))

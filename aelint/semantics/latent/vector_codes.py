@@ -56,8 +56,8 @@ class VectorCode:
 def vector_codes(program: Program) -> tuple[VectorCode, ...]:
     """Every vector code of the program, each layer once."""
     found: dict[int, VectorCode] = {}
-    for node in graph.nodes(program):
-        if node.op == "linear" and isinstance(node.layer, Object):
+    for node in graph.nodes_of(program, "linear"):
+        if isinstance(node.layer, Object):
             for one in _before(program, node, node.layer):
                 found.setdefault(one.narrowing.id, one)
     return tuple(found.values())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.operators.api import to_number
@@ -28,8 +28,8 @@ class CancelledScale:
 
 def cancelled_scales(program: Program) -> Iterator[CancelledScale]:
     """`round((x * levels) / levels)` for `round(x * levels) / levels`."""
-    for node in nodes(program):
-        inner = node.inputs[0] if node.op in _ROUNDINGS and node.inputs else None
+    for node in nodes_of(program, *_ROUNDINGS):
+        inner = node.inputs[0] if node.inputs else None
         if not isinstance(inner, Sym) or inner.site is None or node.tensor is False:
             continue  # a batch size that is divided among processes is not quantised
         factor = _cancelled(inner, frozenset(), 0)

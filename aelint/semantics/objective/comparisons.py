@@ -8,7 +8,7 @@ from functools import cached_property
 
 from aelint.rule import Site
 from aelint.semantics.data.scaling import is_prepared
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, origins, through_reshapes
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
@@ -67,14 +67,14 @@ def comparisons(program: Program) -> list[Comparison]:
 
 
 def _find(program: Program) -> Iterator[Comparison]:
-    for node in nodes(program):
+    for node in nodes_of(program, *LOSSES, *_DIFFERENCES):
         if node.site is None:
             continue
         if node.op in LOSSES:
             first, second = node.attrs.get("input"), node.attrs.get("target")
             if isinstance(first, Sym) and isinstance(second, Sym):
                 yield Comparison(node.op, node, node.site, first, second, reduction_word(node))
-        elif node.op in _DIFFERENCES:
+        else:
             yield from _difference(node, node.site)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, source, through, through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
@@ -46,8 +46,8 @@ _OTHERS = frozenset({"relu", "tanh", "elu", "leaky_relu", "gelu", "silu", "softp
 def wrong_contractions(program: Program) -> Iterator[WrongContraction]:
     """Products of the slope of a code, `h * (1 - h)`, with sums over the weights, that are no squared Jacobian; each place once."""
     told: set[ast.AST] = set()
-    for node in nodes(program):
-        if node.op not in {"mul", "matmul"} or len(node.inputs) != 2:
+    for node in nodes_of(program, "mul", "matmul"):
+        if len(node.inputs) != 2:
             continue
         for slope, weights in (node.inputs, node.inputs[::-1]):
             for site, defect, activation in _judged(slope, weights):

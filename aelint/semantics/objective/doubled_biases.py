@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym
 from aelint.semantics.formulas.linear_forms import Linear, linear
@@ -58,8 +58,8 @@ def turned_rests(program: Program) -> Iterator[TurnedRest]:
 
 def _differences(program: Program, rest: Linear) -> Iterator[Site | None]:
     """Where exactly these tensors were put together."""
-    for node in nodes(program):
-        form = linear(node) if node.op == "sub" else None
+    for node in nodes_of(program, "sub"):
+        form = linear(node)
         if form is not None and form.keys() == rest.keys() and all(form[k].value == rest[k].value for k in form):
             yield node.site
 

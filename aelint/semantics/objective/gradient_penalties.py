@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.backward_passes import backward_passes
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Binding, Call
 from aelint.semantics.domain.values import ListValue, Sym, Value
@@ -111,8 +111,8 @@ def _behind(value: Sym) -> set[int]:
 
 def mixed_with_itself(program: Program) -> Iterator[tuple[Sym, Site]]:
     """Points `(1 - t) * a + t * a`, both ends of which are one tensor, and where the tensor gets its second name."""
-    for node in nodes(program):
-        if node.op != "add" or len(node.inputs) != 2 or node.site is None:
+    for node in nodes_of(program, "add"):
+        if len(node.inputs) != 2 or node.site is None:
             continue
         left, right = node.inputs
         for first, one in _factors(left):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
@@ -32,8 +32,8 @@ def masked_totals(program: Program) -> Iterator[MaskedTotal]:
     """Each sum or mean of all that layers gave, times a mask, once."""
     users = consumers(program)
     told: set[ast.AST] = set()
-    for node in nodes(program):
-        if node.op != "mul" or len(node.inputs) != 2:
+    for node in nodes_of(program, "mul"):
+        if len(node.inputs) != 2:
             continue
         for term, mask in (node.inputs, node.inputs[::-1]):
             total = _total(term)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
@@ -32,8 +32,8 @@ class OuterSum:
 def outer_sums(program: Program) -> Iterator[OuterSum]:
     """Sums and differences of an output's values for the samples with a column of them, that belong to no matrix of pairs."""
     users = consumers(program)
-    for node in nodes(program):
-        if node.op not in {"add", "sub"} or len(node.inputs) != 2 or node.site is None:
+    for node in nodes_of(program, "add", "sub"):
+        if len(node.inputs) != 2 or node.site is None:
             continue
         for row, column in (node.inputs, node.inputs[::-1]):
             if not isinstance(row, Sym) or not isinstance(column, Sym) or not _is_column_of(column, row):

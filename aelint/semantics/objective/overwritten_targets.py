@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.data.storage import changes, owner
-from aelint.semantics.dataflow.graph import nodes, parts
+from aelint.semantics.dataflow.graph import nodes_of, parts
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, through, through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.surroundings import functions_around
@@ -74,8 +74,8 @@ def _is_still_made(program: Program, root: Value, write: _Write) -> bool:
 def changed_targets(program: Program) -> Iterator[ChangedTarget]:
     """Tensors that are the target under one name, and were changed in place under another to become the input."""
     found = [one for one in comparisons(program) if one.prediction is not None and one.target is not None]
-    for node in nodes(program) if found else ():
-        before = node.inputs[0] if node.op in _COMBINED and node.inputs else None
+    for node in nodes_of(program, *_COMBINED) if found else ():
+        before = node.inputs[0] if node.inputs else None
         if node.site is None or not isinstance(before, Sym) or not _is_in_place(program, node, before):
             continue
         root = owner(program, before)[0]
@@ -137,7 +137,7 @@ def _is_filling(value: Value) -> bool:
 
 def _selected(program: Program, write: _Write, root: Value) -> Site | None:
     """Where the same places of the overwritten tensor and of an output are taken, behind the write."""
-    taken = [n for n in nodes(program) if n.op == "getitem" and _takes(n, write.index)]
+    taken = [n for n in nodes_of(program, "getitem") if _takes(n, write.index)]
     made = _last_before(program, write.order) if taken else 0
     for read in taken:
         whole = read.inputs[0]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.dataflow.written_arguments import written
@@ -110,8 +110,8 @@ def _guarded(program: Program) -> Iterator[tuple[Sym, Sym]]:
         of_torch = not isinstance(call.callee, External) or call.callee.name.startswith("torch.")
         if of_torch and isinstance(call.result, Sym) and isinstance(argument, Sym):
             yield call.result, argument
-    for node in nodes(program):
-        divisor = node.inputs[1] if node.op == "truediv" and len(node.inputs) == 2 else None
+    for node in nodes_of(program, "truediv"):
+        divisor = node.inputs[1] if len(node.inputs) == 2 else None
         if isinstance(divisor, Sym):
             yield node, divisor
 

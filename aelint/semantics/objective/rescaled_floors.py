@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import product
@@ -34,8 +34,8 @@ class RescaledFloor:
 
 def rescaled_floors(program: Program) -> Iterator[RescaledFloor]:
     """Floors of more than one nat for each latent: nothing draws a posterior to the prior before it has carried that much."""
-    for node in nodes(program):
-        floor = to_number(node.attrs.get("min")) if node.op == "clamp" and node.attrs.get("max") is None else None
+    for node in nodes_of(program, "clamp"):
+        floor = to_number(node.attrs.get("min")) if node.attrs.get("max") is None else None
         divided = _divided(source(node)) if floor is not None and floor > 0 else None
         if divided is None or divided.site is None or node.site is None or floor is None:
             continue

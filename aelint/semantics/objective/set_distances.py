@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, adds_axes, source, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Shape, Sym, Value
@@ -33,7 +33,7 @@ class SetDistance:
 def set_distances(program: Program) -> Iterator[SetDistance]:
     """Distances in both directions between sets that have two or three rows, of many numbers each."""
     users = consumers(program)
-    for node in nodes(program):
+    for node in nodes_of(program, "cdist", "sum", "mean", "norm"):
         sets = _compared(node)
         if node.site is None or not sets or not any(is_output(one) for one in sets):
             continue

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, source, through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
@@ -30,7 +30,7 @@ class RepeatedFactor:
 
 def repeated_factors(program: Program) -> Iterator[RepeatedFactor]:
     """Products with a norm whose other side is a product with the same norm already. Who wants a square writes it in one place."""
-    for node in nodes(program):
+    for node in nodes_of(program, "mul"):
         for scaled, norm in _products(node):
             inner = next((one for one in _inside(scaled) if any(_is_same(n, norm) for _, n in _products(one))), None)
             if inner is None or inner.site is None or node.site is None:

@@ -139,7 +139,7 @@ def _kept_in_vain(program: Program) -> dict[int, dict[str, ast.AST]]:
 
 def options_withheld(program: Program) -> Iterator[Withheld]:
     """Optimisers that are built without a setting for which the command line has an option that nothing reads."""
-    declared = {destination(node): Site(program.unit, node) for node in walk(program.tree)}
+    declared = {destination(node): Site(program.unit, node) for node in every(ast.Call, program.tree)}
     options = {n: o for n, o in declared.items() if n in _OPTIMIZER_SETTINGS and not _is_read(program, n)}
     for optimizer in program.machine.objects if options else ():
         if not (is_optimizer(optimizer) and optimizer.site is not None and optimizer.site.unit is program.unit):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
@@ -30,7 +30,7 @@ class CrossedNorm:
 
 def crossed_norms(program: Program) -> Iterator[CrossedNorm]:
     """Weights that are written back after each feature, and not each latent, was brought to length 1."""
-    decoders = {key: (axis, n) for n in nodes(program) for key, axis in _decoded(n)}
+    decoders = {key: (axis, n) for n in nodes_of(program, "matmul", "linear") for key, axis in _decoded(n)}
     for target, value, index in _writes(program) if decoders else ():
         weight, norm = _parameter(target), _unit_norm(value)
         if weight is None or norm is None or norm.site is None or weight.shape is None or len(weight.shape) != 2:

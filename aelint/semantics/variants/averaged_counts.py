@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.buffers import registered_buffers
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import ancestors
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Event
@@ -42,8 +42,8 @@ def unaveraged_counts(program: Program) -> Iterator[UnaveragedCount]:
     """Averaged sums that are divided by the counts of one batch, although a buffer averages those counts."""
     buffers = set(registered_buffers(program))
     averages = list(_averages(program, buffers)) if len(buffers) > 1 else []
-    for node in nodes(program) if len(averages) > 1 else ():
-        if node.op != "truediv" or node.site is None:
+    for node in nodes_of(program, "truediv") if len(averages) > 1 else ():
+        if node.site is None:
             continue
         sums, counts = _roots(node.attrs.get("input"), buffers), _near(node.attrs.get("other"))
         if not any(one.buffers & sums for one in averages) or counts.keys() & buffers:

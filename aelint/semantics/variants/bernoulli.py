@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
@@ -36,8 +36,8 @@ class BrokenDivergence:
 def broken_divergences(program: Program) -> Iterator[BrokenDivergence]:
     """Sums of a constant, `log q` and `log (1 - q)`, whose constant fits the weight of one logarithm alone."""
     algebra = algebra_of(program)
-    for node in nodes(program):
-        if node.op in {"add", "sub"} and node.site is not None:
+    for node in nodes_of(program, "add", "sub"):
+        if node.site is not None:
             found = _parts(algebra, node)
             rate = _rate(*found) if found is not None else None
             if found is not None and rate is not None:
@@ -47,8 +47,8 @@ def broken_divergences(program: Program) -> Iterator[BrokenDivergence]:
 def compared_rates(program: Program) -> Iterator[tuple[Sym, Sym]]:
     """Divergences that are right, each with what it takes for the average activation."""
     algebra = algebra_of(program)
-    for node in nodes(program):
-        found = _parts(algebra, node) if node.op in {"add", "sub"} and node.site is not None else None
+    for node in nodes_of(program, "add", "sub"):
+        found = _parts(algebra, node) if node.site is not None else None
         if found is None or not 0 < -found[0] < 1 or not math.isclose(-found[0], 1 + found[1], rel_tol=1e-4):
             continue
         given = [through(source(a), RESHAPES | {"clamp"}) for a in ancestors(node) if a.op == "log"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import adds_axes, origins, source, through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
@@ -27,8 +27,8 @@ class ChosenEntry:
 
 def chosen_entries(program: Program) -> Iterator[ChosenEntry]:
     """Look-ups at an index that are multiplied with a straight-through one-hot code's entry at the same index, which is 1."""
-    for node in nodes(program):
-        for factor, other in (node.inputs, node.inputs[::-1]) if node.op == "mul" and len(node.inputs) == 2 else ():
+    for node in nodes_of(program, "mul"):
+        for factor, other in (node.inputs, node.inputs[::-1]) if len(node.inputs) == 2 else ():
             taken, vectors = through_reshapes(factor), through_reshapes(other)
             if not isinstance(taken, Sym) or not isinstance(vectors, Sym) or vectors.op not in _LOOKUPS:
                 continue

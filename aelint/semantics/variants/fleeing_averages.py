@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
@@ -17,7 +17,7 @@ __all__ = ["fleeing_averages"]
 
 def fleeing_averages(program: Program) -> Iterator[Site]:
     """`average + (1 - decay) * (average - new)`, or the same with both signs turned, in place or not."""
-    for node in nodes(program):
+    for node in nodes_of(program, "add", "sub"):
         match node:
             case Sym(
                 op="add" | "sub" as op,

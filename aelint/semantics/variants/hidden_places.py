@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, source, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Function, Sym, Value
@@ -28,7 +28,7 @@ class ShownPlaces:
 
 def shown_places(program: Program) -> Iterator[ShownPlaces]:
     """Losses at one end of a random order, of predictions from tokens that are hidden at the other end."""
-    hidden = [(node, place) for node in nodes(program) if (place := _hidden_at(node)) is not None]
+    hidden = [(node, place) for node in nodes_of(program, "mul", "where") if (place := _hidden_at(node)) is not None]
     for comparison in comparisons(program) if hidden else ():
         compared = [(g, p) for side in (comparison.first, comparison.second) for g, p in _gathered(side)]
         for gathered, place in compared:
@@ -42,8 +42,6 @@ def shown_places(program: Program) -> Iterator[ShownPlaces]:
 
 def _hidden_at(node: Sym) -> Sym | None:
     """The places at which `mask * token` puts the token: a mask of zeros with ones scattered over them."""
-    if node.op not in {"mul", "where"}:
-        return None
     parts = [through(i, _SPREAD) for i in node.inputs]
     token = any(isinstance(p, Sym) and p.op == "parameter" for p in parts)
     masks = [p for p in parts if isinstance(p, Sym) and p.op == "scatter" and p.attrs.get("src") == 1]

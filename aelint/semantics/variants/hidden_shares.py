@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, source, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import External, Sym, Value
@@ -36,7 +36,7 @@ class ComplementedShare:
 def complemented_shares(program: Program) -> Iterator[ComplementedShare]:
     """Masks of which every use hides the places that the ratio leaves out."""
     users = consumers(program)
-    for node in nodes(program):
+    for node in nodes_of(program, *_COMPARED):
         share = _share(node)
         if share is None or node.site is None:
             continue
@@ -48,7 +48,7 @@ def complemented_shares(program: Program) -> Iterator[ComplementedShare]:
 
 def _share(node: Sym) -> tuple[str, bool] | None:
     """The name of the ratio that uniform numbers are compared with, and whether that share of the comparison holds."""
-    written = node.site.node if node.op in _COMPARED and node.site is not None else None
+    written = node.site.node if node.site is not None else None
     if not isinstance(written, ast.Compare) or len(written.comparators) != 1 or len(node.inputs) != 2:
         return None
     smaller = _COMPARED[node.op]

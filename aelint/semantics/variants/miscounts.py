@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain import dims
 from aelint.semantics.domain.dims import Dim
@@ -30,7 +30,7 @@ class Miscount:
 
 def miscounts(program: Program) -> Iterator[Miscount]:
     """Masks that are one patch apart from the mask tokens of the same function."""
-    joined = [(n.site, count) for n in nodes(program) if n.op == "cat" and (count := mask_tokens(n)) is not None]
+    joined = [(n.site, count) for n in nodes_of(program, "cat") if (count := mask_tokens(n)) is not None]
     for store in program.stores if joined else ():
         hidden = _marked(store.target, store.index, store.value) if isinstance(store.target, Sym) else None
         for site, tokens in joined if hidden is not None else ():

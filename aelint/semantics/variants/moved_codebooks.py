@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import source
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
-from aelint.semantics.variants.quantizers import choice_of, index_and_table, is_later, leaves_of, places_of, table_of
+from aelint.semantics.variants.quantizers import (
+    LOOKUPS,
+    choice_of,
+    index_and_table,
+    is_later,
+    leaves_of,
+    places_of,
+    table_of,
+)
 
 __all__ = ["MovedCodebook", "moved_codebooks"]
 
@@ -28,7 +36,7 @@ class MovedCodebook:
 def moved_codebooks(program: Program) -> Iterator[MovedCodebook]:
     """The first look-up behind each search, where the codebook has been written to since the search."""
     answered: set[int] = set()
-    for node in nodes(program):  # in the order in which they were made
+    for node in nodes_of(program, *LOOKUPS):  # in the order in which they were made
         index, table = index_and_table(node) or (None, None)
         chosen = choice_of(index) if index is not None and isinstance(table, (Sym, Object)) else None
         measure = source(chosen) if chosen is not None else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import ancestors, source, through, through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym, Value
@@ -28,7 +28,7 @@ class PenalisedOutput:
 
 def penalised_outputs(program: Program) -> Iterator[PenalisedOutput]:
     """Average activations, each held to a target rate, that are averages of what a loss compares with data."""
-    rates = [rate for node in nodes(program) if node.op == "log" and (rate := _average(source(node))) is not None]
+    rates = [rate for node in nodes_of(program, "log") if (rate := _average(source(node))) is not None]
     found = [c for c in comparisons(program) if c.prediction is not None]
     for rate in rates:
         whole = source(rate)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from aelint.semantics.dataflow.graph import consumers, nodes
+from aelint.semantics.dataflow.graph import consumers, nodes, nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, origins, source, through_reshapes
 from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
@@ -19,6 +19,7 @@ from aelint.semantics.formulas.linear_forms import Coefficients, Linear, differe
 from aelint.semantics.interpreter.joins import alternatives
 
 __all__ = [
+    "LOOKUPS",
     "Difference",
     "Lookup",
     "choice_of",
@@ -87,7 +88,7 @@ class Difference:
 @per_program
 def lookups(program: Program) -> list[Lookup]:
     """Every look-up of the nearest vector in a codebook, in the order in which they happen."""
-    return [one for node in nodes(program) if (one := _lookup(node)) is not None]
+    return [one for node in nodes_of(program, *LOOKUPS) if (one := _lookup(node)) is not None]
 
 
 def _lookup(node: Sym) -> Lookup | None:
@@ -107,6 +108,10 @@ def _lookup(node: Sym) -> Lookup | None:
     if len(latents) == len(leaves):
         return None
     return Lookup(node, chosen, measure, key, tuple(latents))
+
+
+LOOKUPS = ("embedding", "getitem", "index_select", "matmul", "einsum")
+"""The operations that may take rows from a table."""
 
 
 def index_and_table(node: Sym) -> tuple[Sym, Value] | None:

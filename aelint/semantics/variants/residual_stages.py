@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
@@ -29,8 +29,8 @@ class CutResidual:
 def cut_residuals(program: Program) -> Iterator[CutResidual]:
     """Latents less their own straight-through output, whose gradients cancel, where a term shall move what is left over."""
     taken = lookups(program)
-    for node in nodes(program) if len(taken) > 1 else ():
-        if node.op == "sub" and node.site is not None and any(_cancels(node, one) for one in taken):
+    for node in nodes_of(program, "sub") if len(taken) > 1 else ():
+        if node.site is not None and any(_cancels(node, one) for one in taken):
             commitment = _commitment(program, node)
             if commitment is not None:
                 yield CutResidual(node.site, commitment)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source, through
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.dims import Dim
@@ -38,8 +38,8 @@ class _Joined:
 
 def exchanged_ends(program: Program) -> Iterator[ExchangedEnds]:
     """Sequences of unequal parts of which, behind a decoder that keeps the order, as many tokens as are masked are read at the wrong end."""
-    sequences = [(s, n.site) for n in nodes(program) if n.op == "cat" and n.site and (s := _joined(n)) is not None]
-    reads = (n for n in nodes(program) if n.op == "getitem" and n.site is not None) if sequences else ()
+    sequences = [(s, n.site) for n in nodes_of(program, "cat") if n.site and (s := _joined(n)) is not None]
+    reads = (n for n in nodes_of(program, "getitem") if n.site is not None) if sequences else ()
     for node in reads:
         behind = source(node)
         for one, site in sequences:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes_of
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
 from aelint.semantics.formulas.linear_forms import Linear, linear
@@ -16,8 +16,8 @@ __all__ = ["turned_estimators"]
 def turned_estimators(program: Program) -> Iterator[tuple[Lookup, Sym]]:
     """Every sum `q + (z - q).detach()` of vectors that were taken from a codebook and the latent that they stand for."""
     taken = lookups(program)
-    for node in nodes(program) if taken else ():
-        form = linear(node) if node.op in {"add", "sub"} else None
+    for node in nodes_of(program, "add", "sub") if taken else ():
+        form = linear(node)
         if form is not None:
             yield from ((one, node) for one in taken if _is_turned(form, one))
 
