@@ -83,7 +83,7 @@ def check(program: Program) -> Iterator[Finding]:
             yield from _beside_named(program, objective)
         if len(signs) != 1:
             continue
-        found = list(divergences(objective))
+        found = divergences(objective)
         for kl in (kl for kl in found if not _is_weighed_by_a_difference(kl, found)):
             if kl.by_name or (kl.factor > 0) in signs or kl.factor == 0 or any(_is_unknown(t) for t in (kl, *losses)):
                 continue
@@ -107,7 +107,7 @@ def _beside_named(program: Program, objective: Objective) -> Iterator[Finding]:
     name = added_by_name(objective) if turned and is_minimised(program, objective) else ""
     for kl in turned if name else ():
         site = _turned(kl)
-        if site is not None and not _is_weighed_by_a_difference(kl, list(divergences(objective))):
+        if site is not None and not _is_weighed_by_a_difference(kl, divergences(objective)):
             message = (
                 f"in this loss the KL divergence has the factor {kl.factor:g}, beside `{name}`: minimising the sum makes the "
                 "divergence larger without end. Add it with a positive sign"
@@ -122,7 +122,7 @@ def _negated_reports(program: Program) -> Iterator[Finding]:
         if site is None or not is_divergence_name(name) or _NEGATED.search(name):
             continue
         whole = Objective(report.value, called=False)
-        terms = list(divergences(whole))
+        terms = divergences(whole)
         if len(terms) != 1 or terms[0].by_name or terms[0].factor <= 0 or len(terms[0].summands) < len(whole.summands):
             continue
         formula = terms[0].top.site if terms[0].top is not None else None
@@ -137,7 +137,7 @@ def _negated_reports(program: Program) -> Iterator[Finding]:
 _NEGATED = re.compile("neg|minus|-", re.IGNORECASE)
 
 
-def _is_weighed_by_a_difference(kl: Term, terms: list[Term]) -> bool:
+def _is_weighed_by_a_difference(kl: Term, terms: tuple[Term, ...]) -> bool:
     """Whether one divergence stands in the loss with both signs: `end - end * rate ** epoch` as its weight is positive."""
     return any(other.top is kl.top and other.factor * kl.factor < 0 for other in terms)
 

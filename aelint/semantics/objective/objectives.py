@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import TypeVar
 
 from aelint.semantics.dataflow.backward_passes import backward_passes, differentiated
 from aelint.semantics.dataflow.memo import per_program
@@ -14,7 +15,7 @@ from aelint.semantics.domain.values import DictValue, ListValue, Sym, Value
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.objective.summands import Summand, summands
 
-__all__ = ["Objective", "objectives"]
+__all__ = ["Objective", "objectives", "once_per_objective"]
 
 _LOSS_NAME = re.compile(r"loss|elbo|cost|objective|vlb|(^|_)d?kl(d|l|_|$)|divergence|regulari[sz]", re.IGNORECASE)
 
@@ -31,6 +32,24 @@ class Objective:
     def summands(self) -> tuple[Summand, ...]:
         """The loss written out as a sum."""
         return summands(self.value)
+
+
+Answer = TypeVar("Answer")
+
+
+def once_per_objective(question: Callable[[Objective], Iterator[Answer]]) -> Callable[[Objective], tuple[Answer, ...]]:
+    """Keep the answers to a question about a loss with the loss itself, so that they go when it goes."""
+    name = f"answers of {question.__name__}"
+
+    @wraps(question)
+    def ask(objective: Objective) -> tuple[Answer, ...]:
+        known = vars(objective)
+        if name not in known:
+            known[name] = tuple(question(objective))
+        answers: tuple[Answer, ...] = known[name]
+        return answers
+
+    return ask
 
 
 @per_program

@@ -13,7 +13,7 @@ from aelint.semantics.formulas.formulas import Exp, Leaf
 from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.objective.closed_forms import categorical_terms, gaussian_terms, meeting_point
 from aelint.semantics.objective.losses import LOSSES
-from aelint.semantics.objective.objectives import Objective
+from aelint.semantics.objective.objectives import Objective, once_per_objective
 from aelint.semantics.objective.summands import Reduction, Summand
 
 __all__ = ["Term", "divergences", "is_divergence_name", "is_reconstruction_name", "is_weight_name", "reconstructions"]
@@ -70,6 +70,7 @@ class Term:
         return path[: level + 1]
 
 
+@once_per_objective
 def divergences(objective: Objective) -> Iterator[Term]:
     """The KL terms of a loss: closed forms that are right, calls of `kl_divergence`, and what is called KL."""
     for gaussian in gaussian_terms(objective):
@@ -112,6 +113,7 @@ def divergences(objective: Objective) -> Iterator[Term]:
             )
 
 
+@once_per_objective
 def reconstructions(objective: Objective) -> Iterator[Term]:
     """The reconstruction terms of a loss: losses of torch, squared or absolute differences, and what is called so."""
     for summand, leaf, weights in _single_leaves(objective):
