@@ -42,6 +42,8 @@ NONE = ("torch.exp(s)", "0")
         pytest.param("self.mean(h), self.scale(h)", LOGVAR, id="linear"),
         pytest.param("self.mean(h), F.softplus(self.scale(h))", STD, id="softplus-for-a-std"),
         pytest.param("self.mean(h), self.scale(h).clamp(-10, 10)", LOGVAR, id="clamped"),
+        pytest.param("self.mean(h), self.scale(h).clamp(max=10)", LOGVAR, id="clamped-from-above"),
+        pytest.param("self.mean(h), self.scale(h).clamp(min=1e-6)", STD, id="a-std-above-zero"),
         pytest.param("self.mean(h), F.hardtanh(self.scale(h), -7, 2)", LOGVAR, id="hardtanh-as-a-guard"),
         pytest.param("self.mean(h), 5 * torch.tanh(self.scale(h))", LOGVAR, id="tanh-as-a-guard"),
         pytest.param("torch.tanh(self.mean(h)), self.scale(h)", NONE, id="policy"),
@@ -78,6 +80,8 @@ def test_an_output_distribution_is_no_posterior() -> None:
         pytest.param("self.mean(h), F.relu(self.scale(h))", LOGVAR, id="relu-log-variance"),
         pytest.param("self.mean(h), F.softplus(self.scale(h))", LOGVAR, id="softplus-log-variance"),
         pytest.param("self.mean(h), self.scale(h).sigmoid()", LOGSTD, id="sigmoid-log-std"),
+        pytest.param("self.mean(h), self.scale(h).clamp(min=0)", LOGVAR, id="log-variance-above-zero"),
+        pytest.param("self.mean(h), torch.clip(self.scale(h), 0.1, 10)", LOGSTD, id="log-std-above-zero"),
         pytest.param("self.mean(h).softmax(-1), self.scale(h)", LOGVAR, id="softmax-mean"),
     ],
 )

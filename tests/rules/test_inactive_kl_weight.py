@@ -631,3 +631,65 @@ def test_silent_where_a_divergence_takes_part_or_is_left_to_the_caller(source):
 )
 def test_a_total_that_is_the_reconstruction_error_under_another_name(source):
     assert rows(rule, source) == [10]
+
+
+WARMUP = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+encoder, decoder = nn.Linear(64, 8), nn.Linear(4, 64)
+optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+
+
+def train(data, epochs):
+    for epoch in range({rounds}):
+        beta = {beta}
+        for x in data:
+            mu, logvar = encoder(x).chunk(2, dim=1)
+            z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+            kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+            loss = F.mse_loss(decoder(z), x, reduction="sum") + beta * kl
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+train(torch.rand(100, 32, 64), 30)
+{again}
+"""
+
+
+@pytest.mark.parametrize(
+    ("beta", "rounds", "again"),
+    [
+        pytest.param("min(1.0, epoch / 100)", "epochs", "", id="it grows a little"),
+        pytest.param("epoch // 10", "epochs", "", id="it grows in steps"),
+        pytest.param("max(0, epoch - 20) / 10", "epochs", "", id="it begins late"),
+        pytest.param("epoch // 100", "epochs", "train(torch.rand(100, 32, 64), 300)", id="a longer run"),
+        pytest.param("epoch // 100", "90, 90 + epochs", "", id="a run that goes on"),
+        pytest.param("epoch // 100", "int(input())", "", id="as many rounds as somebody says"),
+        pytest.param("epoch // 100 + len(data) / 1e4", "epochs", "", id="something else beside it"),
+        pytest.param("0.0", "epochs", "", id="a plain zero, which nobody overlooks"),
+        pytest.param("epoch % 2", "epochs", "", id="every other round"),
+        pytest.param("schedule(epoch)", "epochs", "", id="a schedule that is not in sight"),
+    ],
+)
+def test_silent_on_weights_that_some_round_makes_more_than_zero(beta, rounds, again):
+    assert rows(rule, WARMUP.format(beta=beta, rounds=rounds, again=again)) == []
+
+
+@pytest.mark.parametrize(
+    ("beta", "why"),
+    [
+        pytest.param("min(1.0, epoch // 100)", "divide with `/`", id="a remainder is dropped"),
+        pytest.param("epoch // epochs", "divide with `/`", id="a share of all rounds"),
+        pytest.param("0.5 * (epoch // 50)", "divide with `/`", id="times a number"),
+        pytest.param("max(0, epoch - 30) / 10", "let it grow within these rounds", id="behind the last round"),
+    ],
+)
+def test_a_weight_that_no_round_makes_more_than_zero(beta, why):
+    (finding,) = run(rule, WARMUP.format(beta=beta, rounds="epochs", again=""))
+    assert finding.site.row == 12
+    assert "in all 30 rounds" in finding.message
+    assert finding.message.endswith(why)

@@ -74,7 +74,8 @@ HEALTHY = {
         "encoder.load_state_dict(torch.load('encoder.pt'))",
         "update(F.mse_loss(decoder(encoder(x).detach()), x), opt)",
     ],
-    "under no_grad": [
+    "under no_grad, where weights are read": [
+        "decoder.load_state_dict(torch.load('decoder.pt'))",
         "with torch.no_grad(): z = encoder(x)",
         "update(F.mse_loss(decoder(z), x), opt)",
     ],
@@ -333,7 +334,13 @@ BOTH = "loss = F.mse_loss(y, x) + 0.1 * F.mse_loss(features(y), features(x))"
             "with torch.no_grad():\n        wanted = features(x)\n    loss = F.mse_loss(y, x) + F.mse_loss(features(y), wanted)",
             id="only the target without a gradient",
         ),
-        pytest.param(CUT, "", "[*encoder.parameters(), *features.parameters()]", BOTH, id="its head is trained"),
+        pytest.param(
+            CUT,
+            "features.load_state_dict(torch.load('features.pt'))",
+            "[*encoder.parameters(), *features.parameters()]",
+            BOTH,
+            id="read, and its head is trained",
+        ),
         pytest.param(
             PLAIN,
             "",
@@ -506,7 +513,23 @@ with torch.no_grad():
 
 def test_silent_on_an_optimizer_of_the_whole_model_of_which_a_part_is_kept_as_it_is():
     off = OWN_OPTIMIZER.format(decorator="", block="with torch.no_grad():", held="encoder")
-    assert rows(rule, off.replace("agent.encoder.parameters()", "agent.parameters()")) == []
+    off = off.replace("agent.encoder.parameters()", "agent.parameters()")
+    for kept in (
+        "agent.load_state_dict(torch.load('agent.pt'))",
+        "agent.encoder = load_encoder()",
+        "# of a pretrained encoder",
+    ):
+        assert rows(rule, off.replace("agent = Agent()", f"agent = Agent()\n{kept}")) == []
+    assert rows(rule, off.replace("loss =", "loss = agent.encode(x).pow(2).mean() +")) == []
+
+
+def test_a_part_of_the_model_that_nothing_has_trained_before():
+    off = OWN_OPTIMIZER.format(decorator="", block="with torch.no_grad():", held="encoder")
+    assert rows(rule, off.replace("agent.encoder.parameters()", "agent.parameters()")) == [19]
+    inside = off.replace("with torch.no_grad():", "if True:").replace(
+        "        return self.encoder(x)", "        with torch.no_grad():\n            return self.encoder(x)"
+    )
+    assert rows(rule, inside.replace("agent.encoder.parameters()", "agent.parameters()")) == [13]
 
 
 @pytest.mark.parametrize("code", ["z - z + x[:, :4]", "x[:, :4] + z.sub(z)", "torch.sub(z, z) + 1.0"])

@@ -8,6 +8,12 @@ SILENT = {
     "different data": "def f(x, y, i):\n    x_train = x[i]\n    y_test = y[i]",
     "scored on training data on purpose": "def f(d, i):\n    train = d[i]\n    train_eval = d[i]",
     "adjacent parts": "def f(d):\n    train = d[:800]\n    val = d[800:]",
+    "adjacent ranges": "from torch.utils.data import Subset\ndef f(d):\n    train = Subset(d, range(800))\n    val = Subset(d, range(800, 1000))",
+    "every tenth": "from torch.utils.data import Subset\ndef f(d):\n    train = Subset(d, range(1, 1000, 10))\n    val = Subset(d, range(0, 1000, 10))",
+    "every tenth, chosen": "from torch.utils.data import Subset\ndef f(d):\n    train = Subset(d, [i for i in range(1000) if i % 10])\n"
+    "    val = Subset(d, [i for i in range(1000) if i % 10 == 0])",
+    "every tenth, put aside": "from torch.utils.data import Subset\ndef f(d):\n    a, b = [], []\n    for i in range(1000):\n"
+    "        if i % 10:\n            a.append(i)\n        else:\n            b.append(i)\n    train, val = Subset(d, a), Subset(d, b)",
     "unknown ends": "def f(d, n, m):\n    train = d[:n]\n    val = d[m:]",
     "everything trains": "def f(d):\n    train = d[:]\n    test = d[:10]",
     "columns by name": "def f(d):\n    train = d['a']\n    test = d['a']",
@@ -24,6 +30,14 @@ LOUD = {
     ),
     "subset": (
         "from torch.utils.data import Subset\ndef f(d, i, j):\n    train_set = Subset(d, i)\n    test_set = Subset(d, i)",
+        [4],
+    ),
+    "overlapping ranges": (
+        "from torch.utils.data import Subset\ndef f(d):\n    train = Subset(d, range(800))\n    val = Subset(d, range(700, 1000))",
+        [4],
+    ),
+    "lists of ranges": (
+        "from torch.utils.data import Subset\ndef f(d):\n    train = Subset(d, list(range(800)))\n    val = Subset(d, list(range(700, 1000)))",
         [4],
     ),
     "overlapping slices": ("def f(d):\n    train = d[:900]\n    val = d[800:]", [3]),

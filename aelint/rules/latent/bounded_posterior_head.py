@@ -4,7 +4,7 @@
 
 Follows the mean and the log-variance of a reparameterised sample back to the layer that makes them, and reports
 an activation in between: ReLU, sigmoid, tanh, softplus or softmax on the mean; ReLU, sigmoid, softplus
-or softmax on the log-variance.
+or softmax on the log-variance; and a clamp of either that lets no negative values through.
 
 ## Why is this bad?
 
@@ -53,7 +53,7 @@ class VAE(nn.Module):
 
 ## Known limits
 
-Softplus for a standard deviation and clamps or tanh on a log-variance are guards and stay unreported. Policies and other
+Softplus for a standard deviation, and tanh or a clamp with a negative floor on a log-variance, are guards and stay unreported. Policies and other
 samples that no KL formula concerns are judged only where the scale is `exp(h / 2)`.
 
 ## References
@@ -69,7 +69,7 @@ from collections.abc import Iterator
 from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule, Site
 from aelint.semantics.dataflow.builders import built_at
-from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source
+from aelint.semantics.dataflow.lineage import RESHAPES, ancestors, depends_on, source, through_reshapes
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Instance, Sym, Value
 from aelint.semantics.formulas.algebra import Algebra, algebra_of
@@ -78,6 +78,7 @@ from aelint.semantics.formulas.projections import is_projection
 from aelint.semantics.latent.posteriors import Posterior, feeds_layer, is_noise, posteriors
 from aelint.semantics.latent.readings import readings
 from aelint.semantics.objective.objectives import objectives
+from aelint.semantics.operators.api import to_number
 from aelint.syntax.walk import every, holds
 
 RULE = Rule(
@@ -85,7 +86,7 @@ RULE = Rule(
     name="bounded-posterior-head",
     summary="the mean or log-variance of a posterior ends in an activation",
     severity=Severity.WARNING,
-    triggers=(("relu", "sigmoid", "tanh", "softplus", "softmax"), ("rand", "normal")),
+    triggers=(("relu", "sigmoid", "tanh", "softplus", "softmax", "clamp", "clip"), ("rand", "normal")),
 )
 
 _ON_MEAN = {
@@ -133,7 +134,7 @@ _GIVEN = frozenset({"param", "batch", "element", "call", "name"})
 def _heads(program: Program, algebra: Algebra, one: Posterior) -> Iterator[Finding]:
     assert one.law is not None
     mean = _activation(algebra, one.mean, _ON_MEAN)
-    scale = _activation(algebra, one.law.head, _ON_LOG_VARIANCE)
+    scale = _activation(algebra, one.law.head, _ON_LOG_VARIANCE) or _floored(one, one.law.head)
     name = {"logvar": "log-variance", "logstd": "log standard deviation"}.get(one.law.kind, one.law.kind)
     # One layer may make both, side by side.
     shared = ((mean, f"the mean and the {name} of this posterior end in", "they are"),)
@@ -145,7 +146,7 @@ def _heads(program: Program, algebra: Algebra, one: Posterior) -> Iterator[Findi
         if activation is None or activation.site is None:
             continue
         message = (
-            f"{subject} {activation.op}, so {they_are} {_ON_MEAN[activation.op]}; "
+            f"{subject} {activation.op}, so {they_are} {_bounds(activation, _ON_MEAN)}; "
             "a linear head can express every posterior"
         )
         built = built_at(program, activation) or _taken_over(program, activation, one)
@@ -172,7 +173,7 @@ def _activation(algebra: Algebra, head: Value, ranges: dict[str, str]) -> Sym | 
     for _ in range(12):
         if not isinstance(value, Sym):
             return None
-        if value.op in ranges:
+        if _bounds(value, ranges):
             return value if _is_head(value.attrs.get("input")) else None
         form = algebra.form(value) or {}
         product = next(iter(form)) if len(form) == 1 else frozenset()
@@ -184,6 +185,19 @@ def _activation(algebra: Algebra, head: Value, ranges: dict[str, str]) -> Sym | 
             case _:
                 return None
     return None
+
+
+def _floored(one: Posterior, head: Sym) -> Sym | None:
+    """The clamp of the head in front of the exponential; a clamp of the scale itself is a guard."""
+    powers = [s.inputs[0] for s in ancestors(one.scale) if s.op == "exp"]
+    clamps = (s for power in powers if isinstance(power, Sym) for s in ancestors(power) if s.op == "clamp")
+    return next((s for s in clamps if _bounds(s, {}) and through_reshapes(s.attrs.get("input")) is head), None)
+
+
+def _bounds(value: Sym, ranges: dict[str, str]) -> str:
+    """Which values the operation gives; "" for one that leaves negative and positive ones."""
+    floor = to_number(value.attrs.get("min")) if value.op == "clamp" else None
+    return ranges.get(value.op, f"never below {floor:g}" if floor is not None and floor >= 0 else "")
 
 
 def _is_head(value: Value) -> bool:

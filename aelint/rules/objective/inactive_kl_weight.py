@@ -6,7 +6,8 @@ Reports a training loss of reconstruction terms alone whose reconstruction was d
 `mean + std * noise` with a learned scale; a KL divergence that enters the loss detached, as a number, or with its
 mean and scale detached; and one that a function computes beside the reconstruction error that it returns, and at most
 detaches to show it. So too a total that is but another name for the reconstruction error, where a divergence is
-computed beside it, and shown or returned on its own. Also a floor of the KL (free bits) that
+computed beside it, and shown or returned on its own. So too a weight of the KL that is 0 in each round of the loop whose counter it is
+computed from, as `epoch // 100` in 30 epochs. Also a floor of the KL (free bits) that
 is applied after the KL was divided, by the number of pixels say, and so stands for more than one nat for each latent.
 
 ## Why is this bad?
@@ -78,6 +79,7 @@ from aelint.semantics.latent.posteriors import Posterior, draw_of, posteriors
 from aelint.semantics.objective.bare_totals import bare_totals
 from aelint.semantics.objective.closed_forms import gaussian_terms
 from aelint.semantics.objective.idle_divergences import IdleDivergence, idle_divergences
+from aelint.semantics.objective.idle_weights import idle_weights
 from aelint.semantics.objective.objectives import Objective, objectives
 from aelint.semantics.objective.rescaled_floors import rescaled_floors
 from aelint.semantics.objective.terms import Term, divergences, reconstructions
@@ -113,6 +115,13 @@ def check(program: Program) -> Iterator[Finding]:
             "keeps the posterior near the prior. Add it"
         )
         yield Finding(bare.site, message, (Note(bare.computed, "the divergence is computed here"),))
+    for idle in idle_weights(program):
+        why = ", as `//` drops the remainder: divide with `/`" if idle.divided else "; let it grow within these rounds"
+        message = (
+            f"this weight of the KL divergence is 0 in all {len(idle.rounds)} rounds of the loop ({place(idle.counter, idle.site)}), so nothing "
+            f"keeps the posterior near the prior{why}"
+        )
+        yield Finding(idle.site, message, (Note(idle.counter, f"from {idle.rounds[0]} to {idle.rounds[-1]}"),))
     for floor in rescaled_floors(program):
         message = (
             f"the divergence is divided by {floor.divisor:g} before it is held above its floor ({place(floor.floored, floor.divided)}), which so stands for "

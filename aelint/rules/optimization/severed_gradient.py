@@ -7,7 +7,7 @@ the optimiser and that the losses depend on only through `detach`, `.data`, `.it
 numpy or `torch.tensor`, or an operation whose derivative is zero (`round`, `floor`, `sign`, `argmax`);
 single loss terms that only count or choose (`(code > 0.5).float().mean()`); others that reach nothing that
 the following step trains, because of such a cut or because a part of them runs under `no_grad`; and
-optimisers all of whose layers run under `no_grad` alone.
+optimisers all of whose layers run under `no_grad` alone, and layers of a whole model that do so in a program that reads no weights.
 
 ## Why is this bad?
 
@@ -53,7 +53,7 @@ for step in range(1000):
 
 The optimiser, the loss and the model must be in the program. A part that another loss trains, that is
 frozen, averaged, loaded or named as a target or teacher is left alone, and so is one that runs under `no_grad`
-and shares its optimiser with others.
+and shares its optimiser with others, where any weights are loaded.
 
 ## References
 

@@ -50,7 +50,7 @@ def parts_of(value: Value) -> Part | None:
 
 
 def overlapping(left: Part, right: Part) -> bool:
-    """Whether both certainly share rows: the same indices, or slices with known ends that meet."""
+    """Whether both certainly share rows: the same indices, or slices or ranges with known ends that meet."""
     one_place = left.site is not None and left.site is right.site
     if left.data is not right.data or left.data is None or one_place:
         # What one expression gives several times, in a comprehension, are different items.
@@ -58,10 +58,23 @@ def overlapping(left: Part, right: Part) -> bool:
     match left.index, right.index:
         case slice() as a, slice() as b:
             return _slices_meet(a, b)
-        case ((Sym() | ListValue()), (Sym() | ListValue())):
-            return left.index is right.index
+        case ((Sym() | ListValue()), (Sym() | ListValue())) if left.index is right.index:
+            return True
         case _:
-            return False
+            return not _listed(left.index).isdisjoint(_listed(right.index))
+
+
+def _listed(index: Value) -> frozenset[int]:
+    """The rows of `range(800)`, `list(range(800))` or `[0, 4, 7]`; none for what is not written out."""
+    match index:
+        case range() as rows:
+            return frozenset(rows)
+        case ListValue(items=[Sym(op="element", attrs={"range": range() as rows})], perhaps_empty=False):
+            return frozenset(rows)
+        case ListValue(items=items, complete=True):
+            return frozenset(i for i in items if isinstance(i, int))
+        case _:
+            return frozenset()
 
 
 def _slices_meet(left: slice, right: slice) -> bool:

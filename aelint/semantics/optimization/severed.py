@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from aelint.semantics.optimization.initialization import is_frozen, is_weighted
 from aelint.semantics.optimization.no_grad import switched_off_at
 from aelint.semantics.optimization.parameters import held_by, owner_of, weight_of
 from aelint.semantics.optimization.training import Action
+from aelint.syntax.names import last_name
+from aelint.syntax.walk import every
 
 __all__ = ["Severed", "idle_optimizers", "severed_parts", "severed_terms", "switched_off"]
 
@@ -46,7 +49,10 @@ def severed_parts(program: Program) -> Iterator[Severed]:
 
 
 def idle_optimizers(program: Program) -> Iterator[Severed]:
-    """Optimisers of their own for layers that losses depend on, but that only run where no graph is recorded."""
+    """Optimisers for layers that losses depend on, but that only run where no graph is recorded.
+
+    One that holds what is trained, too, may well hold a part that somebody means to keep as others trained it.
+    """
     cuts = untracked(program)
     known = [(u, reach_of(program)(u.backward.of, cuts)) for u in (updates(program) if cuts else ())]
     if any(r.everything for _, r in known):
@@ -56,14 +62,21 @@ def idle_optimizers(program: Program) -> Iterator[Severed]:
     # A function that trains a network of its own may be called once more where no graph is recorded, for a case that
     # does not come to pass: where the files that it writes are missing, say.
     at_work = {s.event.site.node for u, r in known for s in u.steps if s.held.owners & r.live}
+    anew = not _takes_over_weights(program)
     for update, reached in known:
-        # An optimiser of the whole model may well hold a part that somebody means to keep as it is.
-        for step in (s for s in update.steps if s.held.known and not s.held.owners & live):
-            if step.event.site.node in at_work:
+        for step in (s for s in update.steps if s.held.known):
+            if not (anew if step.held.owners & live else step.event.site.node not in at_work):
                 continue
             for cut, behind in _by_cut(reached, step, layers, live):
                 if cut.id in cuts and not any(_is_kept_elsewhere(program, layer) for layer in behind):
                     yield Severed(cut, tuple(behind), update, step)
+
+
+def _takes_over_weights(program: Program) -> bool:
+    """Whether any file may read weights that were trained before, whoever they are for."""
+    names = (last_name(call.func).lower() for unit in program.files for call in every(ast.Call, unit.tree))
+    reads = any("load" in name and "loader" not in name for name in names)
+    return reads or any("pretrained" in unit.text.lower() for unit in program.files)
 
 
 def severed_terms(program: Program) -> Iterator[Severed]:
