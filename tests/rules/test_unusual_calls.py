@@ -9,6 +9,10 @@ RULES = rule_modules()
 FUNCTIONS = sorted(name for name in REGISTRY.functions if name.startswith("torch."))
 METHODS = sorted(REGISTRY.methods)
 LAYERS = sorted(REGISTRY.layers)
+DISTRIBUTIONS = (
+    "Normal LogNormal Laplace Cauchy StudentT Bernoulli Categorical OneHotCategorical RelaxedBernoulli Gamma Beta Poisson "
+    "NegativeBinomial Dirichlet MultivariateNormal LowRankMultivariateNormal Independent Uniform VonMises"
+).split()
 ARGUMENTS = {
     "none": "",
     "unknown": "*given, **named",
@@ -22,8 +26,10 @@ def source(arguments: str) -> str:
     functions = "\n    ".join(f"y = y - {name}({arguments})" for name in FUNCTIONS)
     methods = "\n    ".join(f"y = y * x.{name}({arguments})" for name in METHODS)
     layers = "\n        ".join(f"x = x * {name}({arguments})({arguments})" for name in LAYERS)
+    distributions = "\n    ".join(f"y = y + kind.{name}({arguments}).log_prob({arguments})" for name in DISTRIBUTIONS)
     return f"""
 import torch
+import torch.distributions as kind
 from torch import nn
 
 def functions(x, given, named):
@@ -36,13 +42,18 @@ def methods(x, given, named):
     {methods}
     return y
 
+def distributions(x, given, named):
+    y = x
+    {distributions}
+    return y
+
 class Model(nn.Module):
     def forward(self, x, *given, **named):
         {layers}
         return x
 
 x = torch.rand(4, 3)
-loss = functions(x, x, x).mean() + methods(x, x, x).sum() + Model()(x)
+loss = functions(x, x, x).mean() + methods(x, x, x).sum() + distributions(x, x, x).sum() + Model()(x)
 loss.backward()
 """
 

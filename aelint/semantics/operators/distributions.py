@@ -109,6 +109,8 @@ def parameters_apart(value: Object) -> list[Conflict]:
     if family is None or family.event:
         return []
     arguments = {p: a for p, a in constructor_arguments(value).items() if p in family.params and a is not None}
+    if not arguments:  # they are in a mapping that nobody can see into
+        return []
     apply = Apply(family.name, arguments, value.site)
     broadcast(apply, *(facts_of(a) for a in arguments.values()))
     return apply.conflicts
