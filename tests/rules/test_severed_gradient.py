@@ -523,6 +523,18 @@ def test_silent_on_an_optimizer_of_the_whole_model_of_which_a_part_is_kept_as_it
     assert rows(rule, off.replace("loss =", "loss = agent.encode(x).pow(2).mean() +")) == []
 
 
+def test_silent_where_gradients_are_written_by_hand():
+    off = OWN_OPTIMIZER.format(decorator="", block="with torch.no_grad():", held="encoder")
+    by_hand = """    wanted, heads = list(agent.encoder.parameters()), list(agent.head.parameters())
+    found = torch.autograd.grad(agent.encode(x).pow(2).mean(), wanted)
+    others = torch.autograd.grad(agent.head(agent.encode(x)).pow(2).mean(), heads)
+    for parameter, gradient in zip({all}):
+        parameter.grad = gradient
+    of_encoder.step()"""
+    for several in ("wanted, found", "heads + wanted, others + found"):
+        assert rows(rule, off.replace("    of_encoder.step()", by_hand.format(all=several))) == []
+
+
 def test_a_part_of_the_model_that_nothing_has_trained_before():
     off = OWN_OPTIMIZER.format(decorator="", block="with torch.no_grad():", held="encoder")
     assert rows(rule, off.replace("agent.encoder.parameters()", "agent.parameters()")) == [19]

@@ -192,7 +192,7 @@ def _zip(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node:
     shortest = min((len(items) for items, complete in columns if complete), default=None)
     if columns and all(complete for _, complete in columns):
         return ListValue(list(zip(*(items for items, _ in columns), strict=False)), site=frame.site(node))
-    count = shortest if shortest is not None else 1
+    count = shortest if shortest is not None else max((len(items) for items, _ in columns), default=0)
     rows = [tuple(items[i] if i < len(items) else items[-1] for items, _ in columns) for i in range(count) if columns]
     return (
         Sym("zip", args, {"rows": rows}, frame.site(node), kind="object", tensor=False)
@@ -207,7 +207,7 @@ def _enumerate(frame: Frame, args: tuple[Value, ...], kwargs: dict[str, Value], 
     if complete and isinstance(start, int):
         return ListValue([(start + i, item) for i, item in enumerate(items)], site=frame.site(node))
     counter = Sym("element", (), {}, frame.site(node), kind="size", tensor=False)
-    return ListValue([(counter, item) for item in items[:1]], complete=False, site=frame.site(node))
+    return ListValue([(counter, item) for item in items], complete=False, site=frame.site(node))
 
 
 def _reversed(frame: Frame, args: tuple[Value, ...], _kwargs: dict[str, Value], node: ast.AST) -> Value:

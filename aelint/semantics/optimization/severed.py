@@ -15,7 +15,7 @@ from aelint.semantics.optimization.gradients import Reach, Update, is_flat, reac
 from aelint.semantics.optimization.initialization import is_frozen, is_weighted
 from aelint.semantics.optimization.no_grad import switched_off_at
 from aelint.semantics.optimization.parameters import held_by, owner_of, weight_of
-from aelint.semantics.optimization.training import Action
+from aelint.semantics.optimization.training import Action, Kind, actions
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import every
 
@@ -42,7 +42,7 @@ def severed_parts(program: Program) -> Iterator[Severed]:
     live = frozenset[int]().union(*(r.live for _, r in known))
     layers = {id(o): o for o in program.layers}
     for update, reached in known:
-        for step in (s for s in update.steps if s.held.known):
+        for step in _steps(program, update):
             for cut, behind in _by_cut(reached, step, layers, live):
                 if not any(_is_kept_elsewhere(program, layer) for layer in behind):
                     yield Severed(cut, tuple(behind), update, step)
@@ -64,12 +64,18 @@ def idle_optimizers(program: Program) -> Iterator[Severed]:
     at_work = {s.event.site.node for u, r in known for s in u.steps if s.held.owners & r.live}
     anew = not _takes_over_weights(program)
     for update, reached in known:
-        for step in (s for s in update.steps if s.held.known):
+        for step in _steps(program, update):
             if not (anew if step.held.owners & live else step.event.site.node not in at_work):
                 continue
             for cut, behind in _by_cut(reached, step, layers, live):
                 if cut.id in cuts and not any(_is_kept_elsewhere(program, layer) for layer in behind):
                     yield Severed(cut, tuple(behind), update, step)
+
+
+def _steps(program: Program, update: Update) -> Iterator[Action]:
+    """The steps of an update whose parameters are known, and get their gradients from backward passes alone."""
+    by_hand = [action for action in actions(program) if action.kind is Kind.WRITE]
+    return (s for s in update.steps if s.held.known and not any(write.touches(s) for write in by_hand))
 
 
 def _takes_over_weights(program: Program) -> bool:
