@@ -53,6 +53,8 @@ class Attempts:
     declared: tuple[Attempt, ...]
     resized: tuple[Attempt, ...]
     entry_points: tuple[Attempt, ...] = ()
+    undeclared: str = ""
+    """What the declaration lacks, so that the model could not be called at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import inspect
 import re
 from typing import Any
 
-__all__ = ["leading", "optimizer_parameter", "positional", "required", "takes"]
+__all__ = ["leading", "left_open", "optimizer_parameter", "positional", "required", "takes"]
 
 
 def positional(function: Any, offered: int) -> int:
@@ -39,6 +39,14 @@ def takes(function: Any, given: int) -> bool:
 def required(function: Any) -> int:
     """How many positional arguments a callable cannot do without."""
     return sum(p.default is p.empty for p in _placed(function))
+
+
+def left_open(function: Any, given: int) -> str:
+    """The names of the positional arguments that a callable still wants after that many; "" if it is content."""
+    try:
+        return ", ".join(p.name for p in _placed(function)[given:] if p.default is p.empty)
+    except (TypeError, ValueError):  # compiled functions have no signature
+        return ""
 
 
 def optimizer_parameter(function: Any) -> tuple[int, str] | None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from pytest_aecheck.observations import Attempt, Attempts, Unavailable
-from pytest_aecheck.probes.bench import Bench, ModelRaised
+from pytest_aecheck.probes.bench import Bench, ModelRaised, Undeclared
 from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.shared import evaluation_pass, odd_pass, odd_size, training_pass
 from pytest_aecheck.probes.wording import said
@@ -35,7 +35,10 @@ def observe_attempts(bench: Bench) -> Attempts:
     if not isinstance(model, torch.nn.Module):
         raise Unavailable(f"the factory gives a {type(model).__name__}, not a module")
     size = bench.spec.batch_size
-    declared = [_shared(bench, "forward", size, False, evaluation_pass) or _forward(bench, size, training=False)]
+    try:
+        declared = [_shared(bench, "forward", size, False, evaluation_pass) or _forward(bench, size, training=False)]
+    except Undeclared as error:
+        return Attempts((), (), undeclared=str(error))
     if bench.spec.loss is None:
         declared.append(_shared(bench, "forward", size, True, training_pass) or _forward(bench, size, training=True))
     if not any(attempt.error for attempt in declared):

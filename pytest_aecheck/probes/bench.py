@@ -14,16 +14,20 @@ from torch import nn
 from pytest_aecheck.adapters.conventions import code_in, has_forward, loss_in, taken_by_name, training_step_of
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.adapters.roles import reconstruction_among
-from pytest_aecheck.adapters.signatures import leading, positional, takes
+from pytest_aecheck.adapters.signatures import leading, left_open, positional, takes
 from pytest_aecheck.observations import Unavailable
 from pytest_aecheck.probes.determinism import preserved, seeded
 from pytest_aecheck.probes.snapshot import Snapshot
 from pytest_aecheck.probes.wording import said
 from pytest_aecheck.spec import AESpec, is_strategy
 
-__all__ = ["Bench", "ModelRaised", "tensors_of", "unwrapped"]
+__all__ = ["Bench", "ModelRaised", "Undeclared", "tensors_of", "unwrapped"]
 
 Made = TypeVar("Made")
+
+
+class Undeclared(Unavailable):
+    """The model takes more than what was declared for it."""
 
 
 class ModelRaised(Unavailable):
@@ -281,6 +285,10 @@ class Bench:
         given = leading(forward, batch)
         if declared.loss is not None and (self._loss_knows_better or not takes(forward, len(given))):
             return self._called_by_loss(model, batch)
+        if lacking := left_open(forward, len(given)):
+            raise Undeclared(
+                f"forward wants {lacking} beside the batch: declare reconstruct=lambda model, batch: model(batch, {lacking.replace(', ', '=..., ')}=...)"
+            )
         return model(*given)
 
     def _by_name(self, model: Any, batch: Any) -> dict[str, Any] | None:

@@ -166,3 +166,21 @@ def test_a_top_k_of_the_batch_only_warns():
 def test_a_top_k_of_the_batch_hides_no_other_influence():
     spec = AESpec(lambda: BatchTopK(lambda: nn.Softmax(0)), vectors, loss=squared)
     assert run_checks(spec, only=["AEC107"])["AEC107"].status == "failed"
+
+
+class OfOneKind(VAE):
+    """Wants the kind of its samples beside them."""
+
+    def forward(self, x, kind, *, scale=1.0):
+        return super().forward(x * scale)
+
+
+def test_a_forward_that_wants_more_than_the_batch_says_what_to_declare():
+    found = run_checks(AESpec(OfOneKind, vectors), only=["AEC100"])["AEC100"]
+    assert found.status == "warned", str(found)
+    assert (
+        "not run: forward wants kind beside the batch: declare reconstruct=lambda model, batch: model(batch, kind=...)"
+        in found.message
+    )
+    spec = AESpec(OfOneKind, vectors, reconstruct=lambda model, batch: model(batch, kind=1))
+    assert run_checks(spec, only=["AEC100"])["AEC100"].status == "passed"

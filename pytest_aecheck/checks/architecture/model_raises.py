@@ -17,7 +17,8 @@ Any exception counts; its text and the line of your code that raised it are repo
 ## Exemptions
 
 A batch of one in training mode is not tried, because batch normalisation cannot normalise it; in evaluation mode a model
-may refuse it with an error of its own (`ValueError`, `ZeroDivisionError`), as estimates over the batch do. Other sizes
+may refuse it with an error of its own (`ValueError`, `ZeroDivisionError`), as estimates over the batch do. A forward that wants
+more than the declared batch holds cannot be called, and warns: declare `reconstruct`. Other sizes
 are tried only if `batch(n, seed)` can make them; where the batch is a tensor, whose rows may belong together as the nodes of a
 graph do, what raises on a part of it warns.
 
@@ -43,6 +44,8 @@ CHECK = Check(
 def judge(observations: Observations) -> Verdict:
     """Report the first attempt that raised."""
     attempts = observations.attempts
+    if attempts.undeclared:
+        return CHECK.warned(f"the model was not run: {attempts.undeclared}")
     for attempt in (*attempts.declared, *attempts.resized):
         if attempt.error:
             mode = "training" if attempt.training else "evaluation"
