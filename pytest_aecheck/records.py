@@ -147,6 +147,14 @@ class StandIn:
 
 
 @dataclass(frozen=True, slots=True)
+class PlainNumber:
+    """A number that a loss adds, and the factor between it and what was read off a tensor that has a gradient."""
+
+    value: float
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Gradient flow from the loss."""
 
@@ -161,6 +169,8 @@ class Reach:
     """Weights of layers that are split in two, and the half ("first" or "second") that no batch gave a gradient to."""
     counted_term: str = ""
     """The step function through which alone a term of the loss depends on the network, if there is such a term."""
+    plain_number: PlainNumber | None = None
+    """The number that the loss adds in place of a term, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)

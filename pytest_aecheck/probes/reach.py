@@ -15,6 +15,7 @@ from pytest_aecheck.probes.determinism import seeded
 from pytest_aecheck.probes.halves import idle_halves
 from pytest_aecheck.probes.lineage import descendants
 from pytest_aecheck.probes.modules import unregistered
+from pytest_aecheck.probes.plain_numbers import plain_number
 from pytest_aecheck.probes.runs import Run, graph_leaves, record
 from pytest_aecheck.probes.shared import training_pass
 from pytest_aecheck.probes.trace import Call, Flow
@@ -36,7 +37,10 @@ def observe_reach(bench: Bench) -> Reach:
     first = training_pass(bench)
     if not first.trained:
         return Reach((), loss_has_gradient=False)
-    counted = counted_term(first.run)  # asked first: the steps below write into what its graph needs
+    counted, plain = (
+        counted_term(first.run),
+        plain_number(first.run),
+    )  # asked first: the steps below write into what its graph needs
     with bench.ready(training=True) as model:
         names = dict(model.named_parameters())
         late = _used_after_hooks(first.run, model)
@@ -76,6 +80,7 @@ def observe_reach(bench: Bench) -> Reach:
         idle_halves=tuple(sorted(halves)),
         stand_ins=stand_ins(first.run, bench.model, used),
         counted_term=counted,
+        plain_number=plain,
     )
 
 

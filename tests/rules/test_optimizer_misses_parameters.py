@@ -643,3 +643,56 @@ for x in loader:
 """
     assert rows(rule, source) == []
     assert rows(rule, source.replace("with torch.no_grad():", "if True:")) == [7]
+
+
+TRAINER = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleDict({{"a": nn.Linear(20, 8), "b": nn.Linear(30, 8)}})
+        self.encoder, self.decoder = nn.Linear(8, 4), nn.Linear(4, 20)
+
+    def forward(self, x, kind):
+        return self.decoder(torch.relu(self.encoder(self.parts[kind](x))))
+
+
+class Trainer:
+    def __init__(self, net):
+        self.net = net
+        self.optimizers = {{name: torch.optim.Adam(part.parameters()) for name, part in net.parts.items()}}
+        self.optimizers["shared"] = torch.optim.Adam({held})
+
+    def step(self, x, kind):
+        used = (self.optimizers[kind], self.optimizers["shared"])
+        for opt in used:
+            opt.zero_grad()
+        loss = F.mse_loss(self.net(x, kind), x)
+        loss.backward()
+        for opt in used:
+            opt.step()
+
+
+def train_step(net, x):
+    Trainer(net).step(x, "a")
+
+
+trainer = Trainer(Net())
+for kind in kinds():
+    trainer.step(torch.rand(8, 20), kind)
+"""
+
+
+def test_optimizers_of_each_part_in_a_trainer_that_unknown_callers_use_too():
+    everything = "[*net.encoder.parameters(), *net.decoder.parameters()]"
+    assert rows(rule, TRAINER.format(held=everything)) == []
+    assert rows(rule, TRAINER.format(held="net.encoder.parameters()")) == [21]
+
+
+def test_silent_where_only_unknown_callers_use_the_optimizer():
+    alone = TRAINER.partition("trainer = Trainer(Net())")[0]
+    assert rows(rule, alone.format(held="net.encoder.parameters()")) == []

@@ -15,7 +15,7 @@ from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.modules import contains, each_module
 from aelint.semantics.optimization.gradients import reach_of, untracked, updates
 from aelint.semantics.optimization.initialization import is_frozen, is_weighted
-from aelint.semantics.optimization.parameters import held_by, owner_of
+from aelint.semantics.optimization.parameters import Held, held_by, owner_of
 from aelint.semantics.optimization.training import Kind, actions, optimizers
 from aelint.syntax.names import last_name
 from aelint.syntax.walk import every, holds, walk
@@ -43,9 +43,8 @@ class Replaced:
 
 def missed_layers(program: Program) -> Iterator[Missed]:
     """Layers that a loss trains and no optimiser holds."""
-    built = list(optimizers(program))
-    held = [held_by(o) for o in built]
-    if not built or not all(h.known for h in held) or any(c.method == "add_param_group" for c in program.calls):
+    held = _held_in_sight(program)
+    if not held or not all(h.known for h in held) or any(c.method == "add_param_group" for c in program.calls):
         return
     owned = frozenset[int]().union(*(h.owners for h in held))
     # What runs under `no_grad` alone, as the target networks of reinforcement learning do, gets no gradient.
@@ -54,8 +53,8 @@ def missed_layers(program: Program) -> Iterator[Missed]:
     reported: set[int] = set()
     for update in updates(program):
         reached = reach_of(program)(update.backward.of, untracked(program))
-        optimizer = update.steps[0].of
-        if reached.everything or not isinstance(optimizer, Object) or id(optimizer) in reported:
+        optimizer = next((s.of for s in update.steps if isinstance(s.of, Object)), None)
+        if reached.everything or optimizer is None or id(optimizer) in reported:
             continue
         missing = [layers[i] for i in reached.live - owned if i in layers and is_weighted(layers[i])]
         missing = [one for one in missing if _is_in_reach(update.backward.event.context, one)]
@@ -64,6 +63,13 @@ def missed_layers(program: Program) -> Iterator[Missed]:
             reported.add(id(optimizer))
             missing.sort(key=lambda one: one.id)
             yield Missed(optimizer, tuple(missing), update.backward.event.site)
+
+
+def _held_in_sight(program: Program) -> list[Held]:
+    """What the optimisers hold; of a line that builds one from what is in sight, and another one for unknown callers, the former."""
+    held = [(optimizer.site, held_by(optimizer)) for optimizer in optimizers(program)]
+    known = {site.node for site, one in held if site is not None and one.known}
+    return [one for site, one in held if one.known or site is None or site.node not in known]
 
 
 def listed_elsewhere(program: Program, optimizer: Object) -> Site | None:

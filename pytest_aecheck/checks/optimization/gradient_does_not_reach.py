@@ -23,7 +23,8 @@ The reconstruction is looked at by itself as well. A KL, or another term on the 
 floating numbers all along, and the reconstruction has no path of gradients back to it.
 
 Terms of the loss are looked at as well: one that depends on input and weights through a comparison, a rounding or an
-argmax alone (`(code > 0.5).float().mean()` for the activity of a sparse code) fails; one that was detached does not.
+argmax alone (`(code > 0.5).float().mean()` for the activity of a sparse code) fails; one that was detached does not. So does a
+summand that is a plain number, if it is what `item` or `float` read off a tensor with a gradient, times a factor of up to three digits.
 
 ## Exemptions
 
@@ -104,6 +105,12 @@ def judge(observations: Observations) -> Verdict:
             f"the output of {layer} is split in two, and its {half} half gets a gradient of exactly 0 from the loss on every batch: "
             "what it should be (a log-variance, a gate) is computed and then replaced or left out",
             where=layer,
+        )
+    if reach.plain_number is not None:
+        number, factor = reach.plain_number.value, reach.plain_number.factor
+        return CHECK.failed(
+            f"the loss adds the plain number {number:.4g}, {factor:g} times what was read off a tensor that has a gradient (`item`, `float`): "
+            "its value counts, and nothing is trained by it. Add the tensor itself"
         )
     if reach.counted_term:
         return CHECK.failed(
