@@ -555,3 +555,49 @@ def test_a_softmax_for_pictures(out, loss):
     (finding,) = run(rule, SHARES.format(out=out, loss=loss))
     assert "add up to 1" in finding.message
     assert finding.site.row == 12
+
+
+HANDED_ON = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+ACTIVATIONS = {{"relu": nn.ReLU, "none": nn.Identity}}
+
+
+class Net(nn.Module):
+    def __init__(
+        self,
+        width,
+        activation="relu",
+    ):
+        super().__init__()
+        self.body, self.end = nn.Linear(width, width), ACTIVATIONS[activation]()
+
+    def forward(self, x):
+        return self.end(self.body(x))
+
+
+class Detector:
+    def __init__(self, epochs=9, **settings):
+        self.net = Net(20, **settings)
+
+
+detector = Detector({given})
+data = torch.randn(100, 20)
+F.mse_loss(detector.net(data), data).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        pytest.param("", [13], id="nothing is handed on: the default"),
+        pytest.param("epochs=3", [13], id="something else is given"),
+        pytest.param('activation="none"', [], id="another one is handed on"),
+        pytest.param('activation="relu"', [16], id="written in settings, which are taken apart on the way"),
+        pytest.param("**settings", [], id="settings that are not in sight"),
+    ],
+)
+def test_a_default_behind_settings_that_are_handed_on(given, found):
+    assert rows(rule, HANDED_ON.format(given=given)) == found

@@ -31,7 +31,7 @@ def written(given: ast.expr, parameter: str, site: Site, stack: tuple[Activation
     *outer, running = stack
     if running.site is not None and not running.is_entry:
         call = running.site.node
-        if not isinstance(call, ast.Call) or not shows_all(call):
+        if not isinstance(call, ast.Call) or not (shows_all(call) or _is_left_out(running, call, given.id)):
             return None
         further = argument(call, given.id, taken(running))
         if further is not None:
@@ -40,6 +40,17 @@ def written(given: ast.expr, parameter: str, site: Site, stack: tuple[Activation
     if default is None:
         return None
     return Written(Site(running.function.module.unit, default), default, given.id, tuple(outer), is_default=True)
+
+
+def _is_left_out(running: Activation, call: ast.Call, name: str) -> bool:
+    """Whether a call that hands on `**settings` is seen to pass nothing under that name."""
+    placed = any(isinstance(a, ast.Starred) for a in call.args)
+    return not placed and len(call.args) <= _place(running, name) and not {name, "**"} & running.named.keys()
+
+
+def _place(running: Activation, name: str) -> int:
+    names = taken(running)
+    return names.index(name) if name in names else len(names)
 
 
 def argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:

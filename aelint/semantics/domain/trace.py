@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,8 @@ class Activation:
     function: Function
     site: Site | None
     receiver: Value = None
+    named: Mapping[str, Value] = field(default_factory=dict)
+    """What was passed by name, `**settings` taken apart; what nobody can see into stands under `**`."""
 
     @property
     def is_entry(self) -> bool:

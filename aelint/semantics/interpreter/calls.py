@@ -221,7 +221,7 @@ def call_function(
     _bind_arguments(inner, function, args, kwargs)
     receiver = args[0] if function.owner is not None and args else None
     no_grad = not statements.NO_GRAD.isdisjoint(function.decorators)
-    with machine.running(function, site, receiver, no_grad=no_grad):
+    with machine.running(function, site, receiver, kwargs, no_grad=no_grad):
         return _run_body(inner, function)
 
 

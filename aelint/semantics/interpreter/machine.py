@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -179,10 +180,12 @@ class Machine:
         c = self.context
         return _Within(self, Context(c.loops, c.guards, c.stack, c.no_grad if off is None else off, c.speculative))
 
-    def running(self, function: Function, site: Site | None, receiver: Value, *, no_grad: bool) -> _Within:
+    def running(
+        self, function: Function, site: Site | None, receiver: Value, named: Mapping[str, Value], *, no_grad: bool
+    ) -> _Within:
         """Run inside a call of `function`, which records no gradients if `no_grad`."""
         c = self.context
-        stack = (*c.stack, Activation(function, site, receiver))
+        stack = (*c.stack, Activation(function, site, receiver, named))
         return _Within(self, Context(c.loops, c.guards, stack, c.no_grad or no_grad, c.speculative or function.altered))
 
 
