@@ -182,6 +182,15 @@ class Rectified(Halved):
         return self.write(z[:, :4] + z[:, 4:]), z[:, :4], z[:, 4:]
 
 
+class OneFixed(Halved):
+    """One of the units has a variance that is fixed on purpose."""
+
+    def forward(self, x):
+        mu, logvar = self.parts(x)
+        logvar = torch.cat([logvar[:, :3], torch.zeros_like(logvar[:, 3:])], 1)
+        return self.write(mu + torch.randn_like(mu) * (0.5 * logvar).exp()), mu, logvar
+
+
 class VarianceOfZeros(Halved):
     def forward(self, x):
         mu, logvar = self.parts(x)
@@ -209,7 +218,7 @@ def test_a_scale_that_a_plain_autoencoder_leaves_out():
     assert run_checks(spec, only=["AEC406"])["AEC406"].status == "passed"
 
 
-@pytest.mark.parametrize("model", [Halved, Gated, Rectified])
+@pytest.mark.parametrize("model", [Halved, Gated, Rectified, OneFixed])
 def test_halves_of_a_layer_that_are_both_trained(model):
     assert run_checks(AESpec(model, vectors, loss=elbo), only=["AEC406"])["AEC406"].status == "passed"
 

@@ -61,6 +61,14 @@ def test_silent(source: str) -> None:
         pytest.param(game(fool="zeros"), 22, id="generator-agrees"),
         pytest.param(game(real="zeros", fake="ones", fool="ones"), 22, id="generator-agrees-turned-round"),
         pytest.param(game(fake="ones"), 16, id="critic-with-one-label"),
+        pytest.param(
+            game(
+                fake="ones",
+                total="fool + F.mse_loss(decoder(encoder(x)), x) if late() else F.mse_loss(decoder(encoder(x)), x)",
+            ),
+            16,
+            id="critic-with-one-label-whose-generator-starts-late",
+        ),
         pytest.param(game(fool="torch.full((8, 1), 0.0)"), 22, id="filled"),
         pytest.param(
             game(fool="zeros").replace("    (real + fake).backward()\n", "    real.backward()\n    fake.backward()\n"),
@@ -197,7 +205,7 @@ def test_the_generator_agrees_with_one_of_two_critics() -> None:
 
 LIKELIHOODS = """
 import torch
-from torch import nn
+from torch import nn; import torch.nn.functional as F
 
 encoder, decoder = nn.Linear(9, 4), nn.Linear(4, 9)
 critic = nn.Sequential(nn.Linear(9, 16), nn.ReLU(), nn.Linear(16, 1), nn.Sigmoid())
@@ -234,6 +242,12 @@ MINIMAX = "nn.functional.mse_loss(y, x) + torch.log(1 - critic(y) + 1e-8).mean()
         pytest.param(
             "-likelihood(critic(x), critic(y.detach()))", "likelihood(critic(x), critic(y))", "", id="the other player"
         ),
+        pytest.param(
+            "-(F.logsigmoid(critic[:3](x)) + F.logsigmoid(-critic[:3](y.detach()))).mean()",
+            "-F.logsigmoid(critic[:3](y)).mean()",
+            "",
+            id="the negative, of scores",
+        ),
     ],
 )
 def test_silent_on_likelihoods_that_critics_raise(critic, other, options):
@@ -245,11 +259,18 @@ def test_silent_on_likelihoods_that_critics_raise(critic, other, options):
     [
         "likelihood(critic(x), critic(y.detach()))",
         "torch.log(critic(x)).mean() + torch.log(1 - critic(y.detach())).mean()",
+        "(F.logsigmoid(critic[:3](x)) + F.logsigmoid(-critic[:3](y.detach()))).mean()",
         "0.5 * (likelihood(real=critic(x), fake=critic(decoder(torch.randn(8, 4)).detach())))",
     ],
 )
 def test_a_likelihood_that_a_critic_lowers(critic):
     assert rows(rule, LIKELIHOODS.format(critic=critic, other=MINIMAX, options="")) == [17]
+
+
+def test_a_likelihood_that_a_function_gives_as_a_loss():
+    source = LIKELIHOODS.replace("likelihood", "critic_loss_of")
+    source = source.format(critic="critic_loss_of(critic(x), critic(y.detach()))", other=MINIMAX, options="")
+    assert rows(rule, source) == [12]
 
 
 def test_the_call_of_a_helper_is_told_that_is_given_the_label():

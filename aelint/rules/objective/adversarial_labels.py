@@ -77,6 +77,7 @@ from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import Function, Sym
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.formulas.formulas import Leaf
+from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.objective.likelihoods import minimised_likelihoods
 from aelint.semantics.objective.objectives import Objective
 from aelint.semantics.objective.summands import Summand
@@ -132,7 +133,9 @@ def _verdicts(program: Program, update: Update) -> Iterator[Verdict]:
     held = frozenset[int]().union(*(s.held.owners for s in update.steps))
     if not isinstance(update.backward.of, Sym) or not all(s.held.known for s in update.steps):
         return
-    for summand in Objective(update.backward.of, called=True).summands:
+    # A game that begins after some rounds is in one of the branches.
+    losses = (Objective(one, called=True) for one in alternatives(update.backward.of) if isinstance(one, Sym))
+    for summand in (s for loss in losses for s in loss.summands):
         yield from _scores(summand, update, held)
         for leaf in summand.leaves:
             if isinstance(leaf, Sym) and leaf.op in _JUDGEMENTS and leaf.site is not None and summand.factor > 0:

@@ -42,7 +42,7 @@ def minimised_likelihoods(program: Program) -> Iterator[MinimisedLikelihood]:
         real = any(not rest and not (reached.severed or reached.live - held) for _, _, rest, reached in mine)
         made = any(rest and (reached.severed or reached.live - held) for _, _, rest, reached in mine)
         if mine and len(mine) == len(judged) and real and made and all(s.factor > 0 for s, *_ in mine):
-            site = _named(program, update) or update.backward.event.site
+            site = _returned(program, loss) or _named(program, update) or update.backward.event.site
             yield MinimisedLikelihood(site, update.backward.event.site)
 
 
@@ -53,8 +53,12 @@ def _rises(update: Update) -> bool:
 
 
 def _term(algebra: Algebra, summand: Summand) -> tuple[Sym, bool] | None:
-    """The probability in `log q` or `log (1 - q)`, and whether it is the latter."""
+    """The probability in `log q` or `log (1 - q)`, or the score behind it, and whether it is the latter."""
     match list(summand.product):
+        case [(Leaf(key=Sym(op="logsigmoid", attrs={"input": Sym(op="neg", attrs={"input": Sym() as score})})), 1.0)]:
+            return score, True  # 1 - sigmoid(s) is sigmoid(-s)
+        case [(Leaf(key=Sym(op="logsigmoid", attrs={"input": Sym() as score})), 1.0)]:
+            return score, False
         case [(Log(of=Leaf(key=Sym(op="sigmoid") as q)), 1.0)]:
             return q, False
         case [(Leaf(key=Sym(op="log") as log), 1.0)]:
@@ -67,6 +71,12 @@ def _term(algebra: Algebra, summand: Summand) -> tuple[Sym, bool] | None:
 def _judge(probability: Sym) -> int:
     """The layer with weights that is nearest to the loss."""
     return id(next((s.layer for s in ancestors(probability) if is_weighted(s.layer)), None))
+
+
+def _returned(program: Program, loss: Sym) -> Site | None:
+    """Where a function that is named for a loss computes what it returns."""
+    named = any(ended.value is loss and "loss" in ended.function.name.lower() for ended in program.returns)
+    return loss.site if named else None
 
 
 def _named(program: Program, update: Update) -> Site | None:
