@@ -313,3 +313,35 @@ Tokens({sizes})(torch.rand(8, {image}))
 def test_images_that_are_cut_into_runs_for_patches(tokens, sizes, image, found):
     program = IMAGES_IN_RUNS.replace("{tokens}", tokens).replace("{sizes}", sizes).replace("{image}", image)
     assert rows(rule, program) == found
+
+
+OF_ANY_SIZE = """
+import torch
+from torch import nn
+
+
+class Tokens(nn.Module):
+    def __init__(self, dim=32):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, dim, 4, 2, 1), nn.LayerNorm(dim)
+
+    def forward(self, x):
+        x = self.conv(x)
+        b, c, h, w = x.shape
+        return self.norm({tokens})
+"""
+
+
+@pytest.mark.parametrize(
+    ("tokens", "found"),
+    [
+        pytest.param("x.permute(0, 2, 3, 1).reshape(b, -1, c)", [], id="permuted"),
+        pytest.param("x.flatten(2).transpose(1, 2)", [], id="flattened and exchanged"),
+        pytest.param("x.permute(0, 2, 3, 1).reshape(b, h * w, c).view(b, h, w, c)", [], id="there and back"),
+        pytest.param("x.view(b, c, h * w).mean(2)", [], id="channels stay where they are"),
+        pytest.param("x.view(b, -1, c)", [14], id="viewed, by what is left"),
+        pytest.param("x.reshape(b, h * w, c)", [14], id="viewed, by the positions"),
+    ],
+)
+def test_a_map_of_any_size_as_tokens(tokens, found):
+    assert rows(rule, OF_ANY_SIZE.format(tokens=tokens)) == found

@@ -106,10 +106,11 @@ def _regroups_positions(shape: Shape, target: Shape) -> bool:
         return False
     tokens, grid = (shape, target) if len(shape) == 3 else (target, shape)
     positions = dims.product(grid[2:])
+    several = positions > 1 if isinstance(positions, int) else isinstance(positions, Poly)
     return (
-        isinstance(positions, int)
+        several
         and isinstance(grid[1], int)
-        and min(positions, grid[1]) > 1
+        and grid[1] > 1
         and tokens[1:] == (positions, grid[1])
         and positions != grid[1]
         and tokens[1:] != (dims.product(grid[1:-1]), grid[-1])  # as many channels as rows: channels may come last
