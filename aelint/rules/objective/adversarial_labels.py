@@ -6,7 +6,7 @@ Looks at updates of a critic and of the part whose outputs it judges, by the los
 a generator that is trained towards the label that the critic learns for generated samples, and a critic that
 learns one label for everything. Of critics whose plain score is raised or lowered (Wasserstein), it reports a
 generator that moves the score of its samples in the direction of the critic; and a critic that minimises its log-likelihood,
-written out with logarithms, instead of the negative.
+written out with logarithms or `logsigmoid`, instead of the negative.
 
 ## Why is this bad?
 
