@@ -41,12 +41,12 @@ def required(function: Any) -> int:
     return sum(p.default is p.empty for p in _placed(function))
 
 
-def left_open(function: Any, given: int) -> str:
-    """The names of the positional arguments that a callable still wants after that many; "" if it is content."""
+def left_open(function: Any, given: int) -> list[str]:
+    """The names of the positional arguments that a callable still wants after that many."""
     try:
-        return ", ".join(p.name for p in _placed(function)[given:] if p.default is p.empty)
+        return [p.name for p in _placed(function)[given:] if p.default is p.empty]
     except (TypeError, ValueError):  # compiled functions have no signature
-        return ""
+        return []
 
 
 def optimizer_parameter(function: Any) -> tuple[int, str] | None:

@@ -286,8 +286,9 @@ class Bench:
         if declared.loss is not None and (self._loss_knows_better or not takes(forward, len(given))):
             return self._called_by_loss(model, batch)
         if lacking := left_open(forward, len(given)):
+            wanted, filled = ", ".join(lacking), ", ".join(f"{name}=..." for name in lacking)
             raise Undeclared(
-                f"forward wants {lacking} beside the batch: declare reconstruct=lambda model, batch: model(batch, {lacking.replace(', ', '=..., ')}=...)"
+                f"forward wants {wanted} beside the batch: declare reconstruct=lambda model, batch: model(batch, {filled})"
             )
         return model(*given)
 

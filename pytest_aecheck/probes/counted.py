@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from pytest_aecheck.probes.lineage import ancestors
-from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import Run, graph_leaves
-from pytest_aecheck.probes.trace import Call, Flow, Value
+from pytest_aecheck.probes.summands import summands
+from pytest_aecheck.probes.trace import Call, Flow
 from pytest_aecheck.probes.vocabulary import VIEWS
 
 __all__ = ["counted_term"]
@@ -22,8 +22,6 @@ _CHOICES = frozenset(
 _ROUNDINGS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
 """Functions through which a gradient of zero comes back."""
 _CUTS = frozenset({"detach", "detach_", "requires_grad_"})
-_SUMS = frozenset({"add", "sub", "rsub", "neg"})
-_FACTORS = frozenset({"mul", "div", "true_divide"})
 
 
 def counted_term(run: Run) -> str:
@@ -33,8 +31,8 @@ def counted_term(run: Run) -> str:
     """
     if run.loss is None or not run.loss.requires_grad:
         return ""
-    for term in _terms(run.trace.value(run.loss)):
-        if not {Flow.INPUT, Flow.PARAMETER} <= set(term.flow):
+    for term in summands(run.trace.value(run.loss), VIEWS - _CUTS):
+        if isinstance(term, float) or not {Flow.INPUT, Flow.PARAMETER} <= set(term.flow):
             continue
         behind = [run.trace.calls[index] for index in sorted(ancestors(term))]
         steps = _ROUNDINGS if term.tensor.requires_grad else _CHOICES
@@ -54,13 +52,3 @@ def _has_no_slope(term: Any) -> bool:
         return True
     gradients = torch.autograd.grad(term.sum(), graph_leaves(term), allow_unused=True, retain_graph=True)
     return not any(bool(gradient.any()) for gradient in gradients if gradient is not None)
-
-
-def _terms(value: Value, depth: int = 12) -> list[Value]:
-    """The summands, factors that are numbers looked through."""
-    value = through_views(value, views=VIEWS - _CUTS)
-    call = value.producer
-    name = call.name.rstrip("_") if call is not None else ""
-    if call is None or not depth or name not in _SUMS | _FACTORS or (name in _FACTORS and len(call.inputs) != 1):
-        return [value]
-    return [term for part in call.inputs for term in _terms(part, depth - 1)]

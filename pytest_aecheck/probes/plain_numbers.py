@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pytest_aecheck.probes.ranges import through_views
 from pytest_aecheck.probes.runs import Run
-from pytest_aecheck.probes.trace import Trace, Value
+from pytest_aecheck.probes.summands import summands
+from pytest_aecheck.probes.trace import Trace
+from pytest_aecheck.probes.vocabulary import VIEWS
 from pytest_aecheck.records import PlainNumber
 
 __all__ = ["plain_number"]
 
-_SUMS = frozenset({"add", "sub", "rsub"})
-_FACTORS = frozenset({"mul", "div", "true_divide", "neg"})
 _DIGITS = 3
 _CLOSE = 1e-9
 """How far a product of two numbers of Python may be from what it was written as: far less than three digits leave open."""
@@ -24,7 +23,8 @@ def plain_number(run: Run) -> PlainNumber | None:
     if run.loss is None or not run.loss.requires_grad:
         return None
     read = list(_readings(run.trace))
-    found = ((number, _factor(number, value)) for number in _added(run.trace.value(run.loss)) for value in read)
+    added = [n for n in summands(run.trace.value(run.loss), VIEWS) if isinstance(n, float) and n and math.isfinite(n)]
+    found = ((number, _factor(number, value)) for number in added for value in read)
     return next((PlainNumber(number, factor) for number, factor in found if factor), None)
 
 
@@ -33,19 +33,6 @@ def _readings(trace: Trace) -> Iterator[float]:
     for value in trace.escaped:
         if value.tensor.requires_grad and value.tensor.numel() == 1:
             yield float(value.tensor.detach())
-
-
-def _added(value: Value, depth: int = 12) -> Iterator[float]:
-    """The plain numbers among the summands, factors that are numbers looked through."""
-    value = through_views(value)
-    call = value.producer
-    name = call.name.rstrip("_") if call is not None else ""
-    if call is None or not depth or name not in _SUMS | _FACTORS or (name in _FACTORS and len(call.inputs) != 1):
-        return
-    if name in _SUMS:
-        yield from (float(a) for a in call.args if isinstance(a, float) and math.isfinite(a) and a)
-    for part in call.inputs:
-        yield from _added(part, depth - 1)
 
 
 def _factor(number: float, read: float) -> float:

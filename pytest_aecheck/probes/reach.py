@@ -37,10 +37,8 @@ def observe_reach(bench: Bench) -> Reach:
     first = training_pass(bench)
     if not first.trained:
         return Reach((), loss_has_gradient=False)
-    counted, plain = (
-        counted_term(first.run),
-        plain_number(first.run),
-    )  # asked first: the steps below write into what its graph needs
+    # Asked first: the steps below write into what its graph needs.
+    counted, plain = counted_term(first.run), plain_number(first.run)
     with bench.ready(training=True) as model:
         names = dict(model.named_parameters())
         late = _used_after_hooks(first.run, model)

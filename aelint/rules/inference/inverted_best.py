@@ -86,8 +86,10 @@ def check(program: Program) -> Iterator[Finding]:
         if guard is None:
             continue
         compared = _compared(_condition(program, guard, event), guard, event)
-        wanted = better(event.value, minimised_sums(program)) if compared is not None else None
-        if compared is None or wanted is None or compared.keeps is wanted:
+        if compared is None:
+            continue
+        wanted = better(event.value, minimised_sums(program))
+        if wanted is None or compared.keeps is wanted:
             continue
         if not _saves(program, guard) and not restarts_waiting(program, guard.test):
             continue
@@ -99,20 +101,16 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _modes(program: Program) -> Iterator[Finding]:
-    for call in program.calls:
-        if (
-            call.method == "step"
-            and call.name.endswith("ReduceLROnPlateau.step")
-            and isinstance(call.receiver, Object)
-            and call.args
-        ):
+    for call in program.method_calls("step"):
+        if call.name.endswith("ReduceLROnPlateau.step") and isinstance(call.receiver, Object) and call.args:
             mode = call.receiver.args[1] if len(call.receiver.args) > 1 else call.receiver.kwargs.get("mode", "min")
             wanted = better(call.args[0], minimised_sums(program))
             if wanted is not None and mode in {"min", "max"} and (mode == "max") is (wanted is Better.LOWER):
                 what = "falls when training succeeds" if wanted is Better.LOWER else "grows when training succeeds"
                 message = f'the schedule waits with `mode="{mode}"` for a number that {what}; turn the mode round'
                 yield Finding(call.receiver.site or call.site, message, (Note(call.site, "the number"),))
-        elif call.name.rsplit(".", 1)[-1] in {"ModelCheckpoint", "EarlyStopping"} and call.kwargs.get("mode") == "max":
+    for call in program.calls:
+        if call.name.rsplit(".", 1)[-1] in {"ModelCheckpoint", "EarlyStopping"} and call.kwargs.get("mode") == "max":
             monitored = call.kwargs.get("monitor")
             if isinstance(monitored, str) and monitored.lower().rsplit("/", 1)[-1].endswith(("loss", "mse", "error")):
                 message = f'`mode="max"` keeps the model with the largest `{monitored}`; a loss wants `mode="min"`'

@@ -255,7 +255,7 @@ def _is_held_elsewhere(called: list[Objective], posterior: Posterior) -> bool:
     heads = (s for s in (posterior.mean, posterior.head) if s is not None)
     weights = {next((found for one in ancestors(s) if (found := _weights(one)) is not None), None) for s in heads}
     for objective in called:
-        if any(True for _ in divergences(objective)):
+        if divergences(objective):
             return True
         if depends_on(objective.value, posterior.sample):
             continue

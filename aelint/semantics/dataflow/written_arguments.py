@@ -44,13 +44,9 @@ def written(given: ast.expr, parameter: str, site: Site, stack: tuple[Activation
 
 def _is_left_out(running: Activation, call: ast.Call, name: str) -> bool:
     """Whether a call that hands on `**settings` is seen to pass nothing under that name."""
-    placed = any(isinstance(a, ast.Starred) for a in call.args)
-    return not placed and len(call.args) <= _place(running, name) and not {name, "**"} & running.named.keys()
-
-
-def _place(running: Activation, name: str) -> int:
-    names = taken(running)
-    return names.index(name) if name in names else len(names)
+    spliced = any(isinstance(a, ast.Starred) for a in call.args)
+    placed = taken(running)[: len(call.args)]
+    return not spliced and name not in placed and not {name, "**"} & running.named.keys()
 
 
 def argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:

@@ -45,12 +45,13 @@ def idle_codes(program: Program) -> Iterator[IdleCode]:
         # What is not in sight may hold anything.
         if any(a.id in data or a.op in {"call", "param", "attr", "batch", "name"} for a in behind):
             continue
-        start = next((a for a in behind if a.op in _STARTS), None)
-        if start is None or start.site is None:
+        started = next(((a, a.site) for a in behind if a.op in _STARTS and a.site is not None), None)
+        if started is None:
             continue
+        start, decoded = started
         for code, seen, sampled in _codes(program, start):
             if any(a.id in data for a in ancestors(seen)) and code.id not in used:
-                yield IdleCode(code, sampled, start.site, comparison.site)
+                yield IdleCode(code, sampled, decoded, comparison.site)
                 break
 
 

@@ -42,30 +42,30 @@ def idle_weights(program: Program) -> Iterator[IdleWeight]:
     """Weights of a divergence that no round makes anything but zero, wherever the loop is run from; each place once."""
     found: dict[int, list[IdleWeight | None]] = {}
     for objective in (one for one in objectives(program) if one.called):
-        for weight, idle in _weights(objective):
-            if weight.site is not None:
-                found.setdefault(id(weight.site.node), []).append(idle)
+        for site, idle in _weights(objective):
+            found.setdefault(id(site.node), []).append(idle)
     for every_time in found.values():
         first = every_time[0]
         if first is not None and None not in every_time:
             yield first
 
 
-def _weights(objective: Objective) -> list[tuple[Sym, IdleWeight | None]]:
-    """The weights of divergences, and why each is idle, if so; none is where some divergence counts all the same."""
+def _weights(objective: Objective) -> list[tuple[Site, IdleWeight | None]]:
+    """Where weights of divergences are computed, and why each is idle, if so; none is where some divergence counts all the same."""
     # Of a sum of weights, each weighs the divergence in a term of its own.
-    terms = [[(w, _idle(w)) for w in term.weights if isinstance(w, Sym)] for term in divergences(objective)]
-    counts = any(all(idle is None for _, idle in weights) for weights in terms)
-    return [(weight, None if counts else idle) for weights in terms for weight, idle in weights]
+    weights = [[(w, w.site) for w in term.weights if isinstance(w, Sym) and w.site] for term in divergences(objective)]
+    terms = [[(site, _idle(weight, site)) for weight, site in one] for one in weights]
+    counts = any(all(idle is None for _, idle in one) for one in terms)
+    return [(site, None if counts else idle) for one in terms for site, idle in one]
 
 
-def _idle(weight: Sym) -> IdleWeight | None:
+def _idle(weight: Sym, site: Site) -> IdleWeight | None:
     behind = list(ancestors(weight))
     match [one for one in behind if one.op == "element"]:
         case [Sym(attrs={"range": range() as rounds}, site=Site() as at) as counter] if 0 < len(rounds) <= _MOST_ROUNDS:
             divided = any(one.op == "floordiv" for one in behind)
             idle = all(_worth(weight, counter, number) == 0 for number in rounds)
-            return IdleWeight(weight.site, at, rounds, divided) if idle and weight.site is not None else None
+            return IdleWeight(site, at, rounds, divided) if idle else None
         case _:
             return None
 

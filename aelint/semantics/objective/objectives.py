@@ -39,7 +39,7 @@ Answer = TypeVar("Answer")
 
 def once_per_objective(question: Callable[[Objective], Iterator[Answer]]) -> Callable[[Objective], tuple[Answer, ...]]:
     """Keep the answers to a question about a loss with the loss itself, so that they go when it goes."""
-    name = f"answers of {question.__name__}"
+    name = f"answers of {question.__module__}.{question.__name__}"
 
     @wraps(question)
     def ask(objective: Objective) -> tuple[Answer, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aelint.rule import Site
 from aelint.semantics.dataflow.lineage import RESHAPES
+from aelint.semantics.dataflow.memo import per_program
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Object, Sym, Value
 from aelint.semantics.objective.losses import LOSSES
@@ -62,13 +63,15 @@ def idle_optimizers(program: Program) -> Iterator[Severed]:
     # A function that trains a network of its own may be called once more where no graph is recorded, for a case that
     # does not come to pass: where the files that it writes are missing, say.
     at_work = {s.event.site.node for u, r in known for s in u.steps if s.held.owners & r.live}
-    anew = not _takes_over_weights(program)
     for update, reached in known:
         for step in _steps(program, update):
-            if not (anew if step.held.owners & live else step.event.site.node not in at_work):
+            shared = bool(step.held.owners & live)
+            if not shared and step.event.site.node in at_work:
                 continue
             for cut, behind in _by_cut(reached, step, layers, live):
-                if cut.id in cuts and not any(_is_kept_elsewhere(program, layer) for layer in behind):
+                if cut.id not in cuts or any(_is_kept_elsewhere(program, layer) for layer in behind):
+                    continue
+                if not (shared and _takes_over_weights(program)):
                     yield Severed(cut, tuple(behind), update, step)
 
 
@@ -78,6 +81,7 @@ def _steps(program: Program, update: Update) -> Iterator[Action]:
     return (s for s in update.steps if s.held.known and not any(write.touches(s) for write in by_hand))
 
 
+@per_program
 def _takes_over_weights(program: Program) -> bool:
     """Whether any file may read weights that were trained before, whoever they are for."""
     names = (last_name(call.func).lower() for unit in program.files for call in every(ast.Call, unit.tree))
