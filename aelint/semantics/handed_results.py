@@ -35,7 +35,10 @@ def handed_results(
     if taken and not names:
         agreeing = sum(1 for index, name in taken.items() if index < len(results) and name in _names(results[index]))
         return (results, {}) if agreeing >= _ENOUGH and max(taken) < len(results) else ((), {})
-    named = {name: one for name in names if (one := _called(results, name)) is not None}
+    found = {name: one for name in names if (one := _called(results, name)) is not None}
+    # A result that goes by two of the names (a layer that it went through called it `x`) is not known by either of them alone.
+    held = [one.id for one in found.values()]
+    named = {name: one for name, one in found.items() if held.count(one.id) == 1 or one.name == name}
     return (), named if len({one.id for one in named.values()}) >= _ENOUGH else {}
 
 

@@ -12,6 +12,8 @@ HEALTHY = {
     "a number for the log": "loss = F.mse_loss(y, x)\ntotal = loss.item()\nloss.backward()",
     "an unknown loss": "criterion(y.detach(), x).backward()",
     "a tensor that is optimised": "w = torch.tensor(2.0, requires_grad=True)\n(y.detach() * w).sum().backward()",
+    "the steps of a packed sequence": "steps = nn.utils.rnn.pack_padded_sequence(torch.rand(5, 2, 4), [5, 3])\n"
+    "out, _ = nn.GRU(4, 4)(steps)\nout.data.sum().backward()",
     "a learned parameter": "w = nn.Parameter(torch.rand(4))\n((y.detach() - w) ** 2).sum().backward()",
 }
 
@@ -24,6 +26,10 @@ def test_healthy(body):
 CUT = {
     "made anew": ("loss = F.mse_loss(y, x)\nloss = torch.tensor(loss.item(), requires_grad=True)\nloss.backward()", 8),
     "computed from a detached output": ("loss = F.mse_loss(y.detach(), x)\nloss.backward()", 7),
+    "the numbers of a state": (
+        "steps = nn.utils.rnn.pack_padded_sequence(torch.rand(5, 2, 4), [5, 3])\n_, h = nn.GRU(4, 4)(steps)\nh.data.sum().backward()",
+        9,
+    ),
     "item in a sum": ("loss = torch.zeros(1)\nloss = loss + F.mse_loss(y, x).item()\nloss.backward()", 8),
 }
 

@@ -15,6 +15,8 @@ HEAD = "import torch\nimport torch.nn as nn\nx = torch.rand(16, 28, 32, 3)\n"
         "y = torch.rand(16, 1, 28, 28).view(16, 28, 28)",
         "y = torch.rand(16, 1, 28, 28).view(16, 28, 28, 1)",
         "y = torch.rand(16, 64).view(16, 4, 4, 4)",
+        "patches = torch.rand(16, 256, 16).reshape(16, 16, 16, 16, 1, 1)",
+        "patches = torch.rand(16, 36, 24).reshape(16, 6, 6, 6, 2, 2)",
         "places = torch.rand(1, 4096, 64).reshape(1, 64, 64, -1).permute(0, 3, 1, 2)",
     ],
 )

@@ -26,6 +26,8 @@ class VQ(nn.Module):
 SILENT = {
     "what the quantiser refined is handed on": "q = (self.refine(q).detach() - z.detach()).add_(z)\n"
     "        return self.decoder(q.permute(0, 3, 1, 2))",
+    "raw vectors beside what is refined, by its numbers alone": "s = (self.refine(q).data - z.detach()).add_(z)\n"
+    "        return self.decoder(s.permute(0, 3, 1, 2)), self.decoder(q.permute(0, 3, 1, 2))",
     "straight through": "q = z + (q - z).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
     "the other way round": "q = z - (z - q).detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
     "gradient for both": "q = q + z - z.detach()\n        return self.decoder(q.permute(0, 3, 1, 2))",
@@ -143,6 +145,21 @@ def test_silent_where_no_encoder_waits_for_a_gradient(old, new):
     source = MODEL.replace("{use}", RAW)
     assert rows(rule, source) == [17]
     assert rows(rule, source.replace(old, new)) == []
+
+
+RESIDUAL = """
+        rest, total = z, 0
+        for _ in range(2):
+            nearest = torch.cdist(rest.reshape(-1, 16), self.codebook.weight).argmin(1)
+            level = self.refine(self.codebook(nearest)).view(z.shape)
+            rest, total = rest - level, total + level
+        return self.decoder(total.permute(0, 3, 1, 2))"""
+
+
+def test_what_a_residual_quantiser_refines_is_no_encoder():
+    source = MODEL.replace("{use}", RESIDUAL)
+    assert rows(rule, source) == [22]
+    assert rows(rule, source.replace("self.encoder(x)", "self.encoder(x).detach()")) == []
 
 
 @pytest.mark.parametrize(

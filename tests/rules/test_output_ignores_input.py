@@ -74,6 +74,7 @@ class Autoencoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder, self.decoder = nn.Linear(64, 8), nn.Linear(8, 64)
+        self.codes = nn.Parameter(torch.zeros(32, 8))
 
     def forward(self, x):
         z = self.encoder(x)
@@ -91,6 +92,8 @@ F.mse_loss(model(x), x).backward()
         "z + 0.1 * torch.randn_like(z)",
         "F.dropout(z)",
         "torch.where(torch.rand_like(z) < 0.1, torch.randn_like(z), z)",
+        "torch.randn_like(x[:, :8])",  # a deep image prior: no code is left out
+        "self.codes + 0.1 * torch.randn_like(z)",  # codes that are learned in place of an encoder
     ],
 )
 def test_silent_on_codes_that_are_disturbed(decoded):
@@ -100,5 +103,5 @@ def test_silent_on_codes_that_are_disturbed(decoded):
 @pytest.mark.parametrize("decoded", ["torch.randn_like(z)", "torch.zeros_like(z)", "0.5 * torch.rand_like(z) - 1"])
 def test_a_plain_code_that_lends_its_shape_alone(decoded):
     (finding,) = run(rule, PLAIN.format(decoded=decoded))
-    assert finding.site.row == 13
-    assert "from the code (line 12)" in finding.message
+    assert finding.site.row == 14
+    assert "from the code (line 13)" in finding.message

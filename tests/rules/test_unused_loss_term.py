@@ -535,6 +535,10 @@ KL = "-0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())"
             "rec_loss",
             id="a name that is used twice",
         ),
+        pytest.param(
+            "tune", "kl_loss = trainer.train_epoch(loader)", "rec_loss", id="a call that trains, for what it does"
+        ),
+        pytest.param("tune", "kl_loss = fit(loader)", "rec_loss", id="a function that fits, for what it does"),
         pytest.param("encode", f"kl_loss = {KL}; shown = 10 * rec_loss; print(shown)", "y", id="a loss is only shown"),
     ],
 )

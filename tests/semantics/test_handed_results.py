@@ -103,3 +103,43 @@ def test_what_does_not_fit_speaks_against_the_assumption():
     body = "mu = args[2]\n        logvar = args[3].view(3, 5, 7)"
     program = understand(SourceUnit("main.py", dedent(MODEL.format(**{**PARTS, "body": body}))))
     assert program.machine.trace.conflicts == []
+
+
+INNER = """
+import torch
+from torch import nn
+
+
+class Quantiser(nn.Module):
+    def forward(self, x):
+        return x.round()
+
+
+class Autoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder, self.quantiser = nn.Linear(8, 4), nn.Linear(4, 8), Quantiser()
+
+    def forward(self, data):
+        {code} = self.encoder(data)
+        q = self.quantiser({code})
+        return self.decoder(q), {code}, q
+
+    def loss(self, {parameters}):
+        given = x.exp()
+        return given.sum() + q.sum()
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "parameters", "op"),
+    [
+        pytest.param("z", "x, recon, z, q", "param", id="what a layer calls x is the code z here"),
+        pytest.param("x", "recon, x, q", "linear", id="forward itself calls it x"),
+    ],
+)
+def test_a_result_that_goes_by_several_names(code, parameters, op):
+    program = understand(SourceUnit("main.py", INNER.format(code=code, parameters=parameters)))
+    (given,) = (b.value for b in program.bindings_of("given"))
+    assert isinstance(given, Sym)
+    assert [one.op for one in given.inputs if isinstance(one, Sym)] == [op]

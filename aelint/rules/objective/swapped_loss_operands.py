@@ -175,11 +175,12 @@ _BATCH = re.compile(r"^(data|batch|sample)$", re.IGNORECASE)
 
 
 def _finding(one: Comparison, *, proven: bool) -> Finding:
-    first, second = one.first.name or "the first argument", one.second.name or "the second"
+    first = f"`{one.first.name}`" if one.first.name else "the first argument"
+    second = f"`{one.second.name}`" if one.second.name else "the second"
     why = "comes from the data" if proven else "is named as the target"
     message = (
-        f"`{one.kind}` takes the prediction first and the target second, but `{first}` {why} "
-        f"and `{second}` {'is the output of a network' if proven else 'as the prediction'}. Exchange them"
+        f"`{one.kind}` takes the prediction first and the target second, but {first} {why} "
+        f"and {second} {'is the output of a network' if proven else 'as the prediction'}. Exchange them"
     )
     rewrite = _exchange(one.site)
     return Finding(

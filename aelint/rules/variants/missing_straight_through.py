@@ -108,7 +108,9 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each quantiser whose encoder is cut off."""
     yield from _rounded(program)
     yield from _of_one_code(program)
-    taken = [one for one in lookups(program) if any(is_encoded(z) and _is_trained(program, z) for z in one.latents)]
+    found = lookups(program)
+    vectors = frozenset(one.node.id for one in found)
+    taken = [one for one in found if any(is_encoded(z) and _is_trained(program, z, vectors) for z in one.latents)]
     passed = {
         mark
         for node in nodes(program)
@@ -145,9 +147,13 @@ def _turned(program: Program, told: set[ast.AST]) -> Iterator[Finding]:
         yield Finding(site, message, (Note(taken, "the vectors are taken from the codebook here"),))
 
 
-def _is_trained(program: Program, latent: Sym) -> bool:
-    """Whether a gradient could reach the encoder: a decoder may also be fitted to an encoder that is done."""
-    encoded = next((one for one in ancestors(latent, frozenset({"detach"})) if one.layer is not None), latent)
+def _is_trained(program: Program, latent: Sym, vectors: frozenset[int]) -> bool:
+    """Whether a gradient could reach the encoder: a decoder may also be fitted to an encoder that is done.
+
+    What a residual quantiser computes from vectors, and takes from its latent, is no encoder's work.
+    """
+    layers = (one for cut in (frozenset({"detach"}), frozenset[str]()) for one in ancestors(latent, cut) if one.layer)
+    encoded = next((one for one in layers if not any(a.id in vectors for a in ancestors(one))), latent)
     if any(c.context.no_grad for c in program.calls if c.result is encoded):
         return False
     users = consumers(program)

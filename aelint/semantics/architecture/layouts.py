@@ -113,8 +113,14 @@ def _regroups_positions(shape: Shape, target: Shape) -> bool:
         and grid[1] > 1
         and tokens[1:] == (positions, grid[1])
         and positions != grid[1]
-        and tokens[1:] != (dims.product(grid[1:-1]), grid[-1])  # as many channels as rows: channels may come last
+        and not _is_cut_in_place(tokens, grid)
     )
+
+
+def _is_cut_in_place(tokens: Shape, grid: Shape) -> bool:
+    """Whether the positions may as well come first, as many rows as there are channels: each token axis is cut where it lies."""
+    cuts = ((dims.product(grid[1:k]), dims.product(grid[k:])) for k in range(2, len(grid)))
+    return any(tokens[1:] == cut for cut in cuts)
 
 
 _SMALLEST_ROW = 8

@@ -31,6 +31,7 @@ from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.interpreter.scopes import Module
 from aelint.semantics.operators import REGISTRY
 from aelint.semantics.operators.api import WEIGHTS
+from aelint.semantics.operators.recurrent import packed_before
 from aelint.syntax.names import is_own_attribute
 
 __all__ = ["builtin", "get", "item", "put", "set_item", "size_of"]
@@ -107,6 +108,9 @@ def _of_sym(frame: Frame, value: Sym, name: str, node: ast.AST) -> Value:
             return len(value.shape) if value.shape is not None else frame.unknown("ndim", value, node=node)
         case "T" | "mT" if value.tensor is True:
             return apply_operation(frame, REGISTRY.methods[name], (value,), {}, node)[0]
+        case "data" if value.tensor is None and packed_before(value) is not None:
+            # The steps of a packed sequence, with their gradients.
+            return _of_unknown(frame, value, name, node)
         case "T" | "mT" | "H" | "data" | "real" if value.tensor is not False:
             return apply_named(frame, _TENSOR_VIEWS[name], (value,), node)
         case "device" | "dtype" | "is_cuda" | "requires_grad" | "grad_fn" | "names":

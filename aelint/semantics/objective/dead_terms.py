@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from re import Pattern
@@ -49,7 +50,20 @@ def dead_terms(program: Program, term: Pattern[str], metric: Pattern[str]) -> It
 def _is_computed(function: ast.AST, target: ast.Name, value: ast.expr) -> bool:
     """Whether arithmetic or a call gives the value to that name alone: of a tuple one takes what one wants."""
     alone = any(s.targets == [target] for s in every(ast.Assign, function))
-    return alone and isinstance(value, (ast.BinOp, ast.Call, ast.UnaryOp)) and bool(every(ast.Call, value))
+    made = isinstance(value, (ast.BinOp, ast.Call, ast.UnaryOp)) and bool(every(ast.Call, value))
+    return alone and made and not _WORKS.search(_called(value))
+
+
+_WORKS = re.compile(r"(^|_)(train|fit|run|step|epoch|optimi[sz]e|update)(_|$)|backward", re.IGNORECASE)
+"""Names of functions that are called for what they do: the number that they give back may be left alone."""
+
+
+def _called(value: ast.expr) -> str:
+    match value:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name
+        case _:
+            return ""
 
 
 def _holds_term(function: ast.AST, returned: ast.Return, term: Pattern[str]) -> bool:

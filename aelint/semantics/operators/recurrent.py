@@ -14,7 +14,7 @@ from aelint.semantics.operators.linear import check_features
 from aelint.semantics.operators.ranges import NONNEGATIVE, SIGNED_UNIT
 from aelint.semantics.operators.tables import REGISTRY
 
-__all__: list[str] = []
+__all__ = ["packed_before"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _pack(apply: Apply) -> Facts:
 )
 def _pad(apply: Apply) -> tuple[Facts, Facts]:
     x, first = apply.tensor("sequence"), apply["batch_first"]
-    packed = _packed_before(apply["sequence"])
+    packed = packed_before(apply["sequence"])
     axes = None if packed is None else _axes(packed.attrs.get("batch_first"), facts_of(packed.attrs.get("input")).shape)
     lengths = Facts(None if axes is None else (axes[1],), (), NONNEGATIVE, "int")
     if axes is None or not isinstance(first, bool) or not x.last:
@@ -176,7 +176,7 @@ def _pad(apply: Apply) -> tuple[Facts, Facts]:
     return Facts((*head, *x.last[-1:]), (), ANY), lengths
 
 
-def _packed_before(value: Value) -> Sym | None:
+def packed_before(value: Value) -> Sym | None:
     """The packing behind the outputs of one or more recurrent layers."""
     while isinstance(value, Sym) and value.op in {"item", "rnn", "lstm", "gru"} and value.inputs:
         value = value.inputs[0]
