@@ -175,6 +175,48 @@ def test_model_that_computes_its_own_loss():
     assert rows(rule, source) == [14]
 
 
+EITHER = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(8, 4), nn.Linear(2, 8)
+
+    def encode(self, x):
+        mu, logvar = self.encoder(x).chunk(2, -1)
+        z = mu
+        if self.training:
+            z = mu + torch.randn_like(mu) * torch.exp(logvar / 2)
+        return z, mu, logvar
+
+    def forward(self, x):
+        z, mu, logvar = self.encode(x)
+        y = self.decoder({code})
+        return F.mse_loss(y, x) + {more}
+
+VAE()(torch.rand(4, 8)).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "more"),
+    [
+        pytest.param("z", "mu.pow(2).mean()", id="the mean is held beside it"),
+        pytest.param("mu", "0", id="the mean alone is decoded"),
+        pytest.param("z + mu", "0", id="the mean is decoded, too"),
+    ],
+)
+def test_silent_where_the_mean_itself_takes_part(code, more):
+    assert rows(rule, EITHER.format(code=code, more=more)) == []
+
+
+def test_a_sample_in_training_and_the_mean_otherwise():
+    assert rows(rule, EITHER.format(code="z", more="0")) == [21]
+
+
 def test_an_adversary_holds_the_code():
     source = """
     import torch

@@ -45,6 +45,61 @@ def test_fires_on_heads_in_front_of_the_sequence():
     assert rows(rule, HEADS.format(view="view(b, 2, t, 4)")) == [8]
 
 
+STATES = """
+import torch
+import torch.nn as nn
+
+class Decoder(nn.Module):
+    def __init__(self, layers={layers}):
+        super().__init__()
+        self.layers, self.to_hidden, self.rnn = layers, nn.Linear(8, 24 * layers), nn.GRU(4, 24, layers, batch_first=True)
+
+    def forward(self, z, x):
+        h = self.to_hidden(z){given}
+        return self.rnn(x, {state})[0]
+
+{rest}
+"""
+
+
+def states(state, given="", layers="2", rest=""):
+    return STATES.format(state=state, given=given, layers=layers, rest=rest)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(states("h.view(z.size(0), self.layers, 24).transpose(0, 1)"), id="layers split off, then moved"),
+        pytest.param(states("h.view(self.layers, z.size(0), 24)", layers="1"), id="one layer"),
+        pytest.param(states("h.view(-1, self.layers, 24).permute(1, 0, 2)"), id="any number of samples"),
+        pytest.param(
+            states("h.view(self.layers, z.size(0), 24).view(z.size(0), 48).view(-1, 2, 24).transpose(0, 1)"), id="undone"
+        ),
+        pytest.param(states("torch.rand(8, 48).view(2, 8, 24)"), id="no layer computed it: any layout may be meant"),
+        pytest.param(states("h.view(2, 2, 24)", given="[:2]"), id="as many samples as layers"),
+    ],
+)
+def test_silent_on_states_of_recurrent_layers(source):
+    assert rows(rule, source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(states("h.view(self.layers, z.size(0), 24)"), id="a code of any shape"),
+        pytest.param(states("h.reshape(self.layers, len(z), 24)"), id="reshape"),
+        pytest.param(states("h.view(self.layers, 16, 24)", rest="Decoder()(torch.rand(16, 8), 0)"), id="numbers"),
+        pytest.param(
+            states("h.view(self.layers, z.size(0), 24)", layers="1", rest="for n in (1, 3):\n    Decoder(n)(torch.rand(4, 8), 0)"),
+            id="the network is built with more layers elsewhere",
+        ),
+        pytest.param(states("h.view(self.layers, z.size(0), 24)", rest="Decoder()(torch.rand(16, 8), 0)"), id="known"),
+    ],
+)
+def test_layers_are_put_in_front_of_the_samples(source):
+    assert rows(rule, source) == [12]
+
+
 CHANNELS = """
 import torch
 import torch.nn as nn

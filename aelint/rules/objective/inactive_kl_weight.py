@@ -73,7 +73,7 @@ from aelint.diagnostics import Severity
 from aelint.rule import Finding, Note, Rule
 from aelint.semantics import Program
 from aelint.semantics.dataflow.lineage import ancestors, ancestors_of_any, depends_on, source
-from aelint.semantics.domain.values import Sym
+from aelint.semantics.domain.values import Sym, Value
 from aelint.semantics.explanation.wording import place
 from aelint.semantics.latent.posteriors import Posterior, draw_of, posteriors
 from aelint.semantics.objective.bare_totals import bare_totals
@@ -246,8 +246,14 @@ def _sees_directly(value: Sym, posterior: Posterior) -> bool:
         seen.add(one.id)
         if one.id in watched:
             return True
-        pending.extend(i for i in one.inputs if isinstance(i, Sym))
+        pending.extend(i for i in _taking_part(one, posterior) if isinstance(i, Sym))
     return False
+
+
+def _taking_part(one: Sym, posterior: Posterior) -> tuple[Value, ...]:
+    """What a value is made of; of what is the sample in training and the mean otherwise, the sample."""
+    either = one.op == "phi" and any(i is posterior.sample for i in one.inputs)
+    return tuple(i for i in one.inputs if i is not posterior.mean) if either else one.inputs
 
 
 def _is_held_elsewhere(called: list[Objective], posterior: Posterior) -> bool:

@@ -158,7 +158,7 @@ def _pixels_averaged(balance: Balance, batch: int) -> str:
             "the reconstruction is a mean over pixels and samples, the KL divergence a sum over both: the effective "
             "beta is their number, and the posterior collapses. Sum the reconstruction over pixels"
         )
-    if beta < COLLAPSE:
+    if beta * (MANY if batch else 1) < COLLAPSE:
         return ""
     samples = round(balance.weighed / balance.written)
     summed = " and samples" if batch else f" and {samples} samples" if samples > 1 else ""

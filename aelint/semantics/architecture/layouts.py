@@ -39,27 +39,45 @@ class ReorderedParts:
 
 
 def _reshapes(program: Program) -> Iterator[tuple[Call, Shape, Shape]]:
-    seen: set[int] = set()
+    """Each reshape, once for each pair of shapes that it stands between."""
+    seen: set[tuple[int, Shape, Shape]] = set()
     for call in program.calls_to("view"):
         value, result = _reshaped(call), call.result
-        if not isinstance(value, Sym) or not isinstance(result, Sym) or id(call.site.node) in seen:
+        if not isinstance(value, Sym) or not isinstance(result, Sym):
             continue
-        if value.shape is not None and result.shape is not None:
-            seen.add(id(call.site.node))
-            yield call, value.shape, result.shape
+        shape = _rows(value, result.shape) if value.shape is None else value.shape
+        if (
+            shape is not None
+            and result.shape is not None
+            and (key := (id(call.site.node), shape, result.shape)) not in seen
+        ):
+            seen.add(key)
+            yield call, shape, result.shape
+
+
+def _rows(value: Sym, target: Shape | None) -> Shape | None:
+    """The shape of a tensor of which only the last size is known, where a reshape tells that it has as many rows as (L, rows, H)."""
+    match (*value.last, *(target or ())):
+        case (int(length), int(parts), rows, int(width)) if parts * width == length:
+            return (rows, length)
+        case _:
+            return None
 
 
 def moved_axes(program: Program) -> Iterator[MovedAxis]:
     """Reshapes where `permute` was meant: the sizes change places, the elements do not."""
+    told: set[int] = set()
     for call, shape, target in _reshapes(program):
-        if [d for d in shape if d != 1] == [d for d in target if d != 1]:
+        if id(call.site.node) in told or [d for d in shape if d != 1] == [d for d in target if d != 1]:
             continue  # axes of one element move nothing
         moved = _is_permutation(shape, target) or _regroups_positions(shape, target)
         moved = moved or _joins_windows(call, shape, target) or _lays_patches_in_rows(shape, target)
         moved = moved or _scatters_vectors(call, shape, target) or _gathers_channels(program, call, shape, target)
         moved = moved or _breaks_rows(shape, target) or _moves_unknown_size(shape, target)
         moved = moved or _turns_table(shape, target) or _cuts_images(call, shape, target)
+        moved = moved or _puts_layers_first(program, call, shape, target)
         if moved and not _shifts_rows(program, call):
+            told.add(id(call.site.node))
             yield MovedAxis(call, shape, target)
 
 
@@ -83,6 +101,16 @@ def _shifts_rows(program: Program, call: Call) -> bool:
 
 def _is_view(value: Value) -> bool:
     return isinstance(value, Sym) and value.op == "view"
+
+
+def _puts_layers_first(program: Program, call: Call, shape: Shape, target: Shape) -> bool:
+    """Whether a row that a layer computed for each sample, say the states of L recurrent layers, is read as (L, N, H)."""
+    match (*shape, *target):
+        case (samples, int(features), int(parts), same, int(width)) if samples == same != parts > 1:
+            computed = parts * width == features and last_layer(_reshaped(call)) is not None
+            return computed and not _is_undone(program, call, shape)
+        case _:
+            return False
 
 
 def _is_permutation(shape: Shape, target: Shape) -> bool:

@@ -30,6 +30,11 @@ class Interval:
         """The smallest interval that holds both."""
         return Interval(min(self.low, other.low), max(self.high, other.high))
 
+    def widened(self, later: Self) -> Interval:
+        """Itself, where `later` lies within; an end that has moved by then may move on for ever."""
+        low = self.low if later.low >= self.low else -math.inf
+        return Interval(low, self.high if later.high <= self.high else math.inf)
+
     def meet(self, other: Self) -> Interval:
         """The values that lie in both; an empty meeting gives the point at which they come closest."""
         low, high = max(self.low, other.low), min(self.high, other.high)

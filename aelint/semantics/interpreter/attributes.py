@@ -29,8 +29,9 @@ from aelint.semantics.interpreter.float_limits import float_limit
 from aelint.semantics.interpreter.joins import MAX_ALTERNATIVES, alternatives, merge
 from aelint.semantics.interpreter.machine import Frame
 from aelint.semantics.interpreter.scopes import Module
+from aelint.semantics.interpreter.writes import replace, write
 from aelint.semantics.operators import REGISTRY
-from aelint.semantics.operators.api import WEIGHTS
+from aelint.semantics.operators.api import WEIGHTS, facts_of
 from aelint.semantics.operators.recurrent import packed_before
 from aelint.syntax.names import is_own_attribute
 
@@ -394,5 +395,7 @@ def set_item(frame: Frame, target: Value, index: Value, value: Value, node: ast.
             changed = Sym("setitem", (target, value), {"index": index}, frame.site(node), target.shape, target.last)
             changed.kind, changed.tensor, changed.name = target.kind, target.tensor, target.name
             changed.names = set(target.names)
+            write(frame, target, facts_of(value).range)
+            replace(frame, target, changed)
             return changed
     return target

@@ -31,6 +31,7 @@ from aelint.semantics.interpreter.machine import Flow, Frame
 from aelint.semantics.interpreter.plain_numbers import gives_number
 from aelint.semantics.interpreter.scopes import Scope
 from aelint.semantics.interpreter.skeletons import is_skeleton
+from aelint.semantics.interpreter.writes import hand_back
 from aelint.semantics.operators import REGISTRY
 from aelint.syntax.signatures import FunctionNode, defaults, positional
 from aelint.syntax.walk import once_per_node, own_nodes
@@ -219,10 +220,14 @@ def call_function(
     scope = Scope(parent=function.scope)
     inner = Frame(machine, function.module, scope, function, args[0] if args else None)
     _bind_arguments(inner, function, args, kwargs)
+    given = dict(scope.names)
     receiver = args[0] if function.owner is not None and args else None
     no_grad = not statements.NO_GRAD.isdisjoint(function.decorators)
     with machine.running(function, site, receiver, kwargs, no_grad=no_grad):
-        return _run_body(inner, function)
+        result = _run_body(inner, function)
+    if machine.written:
+        hand_back(frame, given, scope.names)
+    return result
 
 
 def _leave_open(frame: Frame, given: tuple[Value, ...]) -> None:

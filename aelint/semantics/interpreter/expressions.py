@@ -15,6 +15,7 @@ from aelint.semantics.interpreter.iteration import iterate
 from aelint.semantics.interpreter.joins import merge
 from aelint.semantics.interpreter.machine import Frame, OutOfFuelError
 from aelint.semantics.interpreter.scopes import Scope
+from aelint.semantics.interpreter.writes import write
 
 __all__ = ["evaluate", "evaluate_all"]
 
@@ -242,6 +243,9 @@ def _rebind(frame: Frame, node: ast.expr, receiver: Value, result: Value) -> Non
             frame.bind(name, result)
         case ast.Attribute(value=owner, attr=name):
             attributes.put(frame, evaluate(frame, owner), name, result, node)
+        case _:
+            pass
+    write(frame, receiver, result.range)
 
 
 def _lambda(frame: Frame, node: ast.Lambda) -> Value:

@@ -13,6 +13,7 @@ from aelint.semantics.interpreter import iteration, statements
 from aelint.semantics.interpreter.joins import merge
 from aelint.semantics.interpreter.kinds import is_module
 from aelint.semantics.interpreter.machine import Flow, Frame
+from aelint.semantics.operators.api import facts_of
 from aelint.syntax.walk import once_per_node, walk
 
 __all__ = ["counted", "run_for", "run_while"]
@@ -118,11 +119,20 @@ def _unknown_rounds(
             break
     total = machine.heap.leave(undo=True)
     first = states[0]
-    joined = _and_more(frame, node) if _goes_over_modules(iterable) else merge
+    joined = _and_more(frame, node) if _goes_over_modules(iterable) else _later
     machine.heap.join([_after_first(first, total), total] if len(states) > 1 else [total], joined)
     if flow is Flow.RETURN:
         return flow
     return statements.execute(frame, node.orelse)
+
+
+def _later(values: list[Value]) -> Value:
+    """Joins what is there after one round and after two: a bound that the second round moved may move on without an end."""
+    joined = merge(values)
+    if isinstance(joined, Sym) and joined.op == "phi" and all(v is not joined for v in values):
+        first, second = (facts_of(v).range for v in (values[0], values[-1]))
+        joined.range = joined.range if joined.range.unknown else first.widened(second)
+    return joined
 
 
 def _and_more(frame: Frame, node: ast.AST) -> Callable[[list[Value]], Value]:

@@ -92,6 +92,8 @@ class Machine:
     order: int = 0
     executed: set[int] = field(default_factory=set)
     """Identities of the function nodes that were entered."""
+    written: set[int] = field(default_factory=set)
+    """Ids of tensors that are others after something was written into them."""
     decided: dict[int, tuple[bool, ...]] = field(default_factory=dict)
     """By the identity of an `if`: how its condition came out, where that was always known; else both ways."""
     classes: list[ClassValue] = field(default_factory=list)

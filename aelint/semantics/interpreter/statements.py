@@ -22,6 +22,8 @@ from aelint.semantics.interpreter import (
 )
 from aelint.semantics.interpreter.joins import merge
 from aelint.semantics.interpreter.machine import Flow, Frame
+from aelint.semantics.interpreter.writes import write
+from aelint.semantics.operators.api import facts_of
 from aelint.syntax.walk import walk
 
 __all__ = ["NO_GRAD", "assign", "evaluate", "execute"]
@@ -125,6 +127,8 @@ def _augmented(frame: Frame, node: ast.AugAssign) -> Flow:
         layers.object_method(frame, left, "extend", (right,), {}, node)
         return Flow.NEXT
     value = arithmetic.binary(frame, type(node.op).__name__, left, right, node)
+    if isinstance(left, Sym) and left.tensor:
+        write(frame, left, facts_of(value).range)
     assign(frame, node.target, loops.counted(frame, node, left, value))
     return Flow.NEXT
 
