@@ -73,7 +73,8 @@ def states(state, given="", layers="2", rest=""):
         pytest.param(states("h.view(self.layers, z.size(0), 24)", layers="1"), id="one layer"),
         pytest.param(states("h.view(-1, self.layers, 24).permute(1, 0, 2)"), id="any number of samples"),
         pytest.param(
-            states("h.view(self.layers, z.size(0), 24).view(z.size(0), 48).view(-1, 2, 24).transpose(0, 1)"), id="undone"
+            states("h.view(self.layers, z.size(0), 24).view(z.size(0), 48).view(-1, 2, 24).transpose(0, 1)"),
+            id="undone",
         ),
         pytest.param(states("torch.rand(8, 48).view(2, 8, 24)"), id="no layer computed it: any layout may be meant"),
         pytest.param(states("h.view(2, 2, 24)", given="[:2]"), id="as many samples as layers"),
@@ -90,7 +91,11 @@ def test_silent_on_states_of_recurrent_layers(source):
         pytest.param(states("h.reshape(self.layers, len(z), 24)"), id="reshape"),
         pytest.param(states("h.view(self.layers, 16, 24)", rest="Decoder()(torch.rand(16, 8), 0)"), id="numbers"),
         pytest.param(
-            states("h.view(self.layers, z.size(0), 24)", layers="1", rest="for n in (1, 3):\n    Decoder(n)(torch.rand(4, 8), 0)"),
+            states(
+                "h.view(self.layers, z.size(0), 24)",
+                layers="1",
+                rest="for n in (1, 3):\n    Decoder(n)(torch.rand(4, 8), 0)",
+            ),
             id="the network is built with more layers elsewhere",
         ),
         pytest.param(states("h.view(self.layers, z.size(0), 24)", rest="Decoder()(torch.rand(16, 8), 0)"), id="known"),

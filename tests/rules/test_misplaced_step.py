@@ -118,6 +118,43 @@ for epoch in range(9):
 """,
 }
 
+HEALTHY["losses of all rounds are added up"] = """
+for epoch in range(9):
+    total = 0
+    for x in loader:
+        opt.zero_grad()
+        total = total + loss_of(x)
+    total.backward()
+    opt.step()
+"""
+HEALTHY["the mean of kept losses"] = """
+for epoch in range(9):
+    kept = []
+    for x in loader:
+        opt.zero_grad()
+        kept.append(loss_of(x))
+    torch.stack(kept).mean().backward()
+    opt.step()
+"""
+HEALTHY["the last loss is differentiated again after a loop that trains"] = """
+for x in loader:
+    opt.zero_grad()
+    loss = loss_of(x)
+    loss.backward(retain_graph=True)
+    opt.step()
+opt.zero_grad()
+loss.backward()
+opt.step()
+"""
+HEALTHY["an attack is found in a loop, and trained on after it"] = """
+for x in loader:
+    opt.zero_grad()
+    for _ in range(5):
+        x = x + 0.1 * torch.randn_like(x)
+        loss = loss_of(x)
+    loss.backward()
+    opt.step()
+"""
 HEALTHY["a schedule is handed to code that cannot be read"] = """
 from frame import fit
 s = schedules.StepLR(opt, 10)
@@ -166,6 +203,17 @@ for epoch in range(9):
     for x in loader:
         opt.zero_grad()
         loss_of(x).backward()
+    opt.step()
+""",
+        22,
+    ),
+    "backward and step behind the loop": (
+        """
+for epoch in range(9):
+    for x in loader:
+        opt.zero_grad()
+        loss = loss_of(x)
+    loss.backward()
     opt.step()
 """,
         22,

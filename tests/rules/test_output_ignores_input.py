@@ -41,6 +41,11 @@ LOSS = "F.mse_loss(recon, x, reduction='sum') + kl"
         ("self.decoder(unknown(z))", LOSS),
         ("self.decoder(label)", LOSS),
         (
+            "self.decoder(torch.normal(mean, torch.exp(0.5 * logvar)))",
+            LOSS,
+        ),  # drawn around the mean: no gradient, but data
+        ("self.decoder(torch.bernoulli(torch.sigmoid(mean)))", LOSS),
+        (
             "(self.decoder(z), self.decoder(torch.randn_like(z)))",
             "kl + F.mse_loss(recon[0], x) + F.mse_loss(recon[1], x)",
         ),

@@ -59,6 +59,21 @@ def test_output_that_is_cut_off_on_purpose():
     assert not rows(rule, source)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ("model(x) * 4 - 2", "torch.tanh", []),
+        ("model(x)", "torch.tanh", [16]),
+        ("model(x)", "torch.sigmoid", [16]),
+        ("model(x)", "torch.relu", []),
+        ("scale * (model(x) - 0.5)", "torch.sigmoid", []),
+    ],
+)
+def test_an_activation_behind_another(first, second, found):
+    source = program("Sigmoid", "torch.rand(8, 4)").replace("loss =", "scale = nn.Parameter(torch.ones(1))\n\nloss =")
+    assert rows(rule, source.replace("model(x)", f"{second}({first})")) == found
+
+
 def test_normalised_input_with_a_plain_target():
     source = program("Sigmoid", "torch.rand(8, 4)").replace("model(x)", "model((x - 0.5) / 0.5)")
     assert not rows(rule, source)

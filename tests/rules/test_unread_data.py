@@ -94,7 +94,14 @@ main()
 
 
 @pytest.mark.parametrize(
-    ("loader", "end"), [("test", "pass"), ("train", "return test"), ("DataLoader(torch.rand(40, 20), 8)", "pass")]
+    ("loader", "end"),
+    [
+        ("test", "pass"),
+        ("train", "return test"),
+        ("train", "print(next(iter(test)))"),
+        ("train", "print(test.dataset[0], len(test))"),
+        ("DataLoader(torch.rand(40, 20), 8)", "pass"),
+    ],
 )
 def test_silent_where_the_other_loader_is_used(loader, end):
     assert rows(rule, SPLIT.format(loader=loader, end=end)) == []
@@ -112,8 +119,14 @@ def test_silent_where_no_model_is_evaluated_or_the_loader_is_not_wanted(old, new
     assert rows(rule, SPLIT.format(loader="train", end="pass").replace(old, new)) == []
 
 
-def test_fires_on_an_evaluation_over_the_training_loader():
-    assert rows(rule, SPLIT.format(loader="train", end="pass")) == [14]
+@pytest.mark.parametrize("end", ["pass", "print(len(test))", "print(1 / len(test.dataset))"])
+def test_fires_on_an_evaluation_over_the_training_loader(end):
+    assert rows(rule, SPLIT.format(loader="train", end=end)) == [14]
+
+
+def test_fires_where_only_the_length_of_a_loader_of_the_module_is_read():
+    source = SPLIT.replace("def main():", "if True:").replace("main()\n", "")
+    assert rows(rule, source.format(loader="train", end="print(1 / len(test.dataset))")) == [14]
 
 
 @pytest.mark.parametrize("wrapped", ["enumerate({})", "zip(range(4), {})", "enumerate(progress({}))"])

@@ -1,3 +1,5 @@
+import pytest
+
 from aelint.rules.latent import unused_condition as rule
 from tests.rules.harness import rows
 
@@ -54,3 +56,63 @@ def test_silent_on_batches_that_are_lined_up_for_a_sheet_of_pictures():
     """
     assert rows(rule, source.format(dim=0)) == []
     assert rows(rule, source.format(dim=1)) == [10]
+
+
+TAKEN = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 8)
+
+    def forward(self, x{also}):
+        return self.layer(x)
+
+class Conditional(Encoder):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.decoder = nn.Embedding(10, 8), nn.Linear(8, 64)
+
+    def forward(self, x, {parameter}):
+        z = self.layer(x)
+        {body}
+
+model = Conditional()
+for x, label in DataLoader(TensorDataset(torch.rand(64, 64), torch.randint(10, (64,))), 16):
+    y = model(x, {given})
+{rest}
+"""
+PARTS = {"also": "", "parameter": "label", "body": "return self.decoder(z)", "given": "label", "rest": ""}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"body": "return self.decoder(z + self.embed(label))"}, id="read"),
+        pytest.param({"body": "del label\n        return self.decoder(z)"}, id="deleted on purpose"),
+        pytest.param({"parameter": "label=None"}, id="it may be left out"),
+        pytest.param({"parameter": "_label"}, id="named as unread"),
+        pytest.param({"parameter": "step"}, id="no condition by its name"),
+        pytest.param({"also": ", label"}, id="an interface of several networks"),
+        pytest.param({"rest": "class Later(Conditional):\n    pass"}, id="a base of another network"),
+        pytest.param({"given": "None"}, id="nothing is given"),
+        pytest.param({"body": "return self.decoder(z + use(**locals()))"}, id="read by locals"),
+    ],
+)
+def test_silent_on_conditions_that_are_read_or_need_not_be(parts):
+    assert rows(rule, TAKEN.format(**{**PARTS, **parts})) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({}, id="given"),
+        pytest.param({"given": "label=label"}, id="by name"),
+        pytest.param({"parameter": "cond", "given": "torch.nn.functional.one_hot(label, 10)"}, id="encoded"),
+    ],
+)
+def test_a_condition_that_forward_never_reads(parts):
+    assert rows(rule, TAKEN.format(**{**PARTS, **parts})) == [19]

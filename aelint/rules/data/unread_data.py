@@ -249,6 +249,23 @@ def _only_looks(seen: _Seen) -> bool:
 
 def _is_dead(program: Program, function: Function | None, name: str) -> bool:
     if function is None:
-        return not any(name in names_read(unit.tree) for unit in program.files)
+        return not any(name in names_read(unit.tree) and _reads_data(unit.tree, name) for unit in program.files)
     node = function.node
-    return not isinstance(node, ast.Lambda) and any(d.target.id == name for d in dead_stores(node))
+    if isinstance(node, ast.Lambda):
+        return False
+    return any(d.target.id == name for d in dead_stores(node)) or not _reads_data(node, name)
+
+
+def _reads_data(node: ast.AST, name: str) -> bool:
+    """Whether a loader is read for more than its length, `len(loader.dataset)`, which is not its data."""
+    read = {id(n) for n in every(ast.Name, node) if n.id == name and not isinstance(n.ctx, ast.Store)}
+    for call in every(ast.Call, node):
+        match call:
+            case ast.Call(
+                func=ast.Name(id="len"),
+                args=[(ast.Name() as measured) | ast.Attribute(value=ast.Name() as measured, attr="dataset")],
+            ):
+                read.discard(id(measured))
+            case _:
+                pass
+    return bool(read)

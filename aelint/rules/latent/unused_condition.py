@@ -1,9 +1,9 @@
-"""A condition is joined with the input or embedded, and the result is not used.
+"""A condition is joined with the input, embedded, or only taken, and not used.
 
 ## What it does
 
 Reports a method of a network that concatenates tensors, or embeds or one-hot encodes a label, under a name that is never
-read, or is assigned again before it is read.
+read, or is assigned again before it is read; and a `forward` that is given a label or condition and never reads it.
 
 ## Why is this bad?
 
@@ -46,7 +46,8 @@ class ConditionalDecoder(nn.Module):
 
 ## Known limits
 
-Only names inside of methods of networks are judged, and only where every use is in sight.
+Only names inside of methods of networks are judged, and only where every use is in sight. A parameter that the `forward` of several
+networks has is part of an interface, and is not judged.
 
 ## References
 
@@ -58,19 +59,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aelint.diagnostics import Severity
-from aelint.rule import Finding, Rule
+from aelint.rule import Finding, Note, Rule
 from aelint.semantics.dataflow.dead_values import dead_bindings
 from aelint.semantics.dataflow.graph import parts
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.values import Sym
+from aelint.semantics.explanation.wording import place
 from aelint.semantics.interpreter.kinds import is_module
+from aelint.semantics.latent.unread_conditions import unread_conditions
 
 RULE = Rule(
     code="AEL214",
     name="unused-condition",
-    summary="a condition is joined or embedded, and the result is not used",
+    summary="a condition is taken, joined or embedded, and not used",
     severity=Severity.WARNING,
-    triggers=(("cat(", "concat", "embedding", "one_hot", "stack("),),
+    triggers=(("cat(", "concat", "embedding", "one_hot", "stack(", "def forward("),),
     absence=True,
 )
 
@@ -81,7 +84,13 @@ _JOINED = frozenset({"cat", "hstack"})
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Joined or embedded tensors that nothing reads."""
+    """Joined or embedded tensors that nothing reads, and conditions that `forward` takes and never reads."""
+    for one in unread_conditions(program):
+        message = (
+            f"`{one.network}` is called with `{one.name}` ({place(one.call, one.parameter)}), and its `forward` never reads it: the output is the "
+            f"same for every condition. Join it with the input of a layer, `torch.cat([z, {one.name}], dim=1)`"
+        )
+        yield Finding(one.parameter, message, (Note(one.call, "the condition is passed here"),))
     for binding in dead_bindings(program, frozenset(_DONE)):
         value = binding.value
         if value.op in _JOINED and (_lines_up_samples(value) or not _goes_on_without(program, value)):

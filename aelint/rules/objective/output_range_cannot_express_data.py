@@ -176,7 +176,8 @@ def _confines(value: Sym) -> bool:
 
 
 def _confinement(value: Sym) -> Interval:
-    return _CONFINED.get(value.op, value.range)
+    # Behind another activation less than all of its range is left: a sigmoid of a sigmoid begins at 0.5.
+    return _CONFINED[value.op].meet(value.range) if value.op in _CONFINED else value.range
 
 
 def _ending(value: Sym) -> str:

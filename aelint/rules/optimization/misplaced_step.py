@@ -5,6 +5,7 @@
 Reports
 
 - a step behind the batch loop, while gradients are computed and cleared in every round of it,
+- backward pass and step behind the batch loop, while a new loss is computed and gradients are cleared in every round,
 - a step before the backward pass, so that it only sees cleared gradients,
 - a loss that is computed before the loop, whose rounds differentiate it again and again,
 - a step in every round of a loop that adds up gradients and clears them in each n-th round,
@@ -110,6 +111,7 @@ from aelint.semantics.optimization.step_conditions import either_or_steps, inver
 from aelint.semantics.optimization.steps import (
     cleared_early,
     early_clips,
+    gradients_behind_the_loop,
     idle_optimizers,
     late_clips,
     misdirected_clips,
@@ -144,6 +146,13 @@ def _steps(program: Program) -> Iterator[Finding]:
             "every round: all batches but the last are lost; move the step into the loop, after the backward pass"
         )
         yield Finding(step, message, (Note(backward, "gradients are computed"),))
+    for found in gradients_behind_the_loop(program):
+        backward, clear = found.backward.event.site, found.action.event.site
+        message = (
+            f"{_said(backward)} runs once after the loop that computes a new loss and clears gradients ({place(clear, backward)}) in every "
+            "round: all batches but the last are lost; move it and the step into the loop"
+        )
+        yield Finding(backward, message, (Note(clear, "gradients are cleared"),))
     for found in cleared_early(program):
         if not same_round(found.backward.context, found.step.context):
             step, backward = found.step.event.site, found.backward.event.site

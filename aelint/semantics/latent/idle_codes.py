@@ -15,8 +15,8 @@ from aelint.semantics.objective.comparisons import comparisons, data_source
 __all__ = ["IdleCode", "idle_codes"]
 
 
-_STARTS = NOISE | {"zeros", "ones", "full"}
-"""What takes nothing from a tensor but its shape."""
+_STARTS = (NOISE - {"normal", "bernoulli"}) | {"zeros", "ones", "full"}
+"""What takes nothing from a tensor but its shape; a law's mean, and its probabilities, may be made of the data."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from aelint.semantics.dataflow.lineage import depends_on
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
+from aelint.semantics.domain.values import Sym, Value
+from aelint.semantics.interpreter.joins import alternatives
 from aelint.semantics.optimization.accumulation import hasty_steps
 from aelint.semantics.optimization.gradients import reach
 from aelint.semantics.optimization.parameters import is_optimizer
@@ -21,6 +24,7 @@ __all__ = [
     "accumulating",
     "cleared_early",
     "early_clips",
+    "gradients_behind_the_loop",
     "idle_optimizers",
     "late_clips",
     "misdirected_clips",
@@ -138,6 +142,34 @@ def steps_behind_the_loop(program: Program) -> Iterator[Disorder]:
             left = depth is not None and step.context.loops == second.context.loops[:depth]
             if left and is_unconditional(clear.context, second.context):
                 yield Disorder(step, step, second)
+
+
+def gradients_behind_the_loop(program: Program) -> Iterator[Disorder]:
+    """Backward passes and steps after a loop that clears gradients and computes a new loss in every round: the last one counts."""
+    for steps in _steps(program):
+        for step in steps:
+            history = [a for a in actions(program) if a.order < step.order and _concerns(a, step)]
+            match history[-3:]:
+                case [first, clear, backward] if [a.kind for a in history[-3:]] == [
+                    Kind.CLEAR,
+                    Kind.CLEAR,
+                    Kind.BACKWARD,
+                ]:
+                    depth = following_round(first.context, clear.context)
+                    outer = clear.context.loops[:depth] if first.event.site.node is clear.event.site.node else None
+                    behind = depth is not None and backward.context.loops == step.context.loops == outer
+                    if behind and _is_computed_anew(backward.of):
+                        yield Disorder(clear, step, backward)
+                case _:
+                    pass
+
+
+def _is_computed_anew(loss: Value) -> bool:
+    """Whether it is one of the values that the rounds of a loop gave, and no sum of them."""
+    rounds = [one for one in alternatives(loss) if isinstance(one, Sym)]
+    places = {id(one.site.node) for one in rounds if one.site is not None}
+    apart = not any(depends_on(a, b) for a in rounds for b in rounds if a is not b)
+    return len(rounds) > 1 and len(places) == 1 and apart
 
 
 def repeated_steps(program: Program) -> Iterator[Disorder]:
