@@ -244,6 +244,10 @@ class Program:
     """The module whose leaky rectifier has slope 1."""
     blocked_by_dropout: str = ""
     """The module whose dropout has rate 1."""
+    idle_codebook: str = ""
+    """A table that codes are looked up in and that neither the forward nor a gradient changes."""
+    idle_average: str = ""
+    """What the forward averages beside it, and evaluation does not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,8 +279,8 @@ class Bench:
             taken = self._by_name(model, batch)
             if taken is not None:
                 return model(**taken)
-            whole = declared.loss is None or takes(getattr(model, "forward", model), 1)
-            return model(batch) if whole else self._called_by_loss(model, batch)
+            whole = takes(getattr(model, "forward", model), 1) and not self._loss_knows_better
+            return model(batch) if whole or declared.loss is None else self._called_by_loss(model, batch)
         forward = getattr(model, "forward", model)
         given = leading(forward, batch)
         if declared.loss is not None and (self._loss_knows_better or not takes(forward, len(given))):
@@ -303,10 +303,14 @@ class Bench:
 
         A batch of several tensors may hold targets, masks and lengths in any order. Images may be flattened on the way, and
         the model may not take them as they are. What it takes in either form, as a sequence without its end, tells nothing.
+        Of a mapping the model may take one entry, under a name that is not its parameter's.
         """
-        if self.declared.loss is None or self.declared.reconstruct is not None or isinstance(batch, Mapping):
+        if self.declared.loss is None or self.declared.reconstruct is not None:
             return False
-        called = self._first_call(model, batch)
+        arguments = self._first_call(model, batch)
+        called = tensors_of(arguments)
+        if isinstance(batch, Mapping):
+            return bool(called) and not any(isinstance(one, Mapping) for one in arguments)
         given = tensors_of(leading(model.forward, batch))
         if not called:
             return False
@@ -326,11 +330,11 @@ class Bench:
         return True
 
     def _first_call(self, model: Any, batch: Any) -> list[Any]:
-        """The tensors that the loss hands to the model at first; none if it does not call it."""
+        """The arguments that the loss hands to the model at first; none if it does not call it."""
         seen: list[Any] = []
 
         def keep(_module: Any, arguments: Any, named: Any) -> None:
-            seen.extend(tensors_of((arguments, named)))
+            seen.extend((*arguments, *named.values()))
             raise _SeenError
 
         handle = model.register_forward_pre_hook(keep, with_kwargs=True)

@@ -10,6 +10,7 @@ import torch
 from pytest_aecheck.adapters.outputs import leaves
 from pytest_aecheck.observations import Program
 from pytest_aecheck.probes.bench import Bench
+from pytest_aecheck.probes.idle_codebooks import idle_codebook
 from pytest_aecheck.probes.lineage import ancestors, descendants
 from pytest_aecheck.probes.ranges import interval_of, through_views
 from pytest_aecheck.probes.runs import Run
@@ -58,6 +59,7 @@ def observe_program(bench: Bench) -> Program:
     dropped = _dropout_in_eval(evaluation)
     used = {name for name, table in _tables(bench.model) if _read(evaluation, table)}
     blowup, name = _code_blowup(training, used)
+    idle, average = idle_codebook(bench, training, used)
     return Program(
         last,
         training_only,
@@ -71,6 +73,8 @@ def observe_program(bench: Bench) -> Program:
         unused_noise=_unused_noise(run),
         identity_activation=_identity_activation(run),
         blocked_by_dropout=_blocked_by_dropout(run),
+        idle_codebook=idle,
+        idle_average=average,
     )
 
 

@@ -110,3 +110,38 @@ class ReturnsInput(nn.Module):
 
 def test_an_input_that_is_returned_as_the_reconstruction_is_one():
     assert run_checks(AESpec(ReturnsInput, vectors))["AEC151"].status == "failed"
+
+
+class OneEntry(nn.Module):
+    """Takes a tensor; its loss takes that out of a mapping, under a name that is not the parameter's."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(20, 8), nn.Linear(8, 20)
+
+    def forward(self, x):
+        return self.decoder(torch.tanh(self.encoder(x)))
+
+
+def entries(n, seed):
+    x = vectors(n, seed)
+    return {"image": x * (x > -1), "label": x}
+
+
+def entry_loss(model, batch):
+    return F.mse_loss(model(batch["image"]), batch["label"])
+
+
+def test_the_entry_that_the_loss_hands_over_is_what_the_model_takes():
+    report = run_checks(AESpec(OneEntry, entries, loss=entry_loss))
+    assert [str(verdict) for verdict in report.failed] == []
+    assert {v.code for v in report.verdicts if v.status.value == "passed"} >= {"AEC100", "AEC200"}
+
+
+def test_a_model_that_raises_on_that_entry_is_told():
+    class Narrow(OneEntry):
+        def forward(self, x):
+            return super().forward(x[:, :10])
+
+    (verdict,) = (v for v in run_checks(AESpec(Narrow, entries, loss=entry_loss)).failed if v.code == "AEC100")
+    assert "forward raised" in verdict.message

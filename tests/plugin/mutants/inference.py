@@ -118,6 +118,20 @@ class CountsFromZero(zoo.VQ):
         self.counts.zero_()
 
 
+@mutant("AEC705", loss=zoo.vq_loss)
+class AverageUnderAnotherName(zoo.VQ):
+    def __init__(self):
+        super().__init__(ema=True)
+
+    def quantize(self, z):
+        kept = self.book.clone()
+        q, loss = super().quantize(z)
+        if self.training:
+            self.average = self.book.clone()
+            self.book.copy_(kept)
+        return q, loss
+
+
 def inverted(model, x):
     pred, mask = model(x)
     return ((pred - x).pow(2).mean(-1) * (1 - mask)).sum() / (1 - mask).sum()

@@ -23,7 +23,7 @@ from tests.plugin.zoo.data import (
     tokens,
     vectors,
 )
-from tests.plugin.zoo.discrete import VQ, FirstBatchVQ, Gumbel, ResidualVQ
+from tests.plugin.zoo.discrete import VQ, FirstBatchVQ, Gumbel, LateVQ, ResidualVQ, WatchedVQ
 from tests.plugin.zoo.losses import (
     bernoulli_loss,
     capacity_loss,
@@ -210,6 +210,8 @@ HEALTHY = [
     Healthy("conditional", Conditional, labelled, conditional_loss),
     Healthy("vq", VQ, vectors, vq_loss),
     Healthy("vq-ema", lambda: VQ(ema=True), vectors, vq_loss),
+    Healthy("vq-ema-late", LateVQ, vectors, vq_loss),
+    Healthy("vq-watched", WatchedVQ, vectors, vq_loss),
     Healthy("vq-from-first-batch", FirstBatchVQ, vectors, vq_loss),
     Healthy("residual-vq", ResidualVQ, vectors, vq_loss),
     Healthy("gumbel", Gumbel, vectors, returned_kl),

@@ -43,6 +43,36 @@ class VQ(nn.Module):
         return self.decoder(q.view(-1, 8)), loss
 
 
+class LateVQ(VQ):
+    """Puts the averages of one forward into the codebook when the next one begins."""
+
+    def __init__(self):
+        super().__init__(ema=True)
+        self.register_buffer("passes", torch.zeros(()))
+
+    def quantize(self, z):
+        if self.training and self.passes > 0:
+            self.book.copy_(self.sums / (self.counts + 1e-5).unsqueeze(1))
+        now = self.book.clone()
+        q, loss = super().quantize(z)
+        self.book.copy_(now)
+        self.passes += self.training
+        return q, loss
+
+
+class WatchedVQ(VQ):
+    """A learned codebook, beside an average that is kept to be looked at."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("average", torch.zeros(16, 4))
+
+    def quantize(self, z):
+        if self.training:
+            self.average.mul_(0.9).add_(self.book.detach(), alpha=0.1)
+        return super().quantize(z)
+
+
 class FirstBatchVQ(VQ):
     """A codebook that starts from the first batch that it sees, in whatever mode."""
 
