@@ -135,6 +135,8 @@ class ParameterReach:
     """Whatever it was multiplied with was zero, as a recurrent decoder's input may be."""
     below_floor: bool = False
     """A floor under a term of the loss (free bits) replaces all that it makes, on the first batch."""
+    weighed_with_zero: bool = False
+    """What it makes is multiplied by the number 0, as a term is before its schedule begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,22 @@ class _Watch:
         self.without_gradient = False
         self.at_step: dict[int, tuple[Any, Any, int]] = {}
         self.trained: set[int] = set()
+        self.computed: dict[int, bool] = {}
+        """By the identity of a parameter that a gradient has arrived at since its last step: whether it was other than zero."""
+
+    def arrived(self, parameter: Any) -> None:
+        gradient = parameter.grad
+        moves = gradient.is_sparse or bool((gradient != 0).any())
+        self.computed[id(parameter)] = moves or self.computed.get(id(parameter), False)
 
     def before(self, optimizer: Any, *_: Any) -> None:
         self.steps += 1
         held = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = [p.grad for p in held if p.grad is not None]
+        computed = [moves for p in held if (moves := self.computed.pop(id(p), None)) is not None]
         if not gradients or all(not bool((g != 0).any()) for g in gradients if not g.is_sparse):
-            self.without_gradient = True
+            # What a loss of weight zero gives, before a critic takes part, is zero and was not cleared.
+            self.without_gradient |= not computed or any(computed)
 
     def after(self, optimizer: Any, *_: Any) -> None:
         for group in optimizer.param_groups:
@@ -46,9 +55,10 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def _watching() -> Iterator[_Watch]:
+def _watching(model: Any) -> Iterator[_Watch]:
     watch = _Watch()
     handles = [register_optimizer_step_pre_hook(watch.before), register_optimizer_step_post_hook(watch.after)]
+    handles += [p.register_post_accumulate_grad_hook(watch.arrived) for p in model.parameters() if p.requires_grad]
     try:
         yield watch
     finally:
@@ -84,7 +94,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         return StepFacts(missing_from_optimizer=missing, left_to_opponents=opponents)
     batch = bench.batch(spec.batch_size, 0)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    with _watching() as watch:
+    with _watching(model) as watch:
         try:
             make_step(bench, model, optimizer, batch, 0)
         except Unavailable:

@@ -204,6 +204,46 @@ def test_step_that_builds_its_own_optimizer():
     assert report["AEC403"].status == report["AEC405"].status == "passed"
 
 
+class WarmingUp(MLP):
+    """A reconstruction beside a critic that takes part from the fifth step on."""
+
+    def __init__(self, weight=0.0):
+        super().__init__()
+        self.critic, self.weight, self.made = torch.nn.Linear(20, 1), weight, None
+
+    def losses(self, x):
+        y = self(x)
+        generator = mse(self, x) - self.weight * self.critic(y).mean()
+        return generator, self.weight * (self.critic(y.detach()).mean() - self.critic(x).mean())
+
+
+def two_players(model, x, *, clear_late=False):
+    if model.made is None:
+        own = [p for name, p in model.named_parameters() if not name.startswith("critic")]
+        model.made = torch.optim.Adam(own, lr=1e-3), torch.optim.Adam(model.critic.parameters(), lr=1e-3)
+    generator, critic = model.losses(x)
+    for optimizer, loss in zip(model.made, (generator, critic), strict=True):
+        optimizer.zero_grad(set_to_none=False)
+        loss.backward(retain_graph=True)
+        if clear_late:
+            optimizer.zero_grad(set_to_none=False)
+        optimizer.step()
+
+
+def test_a_term_that_is_multiplied_by_zero_for_now_gives_gradients_that_are_zero():
+    spec = AESpec(WarmingUp, vectors, loss=lambda m, x: m.losses(x)[0], train_step=two_players)
+    report = run_checks(spec, only=["AEC405", "AEC406"])
+    assert [str(verdict) for verdict in report.failed] == []
+
+
+def test_gradients_that_are_cleared_before_the_step_are_zero_whatever_was_computed():
+    def late(model, x):
+        two_players(model, x, clear_late=True)
+
+    spec = AESpec(lambda: WarmingUp(1.0), vectors, loss=lambda m, x: m.losses(x)[0], train_step=late)
+    assert run_checks(spec, only=["AEC405"])["AEC405"].status == "failed"
+
+
 def behind_the_batch(model, x, optimizer):
     plain(model, optimizer, x)
 

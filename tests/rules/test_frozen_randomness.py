@@ -1,7 +1,7 @@
 import pytest
 
 from aelint.rules.data import frozen_randomness as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 DATA = """
 import random
@@ -144,7 +144,7 @@ training = DataLoader(Plain(), batch_size=8, shuffle=True, num_workers=4)
 """
     masked = OWN.format(**{**NUMPY, "options": "num_workers=4"})
     assert rows(rule, masked + plain) == []
-    assert rows(rule, masked + plain.replace("self.images[i]", "self.images[i] * self.masks()")) == [34]
+    assert rows(rule, masked + plain.replace("self.images[i]", "self.images[i] * self.masks()")) == [9]
 
 
 @pytest.mark.parametrize(
@@ -158,4 +158,7 @@ training = DataLoader(Plain(), batch_size=8, shuffle=True, num_workers=4)
     ],
 )
 def test_a_generator_that_every_worker_copies(changes):
-    assert rows(rule, OWN.format(**{**NUMPY, **changes})) == [28]
+    again = "\nother = DataLoader(Masked(), batch_size=8, shuffle=True, num_workers=2)"
+    (finding,) = run(rule, OWN.format(**{**NUMPY, **changes}) + again)
+    assert finding.site.row == 9
+    assert [note.site.row for note in finding.notes][1] == 28

@@ -117,14 +117,17 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield one finding for each seed that repeats."""
     yield from _in_samples(program)
     yield from _in_workers(program)
+    told: set[int] = set()
     for copied in copied_generators(program):
-        message = (
-            f"the data set draws from a generator of its own ({place(copied.draw, copied.loader)}), and each of the {copied.workers} workers "
-            "gets a copy of it in the same state, in every epoch anew: they all draw the same numbers; seed it in `worker_init_fn`, "
-            "from `torch.initial_seed()`"
-        )
-        notes = (Note(copied.made, "the generator"), Note(copied.draw, "drawn for each sample"))
-        yield Finding(copied.loader, message, notes)
+        if id(copied.made.node) not in told:
+            told.add(id(copied.made.node))
+            message = (
+                f"the data set draws from this generator ({place(copied.draw, copied.made)}), and each of the {copied.workers} workers of its "
+                f"loader ({place(copied.loader, copied.made)}) gets a copy of it in the same state, in every epoch anew: they all draw the same "
+                "numbers. Draw from torch's own generator, or seed this one in `worker_init_fn`, from `torch.initial_seed()`"
+            )
+            notes = (Note(copied.draw, "drawn for each sample"), Note(copied.loader, "copied to the workers"))
+            yield Finding(copied.made, message, notes)
 
 
 def _in_samples(program: Program) -> Iterator[Finding]:

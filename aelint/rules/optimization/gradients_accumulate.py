@@ -140,8 +140,8 @@ _DETACH = (
     "loss is detached. Detach this one, too, or take the step before that `backward`"
 )
 _DETACH_ALL = (
-    "`{foreign}` ({there}) of this loss adds to the gradients that `{step}` ({then}) uses, although it is the other player's loss, "
-    "and only that one's gradients are cleared before it. Detach what was generated for this loss, or take the step before that `backward`"
+    "from here `{foreign}` ({there}) adds to the gradients that `{step}` ({then}) uses, although it is the other player's loss, "
+    "and only that one's gradients are cleared before it. Detach what was generated, or take the step before that `backward`"
 )
 _BETWEEN = (
     "`{foreign}`{beyond} leaves gradients in the parameters that `{step}` ({then}) changes, and they are added to those of that player's own "

@@ -68,11 +68,13 @@ def contested(program: Program) -> Iterator[Leak]:
         judged = list(_judgements(program, foreign, other))
         generated = [c for c in judged if _comes_from(program, c, step)]
         wanted = reach_of(program)(own.of, untracked(program)).live & other.held.owners
-        match foreign.of:
-            case Sym(site=Site() as made) if wanted and generated and len(generated) < len(judged):
-                yield Leak(step, foreign, own, made)
-            case _:
-                pass
+        if wanted and generated and len(generated) < len(judged) and isinstance(foreign.of, Sym):
+            # What the critic says of it may be what the generator's own loss is made of: there it is wanted as it is.
+            shared = {one.id for one in ancestors(own.of)}
+            apart = next((c.site for c in generated if isinstance(c.result, Sym) and c.result.id not in shared), None)
+            site = foreign.of.site if apart is None else apart
+            if site is not None:
+                yield Leak(step, foreign, own, site)
 
 
 def _late_steps(program: Program) -> Iterator[tuple[Action, Action, Action, Action]]:

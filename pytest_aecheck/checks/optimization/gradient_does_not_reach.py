@@ -32,7 +32,8 @@ Frozen parameters; parameters that the declared training step trains by another 
 parameters that the forward never touches (they only make a warning elsewhere) or touches only
 under `no_grad`; codebooks that the forward itself updates; layers that run on after a forward hook has taken the
 feature out; biases alone (a bias before a batch norm has no effect); weights that meet nothing but zeros, such as the
-input weights of a recurrent decoder that is given no input; weights that act on a term which its floor (free bits) holds at present.
+input weights of a recurrent decoder that is given no input; weights that act on a term which its floor (free bits) holds at present, or which
+is multiplied by the number 0, as before a schedule begins.
 From the reconstruction alone: weights that act only on other
 weights (the projection of a codebook), or through an argmax or a draw (score-function estimators).
 
@@ -74,7 +75,7 @@ def judge(observations: Observations) -> Verdict:
         for p in reach.parameters
         if p.status in ("none", "zero")
         and p.used
-        and not (p.moved_by_forward or p.after_hook or p.only_zeros or p.below_floor)
+        and not (p.moved_by_forward or p.after_hook or p.only_zeros or p.below_floor or p.weighed_with_zero)
     ]
     weights = {p.name.rpartition(".")[0] for p in lost if not p.name.endswith("bias")}
     lost = [p for p in lost if p.status == "none" or p.name.rpartition(".")[0] in weights]
