@@ -448,6 +448,26 @@ def test_a_divergence_that_is_only_read_off(body, result):
     assert rows(rule, RETURNING.format(name="loss", loss="reconstruction", body=body, result=result)) == [9]
 
 
+TOTAL = """
+import torch
+import torch.nn.functional as F
+from torch.distributions import Categorical, kl_divergence
+
+def loss(y, x, first, second, prior):
+    reconstruction = F.mse_loss(y, x)
+    kl_first = kl_divergence(Categorical(logits=first), Categorical(probs=prior)).sum()
+    kl_second = kl_divergence(Categorical(logits=second), Categorical(probs=prior)).sum()
+    kl_total = kl_first + kl_second
+    return {loss}, kl_total.detach()
+"""
+
+
+def test_the_total_of_divergences_that_are_added_one_by_one_may_be_shown():
+    assert rows(rule, TOTAL.format(loss="reconstruction + 0.5 * kl_first + 2 * kl_second")) == []
+    assert 10 in rows(rule, TOTAL.format(loss="reconstruction + 0.5 * kl_first"))
+    assert 10 in rows(rule, TOTAL.format(loss="reconstruction"))
+
+
 TRAINED = """
 import torch
 import torch.nn as nn

@@ -121,6 +121,7 @@ def walk(encoder, decoder, first, second):
         ("b = a", "(1 - t) * a + t * second"),
         ("b = a", "a + t * b"),
         pytest.param("b = a.detach()", "(1 - t) * a + t * b", id="the weight says where gradients pass"),
+        pytest.param("c = a.clone(); step(a); b = a.clone()", "(1 - t) * c + t * b", id="copies of two moments"),
     ],
 )
 def test_silent_on_two_ends(end, point):
@@ -130,6 +131,10 @@ def test_silent_on_two_ends(end, point):
 @pytest.mark.parametrize("point", ["(1 - t) * a + t * b", "b * t + a * (1 - t)", "t * a + (1.0 - t) * b"])
 def test_one_end_twice(point):
     assert rows(rule, WALK.format(end="b = a", point=point)) == [6]
+
+
+def test_one_copy_twice():
+    assert rows(rule, WALK.format(end="b = c = a.clone()", point="(1 - t) * c + t * b")) == [7]
 
 
 def test_one_end_twice_without_gradients():

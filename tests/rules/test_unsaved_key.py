@@ -3,7 +3,7 @@
 import pytest
 
 from aelint.rules.inference import unsaved_key as rule
-from tests.rules.harness import rows
+from tests.rules.harness import rows, run
 
 TRAINER = """
 import torch
@@ -147,3 +147,34 @@ def run(options, noisy=False):
 run(SimpleNamespace(keep=True))
 """
     assert rows(rule, source.format(read=READ, more="pass", saved="self.state()", built=built)) == [20]
+
+
+EITHER = """
+import torch
+from torch import nn
+
+net = nn.Linear(4, 4)
+torch.save({{"model": net.state_dict()}}, "a.pt")
+file = torch.load("a.pt")
+if "state" in file:
+    state = file["state"]
+elif "model" in file:
+    state = file["model"]
+else:
+    state = file
+{read}
+"""
+
+
+def test_silent_on_what_may_lie_in_the_checkpoint_or_be_it():
+    assert rows(rule, EITHER.format(read="weight = state['weight']")) == []
+    assert rows(rule, EITHER.format(read="step = file['step']")) == [6]
+
+
+def test_of_many_keys_the_first_are_named():
+    read = "self.all = [checkpoint[k] for k in 'x'], " + ", ".join(f"checkpoint['part{n}']" for n in range(5))
+    (finding,) = run(rule, TRAINER.format(read=read, more="pass", saved="self.state()"))
+    assert finding.message.startswith("`part0` (")
+    assert "`part2`" in finding.message
+    assert "`part3`" not in finding.message
+    assert " and 2 more are read from this checkpoint" in finding.message

@@ -83,6 +83,10 @@ RULE = Rule(
 )
 
 
+_NAMED = 3
+"""So many of the keys that are missing are told by their names."""
+
+
 def check(program: Program) -> Iterator[Finding]:
     """Yield what is to be saved, and each key that is read under another name than it is saved."""
     for one in unsaved_keys(program):
@@ -115,7 +119,8 @@ def _misnamed(one: UnsavedKeys, key: str, site: Site, written: str) -> Finding:
 
 
 def _unsaved(one: UnsavedKeys, lost: dict[str, Site]) -> Finding:
-    keys = " and ".join(f"`{key}` ({place(site, one.saved)})" for key, site in lost.items())
+    named = [f"`{key}` ({place(site, one.saved)})" for key, site in list(lost.items())[:_NAMED]]
+    keys = " and ".join([*named, f"{len(lost) - _NAMED} more"] if len(lost) > _NAMED else named)
     written = ", ".join(f"`{key}`" for key in one.written)
     message = f"{keys} {'is' if len(lost) == 1 else 'are'} read from this checkpoint, which has {written} only: loading ends with a KeyError. Save what is read"
     return Finding(one.saved, message, tuple(Note(site, f"`{key}` is read here") for key, site in lost.items()))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aelint.rule import Site
-from aelint.semantics.dataflow.graph import nodes
+from aelint.semantics.dataflow.graph import nodes, nodes_of
 from aelint.semantics.dataflow.program import Program
 from aelint.semantics.domain.trace import Call
 from aelint.semantics.domain.values import DictValue, External, Sym
@@ -69,17 +69,31 @@ def _saved_tables(program: Program) -> list[tuple[Call, DictValue]]:
 def _read_keys(program: Program) -> list[tuple[Sym, dict[str, Site]]]:
     """Every checkpoint that is read, and where each key of it is first asked for with brackets."""
     found: dict[int, tuple[Sym, dict[str, Site]]] = {}
-    given = _tables_of_states(program)
+    given, inside = _tables_of_states(program), _read_inside(program)
     for node in nodes(program):
         match node:
             case Sym(op="item", attrs={"index": str() as key}, inputs=(table, *_), site=Site() as site):
-                for one in alternatives(table):
+                for one in alternatives(table) if (id(site.node), key) not in inside else ():
                     if isinstance(one, Sym) and (_is_loaded(one) or (one.op == "param" and one.id in given)):
                         read = found.setdefault(_origin(one), (one, {}))[1]
                         read.setdefault(key, site)
             case _:
                 pass
     return list(found.values())
+
+
+def _read_inside(program: Program) -> set[tuple[int, str]]:
+    """Keys that are asked for, at the same place, of what lies in a checkpoint: `state = file["model"] if "model" in file else file`."""
+    found: set[tuple[int, str]] = set()
+    for node in nodes_of(program, "item"):
+        match node:
+            case Sym(attrs={"index": str() as key}, inputs=(table, *_), site=Site() as site):
+                held = (one.inputs[0] for one in alternatives(table) if isinstance(one, Sym) and one.op == "item")
+                if any(isinstance(one, Sym) and _is_loaded(one) for one in held):
+                    found.add((id(site.node), key))
+            case _:
+                pass
+    return found
 
 
 def _origin(table: Sym) -> int:

@@ -119,7 +119,7 @@ def mixed_with_itself(program: Program) -> Iterator[tuple[Sym, Site]]:
             for second, other in _factors(right):
                 ends = isinstance(one, Sym) and one.tensor is not False and _same(one) is _same(other)
                 # One of them without its gradient: the weight says where gradients pass.
-                ends = ends and _is_cut(one) == _is_cut(other)
+                ends = ends and _is_cut(one) == _is_cut(other) and not _are_apart(one, other)
                 if ends and (_complements(first, second) or _complements(second, first)):
                     yield node, _second_name(node.site) or node.site
 
@@ -146,6 +146,12 @@ def _same(value: Value) -> Value:
 def _is_cut(value: Value) -> bool:
     """Whether gradients end between the tensor and the value."""
     return any(isinstance(step, Sym) and step.op == "detach" for step in _steps(value))
+
+
+def _are_apart(one: Value, other: Value) -> bool:
+    """Whether each is a copy of its own: of running statistics, say, before and after they have moved."""
+    copies = [{id(s) for s in _steps(v) if isinstance(s, Sym) and s.op in {"clone", "copy"}} for v in (one, other)]
+    return all(copies) and copies[0].isdisjoint(copies[1])
 
 
 def _steps(value: Value) -> list[Value]:

@@ -46,7 +46,8 @@ def idle_divergences(program: Program) -> Iterator[IdleDivergence]:
         if not isinstance(value, Sym) or not _NAMED.search(binding.name) or binding.context.no_grad or function is None:
             continue
         if binding.site.unit is program.unit and not LOOKS_ON.search(function.name) and _is_divergence(value):
-            by_place.setdefault(id(binding.site.node), []).append((binding, is_idle(program, value)))
+            idle = is_idle(program, value) and not _adds_up_used(program, value)
+            by_place.setdefault(id(binding.site.node), []).append((binding, idle))
     for found in by_place.values():
         binding = found[0][0]
         error = _returned_error(program, binding.context.function)
@@ -71,6 +72,12 @@ def is_idle(program: Program, value: Sym) -> bool:
                 seen.add(user.id)
                 stack.append(user)
     return True
+
+
+def _adds_up_used(program: Program, value: Sym) -> bool:
+    """Whether it is the sum of divergences that are used one by one, and is shown as their total."""
+    parts_of_sum = [one for one in value.inputs if isinstance(one, Sym)] if value.op == "add" else []
+    return bool(parts_of_sum) and not any(is_idle(program, one) for one in parts_of_sum)
 
 
 @per_program
