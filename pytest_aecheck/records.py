@@ -135,8 +135,6 @@ class ParameterReach:
     """Whatever it was multiplied with was zero, as a recurrent decoder's input may be."""
     below_floor: bool = False
     """A floor under a term of the loss (free bits) replaces all that it makes, on the first batch."""
-    weighed_with_zero: bool = False
-    """What it makes is multiplied by the number 0, as a term is before its schedule begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,6 +441,8 @@ class StepFacts:
     """Trainable parameters that received a gradient and did not move."""
     trained: tuple[str, ...] = ()
     """Parameters that an optimiser moved by a gradient, of whatever loss."""
+    waiting: tuple[str, ...] = ()
+    """Parameters of an optimiser beside others whose gradients were computed and were all zero: a critic's before its turn."""
     missing_from_optimizer: tuple[str, ...] = ()
     left_to_opponents: tuple[str, ...] = ()
     """Parameters of a critic that the loss reaches and no given optimiser holds."""

@@ -67,7 +67,6 @@ def observe_reach(bench: Bench) -> Reach:
                 after_hook=name in late,
                 only_zeros=status[name] == "zero" and _meets_only_zeros(first.run, parameter),
                 below_floor=status[name] == "zero" and _is_below_floor(first.run, parameter),
-                weighed_with_zero=status[name] == "zero" and _is_weighed_with_zero(first.run, parameter),
                 siblings=siblings.get(name, 1),
                 tries=tries,
             )
@@ -164,15 +163,6 @@ def _lifts(call: Call) -> bool:
     learned = [v.tensor for v in call.inputs if Flow.PARAMETER in v.flow]
     out = call.out.tensor
     return len(learned) == 1 and learned[0].shape == out.shape and bool((out > learned[0]).all())
-
-
-def _is_weighed_with_zero(run: Run, parameter: Any) -> bool:
-    """Whether what the parameter makes is multiplied by the number 0, as a critic's verdict is before its turn has come."""
-    value = run.trace.current.get(id(parameter))
-    behind = descendants([value]) if value is not None else ()
-    products = {id(call): call for one in behind for call in one.consumers if call.name.rstrip("_") in {"mul", "rmul"}}
-    numbers = ((a for a in call.args if isinstance(a, int | float)) for call in products.values())
-    return any(number == 0 for given in numbers for number in given)
 
 
 def _used_after_hooks(run: Run, model: Any) -> set[str]:

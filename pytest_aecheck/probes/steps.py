@@ -30,6 +30,7 @@ class _Watch:
         self.trained: set[int] = set()
         self.computed: dict[int, bool] = {}
         """By the identity of a parameter that a gradient has arrived at since its last step: whether it was other than zero."""
+        self.waiting: set[int] = set()
 
     def arrived(self, parameter: Any) -> None:
         gradient = parameter.grad
@@ -43,7 +44,9 @@ class _Watch:
         computed = [moves for p in held if (moves := self.computed.pop(id(p), None)) is not None]
         if not gradients or all(not bool((g != 0).any()) for g in gradients if not g.is_sparse):
             # What a loss of weight zero gives, before a critic takes part, is zero and was not cleared.
-            self.without_gradient |= not computed or any(computed)
+            waits = bool(computed) and not any(computed)
+            self.without_gradient |= not waits
+            self.waiting |= {id(p) for p in held} if waits else set()
 
     def after(self, optimizer: Any, *_: Any) -> None:
         for group in optimizer.param_groups:
@@ -113,6 +116,7 @@ def _observed(bench: Bench, model: Any) -> StepFacts:
         moved=tuple(sorted(moved)),
         unmoved=unmoved,
         trained=tuple(name for name, p in model.named_parameters() if id(p) in watch.trained),
+        waiting=tuple(name for name, p in model.named_parameters() if watch.trained and id(p) in watch.waiting),
         stepped=watch.steps,
         gradients_accumulate=_accumulates(bench, model, optimizer),
         gradients_edited_after_step=_edited(model, watch),

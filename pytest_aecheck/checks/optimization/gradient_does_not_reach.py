@@ -28,12 +28,12 @@ summand that is a plain number, if it is what `item` or `float` read off a tenso
 
 ## Exemptions
 
-Frozen parameters; parameters that the declared training step trains by another loss (a critic that this one only asks);
+Frozen parameters; parameters that the declared training step trains by another loss (a critic that this one only asks), or will train once that
+loss has a weight;
 parameters that the forward never touches (they only make a warning elsewhere) or touches only
 under `no_grad`; codebooks that the forward itself updates; layers that run on after a forward hook has taken the
 feature out; biases alone (a bias before a batch norm has no effect); weights that meet nothing but zeros, such as the
-input weights of a recurrent decoder that is given no input; weights that act on a term which its floor (free bits) holds at present, or which
-is multiplied by the number 0, as before a schedule begins.
+input weights of a recurrent decoder that is given no input; weights that act on a term which its floor (free bits) holds at present.
 From the reconstruction alone: weights that act only on other
 weights (the projection of a codebook), or through an argmax or a draw (score-function estimators).
 
@@ -75,7 +75,7 @@ def judge(observations: Observations) -> Verdict:
         for p in reach.parameters
         if p.status in ("none", "zero")
         and p.used
-        and not (p.moved_by_forward or p.after_hook or p.only_zeros or p.below_floor or p.weighed_with_zero)
+        and not (p.moved_by_forward or p.after_hook or p.only_zeros or p.below_floor)
     ]
     weights = {p.name.rpartition(".")[0] for p in lost if not p.name.endswith("bias")}
     lost = [p for p in lost if p.status == "none" or p.name.rpartition(".")[0] in weights]
@@ -124,7 +124,7 @@ def judge(observations: Observations) -> Verdict:
 def _trained_by_other_losses(observations: Observations) -> frozenset[str]:
     """Parameters that the declared training step trains: those of a critic, which the declared loss only asks."""
     try:
-        return frozenset(observations.step.trained)
+        return frozenset((*observations.step.trained, *observations.step.waiting))
     except Unavailable:
         return frozenset()
 
