@@ -146,6 +146,23 @@ opt.zero_grad()
 loss.backward()
 opt.step()
 """
+HEALTHY["some batches are passed over, once gradients are cleared"] = """
+for x in loader:
+    opt.zero_grad()
+    if is_empty(x):
+        continue
+    loss = loss_of(x)
+    loss.backward()
+    opt.step()
+"""
+HEALTHY["several tries, of which the last is differentiated in the same round"] = """
+for x in loader:
+    for _ in range(3):
+        opt.zero_grad()
+    loss = loss_of(x)
+    loss.backward()
+    opt.step()
+"""
 HEALTHY["an attack is found in a loop, and trained on after it"] = """
 for x in loader:
     opt.zero_grad()

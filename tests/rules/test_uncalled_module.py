@@ -52,6 +52,8 @@ def test_silent_on_losses_that_get_settings(loss):
 def test_tensors_in_the_place_of_settings(loss):
     (finding,) = run(rule, PROGRAM.format(loss=loss))
     assert finding.site.row == 8
+    assert "builds a loss" in finding.message
+    assert "call it with the tensors" in finding.message
     assert "()(net(x)" in finding.message
 
 

@@ -76,7 +76,7 @@ class Conditional(Encoder):
         super().__init__()
         self.embed, self.decoder = nn.Embedding(10, 8), nn.Linear(8, 64)
 
-    def forward(self, x, {parameter}):
+    {decorator}def forward(self, x, {parameter}):
         z = self.layer(x)
         {body}
 
@@ -85,7 +85,14 @@ for x, label in DataLoader(TensorDataset(torch.rand(64, 64), torch.randint(10, (
     y = model(x, {given})
 {rest}
 """
-PARTS = {"also": "", "parameter": "label", "body": "return self.decoder(z)", "given": "label", "rest": ""}
+PARTS = {
+    "decorator": "",
+    "also": "",
+    "parameter": "label",
+    "body": "return self.decoder(z)",
+    "given": "label",
+    "rest": "",
+}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +106,7 @@ PARTS = {"also": "", "parameter": "label", "body": "return self.decoder(z)", "gi
         pytest.param({"also": ", label"}, id="an interface of several networks"),
         pytest.param({"rest": "class Later(Conditional):\n    pass"}, id="a base of another network"),
         pytest.param({"given": "None"}, id="nothing is given"),
+        pytest.param({"decorator": "@watched\n    "}, id="a decorator may read it"),
         pytest.param({"body": "return self.decoder(z + use(**locals()))"}, id="read by locals"),
     ],
 )
@@ -114,5 +122,21 @@ def test_silent_on_conditions_that_are_read_or_need_not_be(parts):
         pytest.param({"parameter": "cond", "given": "torch.nn.functional.one_hot(label, 10)"}, id="encoded"),
     ],
 )
-def test_a_condition_that_forward_never_reads(parts):
-    assert rows(rule, TAKEN.format(**{**PARTS, **parts})) == [19]
+def test_a_condition_that_forward_never_reads_is_told_once(parts):
+    again = f"model(x, {parts.get('given', 'label')})"
+    assert rows(rule, TAKEN.format(**{**PARTS, "rest": again, **parts})) == [19]
+
+
+def test_silent_on_a_forward_that_is_yet_to_be_written():
+    source = """
+    import torch
+    from torch import nn
+
+    class Base(nn.Module):
+        def forward(self, x, label):
+            raise NotImplementedError("derive from it")
+
+    Base()(torch.rand(4, 8), torch.ones(4))
+    """
+    assert rows(rule, source) == []
+    assert rows(rule, source.replace('raise NotImplementedError("derive from it")', "return 2 * x")) == [6]

@@ -16,6 +16,10 @@ import torch
 def fill(t):
     t[0] = 3
 
+def perhaps(t, n):
+    if n > 2:
+        t[0] = 3
+
 def fresh(t):
     t = t + 3
     t[0] = 5
@@ -50,6 +54,7 @@ WRITES = {
     "a function": "fill(x)",
     "a function, for a row": "fill(x[1])",
     "a function on one branch": "if n > 2:\n    fill(x)",
+    "a function that may write": "perhaps(x, n)",
     "a list of rows": "rows = [r for r in x]\nrows[0].copy_(torch.full((8,), 9.0))",
     "rows beside numbers": "for r, v in zip(x, [1, 2, 3, 4]):\n    r[0] = v",
     "an attribute": "x = Store().first()",
@@ -77,6 +82,14 @@ def test_values_lie_where_they_are_said_to_lie(body: str, rounds: str) -> None:
     assert real.abs().sum() > 0, "something was written"
     assert said.range.low <= real.min().item()
     assert real.max().item() <= said.range.high
+
+
+@pytest.mark.parametrize(
+    ("body", "op"),
+    [("pass", "zeros"), ("for row in x:\n    row[2] = 0.0", "written"), ("x[0][1] = x[1][0]", "written")],
+)
+def test_what_is_written_into_is_no_constant_any_more(body: str, op: str) -> None:
+    assert _said(body, "7").op == op
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,10 @@ def _unread(forward: ast.AST) -> list[ast.arg]:
         return []
     mentioned = {n.id for statement in forward.body for n in every(ast.Name, statement)}
     required = len(forward.args.posonlyargs) + len(forward.args.args) - len(forward.args.defaults)
-    known = mentioned and "locals" not in mentioned
-    return [p for p in parameters(forward)[:required] if known and p.arg not in mentioned and _CONDITION.search(p.arg)]
+    taken = parameters(forward)[:required]
+    # What reads none of its arguments is to be written by those who derive from it.
+    known = "locals" not in mentioned and any(p.arg in mentioned for p in taken[1:])
+    return [p for p in taken if known and p.arg not in mentioned and _CONDITION.search(p.arg)]
 
 
 def _given(call: Call, forward: Function, parameter: ast.arg) -> Value:
@@ -75,9 +77,9 @@ def _given(call: Call, forward: Function, parameter: ast.arg) -> Value:
 
 
 def _is_shared(program: Program, forward: Function, name: str) -> bool:
-    """Whether another network takes a parameter of that name, too, or is derived from this one."""
-    others = [c for c in program.machine.classes if c is not forward.owner and is_network(c)]
-    return any(forward.owner in c.mro() or _takes(c, name) for c in others)
+    """Whether another network takes a parameter of that name, too, be it that it is derived from this one."""
+    others = (c for c in program.machine.classes if c is not forward.owner and is_network(c))
+    return any(_takes(c, name) for c in others)
 
 
 def _takes(cls: ClassValue, name: str) -> bool:
